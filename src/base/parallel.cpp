@@ -1,0 +1,52 @@
+#include "base/parallel.h"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace fovea {
+namespace {
+
+int available_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return 1;
+}
+
+std::atomic<int> thread_count{0};  // 0: not set yet
+
+}  // namespace
+
+void set_threads(int count) {
+  thread_count = std::max(1, count);
+  omp_set_dynamic(0);
+  omp_set_num_threads(thread_count);
+}
+
+int threads() {
+  int count = thread_count;
+  if (count == 0) {
+    count = available_cores();
+    set_threads(count);
+  }
+  return count;
+}
+
+namespace detail {
+
+void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context) {
+  if (count <= 0) return;
+  const int64_t most = std::max<int64_t>(1, count / std::max<int64_t>(1, grain));
+  const int team = static_cast<int>(std::min<int64_t>(threads(), most));
+  if (team == 1 || omp_in_parallel()) return body(context, 0, count);
+#pragma omp parallel num_threads(team)
+  {
+    const int64_t size = omp_get_num_threads(), rank = omp_get_thread_num();
+    body(context, count * rank / size, count * (rank + 1) / size);
+  }
+}
+
+}  // namespace detail
+}  // namespace fovea

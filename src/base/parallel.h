@@ -1,0 +1,28 @@
+// The one way fovea runs on several cores: OpenMP, one runtime shared with oneDNN, started from one host thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace fovea {
+
+// Cores fovea uses; by default those this process may run on. Applies to oneDNN too.
+void set_threads(int count);
+int threads();
+
+namespace detail {
+// Calls body(context, begin, end) once a thread on static, equal ranges of [0, count): the ranges depend on count and threads() alone.
+void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+}  // namespace detail
+
+// Runs body(begin, end) over disjoint ranges that cover [0, count), each of at least `grain` items where possible. Allocates nothing.
+// The body must not throw. Called from inside a parallel region it runs in the calling thread alone.
+template <class Body>
+void parallel_for(int64_t count, int64_t grain, Body&& body) {
+  using Plain = std::remove_reference_t<Body>;
+  detail::parallel_ranges(
+      count, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<Plain*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace fovea
