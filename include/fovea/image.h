@@ -1,0 +1,43 @@
+// Pictures in memory, decoded or the caller's own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <fovea/preprocess.h>
+#include <fovea/tensor.h>
+
+namespace fovea {
+
+// 8-bit RGB, row by row without gaps. Owns its pixels; copying copies them.
+struct Image {
+  int64_t width = 0, height = 0;
+  std::vector<uint8_t> pixels;  // 3 * width * height
+};
+
+enum class PixelOrder { rgb, bgr };
+
+// Reads a JPEG, PNG, WebP, GIF (first frame) or BMP; the bytes decide which, not the name. EXIF orientation is applied, CMYK, grey, palette and 16-bit
+// pictures become 8-bit RGB as Pillow does it. Throws Error(input), naming the file, for what is truncated, no picture, or over 178,956,970 pixels.
+Image read_image(const std::string& path, Alpha alpha = Alpha::white);
+Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
+
+// From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
+Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0, PixelOrder order = PixelOrder::rgb);
+
+// Pillow's resize, bit for bit: antialiased, 8-bit fixed point, horizontal pass first.
+Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
+
+// A part of the picture; what lies outside it is black.
+Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height);
+
+// Resize, crop or pad to height x width; still 8-bit.
+Image fit(const Image& image, const Preprocessing& preprocessing);
+
+// The normalized network input of one picture, f32 [3, height, width].
+Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
+
+}  // namespace fovea

@@ -1,0 +1,49 @@
+// What happens to a picture before a network sees it. Stored with the weights and in every model file.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace fovea {
+
+enum class Interpolation { nearest, bilinear, bicubic };  // with antialiasing, as Pillow does it
+
+// How a picture of any shape becomes height x width.
+enum class Fit {
+  crop,    // shorter side to `resize`, then the centre (black where the picture is smaller): what published weights are measured with
+  pad,     // longer side to fit, the rest filled evenly on both sides with the mean colour
+  squash,  // both sides resized, the aspect lost
+};
+
+// What lies under transparency.
+enum class Alpha {
+  white,  // composed over white
+  drop,   // the alpha channel is ignored, whatever colour lies under it shows
+};
+
+struct Preprocessing {
+  int64_t height = 224, width = 224;  // what the network gets
+  int64_t resize = 256;               // Fit::crop: the shorter side before cropping
+  Interpolation interpolation = Interpolation::bilinear;
+  Fit fit = Fit::crop;
+  Alpha alpha = Alpha::white;
+  std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of RGB in 0..1
+  std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+
+  bool operator==(const Preprocessing&) const = default;
+};
+
+// One line that names every step, and its inverse: "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5".
+std::string to_string(const Preprocessing& preprocessing);
+Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
+
+std::string to_string(Interpolation);
+std::string to_string(Fit);
+std::string to_string(Alpha);
+// Each throws Error(usage) that lists the choices.
+Interpolation parse_interpolation(const std::string&);
+Fit parse_fit(const std::string&);
+Alpha parse_alpha(const std::string&);
+
+}  // namespace fovea
