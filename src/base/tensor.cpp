@@ -17,7 +17,8 @@ int64_t checked_size(DType dtype, std::span<const int64_t> shape) {
     if (__builtin_mul_overflow(size, dim, &size)) fail(ErrorKind::usage, "shape {} overflows", shape_string(shape));
   }
   int64_t bytes = 0;
-  if (__builtin_mul_overflow(size, static_cast<int64_t>(size_of(dtype)), &bytes)) fail(ErrorKind::usage, "shape {} overflows", shape_string(shape));
+  if (__builtin_mul_overflow(size, static_cast<int64_t>(size_of(dtype)), &bytes))
+    fail(ErrorKind::usage, "shape {} overflows", shape_string(shape));
   return size;
 }
 
@@ -31,26 +32,47 @@ std::shared_ptr<void> allocate(size_t bytes) {
 
 double load(DType dtype, const void* data, int64_t i) {
   switch (dtype) {
-    case DType::f32: return static_cast<const float*>(data)[i];
-    case DType::f64: return static_cast<const double*>(data)[i];
-    case DType::f16: return half_to_float(static_cast<const uint16_t*>(data)[i]);
-    case DType::bf16: return bfloat16_to_float(static_cast<const uint16_t*>(data)[i]);
-    case DType::i64: return static_cast<double>(static_cast<const int64_t*>(data)[i]);
-    case DType::i32: return static_cast<const int32_t*>(data)[i];
-    case DType::u8: return static_cast<const uint8_t*>(data)[i];
+    case DType::f32:
+      return static_cast<const float*>(data)[i];
+    case DType::f64:
+      return static_cast<const double*>(data)[i];
+    case DType::f16:
+      return half_to_float(static_cast<const uint16_t*>(data)[i]);
+    case DType::bf16:
+      return bfloat16_to_float(static_cast<const uint16_t*>(data)[i]);
+    case DType::i64:
+      return static_cast<double>(static_cast<const int64_t*>(data)[i]);
+    case DType::i32:
+      return static_cast<const int32_t*>(data)[i];
+    case DType::u8:
+      return static_cast<const uint8_t*>(data)[i];
   }
   return 0;
 }
 
 void store(DType dtype, void* data, int64_t i, double value) {
   switch (dtype) {
-    case DType::f32: static_cast<float*>(data)[i] = static_cast<float>(value); break;
-    case DType::f64: static_cast<double*>(data)[i] = value; break;
-    case DType::f16: static_cast<uint16_t*>(data)[i] = float_to_half(static_cast<float>(value)); break;
-    case DType::bf16: static_cast<uint16_t*>(data)[i] = float_to_bfloat16(static_cast<float>(value)); break;
-    case DType::i64: static_cast<int64_t*>(data)[i] = static_cast<int64_t>(value); break;
-    case DType::i32: static_cast<int32_t*>(data)[i] = static_cast<int32_t>(value); break;
-    case DType::u8: static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(value); break;
+    case DType::f32:
+      static_cast<float*>(data)[i] = static_cast<float>(value);
+      break;
+    case DType::f64:
+      static_cast<double*>(data)[i] = value;
+      break;
+    case DType::f16:
+      static_cast<uint16_t*>(data)[i] = float_to_half(static_cast<float>(value));
+      break;
+    case DType::bf16:
+      static_cast<uint16_t*>(data)[i] = float_to_bfloat16(static_cast<float>(value));
+      break;
+    case DType::i64:
+      static_cast<int64_t*>(data)[i] = static_cast<int64_t>(value);
+      break;
+    case DType::i32:
+      static_cast<int32_t*>(data)[i] = static_cast<int32_t>(value);
+      break;
+    case DType::u8:
+      static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(value);
+      break;
   }
 }
 
@@ -59,25 +81,36 @@ void store(DType dtype, void* data, int64_t i, double value) {
 size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::f64:
-    case DType::i64: return 8;
+    case DType::i64:
+      return 8;
     case DType::f32:
-    case DType::i32: return 4;
+    case DType::i32:
+      return 4;
     case DType::f16:
-    case DType::bf16: return 2;
-    case DType::u8: return 1;
+    case DType::bf16:
+      return 2;
+    case DType::u8:
+      return 1;
   }
   return 0;
 }
 
 const char* to_string(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::f64: return "f64";
-    case DType::f16: return "f16";
-    case DType::bf16: return "bf16";
-    case DType::i64: return "i64";
-    case DType::i32: return "i32";
-    case DType::u8: return "u8";
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
+    case DType::i64:
+      return "i64";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
   }
   return "?";
 }
