@@ -1,0 +1,35 @@
+// Every network by name. One row a variant, in its family's file; one line a family, in registry.cpp.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/model_graph.h"
+
+namespace fovea::models {
+
+struct Variant {
+  std::string name;           // "resnet50"
+  std::string family;         // "resnet"
+  std::string layout;         // whose parameter names: "torchvision" or "timm"
+  int64_t feature_width = 0;  // channels of the pooled vector
+  int64_t input_size = 224;   // default height and width
+  std::string head;           // path of the linear head: "fc", "classifier.1"
+  double head_dropout = 0;
+  // The default preprocessing of the family's weights where no published row says otherwise is the published table's matter, not this
+  // one's.
+  std::function<Value(Scope, Value image)> body;                          // to the last feature map; names its taps
+  std::function<Init(int64_t inputs, int64_t outputs)> head_weight_init;  // as the library starts a new head
+  std::function<Init(int64_t inputs, int64_t outputs)> head_bias_init;
+};
+
+std::vector<std::string> names();            // sorted
+const Variant* find(std::string_view name);  // null for an unknown name; "timm/x" and "torchvision/x" name a layout
+const Variant& get(std::string_view name);   // throws Error(usage) that suggests the nearest names
+
+// Body, global average pooling, dropout, linear head. Throws Error(usage) naming a size that the network cannot take.
+ModelGraph build(const Variant& variant, const BuildOptions& options);
+
+}  // namespace fovea::models

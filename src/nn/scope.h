@@ -1,0 +1,47 @@
+// Where a model's text stands: the path is the checkpoint's own name and the prefix of every error.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/value.h"
+
+namespace fovea {
+
+// A place in a network that has a name in the weights' library: an output that may be asked for, a cut for freezing.
+struct Tap {
+  std::string name;  // the module's, "layer3", "features.5"
+  ValueId value;     // [N, channels, H, W]
+  int64_t channels = 0;
+  double stride = 0;  // input pixels from one position to the next
+};
+
+class Scope {
+ public:
+  // The graph and the list of taps live as long as every scope of them.
+  Scope(Graph& graph, std::vector<Tap>& taps) : graph_(&graph), taps_(&taps) {}
+
+  // The place below: s["layer1"][0]["conv1"] has the path "layer1.0.conv1".
+  Scope operator[](std::string_view name) const;
+  Scope operator[](int64_t index) const;
+  const std::string& path() const { return path_; }
+  // "layer1.0.conv1.weight"
+  std::string name(std::string_view leaf) const;
+
+  Graph& graph() const { return *graph_; }
+  // A parameter or buffer of this place. `stored` is its shape in the checkpoint, `view` what the graph sees.
+  Value parameter(std::string_view leaf, const Shape& view, std::vector<int64_t> stored, Init init) const;
+  Value buffer(std::string_view leaf, const Type& view, std::vector<int64_t> stored, Init init) const;
+  // Appends a node named by the path; returns its first result.
+  Value emit(Op op, std::initializer_list<Value> inputs) const;
+  // Makes `value` the tap of this place, and returns it.
+  Value tap(Value value) const;
+
+ private:
+  Graph* graph_;
+  std::vector<Tap>* taps_;
+  std::string path_;
+};
+
+}  // namespace fovea
