@@ -1,0 +1,79 @@
+#include "ops/registry.h"
+
+#include "base/error.h"
+#include "ops/activation.h"
+#include "ops/adamw_update.h"
+#include "ops/add.h"
+#include "ops/batch_norm.h"
+#include "ops/broadcast_to.h"
+#include "ops/constant.h"
+#include "ops/conv2d.h"
+#include "ops/cross_entropy.h"
+#include "ops/dropout.h"
+#include "ops/global_average_pool.h"
+#include "ops/increment.h"
+#include "ops/max_pool2d.h"
+#include "ops/multiply.h"
+#include "ops/sgd_update.h"
+#include "ops/sum_to.h"
+
+namespace fovea {
+namespace {
+
+struct Row {
+  std::string_view name;
+  Op (*parse)(FieldTexts fields);
+};
+
+template <class T>
+constexpr Row row() {
+  return {T::kName, [](FieldTexts fields) -> Op { return parse_fields<T>(std::move(fields)); }};
+}
+
+// clang-format off
+constexpr Row rows[] = {
+    row<Activation>(),
+    row<ActivationGrad>(),
+    row<AdamWUpdate>(),
+    row<Add>(),
+    row<BatchNorm>(),
+    row<BatchNormInference>(),
+    row<BatchNormInferenceGrad>(),
+    row<BatchNormTraining>(),
+    row<BatchNormTrainingGrad>(),
+    row<BroadcastTo>(),
+    row<Constant>(),
+    row<Conv2d>(),
+    row<Conv2dInputGrad>(),
+    row<Conv2dWeightGrad>(),
+    row<CrossEntropy>(),
+    row<CrossEntropyGrad>(),
+    row<Dropout>(),
+    row<FoldBatchNorm>(),
+    row<FusedConv2d>(),
+    row<GlobalAveragePool>(),
+    row<Increment>(),
+    row<MaxPool2d>(),
+    row<MaxPool2dGrad>(),
+    row<Multiply>(),
+    row<RandomMask>(),
+    row<SgdUpdate>(),
+    row<SumTo>(),
+};
+// clang-format on
+
+}  // namespace
+
+Op parse_op(std::string_view name, FieldTexts fields) {
+  for (const Row& row : rows)
+    if (row.name == name) return row.parse(std::move(fields));
+  fail(ErrorKind::format, "'{}' is no operation", name);
+}
+
+std::vector<std::string_view> op_names() {
+  std::vector<std::string_view> names;
+  for (const Row& row : rows) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace fovea
