@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it; they all start with `set -euo pipefail`.
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# as_root COMMAND...: as it is for root, through sudo for others.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else die "needs root for: $*"
+  fi
+}
+
+# Which version apt would install; empty where it knows none.
+apt_candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)' || true; }
+
+# check_digest FILE SHA256
+check_digest() {
+  local found
+  found=$(sha256sum "$1" | cut -d ' ' -f 1)
+  [ "$found" = "$2" ] || die "$1: sha256 $found, expected $2"
+}
+
+# pip_download DIRECTORY REQUIREMENT...: wheels, without what they depend on.
+pip_download() {
+  local directory=$1
+  shift
+  python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip; scripts/install_dependencies.sh installs it (Debian: python3-pip)"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$directory" "$@"
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need, as far as it is missing. Needs apt-get, and root or sudo only where something is missing.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+packages=(
+  g++ cmake ninja-build pkg-config ca-certificates python3 python3-pip
+  libhwy-dev libjpeg-dev libspng-dev libwebp-dev libgif-dev libstb-dev
+  libfmt-dev libcli11-dev nlohmann-json3-dev libminizip-dev libcurl4-openssl-dev libssl-dev
+  libgtest-dev libgmock-dev libbenchmark-dev
+)
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  say "This is no Debian or Ubuntu. fovea needs, under whatever names they have here:"
+  say "  a C++20 compiler with OpenMP, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
+  say "  Highway, libjpeg-turbo, libspng, libwebp, giflib, stb, {fmt}, CLI11, nlohmann-json, minizip, libcurl, OpenSSL,"
+  say "  GoogleTest and Google Benchmark for the tests, and oneDNN 3 (or scripts/get_onednn.sh)."
+  exit 0
+fi
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+missing=()
+for package in "${packages[@]}"; do
+  installed "$package" || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  say "Installing: ${missing[*]}"
+  as_root apt-get update -q=2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# From Debian 13 on the system's oneDNN is new enough.
+if ! installed libdnnl-dev && [[ $(apt_candidate libdnnl-dev) =~ ^([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 3 ]; then
+  say "Installing: libdnnl-dev"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends libdnnl-dev >/dev/null
+fi
+say "All packages are installed."

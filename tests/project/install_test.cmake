@@ -1,0 +1,52 @@
+# Installs the build below BUILD_DIR, checks what is there and its size, then builds and runs examples/outside_tree against it as a stranger would.
+cmake_minimum_required(VERSION 3.22)
+set(most_bytes 80000000)
+set(work ${BUILD_DIR}/install_test)
+file(REMOVE_RECURSE ${work})
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${what}: exit ${result}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run("installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${work}/prefix)
+# Away from where it was installed: the tree must not remember its place.
+file(RENAME ${work}/prefix ${work}/moved)
+set(prefix ${work}/moved)
+
+set(total 0)
+file(GLOB_RECURSE files ${prefix}/*)
+foreach(file IN LISTS files)
+  if(NOT IS_SYMLINK ${file})
+    file(SIZE ${file} bytes)
+    math(EXPR total "${total} + ${bytes}")
+  endif()
+endforeach()
+math(EXPR megabytes "(${total} + 500000) / 1000000")
+message(STATUS "installed: ${total} bytes, ${megabytes} MB")
+if(total GREATER most_bytes)
+  message(FATAL_ERROR "the installed tree takes ${total} bytes, ${most_bytes} are allowed")
+endif()
+
+file(GLOB headers RELATIVE ${SOURCE_DIR}/include/fovea ${SOURCE_DIR}/include/fovea/*.h)
+foreach(header IN LISTS headers)
+  if(NOT EXISTS ${prefix}/include/fovea/${header})
+    message(FATAL_ERROR "include/fovea/${header} was not installed")
+  endif()
+endforeach()
+
+run("the installed command" ${prefix}/bin/fovea --version)
+message(STATUS "fovea --version: ${output}")
+
+run("configuring the example" ${CMAKE_COMMAND} -S ${SOURCE_DIR}/examples/outside_tree -B ${work}/example -G ${GENERATOR}
+  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${prefix})
+if(NOT output MATCHES "fovea found in ${prefix}")
+  message(FATAL_ERROR "the example did not find fovea in ${prefix}:\n${output}")
+endif()
+run("building the example" ${CMAKE_COMMAND} --build ${work}/example)
+run("running the example" ${CMAKE_CTEST_COMMAND} --test-dir ${work}/example --output-on-failure --no-tests=error)
+message(STATUS "the example runs:\n${output}")
+file(REMOVE_RECURSE ${work})
