@@ -1,0 +1,52 @@
+#include "passes/pipeline.h"
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "passes/drop_dead.h"
+#include "passes/fold_batch_norm.h"
+#include "passes/fuse_batch_norm.h"
+#include "passes/fuse_epilogue.h"
+#include "passes/place_updates.h"
+
+namespace fovea::passes {
+namespace {
+
+bool verify_requested() {
+#ifdef NDEBUG
+  static const bool requested = std::getenv("FOVEA_VERIFY") != nullptr;
+  return requested;
+#else
+  return true;
+#endif
+}
+
+struct Step {
+  const char* name;
+  Graph (*pass)(const Graph&);
+  bool fusion;
+};
+
+constexpr Step kSteps[] = {
+    {"drop_dead", drop_dead, false},
+    {"fold_batch_norm", fold_batch_norm, true},
+    {"fuse_conv_epilogue", fuse_conv_epilogue, true},
+    {"fuse_batch_norm", fuse_batch_norm, true},
+    {"drop_dead", drop_dead, false},
+    {"place_updates", place_updates, false},
+};
+
+}  // namespace
+
+Graph optimize(Graph graph, const PipelineOptions& options) {
+  for (const Step& step : kSteps) {
+    if (step.fusion && !options.fuse) continue;
+    const size_t before = graph.node_count();
+    graph = step.pass(graph);
+    log("passes", "{}: {} nodes, {} before", step.name, graph.node_count(), before);
+    if (verify_requested()) verify(graph);
+  }
+  return graph;
+}
+
+}  // namespace fovea::passes
