@@ -1,0 +1,233 @@
+#include "engine/executable.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "passes/plan_memory.h"
+#include "passes/rewrite.h"
+
+namespace fovea::engine {
+namespace {
+
+constexpr size_t kAlignment = 64;
+
+std::shared_ptr<void> aligned_memory(size_t bytes) {
+  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment + kAlignment);
+  if (!data) throw std::bad_alloc();
+  return {data, std::free};
+}
+
+}  // namespace
+
+Arena::~Arena() { std::free(data_); }
+
+void Arena::reserve(size_t bytes) {
+  if (bytes <= bytes_) return;
+  std::free(data_);
+  data_ = nullptr;
+  bytes_ = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  data_ = static_cast<char*>(std::aligned_alloc(kAlignment, bytes_));
+  if (!data_) {
+    bytes_ = 0;
+    throw std::bad_alloc();
+  }
+}
+
+Executable::Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena)
+    : graph_(std::move(graph)), store_(std::move(store)), arena_(std::move(arena)), constant_(passes::constant_values(graph_)) {}
+
+Executable::~Executable() = default;
+
+std::unique_ptr<Executable> Executable::compile(Graph graph, const backend::Backend& backend, std::shared_ptr<StateStore> store,
+                                                std::shared_ptr<Arena> arena, const CompileOptions& options) {
+  store->declare(graph);
+  std::unique_ptr<Executable> executable(new Executable(std::move(graph), std::move(store), std::move(arena)));
+  executable->plan_kernels(backend);
+  executable->place_values(options);
+  return executable;
+}
+
+void Executable::plan_kernels(const backend::Backend& backend) {
+  const passes::Uses uses(graph_);
+  read_in_run_.assign(graph_.value_count(), false);
+  for (const NamedValue& output : graph_.outputs()) read_in_run_[output.value.index] = true;
+  for (uint32_t n = 0; n < graph_.node_count(); ++n) {
+    const NodeInfo& node = graph_.node(NodeId{n});
+    const bool once = !node.outputs.empty() && constant_[node.outputs[0].index];
+    std::vector<backend::Operand> inputs, outputs;
+    for (ValueId id : node.inputs) {
+      inputs.push_back(backend::Operand::dense(graph_.type(id)));
+      inputs.back().constant = !once && constant_[id.index];
+    }
+    for (ValueId id : node.outputs) {
+      outputs.push_back(backend::Operand::dense(graph_.type(id)));
+      outputs.back().used = !uses.nodes[id.index].empty() || uses.other[id.index] > 0;
+    }
+    auto kernel = in_context(node.name, [&] { return backend.plan(node.op, inputs, outputs); });
+    workspace_bytes_ = std::max(workspace_bytes_, kernel->workspace_bytes());
+    std::vector<Step>& steps = once ? prologue_ : body_;
+    for (size_t i = 0; i < node.inputs.size() && !once; ++i) {
+      if (!constant_[node.inputs[i].index]) continue;
+      const size_t bytes = kernel->packed_bytes(static_cast<int>(i));
+      if (bytes > 0)
+        packed_.push_back({steps.size(), static_cast<int>(i), bytes, nullptr});
+      else
+        read_in_run_[node.inputs[i].index] = true;
+    }
+    steps.push_back({NodeId{n}, std::move(kernel)});
+  }
+}
+
+void Executable::place_values(const CompileOptions& options) {
+  passes::MemoryOptions memory{std::vector<bool>(graph_.value_count(), false), !options.keep_values};
+  for (uint32_t v = 0; v < graph_.value_count(); ++v) memory.outside[v] = constant_[v];
+  for (const State& state : graph_.states()) {
+    memory.outside[state.value.index] = true;
+    if (!state.next.valid()) continue;
+    memory.outside[state.next.index] = true;
+    const NodeInfo& writer = graph_.node(graph_.value(state.next).producer);
+    const uint32_t result = graph_.value(state.next).result;
+    bool allowed = false;
+    for (size_t i = 0; i < writer.inputs.size(); ++i) {
+      allowed = allowed || (writer.inputs[i] == state.value && writer.op.overwrites(static_cast<int>(i), static_cast<int>(result)));
+    }
+    if (!allowed) fail(ErrorKind::internal, "{}: {} cannot write the next {} in place", writer.name, writer.op.name(), state.name);
+  }
+  const passes::MemoryPlan plan = passes::plan_memory(graph_, memory);
+  for (const passes::Placement& placement : plan.values) offsets_.push_back(placement.offset);
+  fixed_.resize(graph_.value_count());
+  values_bytes_ = plan.arena_bytes;
+  arena_->reserve(values_bytes_ + workspace_bytes_);
+  log("memory", "{} nodes: arena {} bytes (unshared {}), workspace {}", graph_.node_count(), plan.arena_bytes, plan.sum_bytes,
+      workspace_bytes_);
+}
+
+void* Executable::address(ValueId id) const {
+  if (offsets_[id.index] != passes::Placement::kNone) return arena_->data() + offsets_[id.index];
+  if (fixed_[id.index]) return fixed_[id.index].get();
+  if (const State* state = graph_.state_of(id)) return store_->memory(state->name);
+  const NodeId producer = graph_.value(id).producer;
+  if (producer.valid()) {  // the next value of a state lies in the state's memory
+    for (ValueId input : graph_.node(producer).inputs) {
+      const State* state = graph_.state_of(input);
+      if (state && state->next == id) return store_->memory(state->name);
+    }
+  }
+  return nullptr;
+}
+
+void Executable::bind_step(size_t index) {
+  Step& step = body_[index];
+  const NodeInfo& node = graph_.node(step.node);
+  std::vector<void*> inputs, outputs;
+  for (ValueId id : node.inputs) inputs.push_back(address(id));
+  for (const Packed& packed : packed_)
+    if (packed.step == index) inputs[static_cast<size_t>(packed.input)] = packed.memory.get();
+  for (ValueId id : node.outputs) outputs.push_back(address(id));
+  step.kernel->bind(inputs, outputs, workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr);
+}
+
+void Executable::bind() {
+  for (size_t i = 0; i < body_.size(); ++i) bind_step(i);
+  bound_to_ = arena_->data();
+}
+
+void Executable::prepare() {
+  for (const Step& step : prologue_)
+    for (ValueId id : graph_.node(step.node).outputs)
+      if (!fixed_[id.index]) fixed_[id.index] = aligned_memory(graph_.type(id).bytes());
+  for (const Step& step : prologue_) {
+    const NodeInfo& node = graph_.node(step.node);
+    std::vector<void*> inputs, outputs;
+    for (ValueId id : node.inputs) inputs.push_back(address(id));
+    for (ValueId id : node.outputs) outputs.push_back(address(id));
+    step.kernel->bind(inputs, outputs, workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr);
+    step.kernel->run();
+  }
+  for (Packed& packed : packed_) {
+    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
+    const Step& step = body_[packed.step];
+    step.kernel->pack(packed.input, address(graph_.node(step.node).inputs[static_cast<size_t>(packed.input)]), packed.memory.get());
+  }
+  for (const Step& step : prologue_)
+    for (ValueId id : graph_.node(step.node).outputs)
+      if (!read_in_run_[id.index]) fixed_[id.index].reset();
+  bind();
+}
+
+void Executable::run() {
+  if (!bound_to_) fail(ErrorKind::internal, "an executable was run before its weights were prepared");
+  if (bound_to_ != arena_->data()) bind();
+  for (Step& step : body_) step.kernel->run();
+}
+
+void Executable::run_timed(std::span<double> seconds) {
+  if (!bound_to_) fail(ErrorKind::internal, "an executable was run before its weights were prepared");
+  if (bound_to_ != arena_->data()) bind();
+  using Clock = std::chrono::steady_clock;
+  for (Step& step : body_) {
+    const auto start = Clock::now();
+    step.kernel->run();
+    seconds[step.node.index] += std::chrono::duration<double>(Clock::now() - start).count();
+  }
+}
+
+std::string Executable::kernel(NodeId node) const {
+  for (const auto* steps : {&prologue_, &body_})
+    for (const Step& step : *steps)
+      if (step.node == node) return step.kernel->describe();
+  return {};
+}
+
+void* Executable::checked(std::optional<ValueId> id, std::string_view name, DType dtype) const {
+  if (!id) fail(ErrorKind::internal, "there is no input or output '{}'", name);
+  if (graph_.type(*id).dtype != dtype)
+    fail(ErrorKind::internal, "'{}' is {}, read as {}", name, to_string(graph_.type(*id)), to_string(dtype));
+  return address(*id);
+}
+
+void* Executable::input(std::string_view name) {
+  const auto id = graph_.find_input(name);
+  if (!id) fail(ErrorKind::internal, "there is no input '{}'", name);
+  return address(*id);
+}
+
+const void* Executable::output(std::string_view name) const {
+  const auto id = graph_.find_output(name);
+  if (!id) fail(ErrorKind::internal, "there is no output '{}'", name);
+  return address(*id);
+}
+
+void Executable::write_input(std::string_view name, const Tensor& tensor) {
+  void* memory = input(name);
+  in_context(name, [&] { write_memory(tensor, graph_.type(*graph_.find_input(name)), memory); });
+}
+
+Tensor Executable::read_output(std::string_view name, DType floating) const {
+  output(name);
+  return value(*graph_.find_output(name), floating);
+}
+
+Tensor Executable::value(ValueId id, DType floating) const {
+  const Type& type = graph_.type(id);
+  const void* memory = address(id);
+  if (!memory) fail(ErrorKind::internal, "value %{} has no memory", id.index);
+  return read_memory(memory, type, std::vector<int64_t>(type.shape.dims().begin(), type.shape.dims().end()), floating);
+}
+
+MemoryUse Executable::memory() const {
+  MemoryUse use;
+  for (const State& state : graph_.states()) use.states += store_->at(state.name).memory.bytes();
+  for (const Packed& packed : packed_) use.constants += packed.bytes;
+  for (const Step& step : prologue_)
+    for (ValueId id : graph_.node(step.node).outputs)
+      if (read_in_run_[id.index]) use.constants += graph_.type(id).bytes();
+  use.arena = values_bytes_ + workspace_bytes_;
+  return use;
+}
+
+}  // namespace fovea::engine

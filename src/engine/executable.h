@@ -1,0 +1,120 @@
+// A graph compiled for one backend: kernels planned, memory placed. Compiling may take milliseconds; running allocates nothing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/state_store.h"
+#include "ir/graph.h"
+
+namespace fovea::engine {
+
+// Working memory shared by executables that do not run at the same time; as large as the largest of them needs.
+class Arena {
+ public:
+  ~Arena();
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void reserve(size_t bytes);
+  char* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  char* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+struct MemoryUse {
+  size_t states = 0;     // parameters, statistics, moments of this executable
+  size_t constants = 0;  // folded and packed weights
+  size_t arena = 0;      // values and workspace
+  size_t total() const { return states + constants + arena; }
+};
+
+struct CompileOptions {
+  bool keep_values = false;  // every value keeps its memory to the end of a run, to be looked at with `value`
+};
+
+class Executable {
+ public:
+  // The graph is lowered and optimized. Declares the graph's states in the store; `store` and `arena` are kept alive.
+  static std::unique_ptr<Executable> compile(Graph graph, const backend::Backend& backend, std::shared_ptr<StateStore> store,
+                                             std::shared_ptr<Arena> arena, const CompileOptions& options = {});
+  ~Executable();
+  Executable(const Executable&) = delete;
+  Executable& operator=(const Executable&) = delete;
+
+  const Graph& graph() const { return graph_; }
+
+  // Folds and packs what follows from weights alone. Call it after compiling and whenever weights that this executable does not itself
+  // write have changed.
+  void prepare();
+
+  // Memory of an input or output, in the engine's order (rank 4: N, H, W, C). Valid until another executable of this arena is compiled; an
+  // output until the next run of any executable of the arena, an input likewise.
+  void* input(std::string_view name);
+  const void* output(std::string_view name) const;
+  template <class T>
+  std::span<T> input_as(std::string_view name) {
+    return {static_cast<T*>(checked(graph_.find_input(name), name, dtype_of<T>())),
+            static_cast<size_t>(graph_.type(*graph_.find_input(name)).elements())};
+  }
+  template <class T>
+  std::span<const T> output_as(std::string_view name) const {
+    return {static_cast<const T*>(checked(graph_.find_output(name), name, dtype_of<T>())),
+            static_cast<size_t>(graph_.type(*graph_.find_output(name)).elements())};
+  }
+  bool has_input(std::string_view name) const { return graph_.find_input(name).has_value(); }
+  // In logical order, converted.
+  void write_input(std::string_view name, const Tensor& tensor);
+  Tensor read_output(std::string_view name, DType floating = DType::f32) const;
+  // Of a run with keep_values; states give their present content.
+  Tensor value(ValueId id, DType floating = DType::f64) const;
+
+  void run();
+  // The same, one node at a time: seconds spent in each node, added to `seconds` (one entry a node; those run in prepare stay 0).
+  void run_timed(std::span<double> seconds);
+  std::string kernel(NodeId node) const;  // what runs it
+
+  MemoryUse memory() const;
+
+ private:
+  struct Step {
+    NodeId node;
+    std::unique_ptr<backend::Kernel> kernel;
+  };
+  struct Packed {  // a constant input that a kernel holds in its own form
+    size_t step = 0;
+    int input = 0;
+    size_t bytes = 0;
+    std::shared_ptr<void> memory;
+  };
+
+  Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
+  void plan_kernels(const backend::Backend& backend);
+  void place_values(const CompileOptions& options);
+  void bind();
+  void bind_step(size_t step);
+  void* address(ValueId id) const;
+  void* checked(std::optional<ValueId> id, std::string_view name, DType dtype) const;
+
+  Graph graph_;
+  std::shared_ptr<StateStore> store_;
+  std::shared_ptr<Arena> arena_;
+  std::vector<Step> prologue_, body_;
+  std::vector<Packed> packed_;
+  std::vector<bool> constant_;                // by value
+  std::vector<bool> read_in_run_;             // by value: a constant that some kernel reads as it is
+  std::vector<std::shared_ptr<void>> fixed_;  // by value: memory of folded constants; those not read in a run have it during prepare only
+  std::vector<size_t> offsets_;               // by value, in the arena
+  size_t values_bytes_ = 0, workspace_bytes_ = 0;
+  char* bound_to_ = nullptr;  // the arena's data that kernels hold pointers into
+};
+
+}  // namespace fovea::engine

@@ -1,0 +1,78 @@
+#include "engine/layout.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace fovea::engine {
+namespace {
+
+// Calls body(logical index, memory index).
+template <class Body>
+void for_each_element(const Shape& shape, Body&& body) {
+  if (shape.rank() != 4) {
+    for (int64_t i = 0; i < shape.elements(); ++i) body(i, i);
+    return;
+  }
+  const int64_t planes = shape.channels(), pixels = shape.height() * shape.width();
+  for (int64_t n = 0, logical = 0; n < shape.batch(); ++n)
+    for (int64_t c = 0; c < planes; ++c)
+      for (int64_t p = 0; p < pixels; ++p, ++logical) body(logical, (n * pixels + p) * planes + c);
+}
+
+template <class From, class To>
+void copy_in(const Tensor& tensor, const Shape& shape, void* memory) {
+  const From* from = static_cast<const From*>(tensor.raw());
+  To* to = static_cast<To*>(memory);
+  for_each_element(shape, [&](int64_t logical, int64_t physical) { to[physical] = static_cast<To>(from[logical]); });
+}
+
+template <class From, class To>
+void copy_out(const void* memory, const Shape& shape, Tensor& tensor) {
+  const From* from = static_cast<const From*>(memory);
+  To* to = static_cast<To*>(tensor.mutable_raw());
+  for_each_element(shape, [&](int64_t logical, int64_t physical) { to[logical] = static_cast<To>(from[physical]); });
+}
+
+}  // namespace
+
+void write_memory(const Tensor& tensor, const Type& type, void* memory) {
+  if (tensor.size() != type.elements()) {
+    fail(ErrorKind::mismatch, "a tensor of shape {} for {}", shape_string(tensor.shape()), to_string(type));
+  }
+  const DType from = tensor.dtype(), to = type.dtype;
+  if (is_floating(from) != is_floating(to)) fail(ErrorKind::mismatch, "a tensor of {} for {}", to_string(from), to_string(type));
+  if (is_floating(from) && from != DType::f32 && from != DType::f64) return write_memory(tensor.to(DType::f32), type, memory);
+  if (from == DType::f32 && to == DType::f32) return copy_in<float, float>(tensor, type.shape, memory);
+  if (from == DType::f32 && to == DType::f64) return copy_in<float, double>(tensor, type.shape, memory);
+  if (from == DType::f64 && to == DType::f32) return copy_in<double, float>(tensor, type.shape, memory);
+  if (from == DType::f64 && to == DType::f64) return copy_in<double, double>(tensor, type.shape, memory);
+  if (from == DType::i64 && to == DType::i64) return copy_in<int64_t, int64_t>(tensor, type.shape, memory);
+  if (from == DType::i32 && to == DType::i32) return copy_in<int32_t, int32_t>(tensor, type.shape, memory);
+  fail(ErrorKind::unsupported, "a tensor of {} for {}", to_string(from), to_string(type));
+}
+
+Tensor read_memory(const void* memory, const Type& type, std::vector<int64_t> shape, DType dtype) {
+  Tensor tensor(is_floating(type.dtype) ? dtype : type.dtype, std::move(shape));
+  if (tensor.size() != type.elements()) {
+    fail(ErrorKind::mismatch, "{} read as a tensor of shape {}", to_string(type), shape_string(tensor.shape()));
+  }
+  const DType from = type.dtype, to = tensor.dtype();
+  if (from == DType::f32 && to == DType::f32)
+    copy_out<float, float>(memory, type.shape, tensor);
+  else if (from == DType::f32 && to == DType::f64)
+    copy_out<float, double>(memory, type.shape, tensor);
+  else if (from == DType::f64 && to == DType::f32)
+    copy_out<double, float>(memory, type.shape, tensor);
+  else if (from == DType::f64 && to == DType::f64)
+    copy_out<double, double>(memory, type.shape, tensor);
+  else if (from == DType::i64)
+    copy_out<int64_t, int64_t>(memory, type.shape, tensor);
+  else if (from == DType::i32)
+    copy_out<int32_t, int32_t>(memory, type.shape, tensor);
+  else
+    fail(ErrorKind::unsupported, "{} read as {}", to_string(type), to_string(to));
+  return tensor;
+}
+
+}  // namespace fovea::engine

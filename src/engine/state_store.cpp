@@ -1,0 +1,57 @@
+#include "engine/state_store.h"
+
+#include "base/error.h"
+
+namespace fovea::engine {
+
+void StateStore::declare(const State& state, const Type& type) {
+  Type own = type;
+  if (is_floating(own.dtype)) own.dtype = floating_;
+  const auto found = entries_.find(state.name);
+  if (found == entries_.end()) {
+    Tensor memory(own.dtype, std::vector<int64_t>(own.shape.dims().begin(), own.shape.dims().end()));
+    entries_.emplace(state.name, Entry{own, state.stored_shape, state.role, std::move(memory), 0});
+  } else if (!(found->second.type == own)) {
+    fail(ErrorKind::mismatch, "{}: {} in the graph, {} in the store", state.name, to_string(own), to_string(found->second.type));
+  }
+}
+
+void StateStore::declare(const Graph& graph) {
+  for (const State& state : graph.states()) declare(state, graph.type(state.value));
+}
+
+const StateStore::Entry& StateStore::at(std::string_view name) const {
+  const auto found = entries_.find(std::string(name));
+  if (found == entries_.end()) fail(ErrorKind::internal, "there is no state '{}'", name);
+  return found->second;
+}
+
+void* StateStore::memory(std::string_view name) {
+  at(name);
+  return entries_.find(std::string(name))->second.memory.mutable_raw();
+}
+
+Tensor StateStore::get(std::string_view name) const { return get(name, floating_); }
+
+Tensor StateStore::get(std::string_view name, DType floating) const {
+  const Entry& entry = at(name);
+  return read_memory(entry.memory.raw(), entry.type, entry.stored_shape, floating);
+}
+
+void StateStore::set(std::string_view name, const Tensor& tensor) {
+  at(name);
+  Entry& entry = entries_.find(std::string(name))->second;
+  if (tensor.shape() != entry.stored_shape && tensor.size() != entry.type.elements()) {
+    fail(ErrorKind::mismatch, "{}: shape {} given, {} in the model", name, shape_string(tensor.shape()), shape_string(entry.stored_shape));
+  }
+  in_context(name, [&] { write_memory(tensor, entry.type, entry.memory.mutable_raw()); });
+  ++entry.version;
+}
+
+size_t StateStore::bytes() const {
+  size_t sum = 0;
+  for (const auto& [name, entry] : entries_) sum += entry.memory.bytes();
+  return sum;
+}
+
+}  // namespace fovea::engine
