@@ -1,0 +1,42 @@
+// One training step as a graph: forward, loss, gradients, updates.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "nn/model_graph.h"
+
+namespace fovea::train {
+
+struct OptimizerOptions {
+  enum class Kind { sgd, adamw };
+  Kind kind = Kind::adamw;
+  double momentum = 0.9;  // SGD
+  bool nesterov = false;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
+  double weight_decay = 0.01;
+};
+
+struct ParameterOptions {
+  double rate_scale = 1;   // of the step's rate
+  double decay_scale = 1;  // of the weight decay: 0 for norms and biases
+};
+
+struct StepOptions {
+  OptimizerOptions optimizer;
+  double label_smoothing = 0;
+  std::set<std::string> frozen;                                   // parameters that do not train
+  std::function<ParameterOptions(const State& state)> parameter;  // empty: the defaults for all
+  bool gradients_as_outputs = false;                              // "grad:NAME", for comparison
+};
+
+// The model's graph for training with some parameters frozen: output "logits" (and "pooled"), the mode lowered; no loss yet.
+Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen);
+
+// Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N], "rate" [],
+// "step" i64 [] (from 0), "seed" i64 [] where something is random; outputs "loss" [] and "logits". The moments are states named
+// "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME". Optimized: ready to be compiled.
+Graph build_step(Graph lowered, const StepOptions& options);
+
+}  // namespace fovea::train
