@@ -20,8 +20,9 @@ struct Image {
 
 enum class PixelOrder { rgb, bgr };
 
-// Reads a JPEG, PNG, WebP, GIF (first frame) or BMP; the bytes decide which, not the name. EXIF orientation is applied, CMYK, grey, palette and 16-bit
-// pictures become 8-bit RGB as Pillow does it. Throws Error(input), naming the file, for what is truncated, no picture, or over 178,956,970 pixels.
+// Reads a JPEG, PNG, WebP, GIF (first frame) or BMP; the bytes decide which, not the name. EXIF orientation is applied, CMYK, grey, palette
+// and 16-bit pictures become 8-bit RGB as Pillow does it. Throws Error(input), naming the file, for what is truncated, no picture, or over
+// 178,956,970 pixels.
 Image read_image(const std::string& path, Alpha alpha = Alpha::white);
 Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
 

@@ -34,7 +34,8 @@ struct Preprocessing {
   bool operator==(const Preprocessing&) const = default;
 };
 
-// One line that names every step, and its inverse: "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5".
+// One line that names every step, and its inverse:
+// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5".
 std::string to_string(const Preprocessing& preprocessing);
 Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 

@@ -1,0 +1,110 @@
+// A network with weights: predict, take features, replace the head, save.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fovea/error.h>
+#include <fovea/image.h>
+#include <fovea/preprocess.h>
+#include <fovea/tensor.h>
+
+namespace fovea {
+
+struct LoadOptions {
+  std::string weights =
+      "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
+  uint64_t seed = 0;          // for weights that start new
+  std::string dtype = "f32";  // the only one
+};
+
+struct ClassProbability {
+  std::string name;
+  int64_t index = 0;
+  double probability = 0;
+};
+
+struct TapInfo {
+  std::string name;
+  int64_t channels = 0;
+  double stride = 0;           // input pixels from one position to the next
+  std::vector<int64_t> shape;  // [channels, height, width] at the size asked for
+};
+
+// What loading did, by parameter name.
+struct LoadSummary {
+  int64_t loaded = 0;
+  std::vector<std::string> missing, unexpected;
+  std::vector<std::string> reshaped;  // "NAME [10,512] -> [10,512,1,1]"
+  std::string source;                 // the file, or "none"
+};
+
+// Copies share one network. Const calls may come from several threads at once (they take turns, each uses all cores); the others, and
+// training, must have the model to themselves.
+class Model {
+ public:
+  // A registered name ("resnet50", see model_names) or a model file that training wrote.
+  // Throws Error: usage for an unknown name (with the nearest), io or format for a file that cannot be read, mismatch for weights of
+  // another network.
+  static Model load(const std::string& name_or_file, const LoadOptions& options = {});
+  ~Model();
+  Model(const Model&);
+  Model(Model&&) noexcept;
+  Model& operator=(const Model&);
+  Model& operator=(Model&&) noexcept;
+
+  const std::string& name() const;                  // the architecture's
+  const std::vector<std::string>& classes() const;  // one name an output
+  const Preprocessing& preprocessing() const;
+  void set_preprocessing(const Preprocessing& preprocessing);
+  const LoadSummary& loaded() const;
+  int64_t parameter_count() const;  // that can train
+  int64_t feature_width() const;    // of the pooled vector
+
+  // A new head for these classes, or for `count` unnamed ones, started as the family's library starts it; rows of classes known by name are
+  // kept.
+  void replace_head(const std::vector<std::string>& classes, uint64_t seed = 0);
+  void replace_head(int64_t count, uint64_t seed = 0);
+  // For training: everything up to and including the tap stays as it is; "none", "all" (all but the head).
+  void freeze(const std::string& tap);
+  const std::string& frozen() const;
+
+  // The most probable classes, best first.
+  std::vector<ClassProbability> predict(const Image& image, int64_t top = 5) const;
+  std::vector<ClassProbability> predict(const std::string& file, int64_t top = 5) const;
+  // Probabilities of prepared pictures f32 [N,3,H,W] (see preprocess): [N, classes]. And the network's plain outputs.
+  Tensor probabilities(const Tensor& images) const;
+  Tensor logits(const Tensor& images) const;
+
+  // The pooled feature vector: [feature_width] of one picture, [N, feature_width] of prepared ones.
+  Tensor embed(const Image& image) const;
+  Tensor embed(const std::string& file) const;
+  Tensor embed(const Tensor& images) const;
+  // Feature maps by tap, [N, channels, height, width]; runs only the part of the network that they need.
+  std::map<std::string, Tensor> features(const Tensor& images, const std::vector<std::string>& taps) const;
+  std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
+  std::vector<TapInfo> taps() const;  // at the size of the preprocessing
+  std::vector<TapInfo> taps(int64_t height, int64_t width) const;
+
+  // Parameters and buffers under the library's names and shapes.
+  std::map<std::string, Tensor> state_dict() const;
+  void load_state_dict(const std::map<std::string, Tensor>& state);
+
+  // One .safetensors with weights, architecture, classes and preprocessing: Model::load reads it back, load_state_dict(strict=True) takes
+  // it.
+  void save(const std::string& path) const;
+
+  class Implementation;
+  Implementation& implementation() const { return *implementation_; }  // for fovea's own use
+
+ private:
+  explicit Model(std::shared_ptr<Implementation> implementation);
+  std::shared_ptr<Implementation> implementation_;
+};
+
+std::vector<std::string> model_names();  // sorted
+
+}  // namespace fovea

@@ -1,0 +1,91 @@
+// Training on a folder of pictures, and measuring the result.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <fovea/model.h>
+
+namespace fovea {
+
+enum class Recipe {
+  automatic,  // probe or finetune by the number of pictures; the reason is reported
+  probe,      // the backbone frozen, its features computed once, the head trained on them
+  finetune,   // the head first, then everything, with rates that fall with depth
+  full,       // everything from the first step
+};
+
+enum class Optimizer { adamw, sgd };
+
+// 0 or an empty text leaves a choice to the recipe.
+struct TrainOptions {
+  Recipe recipe = Recipe::automatic;
+  std::string freeze;  // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
+  int64_t epochs = 0;
+  int64_t batch = 0;
+  double rate = 0;
+  Optimizer optimizer = Optimizer::adamw;
+  bool optimizer_given = false;  // false: the recipe's own
+  double weight_decay = -1;      // below 0: the recipe's
+  double label_smoothing = -1;   // below 0: the recipe's
+  double warmup = 0.1;           // share of the steps
+  bool augment = true;
+  double validation = 0.15;  // shares of the pictures, where the folder has no val/ and test/ of its own
+  double test = 0;
+  uint64_t seed = 0;
+  int threads = 0;      // 0: every core
+  std::string out;      // the run's folder: model.safetensors, last.ckpt, history.csv, metrics.json; empty: nothing is written
+  bool resume = false;  // continue the run in `out`
+  std::function<void(const std::string&)> note;  // one line of news
+  // Called after every step; false: finish the step, save, and leave with `interrupted`.
+  struct Progress {
+    std::string phase;
+    int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
+    double loss = 0;
+  };
+  std::function<bool(const Progress&)> progress;
+};
+
+struct Score {
+  double accuracy = 0;
+  int64_t pictures = 0;
+};
+
+struct BadPicture {
+  std::string file, reason;
+};
+
+struct TrainResult {
+  Score validation, test;
+  double seconds = 0;
+  std::string recipe, reason;  // what ran, and why
+  std::vector<BadPicture> left_out;
+  int64_t epochs = 0, best_epoch = 0;
+  bool interrupted = false;
+};
+
+// Labels from folders: one a class, or train/ val/ test/ with the classes below. Replaces the head where the classes differ. The model
+// holds the best weights afterwards. Throws Error(input) for data that cannot be used; pictures that cannot be read are left out and
+// listed.
+TrainResult train(Model& model, const std::string& data, const TrainOptions& options = {});
+
+struct ClassScore {
+  std::string name;
+  int64_t pictures = 0, correct = 0;
+};
+
+struct Evaluation {
+  Score score;
+  double top5 = 0;
+  double loss = 0;  // mean cross entropy
+  std::vector<ClassScore> classes;
+  std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
+  std::vector<BadPicture> left_out;
+};
+
+// `data` has folders named after the model's classes.
+Evaluation evaluate(const Model& model, const std::string& data);
+
+}  // namespace fovea

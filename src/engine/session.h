@@ -1,0 +1,57 @@
+// Inference on a network: executables compiled on demand for a set of outputs, a batch and a size, sharing weights and one arena.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine/executable.h"
+#include "engine/network.h"
+
+namespace fovea::engine {
+
+// What can be asked for: "logits", "pooled", the name of a tap.
+class Session {
+ public:
+  explicit Session(std::shared_ptr<const Network> network);
+
+  // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: [N,K] for "logits"
+  // and "pooled", [N,C,H,W] for taps. Callable from several threads: calls wait for one another, each uses all cores.
+  std::vector<Tensor> run(const Tensor& images, const std::vector<std::string>& outputs);
+  // The same without copies: `fill` writes N,H,W,C floats, `take` reads what came out, before the next call may start.
+  // The executable holds `batch` pictures.
+  template <class Fill, class Take>
+  void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
+    const std::lock_guard lock(mutex_);
+    Executable& executable = find(batch, height, width, outputs);
+    fill(executable);
+    executable.run();
+    take(static_cast<const Executable&>(executable));
+  }
+
+  // After weights changed: the next run prepares them again.
+  void weights_changed();
+  MemoryUse memory() const;
+
+ private:
+  using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
+  struct Entry {
+    std::unique_ptr<Executable> executable;
+    bool prepared = false;
+  };
+
+  Executable& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
+
+  std::shared_ptr<const Network> network_;
+  std::shared_ptr<Arena> arena_;
+  std::map<Key, Entry> executables_;
+  mutable std::mutex mutex_;
+};
+
+// The inference graph with these outputs, optimized. Throws Error(usage) that lists the taps for an unknown name.
+Graph inference_graph(const ModelGraph& model, const std::vector<std::string>& outputs);
+
+}  // namespace fovea::engine
