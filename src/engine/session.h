@@ -16,7 +16,7 @@ namespace fovea::engine {
 // What can be asked for: "logits", "pooled", the name of a tap.
 class Session {
  public:
-  explicit Session(std::shared_ptr<const Network> network);
+  Session(std::shared_ptr<const Network> network, const backend::Backend& backend);
 
   // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: [N,K] for "logits"
   // and "pooled", [N,C,H,W] for taps. Callable from several threads: calls wait for one another, each uses all cores.
@@ -46,6 +46,7 @@ class Session {
   Executable& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
 
   std::shared_ptr<const Network> network_;
+  const backend::Backend& backend_;
   std::shared_ptr<Arena> arena_;
   std::map<Key, Entry> executables_;
   mutable std::mutex mutex_;
