@@ -16,6 +16,7 @@ struct Variant {
   std::string layout;         // whose parameter names: "torchvision" or "timm"
   int64_t feature_width = 0;  // channels of the pooled vector
   int64_t input_size = 224;   // default height and width
+  int64_t least_size = 1;     // smaller pictures leave a layer without a window
   std::string head;           // path of the linear head: "fc", "classifier.1"
   double head_dropout = 0;
   // The default preprocessing of the family's weights where no published row says otherwise is the published table's matter, not this

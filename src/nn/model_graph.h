@@ -21,10 +21,13 @@ struct ModelGraph {
   ValueId map;            // the last feature map, before pooling
   ValueId pooled;         // the feature vector [N, C, 1, 1]
   ValueId logits;         // [N, classes, 1, 1]; invalid without a head
-  std::vector<Tap> taps;  // in the order of the network; strides against the image's height
+  std::vector<Tap> taps;  // in the order of the network
 };
 
-// The states that `value` depends on, in the graph's order: what freezing a tap freezes.
+// The states of the layers that `value` depends on, counters included, in the graph's order: what freezing a tap freezes.
 std::vector<std::string> states_below(const Graph& graph, ValueId value);
+
+// By value: rows of `image` from one of its rows to the next, the product of the strides on the way; 0 where it does not depend on it.
+std::vector<int64_t> strides_from(const Graph& graph, ValueId image);
 
 }  // namespace fovea

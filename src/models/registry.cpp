@@ -1,0 +1,112 @@
+#include "models/registry.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "models/families.h"
+#include "nn/heads.h"
+
+namespace fovea::models {
+namespace {
+
+using Family = std::vector<Variant> (*)();
+constexpr Family kFamilies[] = {
+    resnet_variants,
+    efficientnet_variants,
+};
+
+const std::vector<Variant>& all() {
+  static const std::vector<Variant> variants = [] {
+    std::vector<Variant> list;
+    for (Family family : kFamilies)
+      for (Variant& variant : family()) list.push_back(std::move(variant));
+    std::ranges::sort(list, {}, &Variant::name);
+    return list;
+  }();
+  return variants;
+}
+
+// Levenshtein's: the fewest letters to insert, delete or change.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] != b[j]);
+      diagonal = std::exchange(row[j + 1], std::min({changed, row[j] + 1, row[j + 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_names(std::string_view name) {
+  std::vector<std::pair<size_t, std::string>> ranked;
+  for (const Variant& variant : all()) ranked.emplace_back(edit_distance(name, variant.name), variant.name);
+  std::ranges::sort(ranked);
+  constexpr size_t shown = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(shown, ranked.size()); ++i) text += (i > 0 ? ", " : "") + ranked[i].second;
+  return text;
+}
+
+void check_options(const Variant& variant, const BuildOptions& options) {
+  const int64_t least = variant.least_size;
+  if (options.height < least || options.width < least)
+    fail(ErrorKind::usage, "{} takes pictures of at least {}x{}, not {}x{}", variant.name, least, least, options.height, options.width);
+  if (options.batch < 1) fail(ErrorKind::usage, "{}: a batch of {}, at least 1 expected", variant.name, options.batch);
+  if (options.channels < 1) fail(ErrorKind::usage, "{}: pictures of {} channels, at least 1 expected", variant.name, options.channels);
+  if (options.classes < 0) fail(ErrorKind::usage, "{}: {} classes, at least 0 (no head) expected", variant.name, options.classes);
+}
+
+}  // namespace
+
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const Variant& variant : all()) result.push_back(variant.name);
+  return result;
+}
+
+const Variant* find(std::string_view name) {
+  const size_t slash = name.find('/');
+  const std::string_view layout = slash == name.npos ? std::string_view() : name.substr(0, slash);
+  if (slash != name.npos) name.remove_prefix(slash + 1);
+  for (const Variant& variant : all())
+    if (variant.name == name && (slash == name.npos || variant.layout == layout)) return &variant;
+  return nullptr;
+}
+
+const Variant& get(std::string_view name) {
+  if (const Variant* variant = find(name)) return *variant;
+  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest_names(name.substr(name.find('/') + 1)));
+}
+
+ModelGraph build(const Variant& variant, const BuildOptions& options) {
+  check_options(variant, options);
+  return in_context(variant.name, [&] {
+    ModelGraph model;
+    Graph& graph = model.graph;
+    Scope scope(graph, model.taps);
+    const Value image(graph, graph.input("image", {DType::f32, {options.batch, options.channels, options.height, options.width}}));
+    const Value map = variant.body(scope, image);
+    const Value pooled = global_average_pool(map);
+    model.image = image.id();
+    model.map = map.id();
+    model.pooled = pooled.id();
+    if (options.classes > 0) {
+      const int64_t width = pooled.channels();
+      const LinearHead head{.classes = options.classes,
+                            .dropout = variant.head_dropout,
+                            .weight = variant.head_weight_init(width, options.classes),
+                            .bias = variant.head_bias_init(width, options.classes)};
+      model.logits = linear_head(scope[variant.head], pooled, head).id();
+    }
+    const std::vector<int64_t> strides = strides_from(graph, model.image);
+    for (Tap& tap : model.taps) tap.stride = static_cast<double>(strides[tap.value.index]);
+    return model;
+  });
+}
+
+}  // namespace fovea::models

@@ -1,0 +1,21 @@
+// Blocks that several families share.
+#pragma once
+
+#include "nn/layers.h"
+
+namespace fovea {
+
+// Squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507, figure 2): x times a gate a channel, from the means over height and width
+// through two 1x1 convolutions with biases.
+struct SqueezeExcite {
+  int64_t squeezed = 0;  // channels between the two
+  ActivationKind activation = ActivationKind::relu, gate = ActivationKind::sigmoid;
+  FanOut fan_out = FanOut::all_groups;
+};
+Value squeeze_excite(Scope reduce, Scope expand, Value x, const SqueezeExcite& options);
+
+// `channels` times a width multiplier, to the nearest multiple of 8 that is not more than a tenth below (Sandler et al. 2018's reference
+// code, and every mobile network since).
+int64_t scaled_channels(int64_t channels, double multiplier);
+
+}  // namespace fovea

@@ -1,0 +1,98 @@
+#include "nn/layers.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/add.h"
+#include "ops/batch_norm.h"
+#include "ops/conv2d.h"
+#include "ops/dropout.h"
+#include "ops/global_average_pool.h"
+#include "ops/max_pool2d.h"
+#include "ops/multiply.h"
+
+namespace fovea {
+namespace {
+
+// TensorFlow's SAME: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
+int64_t same_padding(int64_t size, int64_t kernel, int64_t stride) {
+  const int64_t outputs = (size + stride - 1) / stride;
+  return std::max<int64_t>((outputs - 1) * stride + kernel - size, 0);
+}
+
+Padding2 padding_of(const Conv2dOptions& options, const Shape& x) {
+  if (!options.same) return {options.padding, options.padding, options.padding, options.padding};
+  const int64_t rows = same_padding(x.height(), options.kernel, options.stride);
+  const int64_t columns = same_padding(x.width(), options.kernel, options.stride);
+  return {rows / 2, rows - rows / 2, columns / 2, columns - columns / 2};
+}
+
+Value channel_parameter(const Scope& s, std::string_view leaf, int64_t channels, Init init) {
+  return s.parameter(leaf, {1, channels, 1, 1}, {channels}, init);
+}
+
+Value channel_buffer(const Scope& s, std::string_view leaf, int64_t channels, double value) {
+  return s.buffer(leaf, {DType::f32, {1, channels, 1, 1}}, {channels}, constant_init(value));
+}
+
+// What a nameless operation is called: as the node it is applied to.
+const std::string& name_of(Value x) {
+  const ValueInfo& info = x.graph().value(x.id());
+  return info.producer.valid() ? x.graph().node(info.producer).name : info.name;
+}
+
+Value apply(Op op, std::initializer_list<Value> inputs) {
+  return emit(std::move(op), std::span<const Value>(inputs.begin(), inputs.size()), name_of(*inputs.begin())).front();
+}
+
+}  // namespace
+
+Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
+  const int64_t in = x.channels(), out = options.out, kernel = options.kernel, groups = options.groups;
+  if (groups < 1 || in % groups != 0 || out % groups != 0)
+    fail(ErrorKind::internal, "{}: {} groups do not divide {} and {} channels", s.path(), groups, in, out);
+  const int64_t fan_out = out * kernel * kernel / (options.fan_out == FanOut::one_group ? groups : 1);
+  const Shape shape{out, in / groups, kernel, kernel};
+  const Value weight = s.parameter("weight", shape, {out, in / groups, kernel, kernel}, kaiming_normal(fan_out));
+  const Conv2d op{{options.stride, options.stride}, padding_of(options, x.shape()), groups};
+  if (!options.bias) return s.emit(op, {x, weight});
+  return s.emit(op, {x, weight, channel_parameter(s, "bias", out, constant_init(0))});
+}
+
+Value linear(Scope s, Value x, const LinearOptions& options) {
+  const int64_t in = x.channels(), out = options.out;
+  const Value weight = s.parameter("weight", {out, in, 1, 1}, {out, in}, options.weight);
+  return s.emit(Conv2d{}, {x, weight, channel_parameter(s, "bias", out, options.bias)});
+}
+
+Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
+  const int64_t channels = x.channels();
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  const Value beta = channel_parameter(s, "bias", channels, constant_init(0));
+  const Value mean = channel_buffer(s, "running_mean", channels, 0);
+  const Value var = channel_buffer(s, "running_var", channels, 1);
+  s.buffer("num_batches_tracked", {DType::i64, {}}, {}, constant_init(0));
+  return s.emit(BatchNorm{options.eps, options.momentum}, {x, gamma, beta, mean, var});
+}
+
+Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options) {
+  const int64_t padding = options.padding;
+  return s.emit(MaxPool2d{{options.kernel, options.kernel}, {options.stride, options.stride}, {padding, padding, padding, padding}}, {x});
+}
+
+Value dropout(Scope s, Value x, double probability) {
+  if (probability == 0) return x;
+  return s.emit(Dropout{probability, false}, {x});
+}
+
+Value stochastic_depth(Scope s, Value x, double probability) {
+  if (probability == 0) return x;
+  return s.emit(Dropout{probability, true}, {x});
+}
+
+Value activate(ActivationKind kind, Value x) { return apply(Activation{kind}, {x}); }
+Value global_average_pool(Value x) { return apply(GlobalAveragePool{}, {x}); }
+Value operator+(Value a, Value b) { return apply(Add{}, {a, b}); }
+Value operator*(Value a, Value b) { return apply(Multiply{}, {a, b}); }
+
+}  // namespace fovea

@@ -1,0 +1,161 @@
+// Every registered network against what its library holds (tests/data/models/variants.csv) and against the reference answers' parameter
+// lists.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "models/registry.h"
+#include "ops/batch_norm.h"
+#include "ops/dropout.h"
+
+namespace fovea {
+namespace {
+
+using Row = std::map<std::string, std::string>;
+
+std::vector<std::string> split(const std::string& line) {
+  std::vector<std::string> cells;
+  std::stringstream stream(line);
+  for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
+  return cells;
+}
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> table = [] {
+    std::stringstream text(read_text(FOVEA_TEST_DATA "/models/variants.csv"));
+    std::string line;
+    std::getline(text, line);
+    const std::vector<std::string> names = split(line);
+    std::vector<Row> list;
+    while (std::getline(text, line)) {
+      const std::vector<std::string> cells = split(line);
+      Row& row = list.emplace_back();
+      for (size_t i = 0; i < names.size(); ++i) row[names[i]] = cells.at(i);
+    }
+    return list;
+  }();
+  return table;
+}
+
+int64_t parameters(const Graph& graph) {
+  int64_t count = 0;
+  for (const State& state : graph.states())
+    if (state.role == StateRole::parameter) count += graph.type(state.value).elements();
+  return count;
+}
+
+int64_t multiply_adds(const Graph& graph) {
+  int64_t count = 0;
+  for (const NodeInfo& node : graph.nodes()) count += node.op.cost(graph.types(node.inputs), graph.types(node.outputs)).multiply_adds;
+  return count;
+}
+
+// In the order of the library's state dictionary.
+std::string state_list(const Graph& graph) {
+  std::string text;
+  for (const State& state : graph.states()) text += state.name + shape_string(state.stored_shape) + "\n";
+  return text;
+}
+
+class EveryVariant : public testing::TestWithParam<Row> {};
+
+TEST_P(EveryVariant, IsItsLibrarysNetwork) {
+  const Row& row = GetParam();
+  const models::Variant& variant = models::get(row.at("model"));
+  EXPECT_EQ(variant.input_size, std::stoll(row.at("size")));
+  EXPECT_EQ(variant.head, row.at("head"));
+  EXPECT_EQ(variant.feature_width, std::stoll(row.at("feature_width")));
+  EXPECT_EQ(variant.head_dropout, std::stod(row.at("dropout")));
+
+  const ModelGraph model = models::build(variant, {.height = variant.input_size, .width = variant.input_size});
+  verify(model.graph);
+  EXPECT_EQ(parameters(model.graph), std::stoll(row.at("parameters")));
+  EXPECT_EQ(model.graph.states().size(), std::stoull(row.at("states")));
+  EXPECT_EQ(fmt::format("{:016x}", fnv1a64(state_list(model.graph))), row.at("states_fnv1a64")) << state_list(model.graph);
+  EXPECT_EQ(multiply_adds(model.graph), std::stoll(row.at("multiply_adds")));
+  if (const std::string& published = row.at("published_gmacs"); !published.empty()) {
+    EXPECT_EQ(fmt::format("{:.3f}", static_cast<double>(multiply_adds(model.graph)) / 1e9), published);
+  }
+
+  double stochastic_depth = 0;
+  for (const NodeInfo& node : model.graph.nodes()) {
+    if (const auto* norm = node.op.as<BatchNorm>()) {
+      EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
+      EXPECT_EQ(norm->momentum, std::stod(row.at("momentum"))) << node.name;
+    }
+    if (const auto* dropout = node.op.as<Dropout>(); dropout && dropout->per_sample) stochastic_depth += dropout->probability;
+  }
+  EXPECT_NEAR(stochastic_depth, std::stod(row.at("stochastic_depth")), 1e-12);
+}
+
+TEST_P(EveryVariant, KeepsTheContractOfModels) {
+  const models::Variant& variant = models::get(GetParam().at("model"));
+  const ModelGraph model = models::build(variant, {.batch = 2, .height = 96, .width = 64, .channels = 1, .classes = 5});
+  const Graph& graph = model.graph;
+  EXPECT_EQ(to_string(graph.type(model.image)), "f32[2,1,96,64]");
+  EXPECT_EQ(to_string(graph.type(model.map)), fmt::format("f32[2,{},3,2]", variant.feature_width));
+  EXPECT_EQ(to_string(graph.type(model.pooled)), fmt::format("f32[2,{},1,1]", variant.feature_width));
+  EXPECT_EQ(to_string(graph.type(model.logits)), "f32[2,5,1,1]");
+  EXPECT_EQ(graph.states().back().stored_shape, (std::vector<int64_t>{5}));
+
+  ASSERT_FALSE(model.taps.empty());
+  EXPECT_EQ(model.taps.back().value, model.map);
+  size_t below = 0;
+  for (const Tap& tap : model.taps) {
+    const Shape& shape = graph.type(tap.value).shape;
+    EXPECT_EQ(tap.channels, shape.channels()) << tap.name;
+    EXPECT_EQ(tap.stride, 96.0 / static_cast<double>(shape.height())) << tap.name;
+    const std::vector<std::string> states = states_below(graph, tap.value);
+    EXPECT_GE(states.size(), below) << tap.name;
+    below = states.size();
+  }
+  // Everything but the head's weight and bias lies below the last tap, counters included.
+  EXPECT_EQ(below, graph.states().size() - 2);
+
+  const ModelGraph headless = models::build(variant, {.classes = 0});
+  EXPECT_FALSE(headless.logits.valid());
+  EXPECT_EQ(headless.graph.states().size() + 2, graph.states().size());
+}
+
+std::string test_name(const testing::TestParamInfo<Row>& info) {
+  std::string name = info.param.at("model");
+  std::ranges::replace(name, '/', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Models, EveryVariant, testing::ValuesIn(rows()), test_name);
+
+TEST(Variants, TheTableHoldsEveryRegisteredName) {
+  std::vector<std::string> listed;
+  for (const Row& row : rows()) {
+    const std::string& name = row.at("model");
+    listed.push_back(name.substr(name.find('/') + 1));
+    EXPECT_EQ(models::get(name).layout, name.substr(0, name.find('/')));
+  }
+  std::ranges::sort(listed);
+  EXPECT_EQ(models::names(), listed);
+}
+
+TEST(Variants, ParametersAreTheReferenceAnswersInTheirOrder) {
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(FOVEA_TEST_DATA "/reference")) {
+    if (entry.path().extension() != ".json") continue;
+    ++files;
+    const auto answer = nlohmann::ordered_json::parse(read_text(entry.path()));
+    const ModelGraph model = models::build(models::get(answer.at("model").get<std::string>()), {});
+    std::string expected;
+    for (const auto& [name, shape] : answer.at("parameters").items())
+      expected += name + shape_string(shape.get<std::vector<int64_t>>()) + "\n";
+    EXPECT_EQ(state_list(model.graph), expected) << entry.path();
+    EXPECT_EQ(parameters(model.graph), answer.at("parameter_count").get<int64_t>()) << entry.path();
+  }
+  EXPECT_EQ(files, 12u);
+}
+
+}  // namespace
+}  // namespace fovea
