@@ -1,5 +1,8 @@
 #include "engine/network.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "nn/init.h"
 #include "weights/load.h"

@@ -1,5 +1,7 @@
 #include "engine/session.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "passes/drop_dead.h"
 #include "passes/lower_mode.h"
@@ -29,16 +31,20 @@ Session::Session(std::shared_ptr<const Network> network, const backend::Backend&
     : network_(std::move(network)), backend_(backend), arena_(std::make_shared<Arena>()) {}
 
 Executable& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
-  // Shapes change from picture to picture in some uses: the oldest go when there are too many.
+  // Sizes change from call to call in some uses: what was used longest ago goes when there are too many.
   constexpr size_t kMostExecutables = 8;
   const Key key{batch, height, width, outputs};
   auto found = executables_.find(key);
   if (found == executables_.end()) {
-    if (executables_.size() >= kMostExecutables) executables_.erase(executables_.begin());
+    if (executables_.size() >= kMostExecutables) {
+      const auto by_use = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
+      executables_.erase(std::min_element(executables_.begin(), executables_.end(), by_use));
+    }
     Graph graph = inference_graph(network_->build(batch, height, width), outputs);
-    found = executables_.emplace(key, Entry{Executable::compile(std::move(graph), backend_, network_->store(), arena_), false}).first;
+    found = executables_.emplace(key, Entry{Executable::compile(std::move(graph), backend_, network_->store(), arena_), false, 0}).first;
   }
   Entry& entry = found->second;
+  entry.used = ++uses_;
   if (!entry.prepared) {
     entry.executable->prepare();
     entry.prepared = true;
@@ -67,6 +73,11 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
 void Session::weights_changed() {
   const std::lock_guard lock(mutex_);
   for (auto& [key, entry] : executables_) entry.prepared = false;
+}
+
+void Session::network_changed() {
+  const std::lock_guard lock(mutex_);
+  executables_.clear();
 }
 
 MemoryUse Session::memory() const {

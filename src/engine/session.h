@@ -34,6 +34,8 @@ class Session {
 
   // After weights changed: the next run prepares them again.
   void weights_changed();
+  // After the head or the preprocessing changed: everything is compiled anew.
+  void network_changed();
   MemoryUse memory() const;
 
  private:
@@ -41,6 +43,7 @@ class Session {
   struct Entry {
     std::unique_ptr<Executable> executable;
     bool prepared = false;
+    uint64_t used = 0;  // when last, counted in calls
   };
 
   Executable& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
@@ -49,6 +52,7 @@ class Session {
   const backend::Backend& backend_;
   std::shared_ptr<Arena> arena_;
   std::map<Key, Entry> executables_;
+  uint64_t uses_ = 0;
   mutable std::mutex mutex_;
 };
 
