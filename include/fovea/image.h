@@ -29,7 +29,7 @@ Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white)
 // From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
 Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0, PixelOrder order = PixelOrder::rgb);
 
-// Pillow's resize, bit for bit: antialiased, 8-bit fixed point, horizontal pass first.
+// The resize of Pillow 13, bit for bit: antialiased, two passes in fixed point, 8 bits between them.
 Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
 
 // A part of the picture; what lies outside it is black.

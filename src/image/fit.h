@@ -1,0 +1,19 @@
+// From a picture of any shape to the network's input.
+#pragma once
+
+#include <fovea/image.h>
+
+#include "image/resize.h"
+
+namespace fovea::image {
+
+// As fovea::fit, of a view.
+Image fit(const View& source, const Preprocessing& preprocessing);
+
+// The normalized pixels of fit(image), channels last: out holds height * width * 3 floats. An image that already has the size is only normalized.
+void normalize_into(const Image& image, const Preprocessing& preprocessing, float* out_nhwc);
+
+// Round half to even, as Python's round().
+int64_t round_half_even(double value);
+
+}  // namespace fovea::image

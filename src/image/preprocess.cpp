@@ -1,0 +1,143 @@
+#include <fovea/preprocess.h>
+
+#include <charconv>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+
+namespace fovea {
+namespace {
+
+template <class T>
+struct Named {
+  T value;
+  const char* name;
+};
+
+constexpr Named<Interpolation> interpolations[] = {
+    {Interpolation::nearest, "nearest"}, {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"}};
+constexpr Named<Fit> fits[] = {{Fit::crop, "crop"}, {Fit::pad, "pad"}, {Fit::squash, "squash"}};
+constexpr Named<Alpha> alphas[] = {{Alpha::white, "white"}, {Alpha::drop, "drop"}};
+
+template <class T, size_t n>
+std::string name_of(const Named<T> (&table)[n], T value) {
+  for (const auto& row : table) {
+    if (row.value == value) return row.name;
+  }
+  fail(ErrorKind::internal, "value {} has no name", static_cast<int>(value));
+}
+
+template <class T, size_t n>
+T value_of(const Named<T> (&table)[n], const std::string& name, const char* what) {
+  std::string choices;
+  for (const auto& row : table) {
+    if (row.name == name) return row.value;
+    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", row.name);
+  }
+  fail(ErrorKind::usage, "{} \"{}\" is none of {}", what, name, choices);
+}
+
+constexpr int64_t most_side = 65536;
+
+template <class T>
+T number(const std::string& step, const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) fail(ErrorKind::format, "preprocessing step \"{}\": \"{}\" is not a number", step, text);
+  return value;
+}
+
+int64_t side(const std::string& step, const std::string& text) {
+  const auto value = number<int64_t>(step, text);
+  if (value < 1 || value > most_side) fail(ErrorKind::format, "preprocessing step \"{}\": {} is not between 1 and {}", step, value, most_side);
+  return value;
+}
+
+std::vector<std::string> parts(const std::string& text, char separator) {
+  std::vector<std::string> result;
+  size_t begin = 0;
+  for (size_t end; (end = text.find(separator, begin)) != std::string::npos; begin = end + 1) result.push_back(text.substr(begin, end - begin));
+  result.push_back(text.substr(begin));
+  return result;
+}
+
+std::array<float, 3> three(const std::string& step, const std::string& text) {
+  const std::vector<std::string> texts = parts(text, ',');
+  if (texts.size() != 3) fail(ErrorKind::format, "preprocessing step \"{}\": {} numbers, not 3", step, texts.size());
+  std::array<float, 3> values;
+  for (size_t i = 0; i < 3; ++i) {
+    values[i] = number<float>(step, texts[i]);
+    if (!std::isfinite(values[i])) fail(ErrorKind::format, "preprocessing step \"{}\": {} is not finite", step, texts[i]);
+  }
+  return values;
+}
+
+// The steps in their order; each is required once.
+constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std"};
+
+void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
+  if (name == "fit") p.fit = parse_fit(value);
+  else if (name == "resize") p.resize = side(step, value);
+  else if (name == "interpolation") p.interpolation = parse_interpolation(value);
+  else if (name == "alpha") p.alpha = parse_alpha(value);
+  else if (name == "mean") p.mean = three(step, value);
+  else if (name == "std") {
+    p.std = three(step, value);
+    for (float s : p.std) {
+      if (s == 0.0f) fail(ErrorKind::format, "preprocessing step \"{}\": division by 0", step);
+    }
+  } else {
+    const std::vector<std::string> sides = parts(value, 'x');
+    if (sides.size() != 2) fail(ErrorKind::format, "preprocessing step \"{}\": not HEIGHTxWIDTH", step);
+    p.height = side(step, sides[0]);
+    p.width = side(step, sides[1]);
+  }
+}
+
+}  // namespace
+
+std::string to_string(Interpolation value) { return name_of(interpolations, value); }
+std::string to_string(Fit value) { return name_of(fits, value); }
+std::string to_string(Alpha value) { return name_of(alphas, value); }
+
+Interpolation parse_interpolation(const std::string& name) { return value_of(interpolations, name, "interpolation"); }
+Fit parse_fit(const std::string& name) { return value_of(fits, name, "fit"); }
+Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alpha"); }
+
+std::string to_string(const Preprocessing& p) {
+  // {} prints the shortest decimal that reads back as the same float.
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}", to_string(p.fit), p.resize, p.height, p.width,
+                     to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+}
+
+Preprocessing parse_preprocessing(const std::string& text) {
+  Preprocessing result;
+  std::vector<std::string> seen;
+  for (const std::string& step : parts(text, '|')) {
+    const size_t equals = step.find('=');
+    const std::string name = step.substr(0, equals);
+    bool known = false;
+    for (const char* candidate : step_names) known = known || name == candidate;
+    if (!known || equals == std::string::npos) fail(ErrorKind::format, "preprocessing step \"{}\" is not known", step);
+    for (const std::string& earlier : seen) {
+      if (earlier == name) fail(ErrorKind::format, "preprocessing step \"{}\" comes twice", name);
+    }
+    seen.push_back(name);
+    try {
+      set_step(result, name, step, step.substr(equals + 1));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::format) throw;
+      fail(ErrorKind::format, "preprocessing step \"{}\": {}", step, error.what());
+    }
+  }
+  for (const char* name : step_names) {
+    bool found = false;
+    for (const std::string& earlier : seen) found = found || earlier == name;
+    if (!found) fail(ErrorKind::format, "preprocessing \"{}\" does not say \"{}\"", text, name);
+  }
+  return result;
+}
+
+}  // namespace fovea

@@ -1,0 +1,196 @@
+// After Resample.c and Geometry.c of Pillow 13 (MIT-CMU licence): the same weights in double, rounded to 22 bits, the same order of the passes and the
+// same rounding between them.
+#include "image/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fovea/image.h>
+
+#include "base/error.h"
+#include "image/codecs.h"
+
+namespace fovea {
+namespace image {
+namespace {
+
+double bilinear(double x) {
+  x = std::abs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+double bicubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0.0;
+}
+
+struct Filter {
+  double (*function)(double);
+  double support;
+};
+
+int32_t fixed_point(double weight) { return static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << 22)); }
+
+// The taps of outputs [begin, begin + count) where `in` pixels become `out`. When downsizing the filter grows with the scale: antialiasing.
+Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t count, Filter filter) {
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double filter_scale = std::max(scale, 1.0), inverse = 1.0 / filter_scale, support = filter.support * filter_scale;
+  Taps taps;
+  taps.stride = std::min(static_cast<int64_t>(std::ceil(support)) * 2 + 1, in);
+  taps.stride += taps.stride & 1;
+  taps.first.resize(static_cast<size_t>(count));
+  taps.count.resize(static_cast<size_t>(count));
+  taps.weights.resize(static_cast<size_t>(4 * taps.stride * count));
+  std::vector<double> weights(static_cast<size_t>(taps.stride));
+  for (int64_t i = 0; i < count; ++i) {
+    const double center = (static_cast<double>(begin + i) + 0.5) * scale;
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
+    const int64_t last = std::min(in, static_cast<int64_t>(center + support + 0.5));
+    double total = 0.0;
+    for (int64_t t = 0; t < last - first; ++t) {
+      weights[static_cast<size_t>(t)] = filter.function((static_cast<double>(t + first) - center + 0.5) * inverse);
+      total += weights[static_cast<size_t>(t)];
+    }
+    taps.first[static_cast<size_t>(i)] = first;
+    taps.count[static_cast<size_t>(i)] = last - first;
+    int32_t* fixed = taps.weights.data() + 4 * taps.stride * i;
+    for (int64_t t = 0; t < last - first; ++t, fixed += 4) {
+      const double weight = total != 0.0 ? weights[static_cast<size_t>(t)] / total : weights[static_cast<size_t>(t)];
+      std::fill_n(fixed, 4, fixed_point(weight));
+    }
+  }
+  return taps;
+}
+
+// The source positions of nearest neighbour along one axis. The positions are summed up as Pillow does, rounding included; -1 falls outside.
+std::vector<int64_t> nearest_positions(int64_t in, int64_t out, int64_t begin, int64_t count) {
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  double position = scale * 0.5;
+  std::vector<int64_t> positions(static_cast<size_t>(count));
+  for (int64_t i = 0; i < begin + count; ++i, position += scale) {
+    if (i < begin) continue;
+    const auto at = static_cast<int64_t>(position);
+    positions[static_cast<size_t>(i - begin)] = at < in ? at : -1;
+  }
+  return positions;
+}
+
+void resize_nearest(const View& source, Size size, const Window& window, uint8_t* out, int64_t out_stride) {
+  const std::vector<int64_t> columns = nearest_positions(source.width, size.width, window.left, window.width);
+  const std::vector<int64_t> rows = nearest_positions(source.height, size.height, window.top, window.height);
+  for (int64_t y = 0; y < window.height; ++y) {
+    uint8_t* pixel = out + y * out_stride;
+    const int64_t row = rows[static_cast<size_t>(y)];
+    for (int64_t x = 0; x < window.width; ++x, pixel += 3) {
+      const int64_t column = columns[static_cast<size_t>(x)];
+      if (row < 0 || column < 0) std::memset(pixel, 0, 3);
+      else std::memcpy(pixel, source.pixels + row * source.stride_bytes + 3 * column, 3);
+    }
+  }
+}
+
+void copy_rows(const View& source, const Window& window, uint8_t* out, int64_t out_stride) {
+  for (int64_t y = 0; y < window.height; ++y) {
+    std::memcpy(out + y * out_stride, source.pixels + (window.top + y) * source.stride_bytes + 3 * window.left, static_cast<size_t>(3 * window.width));
+  }
+}
+
+struct Range {
+  int64_t begin = 0, count = 0;
+};
+
+// What the taps read.
+Range reach(const Taps& taps) { return {taps.first.front(), taps.first.back() + taps.count.back() - taps.first.front()}; }
+
+// Pixels between the two passes, or behind both; the row pass may write one byte behind its last.
+struct Between {
+  std::vector<uint8_t> pixels;
+  View view;
+
+  Between(int64_t width, int64_t height)
+      : pixels(static_cast<size_t>(3 * width * height + row_slack)), view{pixels.data(), width, height, 3 * width} {}
+};
+
+// The row pass: each row of the source becomes one of as many pixels as there are taps.
+Between resize_rows(const View& source, const Taps& taps) {
+  Between result(static_cast<int64_t>(taps.first.size()), source.height);
+  const size_t row_bytes = static_cast<size_t>(3 * source.width);
+  std::vector<uint8_t> last;
+  for (int64_t y = 0; y < source.height; ++y) {
+    const uint8_t* in = source.pixels + y * source.stride_bytes;
+    if ((source.height - 1 - y) * source.stride_bytes < row_slack) {  // reading on behind this row might leave the picture
+      last.assign(row_bytes + row_slack, 0);
+      std::memcpy(last.data(), in, row_bytes);
+      in = last.data();
+    }
+    resize_row(in, taps, result.pixels.data() + y * result.view.stride_bytes);
+  }
+  return result;
+}
+
+// The column pass: as many rows as there are taps.
+void resize_columns(const View& source, const Taps& taps, uint8_t* out, int64_t out_stride) {
+  for (size_t y = 0; y < taps.first.size(); ++y) {
+    blend_rows(source.pixels + taps.first[y] * source.stride_bytes, source.stride_bytes, taps.of(y), taps.count[y], 3 * source.width,
+               out + static_cast<int64_t>(y) * out_stride);
+  }
+}
+
+// Pillow takes the columns first where the height shrinks by more than twice what the width shrinks by, in pixels.
+bool columns_first(const View& source, Size size) {
+  const int64_t less_height = source.height - size.height, less_width = source.width - size.width;
+  return less_height > 0 && less_height > 2 * less_width;
+}
+
+}  // namespace
+
+void check_image(const Image& image) {
+  if (image.width > 0 && image.height > 0 && static_cast<int64_t>(image.pixels.size()) == 3 * image.width * image.height) return;
+  fail(ErrorKind::usage, "an image of {} x {} pixels holds {} bytes, not {}", image.width, image.height, image.pixels.size(),
+       3 * image.width * image.height);
+}
+
+void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out, int64_t out_stride) {
+  if (window.width <= 0 || window.height <= 0) return;
+  // An axis that keeps its size is left alone; Pillow's weights would be 1 and 0 there.
+  const bool across = size.width != source.width, down = size.height != source.height;
+  if (!across && !down) return copy_rows(source, window, out, out_stride);
+  if (interpolation == Interpolation::nearest) return resize_nearest(source, size, window, out, out_stride);
+  const Filter filter = interpolation == Interpolation::bilinear ? Filter{bilinear, 1.0} : Filter{bicubic, 2.0};
+  Taps horizontal, vertical;
+  Range columns{window.left, window.width}, rows{window.top, window.height};  // what is needed of the source
+  if (across) {
+    horizontal = make_taps(source.width, size.width, window.left, window.width, filter);
+    columns = reach(horizontal);
+    for (int64_t& first : horizontal.first) first -= columns.begin;
+  }
+  if (down) {
+    vertical = make_taps(source.height, size.height, window.top, window.height, filter);
+    rows = reach(vertical);
+    for (int64_t& first : vertical.first) first -= rows.begin;
+  }
+  const View needed = part(source, columns.begin, rows.begin, columns.count, rows.count);
+  const Window all{0, 0, window.width, window.height};
+  if (!across) return resize_columns(needed, vertical, out, out_stride);
+  if (!down) return copy_rows(resize_rows(needed, horizontal).view, all, out, out_stride);
+  if (!columns_first(source, size)) return resize_columns(resize_rows(needed, horizontal).view, vertical, out, out_stride);
+  Between between(columns.count, window.height);
+  resize_columns(needed, vertical, between.pixels.data(), between.view.stride_bytes);
+  copy_rows(resize_rows(between.view, horizontal).view, all, out, out_stride);
+}
+
+}  // namespace image
+
+Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation) {
+  if (width <= 0 || height <= 0) fail(ErrorKind::usage, "resizing to {} x {} pixels", width, height);
+  image::check_image(image);
+  image::check_size(width, height);
+  Image result{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
+  image::resize_window(image::view(image), {width, height}, {0, 0, width, height}, interpolation, result.pixels.data(), 3 * width);
+  return result;
+}
+
+}  // namespace fovea
