@@ -19,8 +19,8 @@ std::vector<std::string> named_or_numbered(std::vector<std::string> classes) {
 
 }  // namespace
 
-Network::Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing, uint64_t seed,
-                 int64_t channels)
+Network::Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing,
+                 std::optional<uint64_t> seed, int64_t channels)
     : variant_(&variant),
       classes_(named_or_numbered(std::move(classes))),
       channels_(channels),
@@ -28,7 +28,8 @@ Network::Network(const models::Variant& variant, std::vector<std::string> classe
       store_(std::make_shared<StateStore>()) {
   const Graph graph = build(1).graph;
   store_->declare(graph);
-  for (const State& state : graph.states()) store_->set(state.name, initialize(state, seed, graph.type(state.value).dtype));
+  if (!seed) return;
+  for (const State& state : graph.states()) store_->set(state.name, initialize(state, *seed, graph.type(state.value).dtype));
 }
 
 ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {

@@ -4,6 +4,7 @@
 #include <fovea/preprocess.h>
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,9 +18,9 @@ namespace fovea::engine {
 
 class Network {
  public:
-  // Weights as the library starts them, from the seed; `classes` name the head's outputs (empty: 1000 unnamed ones, or as many as
-  // `class_count` says).
-  Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing, uint64_t seed,
+  // Weights as the library starts them, from the seed; without one they are zero, to be loaded. `classes` name the head's outputs (empty:
+  // 1000 unnamed ones).
+  Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing, std::optional<uint64_t> seed,
           int64_t channels = 3);
 
   const models::Variant& variant() const { return *variant_; }
