@@ -44,7 +44,7 @@ ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {
 
 std::vector<std::string> Network::head_parameters() const { return {variant_->head + ".weight", variant_->head + ".bias"}; }
 
-void Network::replace_head(std::vector<std::string> classes, uint64_t seed) {
+void Network::replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known) {
   if (classes.empty()) fail(ErrorKind::usage, "{}: a head without classes", variant_->name);
   std::map<std::string, Tensor> old;
   for (const std::string& name : head_parameters()) {
@@ -55,7 +55,7 @@ void Network::replace_head(std::vector<std::string> classes, uint64_t seed) {
   const Graph graph = build(1).graph;
   store_->declare(graph);
   std::map<std::string, size_t> old_row;
-  for (size_t i = 0; i < old_classes.size(); ++i) old_row.emplace(old_classes[i], i);
+  for (size_t i = 0; keep_known && i < old_classes.size(); ++i) old_row.emplace(old_classes[i], i);
   for (const std::string& name : head_parameters()) {
     Tensor fresh = initialize(*graph.find_state(name), seed);
     const size_t row = static_cast<size_t>(fresh.size()) / classes_.size();  // elements of one class

@@ -34,8 +34,9 @@ class Network {
   // The graph for a batch and size of its own; 0: those of the preprocessing.
   ModelGraph build(int64_t batch, int64_t height = 0, int64_t width = 0) const;
 
-  // A new head of as many outputs, started as the family's library starts one. Its rows for classes already known, by name, are kept.
-  void replace_head(std::vector<std::string> classes, uint64_t seed);
+  // A new head of as many outputs, started as the family's library starts one. Its rows for classes already known, by name, are kept where
+  // `keep_known` says so (numbers in place of names say nothing).
+  void replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known = true);
   // Names of the head's parameters: "fc.weight", "fc.bias".
   std::vector<std::string> head_parameters() const;
 
