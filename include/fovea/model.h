@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,8 @@ struct LoadOptions {
       "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
   uint64_t seed = 0;          // for weights that start new
   std::string dtype = "f32";  // the only one
+  std::function<void(int64_t bytes_done, int64_t bytes_total)>
+      progress;  // while published weights are fetched; the total is 0 while unknown
 };
 
 struct ClassProbability {
@@ -46,9 +49,10 @@ struct LoadSummary {
 // training, must have the model to themselves.
 class Model {
  public:
-  // A registered name ("resnet50", see model_names) or a model file that training wrote.
+  // A registered name ("resnet50", see model_names) or a model file that training wrote. A weights file for a registered name may have a
+  // head of another width than the published one (then its classes are called "0", "1", ...) and may itself be a model file.
   // Throws Error: usage for an unknown name (with the nearest), io or format for a file that cannot be read, mismatch for weights of
-  // another network.
+  // another network, unsupported for another dtype.
   static Model load(const std::string& name_or_file, const LoadOptions& options = {});
   ~Model();
   Model(const Model&);
@@ -65,10 +69,11 @@ class Model {
   int64_t feature_width() const;    // of the pooled vector
 
   // A new head for these classes, or for `count` unnamed ones, started as the family's library starts it; rows of classes known by name are
-  // kept.
+  // kept. Throws Error(usage) for no class at all or the same one twice.
   void replace_head(const std::vector<std::string>& classes, uint64_t seed = 0);
   void replace_head(int64_t count, uint64_t seed = 0);
-  // For training: everything up to and including the tap stays as it is; "none", "all" (all but the head).
+  // For training: everything up to and including the tap stays as it is; "none", "all" (all but the head). Throws Error(usage) that lists
+  // the taps.
   void freeze(const std::string& tap);
   const std::string& frozen() const;
 

@@ -21,7 +21,7 @@ class Model::Implementation {
   engine::Session& session() { return *session_; }
 
   // Gives the network a new head and drops what was compiled for the old one.
-  void replace_head(std::vector<std::string> classes, uint64_t seed);
+  void replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known = true);
 
   LoadSummary loaded;
   std::string freeze = "none";  // "none", "all" or a tap; checked when it was set

@@ -1,14 +1,12 @@
 // The one way fovea runs on several cores: OpenMP, one runtime shared with oneDNN, started from one host thread at a time.
 #pragma once
 
+#include <fovea/threads.h>
+
 #include <cstdint>
-#include <functional>
+#include <type_traits>
 
 namespace fovea {
-
-// Cores fovea uses; by default those this process may run on. Applies to oneDNN too.
-void set_threads(int count);
-int threads();
 
 namespace detail {
 // Calls body(context, begin, end) once a thread on static, equal ranges of [0, count): the ranges depend on count and threads() alone.

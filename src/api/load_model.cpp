@@ -1,0 +1,155 @@
+// Model::load: from a name, a tag or a file to a network with weights, classes and preprocessing.
+#include <filesystem>
+
+#include "api/implementation.h"
+#include "base/error.h"
+#include "weights/fetch.h"
+#include "weights/imagenet_classes.h"
+#include "weights/model_file.h"
+#include "weights/name_map.h"
+#include "weights/published.h"
+#include "weights/read_weights.h"
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> numbered(int64_t count) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+std::vector<std::string> classes_for(int64_t count) {
+  const auto& imagenet = weights::imagenet_classes();
+  return count == static_cast<int64_t>(imagenet.size()) ? imagenet : numbered(count);
+}
+
+// Where nothing is published for a network: the usual share of a picture's shorter side.
+Preprocessing usual_preprocessing(const models::Variant& variant) {
+  Preprocessing usual;
+  const weights::PublishedWeights* published = weights::look_up_published(variant.name);
+  if (published) return published->preprocessing;
+  usual.height = usual.width = variant.input_size;
+  usual.resize = (variant.input_size * 256 + 112) / 224;
+  return usual;
+}
+
+LoadSummary to_summary(const weights::LoadReport& report, const std::string& source) {
+  LoadSummary summary;
+  summary.loaded = static_cast<int64_t>(report.loaded.size());
+  summary.missing = report.missing;
+  summary.unexpected = report.unexpected;
+  for (const auto& one : report.reshaped)
+    summary.reshaped.push_back(fmt::format("{} {} -> {}", one.name, shape_string(one.from), shape_string(one.to)));
+  summary.source = source;
+  return summary;
+}
+
+std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, std::vector<std::string> classes,
+                                                    const Preprocessing& preprocessing, const weights::StateDict& tensors,
+                                                    const std::string& source) {
+  auto network = std::make_shared<engine::Network>(variant, std::move(classes), preprocessing, std::nullopt);
+  const auto report = in_context(fmt::format("loading {} from {}", variant.name, source), [&] { return network->load(tensors); });
+  return std::make_shared<Model::Implementation>(std::move(network), to_summary(report, source));
+}
+
+std::shared_ptr<Model::Implementation> without_weights(const models::Variant& variant, std::vector<std::string> classes,
+                                                       const Preprocessing& preprocessing, uint64_t seed) {
+  LoadSummary summary;
+  summary.source = "none";
+  return std::make_shared<Model::Implementation>(std::make_shared<engine::Network>(variant, std::move(classes), preprocessing, seed),
+                                                 summary);
+}
+
+// How many classes the head in the file tells apart; 1000 where it has none, so that the names are compared and reported.
+int64_t head_width(const models::Variant& variant, const weights::StateDict& file) {
+  constexpr int64_t kPublished = 1000;
+  std::vector<std::string> file_names, model_names;
+  for (const weights::NamedTensor& named : file) file_names.push_back(named.name);
+  BuildOptions options;
+  options.height = options.width = variant.input_size;
+  for (const State& state : models::build(variant, options).graph.states()) model_names.push_back(state.name);
+  const std::vector<std::string> mapped = weights::choose_name_map(file_names, model_names).apply(file_names, model_names);
+  for (size_t i = 0; i < mapped.size(); ++i) {
+    if (mapped[i] != variant.head + ".weight") continue;
+    const auto& shape = file[i].tensor.shape();
+    return shape.empty() || shape[0] < 1 ? kPublished : shape[0];
+  }
+  return kPublished;
+}
+
+std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, const models::Variant* wanted) {
+  const weights::ModelFile file = weights::read_model_file(path);
+  const models::Variant& variant = in_context(path, [&]() -> const models::Variant& { return models::get(file.architecture); });
+  if (wanted && wanted->name != variant.name)
+    fail(ErrorKind::mismatch, "loading {} from {}: the file holds a {}", wanted->name, path, variant.name);
+  if (file.classes.empty()) fail(ErrorKind::unsupported, "{}: a model file without classes", path);
+  return with_weights(variant, file.classes, file.preprocessing, file.tensors, path);
+}
+
+std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& variant, const std::string& path) {
+  if (weights::is_model_file(path)) return from_model_file(path, &variant);
+  const weights::StateDict file = weights::read_weights(path);
+  Preprocessing preprocessing = usual_preprocessing(variant);
+  const std::string name = fs::path(path).filename().string();
+  for (const weights::PublishedWeights& row : weights::published_weights())
+    if (row.model == variant.name && row.file == name) preprocessing = row.preprocessing;
+  return with_weights(variant, classes_for(head_width(variant, file)), preprocessing, file, path);
+}
+
+std::shared_ptr<Model::Implementation> from_published(const models::Variant& variant, const weights::PublishedWeights& row,
+                                                      const LoadOptions& options) {
+  weights::FetchOptions fetch;
+  fetch.download.progress = options.progress;
+  const std::string path = weights::fetch(row, fetch).string();
+  const weights::StateDict file = weights::read_weights(path);
+  return with_weights(variant, weights::imagenet_classes(), row.preprocessing, file, path);
+}
+
+std::shared_ptr<Model::Implementation> from_name(const models::Variant& variant, const LoadOptions& options) {
+  const std::string& weights = options.weights;
+  if (weights == "none") return without_weights(variant, {}, usual_preprocessing(variant), options.seed);
+  const auto* row = weights::look_up_published(variant.name, weights == "default" ? "" : weights);
+  if (row) return from_published(variant, *row, options);
+  if (fs::exists(weights)) return from_weights_file(variant, weights);
+  std::string tags;
+  for (const weights::PublishedWeights& other : weights::published_weights())
+    if (other.model == variant.name) tags += (tags.empty() ? "" : ", ") + other.tag;
+  if (weights == "default")
+    fail(ErrorKind::usage, "no weights are published for {}: name a file with weights, or 'none' to start at random", variant.name);
+  fail(ErrorKind::io, "{}: no such file, and no weights of that name are published for {}{}", weights, variant.name,
+       tags.empty() ? "" : "; there are " + tags);
+}
+
+// The model file's own classes and preprocessing, with weights from elsewhere where the caller wants them.
+std::shared_ptr<Model::Implementation> from_file(const std::string& path, const LoadOptions& options) {
+  if (!weights::is_model_file(path)) {
+    fail(ErrorKind::format, "{}: not a model file that training wrote; a file with weights goes with a model's name (weights {})", path,
+         path);
+  }
+  if (options.weights == "default") return from_model_file(path, nullptr);
+  const weights::ModelFile file = weights::read_model_file(path);
+  const models::Variant& variant = in_context(path, [&]() -> const models::Variant& { return models::get(file.architecture); });
+  if (options.weights == "none") return without_weights(variant, file.classes, file.preprocessing, options.seed);
+  if (!fs::exists(options.weights)) fail(ErrorKind::io, "{}: no such file", options.weights);
+  return with_weights(variant, file.classes, file.preprocessing, weights::read_weights(options.weights), options.weights);
+}
+
+bool looks_like_a_path(const std::string& text) {
+  const std::string extension = fs::path(text).extension().string();
+  return fs::exists(text) || extension == ".safetensors" || extension == ".pth" || extension == ".pt" || text.starts_with("/") ||
+         text.starts_with("./") || text.starts_with("../");
+}
+
+}  // namespace
+
+Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
+  if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
+  if (const models::Variant* variant = models::find(name_or_file)) return Model(from_name(*variant, options));
+  if (looks_like_a_path(name_or_file)) return Model(from_file(name_or_file, options));
+  return Model(from_name(models::get(name_or_file), options));
+}
+
+}  // namespace fovea

@@ -1,0 +1,180 @@
+#include <fovea/model.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "api/implementation.h"
+#include "backends/cpu/cpu.h"
+#include "base/error.h"
+#include "image/fit.h"
+#include "weights/model_file.h"
+
+namespace fovea {
+namespace {
+
+// In place, over `count` logits, in double.
+void softmax(const float* logits, int64_t count, float* out) {
+  const double most = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += std::exp(logits[i] - most);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::exp(logits[i] - most) / sum);
+}
+
+// Runs one picture and copies the one output, of `size` floats.
+void run_one(Model::Implementation& implementation, const Image& image, const std::string& output, std::span<float> out) {
+  const Preprocessing& preprocessing = implementation.network().preprocessing();
+  // Only the last step needs the network's memory; what comes before it runs outside of the session's lock.
+  const Image fitted = fit(image, preprocessing);
+  implementation.session().run(
+      1, preprocessing.height, preprocessing.width, {output},
+      [&](engine::Executable& executable) { image::normalize_into(fitted, preprocessing, executable.input_as<float>("image").data()); },
+      [&](const engine::Executable& executable) {
+        const auto values = executable.output_as<float>(output);
+        std::copy(values.begin(), values.end(), out.begin());
+      });
+}
+
+}  // namespace
+
+Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, LoadSummary summary)
+    : loaded(std::move(summary)), network_(std::move(network)), session_(std::make_unique<engine::Session>(network_, cpu::cpu_backend())) {}
+
+void Model::Implementation::replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known) {
+  network_->replace_head(std::move(classes), seed, keep_known);
+  session_->network_changed();
+}
+
+Model::Model(std::shared_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Model::~Model() = default;
+Model::Model(const Model&) = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(const Model&) = default;
+Model& Model::operator=(Model&&) noexcept = default;
+
+const std::string& Model::name() const { return implementation_->network().variant().name; }
+const std::vector<std::string>& Model::classes() const { return implementation_->network().classes(); }
+const Preprocessing& Model::preprocessing() const { return implementation_->network().preprocessing(); }
+const LoadSummary& Model::loaded() const { return implementation_->loaded; }
+int64_t Model::parameter_count() const { return implementation_->network().parameter_count(); }
+int64_t Model::feature_width() const { return implementation_->network().variant().feature_width; }
+const std::string& Model::frozen() const { return implementation_->freeze; }
+
+void Model::set_preprocessing(const Preprocessing& preprocessing) {
+  implementation_->network().build(1, preprocessing.height, preprocessing.width);  // throws where the network cannot take the size
+  implementation_->network().set_preprocessing(preprocessing);
+}
+
+void Model::replace_head(const std::vector<std::string>& classes, uint64_t seed) {
+  std::set<std::string> seen;
+  for (const std::string& name : classes)
+    if (!seen.insert(name).second) fail(ErrorKind::usage, "a head with the class '{}' twice", name);
+  implementation_->replace_head(classes, seed);
+}
+
+void Model::replace_head(int64_t count, uint64_t seed) {
+  if (count < 1) fail(ErrorKind::usage, "a head of {} classes, at least 1 expected", count);
+  std::vector<std::string> numbers;
+  for (int64_t i = 0; i < count; ++i) numbers.push_back(std::to_string(i));
+  implementation_->replace_head(std::move(numbers), seed, false);
+}
+
+void Model::freeze(const std::string& tap) {
+  implementation_->network().frozen_by(tap);  // throws for an unknown one
+  implementation_->freeze = tap.empty() ? "none" : tap;
+  implementation_->freeze_given = true;
+}
+
+std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
+  if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
+  const std::vector<std::string>& names = classes();
+  std::vector<float> probabilities(names.size());
+  run_one(*implementation_, image, "logits", probabilities);
+  softmax(probabilities.data(), static_cast<int64_t>(probabilities.size()), probabilities.data());
+
+  std::vector<int64_t> order(names.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto end = order.begin() + std::min<int64_t>(top, static_cast<int64_t>(order.size()));
+  const auto probability = [&](int64_t i) { return probabilities[static_cast<size_t>(i)]; };
+  std::partial_sort(order.begin(), end, order.end(),
+                    [&](int64_t a, int64_t b) { return probability(a) != probability(b) ? probability(a) > probability(b) : a < b; });
+  std::vector<ClassProbability> result;
+  for (auto it = order.begin(); it != end; ++it) result.push_back({names[static_cast<size_t>(*it)], *it, probability(*it)});
+  return result;
+}
+
+std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {
+  return predict(read_image(file, preprocessing().alpha), top);
+}
+
+Tensor Model::logits(const Tensor& images) const { return implementation_->session().run(images, {"logits"}).front(); }
+
+Tensor Model::probabilities(const Tensor& images) const {
+  Tensor result = logits(images);
+  const int64_t count = result.shape()[1];
+  const auto values = result.mutable_values<float>();
+  for (int64_t n = 0; n < result.shape()[0]; ++n) softmax(values.data() + n * count, count, values.data() + n * count);
+  return result;
+}
+
+Tensor Model::embed(const Image& image) const {
+  Tensor result(DType::f32, {feature_width()});
+  run_one(*implementation_, image, "pooled", result.mutable_values<float>());
+  return result;
+}
+
+Tensor Model::embed(const std::string& file) const { return embed(read_image(file, preprocessing().alpha)); }
+
+Tensor Model::embed(const Tensor& images) const { return implementation_->session().run(images, {"pooled"}).front(); }
+
+std::map<std::string, Tensor> Model::features(const Tensor& images, const std::vector<std::string>& taps) const {
+  if (taps.empty()) fail(ErrorKind::usage, "features of no tap: name at least one");
+  std::vector<Tensor> maps = implementation_->session().run(images, taps);
+  std::map<std::string, Tensor> result;
+  for (size_t i = 0; i < taps.size(); ++i) result.emplace(taps[i], std::move(maps[i]));
+  return result;
+}
+
+std::map<std::string, Tensor> Model::features(const Image& image, const std::vector<std::string>& taps) const {
+  const Tensor one = preprocess(image, preprocessing());
+  return features(one.reshaped({1, one.shape()[0], one.shape()[1], one.shape()[2]}), taps);
+}
+
+std::vector<TapInfo> Model::taps() const { return taps(preprocessing().height, preprocessing().width); }
+
+std::vector<TapInfo> Model::taps(int64_t height, int64_t width) const {
+  const ModelGraph graph = implementation_->network().build(1, height, width);
+  std::vector<TapInfo> result;
+  for (const Tap& tap : graph.taps) {
+    const Shape& shape = graph.graph.type(tap.value).shape;
+    result.push_back({tap.name, tap.channels, tap.stride, {shape.channels(), shape.height(), shape.width()}});
+  }
+  return result;
+}
+
+std::map<std::string, Tensor> Model::state_dict() const {
+  std::map<std::string, Tensor> result;
+  for (const weights::NamedTensor& named : implementation_->network().state_dict()) result.emplace(named.name, named.tensor);
+  return result;
+}
+
+void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
+  weights::StateDict given;
+  for (const auto& [name, tensor] : state) given.add(name, tensor);
+  in_context("loading " + name(), [&] { implementation_->network().load(given); });
+  implementation_->session().weights_changed();
+}
+
+void Model::save(const std::string& path) const {
+  weights::ModelFile file;
+  file.architecture = name();
+  file.classes = classes();
+  file.preprocessing = preprocessing();
+  file.tensors = implementation_->network().state_dict();
+  weights::write_model_file(path, file);
+}
+
+std::vector<std::string> model_names() { return models::names(); }
+
+}  // namespace fovea
