@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything in build/ and runs every test; then the same under the address and undefined-behaviour sanitizers, without
+# the tests labelled slow. FOVEA_TEST_FAST=1 leaves out the slow tests and the sanitizers. The last line counts: "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")"
+started=$SECONDS
+fast=${FOVEA_TEST_FAST:-}
+
+step() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
+
+# build PRESET DIRECTORY
+build() {
+  step "building $2"
+  cmake --preset "$1" >"$2.configure.log" 2>&1 || { cat "$2.configure.log"; exit 1; }
+  rm -f "$2.configure.log"
+  cmake --build --preset "$1"
+}
+
+# run_tests PRESET DIRECTORY CTEST_OPTION...: failures are counted at the end.
+run_tests() {
+  local preset=$1 directory=$2
+  shift 2
+  step "testing $directory"
+  rm -rf "$directory/test_results" "$directory/ctest.xml"
+  ctest --preset "$preset" --output-junit ctest.xml --no-tests=error "$@" || true
+}
+
+step "installing what is missing"
+scripts/install_dependencies.sh
+scripts/get_onednn.sh
+scripts/get_default_weights.sh
+
+builds=(build)
+build release build
+if [ -n "$fast" ]; then
+  run_tests release build --label-exclude slow
+else
+  run_tests release build
+  build asan build-asan
+  run_tests asan build-asan
+  builds+=(build-asan)
+fi
+
+step "done"
+scripts/count_tests.py "${builds[@]}"
