@@ -66,7 +66,7 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
   return passes::lower_mode(graph, {true, frozen});
 }
 
-Graph build_step(Graph lowered, const StepOptions& options) {
+Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline) {
   const auto logits = lowered.find_output("logits");
   if (!logits) fail(ErrorKind::internal, "a step is built of a graph without logits");
   const ValueId labels = lowered.input("labels", {DType::i32, {lowered.type(*logits).shape[0]}});
@@ -87,7 +87,7 @@ Graph build_step(Graph lowered, const StepOptions& options) {
     if (options.gradients_as_outputs) lowered.output("grad:" + names[i], gradients[i]);
     updates.add(names[i], gradients[i]);
   }
-  return passes::optimize(std::move(lowered));
+  return passes::optimize(std::move(lowered), pipeline);
 }
 
 }  // namespace fovea::train

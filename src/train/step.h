@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/model_graph.h"
+#include "passes/pipeline.h"
 
 namespace fovea::train {
 
@@ -37,6 +38,6 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
 // Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N], "rate" [],
 // "step" i64 [] (from 0), "seed" i64 [] where something is random; outputs "loss" [] and "logits". The moments are states named
 // "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME". Optimized: ready to be compiled.
-Graph build_step(Graph lowered, const StepOptions& options);
+Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline = {});
 
 }  // namespace fovea::train
