@@ -31,7 +31,7 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"backends/cpu", {"backend", "ops"}},
       {"weights", {"base"}},
       {"image", {"base"}},
-      {"engine", {"passes", "autodiff", "backend", "weights", "nn"}},
+      {"engine", {"passes", "autodiff", "backend", "weights", "nn", "models"}},
       {"train", {"engine", "image", "weights", "nn", "models"}},
       {"api", {"train", "backends/reference", "backends/cpu"}},
       {"cli", {}},
