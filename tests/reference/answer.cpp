@@ -1,0 +1,87 @@
+#include "reference/answer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "reference/formula.h"
+
+namespace fovea::answers {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Description description(const std::string& name, const Json& json) {
+  return {name, json.at("l2").get<double>(), json.at("projections").get<std::vector<double>>()};
+}
+
+std::vector<Description> descriptions(const std::string& prefix, const Json& json) {
+  std::vector<Description> list;
+  for (const auto& [name, value] : json.items())
+    if (!value.is_null()) list.push_back(description(prefix + name, value));
+  return list;
+}
+
+Answer parse(const Json& json) {
+  Answer answer;
+  answer.model = json.at("model").get<std::string>();
+  answer.seed = json.at("seed").get<uint64_t>();
+  for (const auto& [name, shape] : json.at("parameters").items()) answer.parameters.emplace_back(name, shape.get<std::vector<int64_t>>());
+  answer.parameter_count = json.at("parameter_count").get<int64_t>();
+
+  const Json& eval = json.at("eval");
+  answer.eval.input = eval.at("input").get<std::vector<int64_t>>();
+  answer.eval.logits = description("logits", eval.at("logits"));
+  answer.eval.stages = descriptions("", eval.at("stages"));
+  answer.classes = eval.at("logits").at("shape").at(1).get<int64_t>();
+
+  const Json& train = json.at("train");
+  answer.train.input = train.at("input").get<std::vector<int64_t>>();
+  answer.train.labels = train.at("labels").get<std::vector<int32_t>>();
+  answer.train.label_smoothing = train.at("label_smoothing").get<double>();
+  const Json& sgd = train.at("optimizer").at("sgd");
+  answer.train.rate = sgd.at("lr").get<double>();
+  answer.train.momentum = sgd.at("momentum").get<double>();
+  answer.train.weight_decay = sgd.at("weight_decay").get<double>();
+  answer.train.losses = train.at("losses").get<std::vector<double>>();
+  answer.train.gradients = descriptions("grad:", train.at("first_step_gradients"));
+  answer.train.buffers = descriptions("buffer:", train.at("first_step_buffers"));
+
+  answer.float32_losses = json.at("float32_distance").at("losses").get<std::vector<double>>();
+  for (const auto* input : {&answer.eval.input, &answer.train.input})
+    if (input->size() != 4) fail(ErrorKind::format, "an input of shape {}, [N,C,H,W] expected", shape_string(*input));
+  if (answer.float32_losses.size() != answer.train.losses.size())
+    fail(ErrorKind::format, "{} losses and {} distances of losses", answer.train.losses.size(), answer.float32_losses.size());
+  return answer;
+}
+
+}  // namespace
+
+double distance(const Description& description, const Tensor& own) {
+  const auto values = own.values<double>();
+  double squares = 0;
+  for (double value : values) squares += value * value;
+  double worst = std::abs(description.l2 - std::sqrt(squares)) / description.l2;
+  for (size_t k = 0; k < description.projections.size(); ++k) {
+    const Noise direction("projection" + std::to_string(k) + ":" + description.name);
+    double product = 0;
+    for (size_t i = 0; i < values.size(); ++i) product += values[i] * direction[static_cast<int64_t>(i)];
+    const double apart = std::abs(description.projections[k] - product / description.l2);
+    if (!(apart <= worst)) worst = apart;  // a NaN stays
+  }
+  return worst;
+}
+
+Answer read_answer(const std::filesystem::path& file) {
+  return in_context(file.string(), [&] {
+    try {
+      return parse(Json::parse(read_text(file)));
+    } catch (const nlohmann::json::exception& error) {
+      fail(ErrorKind::format, "{}", error.what());
+    }
+  });
+}
+
+}  // namespace fovea::answers
