@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fovea/model.h>
+#include <fovea/pictures.h>
 
 namespace fovea {
 
@@ -51,10 +52,6 @@ struct TrainOptions {
 struct Score {
   double accuracy = 0;
   int64_t pictures = 0;
-};
-
-struct BadPicture {
-  std::string file, reason;
 };
 
 struct TrainResult {

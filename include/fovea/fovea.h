@@ -1,0 +1,13 @@
+// All of fovea.
+#pragma once
+
+#include <fovea/error.h>
+#include <fovea/image.h>
+#include <fovea/inspect.h>
+#include <fovea/model.h>
+#include <fovea/pictures.h>
+#include <fovea/preprocess.h>
+#include <fovea/tensor.h>
+#include <fovea/threads.h>
+#include <fovea/train.h>
+#include <fovea/weights.h>

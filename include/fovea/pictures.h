@@ -1,0 +1,53 @@
+// Pictures on disk: which there are, and a model over many of them.
+#pragma once
+
+#include <fovea/model.h>
+#include <fovea/tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace fovea {
+
+// One that could not be read.
+struct BadPicture {
+  std::string file, reason;
+};
+
+// The pictures to look at for each path: a file itself, or every regular file at any depth in a folder, sorted bytewise, names that begin
+// with a dot passed over. Throws Error(input) where there is no such path or nothing in it.
+std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
+
+struct PictureOptions {
+  int64_t top = 5;                                            // classes a picture
+  std::function<bool(int64_t done, int64_t total)> progress;  // after each picture; false: stop there
+};
+
+struct Prediction {
+  std::string file;
+  std::vector<ClassProbability> classes;  // best first
+};
+struct Predictions {
+  std::vector<Prediction> pictures;  // in the order of the files
+  std::vector<BadPicture> left_out;
+};
+
+struct Embeddings {
+  std::vector<std::string> files;  // one a row
+  Tensor vectors;                  // f32 [files, feature_width]
+  std::vector<BadPicture> left_out;
+};
+
+// The same numbers as Model::predict and Model::embed give for each file alone. Pictures are decoded ahead on the same cores. Those that
+// cannot be read are left out and listed, never an error.
+Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+
+// NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
+void save_npy(const Tensor& tensor, const std::string& path);
+// Any text, written beside and renamed: after a crash or on a full disk the file is the old one or the new one. Throws Error(io).
+void save_text(const std::string& text, const std::string& path);
+
+}  // namespace fovea

@@ -1,0 +1,53 @@
+// Published weights: which there are, and getting them. Their files are kept in a cache on this machine.
+#pragma once
+
+#include <fovea/error.h>
+#include <fovea/preprocess.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fovea {
+
+struct WeightsInfo {
+  std::string model;        // the registered name of the architecture
+  std::string tag;          // distinguishes several weights of one model, in the publisher's words
+  bool is_default = false;  // what Model::load takes where no tag is named
+  std::string file;
+  std::string source;                          // where it comes from: a URL, or a Python package and the file in it
+  std::string licence;                         // read the publisher's own words before relying on it
+  std::optional<double> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
+  std::string digest;                          // SHA-256: all 64 digits, or the first ones where no more are published
+  Preprocessing preprocessing;
+  std::string path;     // in the cache
+  bool cached = false;  // whether the file lies there
+};
+
+// All of them; default weights before a model's others.
+std::vector<WeightsInfo> published_weights();
+
+// $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Throws Error(usage) where none of them is set.
+std::string cache_directory();
+
+// Called with the bytes there are so far and in all (0 while that is not known).
+using FetchProgress = std::function<void(int64_t bytes_done, int64_t bytes_total)>;
+
+// The path of the file in the cache, fetched where it is missing; an empty tag names the model's default weights. What was cut off is
+// continued, what does not have its digest is refused, and the file appears only once it is whole. With FOVEA_OFFLINE=1 nothing is fetched.
+// Throws Error: usage for a name or tag that is not published, io for what cannot be fetched (naming the file to put there by hand),
+// mismatch for a wrong digest.
+std::string fetch_weights(const std::string& model, const std::string& tag = "", const FetchProgress& progress = {});
+
+struct ConvertedWeights {
+  int64_t tensors = 0, bytes = 0;
+};
+
+// Writes a .pth or .safetensors file as a .safetensors file, under the file's own names, or under those of a registered model's library
+// where one is named (then everything that the model has must be there). Nothing in a .pth is ever executed. Throws Error: unsupported for
+// another format to write, io, format, mismatch.
+ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model = "");
+
+}  // namespace fovea
