@@ -1,0 +1,16 @@
+// clang++ -fsanitize=fuzzer,address,undefined: .safetensors files. A good corpus is tests/data/weights.
+#include <cstdint>
+
+#include "base/error.h"
+#include "weights/safetensors.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  try {
+    const auto dict = fovea::weights::read_safetensors(std::as_bytes(std::span(data, size)), nullptr);
+    for (const auto& named : dict) {
+      if (named.tensor.size() > 0) (void)named.tensor.to(fovea::DType::f64);
+    }
+  } catch (const fovea::Error&) {
+  }
+  return 0;
+}

@@ -1,0 +1,26 @@
+// One file over HTTP, continued where a broken connection left it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace fovea::weights {
+
+// Bytes there are so far, and in all (0 while that is not known).
+using Progress = std::function<void(int64_t bytes_done, int64_t bytes_total)>;
+
+struct DownloadOptions {
+  Progress progress;
+  int attempts = 5;                                       // in a row that bring not a single byte
+  std::chrono::milliseconds first_pause{250};             // before the second attempt; doubles from one to the next
+  std::chrono::seconds connect_timeout{30}, stalled{60};  // no connection; fewer than 1000 bytes a second
+};
+
+// Appends to `part` what it lacks of the file at `url`. A server that ignores the range starts it over. Throws Error(io) with the server's
+// answer or the last attempt's reason; `part` stays for the next time.
+void download(const std::string& url, const std::filesystem::path& part, const DownloadOptions& options);
+
+}  // namespace fovea::weights

@@ -1,0 +1,142 @@
+#include "weights/load.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "weights/name_map.h"
+#include "weights/text.h"
+
+namespace fovea::weights {
+namespace {
+
+bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16; }
+
+std::vector<int64_t> without_ones(const std::vector<int64_t>& shape) {
+  std::vector<int64_t> result;
+  std::copy_if(shape.begin(), shape.end(), std::back_inserter(result), [](int64_t dim) { return dim != 1; });
+  return result;
+}
+
+bool skipped(std::string_view name, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+struct Pairing {
+  LoadReport report;
+  std::vector<const Tensor*> tensors;  // one for each of the model's, null where there is none
+  size_t wanted = 0, wanted_missing = 0;
+  std::string first_missing;
+};
+
+Pairing pair_names(const StateDict& file, std::span<const ExpectedTensor> model, const LoadOptions& options) {
+  std::vector<std::string> file_names, model_names;
+  for (const NamedTensor& named : file) file_names.push_back(named.name);
+  for (const ExpectedTensor& expected : model) model_names.push_back(expected.name);
+  const NameMap& map = options.name_map.empty() ? choose_name_map(file_names, model_names) : find_name_map(options.name_map);
+
+  Pairing pairing;
+  pairing.report.name_map = map.name();
+  const std::vector<std::string> mapped = map.apply(file_names, model_names);
+  std::unordered_map<std::string_view, size_t> place;  // in the file, by the model's name
+  for (size_t i = 0; i < mapped.size(); ++i) {
+    const auto [there, is_new] = place.emplace(mapped[i], i);
+    if (!is_new) {
+      fail(ErrorKind::mismatch, "both {} and {} would be {}", in_quotes(file_names[there->second]), in_quotes(file_names[i]),
+           in_quotes(mapped[i]));
+    }
+  }
+  for (const ExpectedTensor& expected : model) {
+    const auto found = place.find(expected.name);
+    const bool skip = skipped(expected.name, options.skip);
+    pairing.tensors.push_back(found == place.end() || skip ? nullptr : &file[found->second].tensor);
+    if (found != place.end()) place.erase(found);
+    if (skip) {
+      pairing.report.skipped.push_back(expected.name);
+      continue;
+    }
+    pairing.wanted += !expected.optional;
+    if (pairing.tensors.back()) continue;
+    pairing.report.missing.push_back(expected.name);
+    if (expected.optional) continue;
+    if (pairing.wanted_missing++ == 0) pairing.first_missing = expected.name;
+  }
+  for (size_t i = 0; i < mapped.size(); ++i) {  // in the file's order
+    if (place.count(mapped[i]) && !skipped(mapped[i], options.skip)) pairing.report.unexpected.push_back(file_names[i]);
+  }
+  return pairing;
+}
+
+void check_names(const StateDict& file, const Pairing& pairing, const LoadOptions& options) {
+  const LoadReport& report = pairing.report;
+  const bool most = 2 * pairing.wanted_missing > pairing.wanted;
+  if (pairing.wanted_missing > 0 && (most || !options.allow_missing)) {
+    const std::string like = file.empty() ? "" : " like " + in_quotes(file[0].name);
+    fail(ErrorKind::mismatch, "holds {} tensors{}, {} of the {} of {} are missing, first {}", file.size(), like, pairing.wanted_missing,
+         pairing.wanted, options.model, in_quotes(pairing.first_missing));
+  }
+  std::vector<std::string> counted;  // a batch counter that the model does not keep is no sign of another architecture
+  std::copy_if(report.unexpected.begin(), report.unexpected.end(), std::back_inserter(counted),
+               [](const std::string& name) { return !name.ends_with("num_batches_tracked"); });
+  if (!counted.empty() && !options.allow_unexpected) {
+    fail(ErrorKind::mismatch, "holds {} tensors, {} of them are not in {}, first {}", file.size(), counted.size(), options.model,
+         in_quotes(counted[0]));
+  }
+}
+
+Tensor converted(const Tensor& tensor, const ExpectedTensor& expected) {
+  if (tensor.dtype() == expected.dtype) return tensor;
+  if (is_float(tensor.dtype()) != is_float(expected.dtype)) {
+    fail(ErrorKind::mismatch, "{}: elements of {} in the file, {} in the model", expected.name, to_string(tensor.dtype()),
+         to_string(expected.dtype));
+  }
+  return tensor.to(expected.dtype);
+}
+
+}  // namespace
+
+std::string LoadReport::summary() const {
+  std::vector<std::string> notes;
+  if (name_map != "none" && !name_map.empty()) notes.push_back("names by " + name_map);
+  if (!missing.empty()) notes.push_back(fmt::format("{} missing, first '{}'", missing.size(), missing[0]));
+  if (!unexpected.empty()) notes.push_back(fmt::format("{} unexpected, first {}", unexpected.size(), in_quotes(unexpected[0])));
+  if (!reshaped.empty()) notes.push_back(fmt::format("{} reshaped, first '{}'", reshaped.size(), reshaped[0].name));
+  if (!skipped.empty()) notes.push_back(fmt::format("{} skipped", skipped.size()));
+  std::string result = fmt::format("{} of {} tensors loaded", loaded.size(), loaded.size() + missing.size());
+  if (!notes.empty()) result += fmt::format(" ({})", fmt::join(notes, ", "));
+  return result;
+}
+
+LoadReport match(const StateDict& file, std::span<const ExpectedTensor> model, const LoadOptions& options,
+                 const std::function<void(size_t index, const Tensor& tensor)>& assign) {
+  Pairing pairing = pair_names(file, model, options);
+  check_names(file, pairing, options);
+  std::vector<Tensor> ready(model.size());
+  for (size_t i = 0; i < model.size(); ++i) {
+    if (!pairing.tensors[i]) continue;
+    const ExpectedTensor& expected = model[i];
+    const Tensor& found = *pairing.tensors[i];
+    if (found.shape() == expected.shape) {
+      ready[i] = found;
+    } else if (without_ones(found.shape()) == without_ones(expected.shape)) {
+      ready[i] = found.reshaped(expected.shape);
+      pairing.report.reshaped.push_back({expected.name, found.shape(), expected.shape});
+    } else {
+      fail(ErrorKind::mismatch, "{}: shape {} in the file, {} in the model", expected.name, shape_string(found.shape()),
+           shape_string(expected.shape));
+    }
+    ready[i] = converted(ready[i], expected);
+    pairing.report.loaded.push_back(expected.name);
+  }
+  for (size_t i = 0; i < model.size(); ++i) {
+    if (pairing.tensors[i]) assign(i, ready[i]);
+  }
+  log("weights", "{}: {}", options.model, pairing.report.summary());
+  return std::move(pairing.report);
+}
+
+}  // namespace fovea::weights

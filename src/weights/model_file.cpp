@@ -1,0 +1,114 @@
+#include "weights/model_file.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "weights/safetensors.h"
+#include "weights/text.h"
+
+namespace fovea::weights {
+namespace {
+
+constexpr std::string_view kReserved = "fovea.";
+constexpr const char *kFormat = "fovea.format", *kArchitecture = "fovea.architecture", *kClasses = "fovea.classes",
+                     *kPreprocessing = "fovea.preprocessing", *kHead = "fovea.head";
+
+std::string classes_text(const std::vector<std::string>& classes) {
+  for (const std::string& name : classes) {
+    try {
+      (void)nlohmann::json(name).dump();
+    } catch (const nlohmann::json::exception&) {
+      fail(ErrorKind::usage, "the class name {} is not UTF-8", in_quotes(name));
+    }
+  }
+  return nlohmann::json(classes).dump();
+}
+
+std::vector<std::string> parse_classes(const std::string& text) {
+  bool nested = false;  // what lies deeper than the list's elements is not built
+  const auto keep = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    nested |= depth > 1;
+    return depth <= 1;
+  };
+  const nlohmann::json list = nlohmann::json::parse(text, keep, false);
+  bool good = list.is_array() && !nested;
+  for (size_t i = 0; good && i < list.size(); ++i) good = list[i].is_string();
+  if (!good) fail(ErrorKind::format, "{} is {} and not a JSON list of names", kClasses, in_quotes(text));
+  return list.get<std::vector<std::string>>();
+}
+
+std::string take(std::map<std::string, std::string>& metadata, const char* key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) fail(ErrorKind::format, "the metadata has no {}", key);
+  std::string text = std::move(found->second);
+  metadata.erase(found);
+  return text;
+}
+
+int parse_version(const std::string& text) {
+  int version = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (error != std::errc() || end != text.data() + text.size() || version < 1) {
+    fail(ErrorKind::format, "{} is {} and not a version", kFormat, in_quotes(text));
+  }
+  if (version > kModelFileVersion) {
+    fail(ErrorKind::unsupported, "has model file format {}, this fovea reads up to {}: a newer one is needed", version, kModelFileVersion);
+  }
+  return version;
+}
+
+ModelFile parse(StateDict file) {
+  ModelFile model;
+  auto& metadata = file.metadata;
+  if (!metadata.count(kFormat)) fail(ErrorKind::format, "is not a model file: the metadata has no {}", kFormat);
+  model.format_version = parse_version(take(metadata, kFormat));
+  model.architecture = take(metadata, kArchitecture);
+  model.classes = parse_classes(take(metadata, kClasses));
+  model.preprocessing = in_context(kPreprocessing, [&] { return parse_preprocessing(take(metadata, kPreprocessing)); });
+  model.head = take(metadata, kHead);
+  model.extra = std::move(metadata);
+  metadata.clear();
+  model.tensors = std::move(file);
+  return model;
+}
+
+}  // namespace
+
+void write_model_file(const std::filesystem::path& path, const ModelFile& model) {
+  StateDict file = model.tensors;
+  file.metadata = model.extra;
+  for (const auto& [key, text] : model.extra) {
+    if (key.starts_with(kReserved)) fail(ErrorKind::usage, "{}: the metadata key '{}' is reserved", path.string(), key);
+  }
+  file.metadata[kFormat] = std::to_string(model.format_version);
+  file.metadata[kArchitecture] = model.architecture;
+  file.metadata[kClasses] = in_context(path.string(), [&] { return classes_text(model.classes); });
+  file.metadata[kPreprocessing] = to_string(model.preprocessing);
+  file.metadata[kHead] = model.head;
+  write_safetensors(path, file);
+}
+
+ModelFile read_model_file(const std::filesystem::path& path) {
+  return in_context(path.string(), [&] {
+    const auto file = MappedFile::open(path);
+    if (!is_safetensors(file->bytes())) {
+      const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+      fail(ErrorKind::format, "is not a model file: {}", text.empty() ? "it is empty" : "starts with " + in_quotes(text, 16));
+    }
+    return parse(read_safetensors(file->bytes(), file));
+  });
+}
+
+bool is_model_file(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  if (!is_safetensors(file->bytes())) return false;
+  try {
+    return read_safetensors_metadata(file->bytes()).count(kFormat) > 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace fovea::weights

@@ -1,0 +1,38 @@
+// The model file: one .safetensors with everything that using a trained classifier takes. Its format: docs/weights.md.
+#pragma once
+
+#include <fovea/preprocess.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "weights/state_dict.h"
+
+namespace fovea::weights {
+
+constexpr int kModelFileVersion = 1;
+
+struct ModelFile {
+  std::string architecture;          // a registered name
+  std::vector<std::string> classes;  // in the order of the outputs; UTF-8; empty for a file of features only
+  Preprocessing preprocessing;
+  std::string head = "linear";  // what replaced the published head
+  int format_version = kModelFileVersion;
+  std::map<std::string, std::string> extra;  // further metadata, kept as it is; keys do not begin with "fovea."
+  StateDict tensors;                         // under the library's names, num_batches_tracked included
+};
+
+// Written beside and renamed. Throws Error(io), or Error(usage) for text that is not UTF-8 or an extra key that begins with "fovea.".
+void write_model_file(const std::filesystem::path& path, const ModelFile& model);
+
+// Tensors look into the mapped file. Throws Error(format) that names the file and the entry; a newer format version is
+// Error(unsupported) naming both versions.
+ModelFile read_model_file(const std::filesystem::path& path);
+
+// Whether the file is a .safetensors that says it is a model file; false for any other file, and for a header that cannot be read.
+// Throws Error(io) where the file cannot be opened.
+bool is_model_file(const std::filesystem::path& path);
+
+}  // namespace fovea::weights

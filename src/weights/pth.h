@@ -1,0 +1,25 @@
+// PyTorch checkpoints (.pth, .pt): the stream that torch.save wrote before 1.6, and the zip since.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "weights/state_dict.h"
+
+namespace fovea::weights {
+
+// The state dict in a checkpoint: the file's own, or the one under `state_dict`, `model_state_dict`, `model`, or else the averaged
+// `state_dict_ema`, `model_ema`. A prefix that all names have and that wrappers add (`module.`, `_orig_mod.`, `model.`) is taken off. What
+// is not a tensor is left out and logged under the topic "weights". Tensors of 32 bits and more look into the mapped file where it is
+// aligned. Throws Error(io), Error(format) or Error(unsupported), naming the file and the tensor. Nothing in the file is ever executed.
+StateDict read_pth(const std::filesystem::path& path);
+
+// The same from memory, which `owner` keeps alive for the tensors.
+StateDict read_pth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+
+bool is_pth_zip(std::span<const std::byte> bytes);
+bool is_pth_stream(std::span<const std::byte> bytes);
+
+}  // namespace fovea::weights

@@ -1,0 +1,101 @@
+#include "weights/model_file.h"
+
+#include <set>
+
+#include "weights/support.h"
+#include "weights/imagenet_classes.h"
+#include "weights/safetensors.h"
+
+namespace fovea::weights {
+namespace {
+
+ModelFile example() {
+  ModelFile model;
+  model.architecture = "tf_efficientnet_lite0";
+  model.classes = {"birds", "vögel, \"große\"", "fish"};
+  model.preprocessing.interpolation = Interpolation::bicubic;
+  model.preprocessing.fit = Fit::squash;
+  model.preprocessing.mean = model.preprocessing.std = {0.5f, 0.5f, 0.5f};
+  model.extra["recipe"] = "probe";
+  model.tensors.add("conv_stem.weight", Tensor(DType::f32, {4, 3, 3, 3}));
+  model.tensors.add("bn1.num_batches_tracked", Tensor(DType::i64, {}));
+  return model;
+}
+
+TEST(ModelFile, ComesBackAsItWas) {
+  const TemporaryFolder folder;
+  const ModelFile model = example();
+  write_model_file(folder / "m.safetensors", model);
+  EXPECT_TRUE(is_model_file(folder / "m.safetensors"));
+  const ModelFile again = read_model_file(folder / "m.safetensors");
+  EXPECT_EQ(again.architecture, model.architecture);
+  EXPECT_EQ(again.classes, model.classes);
+  EXPECT_EQ(again.preprocessing, model.preprocessing);
+  EXPECT_EQ(again.head, "linear");
+  EXPECT_EQ(again.format_version, 1);
+  EXPECT_EQ(again.extra, model.extra);
+  ASSERT_EQ(again.tensors.size(), 2u);
+  EXPECT_EQ(again.tensors[1].name, "bn1.num_batches_tracked");
+  EXPECT_EQ(again.tensors[1].tensor.dtype(), DType::i64);
+  EXPECT_TRUE(again.tensors.metadata.empty());
+}
+
+TEST(ModelFile, OtherFilesAreNone) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(is_model_file(data("mixed.safetensors")));
+  EXPECT_FALSE(is_model_file(data("mixed.zip.pth")));
+  write_file(folder / "empty", "");
+  EXPECT_FALSE(is_model_file(folder / "empty"));
+  EXPECT_CONTAINS(message_of([&] { (void)read_model_file(folder / "empty"); }), "is not a model file: it is empty");
+  EXPECT_CONTAINS(message_of([&] { (void)read_model_file(data("mixed.zip.pth")); }), "mixed.zip.pth: is not a model file: starts with 'PK");
+  EXPECT_CONTAINS(message_of([&] { (void)read_model_file(data("mixed.safetensors")); }),
+                  "is not a model file: the metadata has no fovea.format");
+  EXPECT_CONTAINS(message_of([&] { (void)is_model_file(folder / "absent"); }), "absent");
+}
+
+// What reading says once one entry of the metadata is another; removed where `text` is null.
+std::string message_with(const char* key, const char* text) {
+  const TemporaryFolder folder;
+  write_model_file(folder / "m", example());
+  StateDict file = read_safetensors(folder / "m");
+  file.metadata.erase(key);
+  if (text) file.metadata[key] = text;
+  write_safetensors(folder / "m2", file);
+  return message_of([&] { (void)read_model_file(folder / "m2"); });
+}
+
+TEST(ModelFile, EveryEntryIsChecked) {
+  EXPECT_CONTAINS(message_with("fovea.format", "2"), "has model file format 2, this fovea reads up to 1: a newer one is needed");
+  EXPECT_CONTAINS(message_with("fovea.format", "one"), "fovea.format is 'one' and not a version");
+  EXPECT_CONTAINS(message_with("fovea.format", "0"), "fovea.format is '0' and not a version");
+  EXPECT_CONTAINS(message_with("fovea.architecture", nullptr), "the metadata has no fovea.architecture");
+  EXPECT_CONTAINS(message_with("fovea.classes", "{}"), "fovea.classes is '{}' and not a JSON list of names");
+  EXPECT_CONTAINS(message_with("fovea.classes", "[1]"), "not a JSON list of names");
+  EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\",[[]]]"), "not a JSON list of names");
+  EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\""), "not a JSON list of names");
+  EXPECT_CONTAINS(message_with("fovea.preprocessing", "fit=sideways"), "fovea.preprocessing: ");
+}
+
+TEST(ModelFile, RefusesToWriteWhatCannotBeRead) {
+  const TemporaryFolder folder;
+  ModelFile model = example();
+  model.extra["fovea.format"] = "7";
+  EXPECT_CONTAINS(message_of([&] { write_model_file(folder / "m", model); }), "'fovea.format' is reserved");
+  model = example();
+  model.classes[0] = "v\xf6gel";
+  EXPECT_CONTAINS(message_of([&] { write_model_file(folder / "m", model); }), "the class name 'v\\xf6gel' is not UTF-8");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(ImagenetClasses, AThousandDistinctNames) {
+  const auto& classes = imagenet_classes();
+  ASSERT_EQ(classes.size(), 1000u);
+  EXPECT_EQ(classes.front(), "tench");
+  EXPECT_EQ(classes[967], "espresso");
+  EXPECT_EQ(classes.back(), "toilet tissue");
+  EXPECT_EQ(std::set<std::string>(classes.begin(), classes.end()).size(), 1000u);
+  for (const std::string& name : classes) EXPECT_FALSE(name.empty());
+}
+
+}  // namespace
+}  // namespace fovea::weights
