@@ -1,0 +1,47 @@
+// Every candidate of this backend; cpu.cpp lists them by operation, in order.
+#pragma once
+
+#include "backends/cpu/kernel.h"
+
+namespace fovea::cpu {
+
+Planned plan_activation(const Request&);
+Planned plan_activation_grad(const Request&);
+Planned plan_add(const Request&);
+Planned plan_multiply(const Request&);
+Planned plan_broadcast_to(const Request&);
+Planned plan_constant(const Request&);
+Planned plan_increment(const Request&);
+
+Planned plan_sum_columns(const Request&);
+Planned plan_sum_to(const Request&);
+Planned plan_global_average_pool(const Request&);
+Planned plan_max_pool2d(const Request&);
+Planned plan_max_pool2d_grad(const Request&);
+
+Planned plan_batch_norm_training(const Request&);
+Planned plan_batch_norm_training_grad(const Request&);
+Planned plan_batch_norm_inference(const Request&);
+Planned plan_batch_norm_inference_grad(const Request&);
+Planned plan_fold_batch_norm(const Request&);
+
+Planned plan_random_mask(const Request&);
+Planned plan_cross_entropy(const Request&);
+Planned plan_cross_entropy_grad(const Request&);
+Planned plan_sgd_update(const Request&);
+Planned plan_adamw_update(const Request&);
+
+Planned plan_conv2d_matmul(const Request&);
+Planned plan_conv2d_onednn(const Request&);
+Planned plan_fused_conv2d_matmul(const Request&);
+Planned plan_fused_conv2d_onednn(const Request&);
+Planned plan_conv2d_input_grad_matmul(const Request&);
+Planned plan_conv2d_input_grad_onednn(const Request&);
+Planned plan_conv2d_weight_grad_matmul(const Request&);
+Planned plan_conv2d_weight_grad_depthwise(const Request&);
+Planned plan_conv2d_weight_grad_onednn(const Request&);
+
+// Where every candidate refuses because an operand's rows are strided: plans the dense form and copies rows around it.
+Planned plan_staged(const Request&);
+
+}  // namespace fovea::cpu

@@ -1,0 +1,36 @@
+// What the convolution's candidates share.
+#pragma once
+
+#include "backends/cpu/onednn_kernel.h"
+#include "ops/conv2d.h"
+
+namespace fovea::cpu {
+
+// Attributes and operands of any operation of the family.
+struct ConvProblem {
+  Size2 stride{1, 1};
+  Padding2 padding;
+  int64_t groups = 1;
+  Shape x, w, y;
+  bool bias = false, residual = false;
+  ActivationKind activation = ActivationKind::identity;
+
+  // A linear layer: every image one pixel, every weight one number.
+  bool linear() const { return groups == 1 && w[2] == 1 && w[3] == 1 && x.height() == 1 && x.width() == 1 && padding == Padding2{}; }
+  memory::dims strides() const { return {stride.height, stride.width}; }
+  memory::dims padding_before() const { return {padding.top, padding.left}; }
+  memory::dims padding_after() const { return {padding.bottom, padding.right}; }
+};
+ConvProblem problem_of(const Conv2d& op, const Request& request);
+ConvProblem problem_of(const FusedConv2d& op, const Request& request);
+ConvProblem problem_of(const Conv2dInputGrad& op, const Request& request);
+ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request);
+
+// Why the library must not be given these operands; empty where it may.
+std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> outputs, bool rows_may_be_strided = false);
+
+// Residual and activation as the library's post-operations; the residual is this argument of the primitive.
+constexpr int kResidualArgument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;
+dnnl::primitive_attr epilogue_attributes(const ConvProblem& problem, const memory::desc& residual);
+
+}  // namespace fovea::cpu

@@ -1,0 +1,77 @@
+#include <limits>
+
+#include "backends/cpu/conv2d.h"
+
+namespace fovea::cpu {
+
+ConvProblem problem_of(const Conv2d& op, const Request& request) {
+  ConvProblem problem{
+      op.stride, op.padding, op.groups, request.inputs[0].type.shape, request.inputs[1].type.shape, request.outputs[0].type.shape};
+  problem.bias = request.inputs.size() > 2;
+  return problem;
+}
+
+ConvProblem problem_of(const FusedConv2d& op, const Request& request) {
+  ConvProblem problem = problem_of(op.plain(), request);
+  problem.bias = op.bias;
+  problem.residual = op.residual;
+  problem.activation = op.activation;
+  return problem;
+}
+
+ConvProblem problem_of(const Conv2dInputGrad& op, const Request& request) {
+  return {op.stride, op.padding, op.groups, request.outputs[0].type.shape, request.inputs[0].type.shape, request.inputs[1].type.shape};
+}
+
+ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request) {
+  return {op.stride, op.padding, op.groups, request.inputs[0].type.shape, request.outputs[0].type.shape, request.inputs[1].type.shape};
+}
+
+std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> outputs, bool rows_may_be_strided) {
+  for (std::span<const Operand> operands : {inputs, outputs})
+    for (const Operand& operand : operands) {
+      if (!rows_may_be_strided && !is_dense(operand))
+        return fmt::format("rows of {} lie {} apart", to_string(operand.type), operand.row_stride);
+      if (operand.type.elements() == 0) return fmt::format("{} is empty", to_string(operand.type));
+      const size_t bytes = static_cast<size_t>(rows_of(operand).count * rows_of(operand).stride) * sizeof(float);
+      if (bytes > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
+        return fmt::format("{} has {} bytes and the library counts in 32 bits", to_string(operand.type), bytes);
+    }
+  return {};
+}
+
+dnnl::primitive_attr epilogue_attributes(const ConvProblem& problem, const memory::desc& residual) {
+  using dnnl::algorithm;
+  dnnl::primitive_attr attributes = plain_attributes();
+  dnnl::post_ops after;
+  if (problem.residual) after.append_binary(algorithm::binary_add, residual);
+  switch (problem.activation) {
+    case ActivationKind::identity:
+      break;
+    case ActivationKind::relu:
+      after.append_eltwise(algorithm::eltwise_relu, 0.0f, 0.0f);
+      break;
+    case ActivationKind::relu6:
+      after.append_eltwise(algorithm::eltwise_clip, 0.0f, 6.0f);
+      break;
+    case ActivationKind::silu:
+      after.append_eltwise(algorithm::eltwise_swish, 1.0f, 0.0f);
+      break;
+    case ActivationKind::sigmoid:
+      after.append_eltwise(algorithm::eltwise_logistic, 0.0f, 0.0f);
+      break;
+    case ActivationKind::hard_swish:
+      after.append_eltwise(algorithm::eltwise_hardswish, 1.0f / 6, 0.5f);
+      break;
+    case ActivationKind::hard_sigmoid:
+      after.append_eltwise(algorithm::eltwise_hardsigmoid, 1.0f / 6, 0.5f);
+      break;
+    case ActivationKind::gelu:
+      after.append_eltwise(algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+      break;
+  }
+  attributes.set_post_ops(after);
+  return attributes;
+}
+
+}  // namespace fovea::cpu

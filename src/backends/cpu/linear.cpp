@@ -1,0 +1,90 @@
+// Linear layers (1x1 convolutions of images of one pixel) and their gradients as matrix products of oneDNN.
+#include "backends/cpu/candidates.h"
+#include "backends/cpu/conv2d.h"
+
+namespace fovea::cpu {
+namespace {
+
+// A matrix of `rows` rows in memory, `stride` apart; transposed on demand.
+memory::desc matrix(int64_t rows, int64_t columns, int64_t stride) { return {{rows, columns}, memory::data_type::f32, {stride, 1}}; }
+memory::desc transposed(int64_t rows, int64_t columns, int64_t stride) { return {{columns, rows}, memory::data_type::f32, {1, stride}}; }
+
+struct Product {
+  OneDnnArgument a, b, y;  // a is the library's source, b its weights
+  std::vector<OneDnnArgument> more;
+  memory::desc bias;
+};
+
+Planned plan_product(Product product, const dnnl::primitive_attr& attributes) {
+  const memory::desc b = product.b.constant ? any_form(product.b.ours) : product.b.ours;
+  const dnnl::matmul::primitive_desc desc(onednn_engine(), product.a.ours, b, product.bias, product.y.ours, attributes, true);
+  if (!desc) return refuse("the library has no such matrix product");
+  product.b.wanted = desc.weights_desc();
+  std::vector<OneDnnArgument> arguments{product.a, product.b, product.y};
+  arguments.insert(arguments.end(), product.more.begin(), product.more.end());
+  return {
+      std::make_unique<OneDnnKernel>(dnnl::matmul(desc), desc.scratchpad_desc(), fmt::format("matmul {}", desc.impl_info_str()), arguments),
+      {}};
+}
+
+std::string not_linear(const Request& request, const ConvProblem& problem) {
+  if (!problem.linear()) return "not a linear layer";
+  return obstacle(request.inputs, request.outputs, true);
+}
+
+Planned plan_forward(const Request& request, const ConvProblem& problem) {
+  if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
+  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  const memory::desc y = matrix(count, out, request.outputs[0].row_stride);
+  const memory::desc w = transposed(out, in, in);
+  Product product{OneDnnArgument::in(DNNL_ARG_SRC, 0, matrix(count, in, request.inputs[0].row_stride)),
+                  {DNNL_ARG_WEIGHTS, 1, w, w, false, request.inputs[1].constant},
+                  OneDnnArgument::out(DNNL_ARG_DST, 0, y),
+                  {},
+                  {}};
+  if (problem.bias) {
+    product.bias = matrix(1, out, out);
+    product.more.push_back(OneDnnArgument::in(DNNL_ARG_BIAS, 2, product.bias));
+  }
+  memory::desc residual;
+  if (problem.residual) {
+    const size_t index = problem.bias ? 3 : 2;
+    residual = matrix(count, out, request.inputs[index].row_stride);
+    product.more.push_back(OneDnnArgument::in(kResidualArgument, index, residual));
+  }
+  return plan_product(std::move(product), epilogue_attributes(problem, residual));
+}
+
+}  // namespace
+
+Planned plan_conv2d_matmul(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_fused_conv2d_matmul(const Request& request) {
+  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+}
+
+Planned plan_conv2d_input_grad_matmul(const Request& request) {
+  const ConvProblem problem = problem_of(*request.op.as<Conv2dInputGrad>(), request);
+  if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
+  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  const memory::desc w = matrix(out, in, in);
+  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, matrix(count, out, request.inputs[1].row_stride)),
+                       {DNNL_ARG_WEIGHTS, 0, w, w, false, request.inputs[0].constant},
+                       OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(count, in, request.outputs[0].row_stride)),
+                       {},
+                       {}},
+                      plain_attributes());
+}
+
+Planned plan_conv2d_weight_grad_matmul(const Request& request) {
+  const ConvProblem problem = problem_of(*request.op.as<Conv2dWeightGrad>(), request);
+  if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
+  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, transposed(count, out, request.inputs[1].row_stride)),
+                       OneDnnArgument::in(DNNL_ARG_WEIGHTS, 0, matrix(count, in, request.inputs[0].row_stride)),
+                       OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(out, in, in)),
+                       {},
+                       {}},
+                      plain_attributes());
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,76 @@
+#include "backends/cpu/onednn_kernel.h"
+
+namespace fovea::cpu {
+
+OneDnnKernel::OneDnnKernel(dnnl::primitive primitive, const memory::desc& scratchpad, const std::string& implementation,
+                           std::vector<OneDnnArgument> arguments)
+    : description_("onednn " + implementation), primitive_(std::move(primitive), scratchpad, {}) {
+  size_t reorder_scratch = 0;
+  for (OneDnnArgument& argument : arguments) {
+    primitive_.add(argument.argument, argument.wanted);
+    Slot slot;
+    slot.argument = std::move(argument);
+    if (const auto& [unused, index, ours, wanted, output, constant] = slot.argument; ours != wanted) {
+      slot.reorder = output ? reorder_primitive(wanted, ours) : reorder_primitive(ours, wanted);
+      slot.bytes = wanted.get_size();
+      reorder_scratch = std::max(reorder_scratch, slot.reorder.scratchpad_bytes());
+      if (!constant) {
+        slot.offset = workspace_bytes_;
+        workspace_bytes_ += align64(slot.bytes);
+        description_ += output ? ", result reordered" : ", weights reordered";
+      }
+    }
+    slots_.push_back(std::move(slot));
+  }
+  scratchpad_offset_ = workspace_bytes_;
+  workspace_bytes_ += align64(std::max(primitive_.scratchpad_bytes(), reorder_scratch));
+}
+
+const OneDnnKernel::Slot* OneDnnKernel::packed_slot(int input) const {
+  for (const Slot& slot : slots_)
+    if (slot.packed() && static_cast<int>(slot.argument.index) == input) return &slot;
+  return nullptr;
+}
+
+size_t OneDnnKernel::packed_bytes(int input) const {
+  const Slot* slot = packed_slot(input);
+  return slot ? slot->bytes : 0;
+}
+
+void OneDnnKernel::pack(int input, const void* value, void* packed) {
+  const Slot* slot = packed_slot(input);
+  if (!slot) fail(ErrorKind::internal, "input {} of a kernel ({}) has no packed form", input, description_);
+  const ComputeScope scope(threads_);
+  Primitive reorder = slot->reorder;
+  std::vector<std::byte> scratch(reorder.scratchpad_bytes() + 64);
+  reorder.set(DNNL_ARG_FROM, value);
+  reorder.set(DNNL_ARG_TO, packed);
+  reorder.set_scratchpad(reinterpret_cast<void*>(align64(reinterpret_cast<size_t>(scratch.data()))));
+  reorder.execute();
+}
+
+void OneDnnKernel::bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) {
+  auto* const work = static_cast<std::byte*>(workspace);
+  for (Slot& slot : slots_) {
+    void* const outside = (slot.argument.output ? outputs : inputs)[slot.argument.index];
+    const bool staged = slot.reorder && !slot.argument.constant;
+    void* const inside = staged ? work + slot.offset : outside;
+    primitive_.set(slot.argument.argument, inside);
+    if (!staged) continue;
+    slot.reorder.set(DNNL_ARG_FROM, slot.argument.output ? inside : outside);
+    slot.reorder.set(DNNL_ARG_TO, slot.argument.output ? outside : inside);
+    slot.reorder.set_scratchpad(work + scratchpad_offset_);
+  }
+  primitive_.set_scratchpad(work + scratchpad_offset_);
+}
+
+void OneDnnKernel::run() {
+  const ComputeScope scope(threads_);
+  for (Slot& slot : slots_)
+    if (slot.reorder && !slot.argument.output && !slot.argument.constant) slot.reorder.execute();
+  primitive_.execute();
+  for (Slot& slot : slots_)
+    if (slot.reorder && slot.argument.output) slot.reorder.execute();
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,101 @@
+// Sums: over pixels, over anything, and the mean over height and width.
+#include <algorithm>
+
+#include "backends/cpu/candidates.h"
+#include "backends/cpu/simd.h"
+#include "backends/cpu/view.h"
+#include "ops/global_average_pool.h"
+#include "ops/sum_to.h"
+
+namespace fovea::cpu {
+namespace {
+
+// Sums of `groups` stretches of `rows` neighbouring pixels each, times scale. Every group is cut into `parts`, so that the shape of the sum
+// depends on the number of threads at planning alone.
+struct ColumnPlan {
+  int64_t groups, rows, stride, channels, out_stride, parts;
+  double scale;
+
+  size_t part_bytes() const { return align64(static_cast<size_t>(channels) * (sizeof(double) + sizeof(float))); }
+  size_t workspace_bytes() const { return part_bytes() * static_cast<size_t>(groups * parts); }
+
+  void run(const float* x, float* y, const Bound& bound) const {
+    parallel_kernel(groups * parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t group = i / parts, part = i % parts;
+        auto* const sum = bound.scratch<double>(static_cast<size_t>(i) * part_bytes());
+        const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
+        std::fill_n(sum, channels, 0.0);
+        simd::column_sum(x + (group * rows + first) * stride, last - first, stride, channels, reinterpret_cast<float*>(sum + channels),
+                         sum);
+      }
+    });
+    for (int64_t group = 0; group < groups; ++group)
+      for (int64_t c = 0; c < channels; ++c) {
+        double sum = 0;
+        for (int64_t part = 0; part < parts; ++part)
+          sum += bound.scratch<double>(static_cast<size_t>(group * parts + part) * part_bytes())[c];
+        y[group * out_stride + c] = static_cast<float>(sum * scale);
+      }
+  }
+};
+
+Planned plan_columns(const Request& request, int64_t groups, double scale) {
+  const Operand &x = request.inputs[0], &y = request.outputs[0];
+  const Rows rows = rows_of(x);
+  const int64_t parts = groups >= threads() ? 1 : threads();
+  const ColumnPlan plan{groups, rows.count / groups, rows.stride, rows.channels, y.row_stride, parts, scale};
+  return accept(plan.workspace_bytes(), [plan](const Bound& bound) { plan.run(bound.in(0), bound.out(0), bound); });
+}
+
+}  // namespace
+
+Planned plan_sum_columns(const Request& request) {
+  const Shape &from = request.inputs[0].type.shape, &to = request.outputs[0].type.shape;
+  if (from.rank() != 4 || to.rank() != 4 || from.elements() == 0) return refuse("not of rank 4");
+  if (to.channels() != from.channels() || to.height() != 1 || to.width() != 1 || (to.batch() != 1 && to.batch() != from.batch()))
+    return refuse("not a sum over whole images: {} to {}", to_string(from), to_string(to));
+  return plan_columns(request, to.batch(), 1.0);
+}
+
+Planned plan_global_average_pool(const Request& request) {
+  const Shape& shape = request.inputs[0].type.shape;
+  if (shape.elements() == 0) return refuse("nothing to average in {}", to_string(shape));
+  return plan_columns(request, shape.batch(), 1.0 / static_cast<double>(shape.height() * shape.width()));
+}
+
+Planned plan_sum_to(const Request& request) {
+  const View x = view_of(request.inputs[0]);
+  const View y = view_of(request.outputs[0]);
+  View stretched = y;
+  if (!stretch(stretched, x.dims))
+    return refuse("{} does not stretch to {}", to_string(request.outputs[0].type.shape), to_string(request.inputs[0].type.shape));
+  return accept([x, y](const Bound& bound) {
+    const float* const from = bound.in(0);
+    float* const to = bound.out(0);
+    // One double sum an element of the result, over the dimensions that are 1 there.
+    std::array<int64_t, 4> inner{};
+    for (size_t d = 0; d < 4; ++d) inner[d] = y.dims[d] == x.dims[d] ? 1 : x.dims[d];
+    parallel_kernel(y.dims[0] * y.dims[1] * y.dims[2] * y.dims[3], 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        int64_t rest = i, from_offset = 0, to_offset = 0;
+        for (size_t d = 4; d-- > 0;) {
+          const int64_t at = rest % y.dims[d];
+          rest /= y.dims[d];
+          from_offset += at * x.strides[d];
+          to_offset += at * y.strides[d];
+        }
+        double sum = 0;
+        for (int64_t n = 0; n < inner[0]; ++n)
+          for (int64_t h = 0; h < inner[1]; ++h)
+            for (int64_t w = 0; w < inner[2]; ++w) {
+              const float* const row = from + from_offset + n * x.strides[0] + h * x.strides[1] + w * x.strides[2];
+              for (int64_t c = 0; c < inner[3]; ++c) sum += row[c * x.strides[3]];
+            }
+        to[to_offset] = static_cast<float>(sum);
+      }
+    });
+  });
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,80 @@
+// Single-threaded loops over contiguous memory, compiled for every instruction set and chosen at run time (Highway). Threads, strides and
+// partitions are the callers'.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ops/activation.h"
+
+namespace fovea::cpu::simd {
+
+void activate(ActivationKind kind, const float* x, float* y, int64_t n);
+// dx = dy activation'(x or y); see derivative_from_result.
+void activation_grad(ActivationKind kind, const float* dy, const float* x_or_y, float* dx, int64_t n);
+
+enum class Binary { add, multiply };
+// y = a op b; a step of 0 repeats the operand's first element, 1 walks.
+void binary(Binary op, const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n);
+
+// The first (largest) of a window's candidates so far: where x > best or x is not a number, best = x and where = index.
+void max_update(const float* x, int32_t index, float* best, int32_t* where, int64_t n);
+void max_start(const float* x, int32_t index, float* best, int32_t* where, int64_t n);
+// dx += dy where `where` is index.
+void add_where(const float* dy, const int32_t* where, int32_t index, float* dx, int64_t n);
+
+struct SgdStep {
+  float momentum, weight_decay, rate;
+  bool nesterov;
+};
+void sgd(const SgdStep& step, const float* parameter, const float* gradient, const float* velocity, float* next_parameter,
+         float* next_velocity, int64_t n);
+// parameter = decay parameter - rate m / (sqrt(v) inv_correction + eps)
+struct AdamStep {
+  float beta1, one_minus_beta1, beta2, one_minus_beta2, decay, rate, inv_correction, eps;
+};
+struct AdamState {
+  const float *parameter, *gradient, *m, *v;
+  float *next_parameter, *next_m, *next_v;
+};
+void adamw(const AdamStep& step, const AdamState& state, int64_t n);
+
+// sum[c] += x[row, c] over rows, in float inside blocks of rows and in double between them; `scratch` holds channels floats.
+void column_sum(const float* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum);
+
+// first[c] += x - shift[c], second[c] += (x - shift[c])^2; scratch holds 2 channels floats.
+struct ColumnSums {
+  double *first, *second;
+  float* scratch;
+};
+void column_moments(const float* x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const ColumnSums& sums);
+
+// y = activation((x - mean) scale + offset (+ residual)), rows of channels; vectors of channels floats.
+struct Normalize {
+  ActivationKind activation = ActivationKind::identity;
+  const float *mean, *scale, *offset;
+  const float *x, *residual = nullptr;
+  float* y;
+  int64_t x_stride, residual_stride = 0, y_stride;
+};
+void normalize(const Normalize& pass, int64_t row, int64_t rows, int64_t channels);
+
+// The two passes of batch normalization's gradient. dz = dy activation'(...), by z = (x - mean) scale + beta, or by y where y is there.
+struct NormalizeGrad {
+  ActivationKind activation = ActivationKind::identity;
+  const float *mean, *scale, *beta = nullptr;
+  const float *dy, *x, *y = nullptr;
+  int64_t dy_stride, x_stride, y_stride = 0;
+  // First pass: dz goes here where not null.
+  float* dz = nullptr;
+  int64_t dz_stride = 0;
+  // Second pass: dx = dz a - (x - mean) b - c
+  const float *a = nullptr, *b = nullptr, *c = nullptr;
+  float* dx = nullptr;
+  int64_t dx_stride = 0;
+};
+// first[c] += dz, second[c] += dz (x - mean)
+void normalize_grad_sums(const NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels, const ColumnSums& sums);
+void normalize_grad_apply(const NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels);
+
+}  // namespace fovea::cpu::simd
