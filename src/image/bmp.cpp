@@ -1,5 +1,5 @@
-// BMP by stb_image, which reads what BMPs really hold (1, 4, 8, 16, 24 and 32 bits, no run lengths). It takes zeros for bytes that are missing, so
-// the header is checked here first.
+// BMP by stb_image, which reads what BMPs really hold (1, 4, 8, 16, 24 and 32 bits, no run lengths). It takes zeros for bytes that are
+// missing, so the header is checked here first.
 #include <cstring>
 
 #include "base/error.h"
@@ -75,8 +75,8 @@ Decoded decode_bmp(Bytes bytes) {
   Decoded picture;
   picture.channels = header.alpha_mask ? 4 : 3;
   int width = 0, height = 0, channels = 0;
-  uint8_t* pixels = stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()), &width, &height, &channels,
-                                          picture.channels);
+  uint8_t* pixels = stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()), &width, &height,
+                                          &channels, picture.channels);
   if (!pixels) fail(ErrorKind::input, "damaged BMP: {} bits a pixel, compression {}", header.bits, header.compression);
   picture.width = width;
   picture.height = height;

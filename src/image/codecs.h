@@ -13,7 +13,7 @@ using Bytes = std::span<const std::byte>;
 // What a codec gives: rows from top to bottom without gaps, colours as the file has them (not multiplied by alpha), not yet turned.
 struct Decoded {
   int64_t width = 0, height = 0;
-  int channels = 3;  // 3: RGB, 4: RGB and alpha
+  int channels = 3;     // 3: RGB, 4: RGB and alpha
   int orientation = 1;  // EXIF, 1..8
   std::vector<uint8_t> pixels;
 };

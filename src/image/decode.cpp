@@ -2,10 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fovea/image.h>
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <fovea/image.h>
 
 #include "base/error.h"
 #include "image/codecs.h"
@@ -50,8 +50,8 @@ Decoded decode_any(Bytes bytes) {
   fail(ErrorKind::input, "not a picture (starts with {})", beginning(bytes));
 }
 
-// To three channels. Over white by the arithmetic of Pillow's Image.alpha_composite on an opaque white ground: weights of 255 << 7 in all, one rounded
-// division by 255.
+// To three channels. Over white by the arithmetic of Pillow's Image.alpha_composite on an opaque white ground: weights of 255 << 7 in all,
+// one rounded division by 255.
 void drop_alpha(Decoded& picture, Alpha alpha) {
   if (picture.channels == 3) return;
   const size_t count = picture.pixels.size() / 4;

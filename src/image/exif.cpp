@@ -12,9 +12,7 @@ class Reader {
   Reader(Bytes bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
   bool has(size_t offset, size_t count) const { return offset <= bytes_.size() && count <= bytes_.size() - offset; }
   uint32_t u16(size_t offset) const { return big_endian_ ? at(offset) << 8 | at(offset + 1) : at(offset) | at(offset + 1) << 8; }
-  uint32_t u32(size_t offset) const {
-    return big_endian_ ? u16(offset) << 16 | u16(offset + 2) : u16(offset) | u16(offset + 2) << 16;
-  }
+  uint32_t u32(size_t offset) const { return big_endian_ ? u16(offset) << 16 | u16(offset + 2) : u16(offset) | u16(offset + 2) << 16; }
 
  private:
   uint32_t at(size_t offset) const { return static_cast<uint32_t>(bytes_[offset]); }

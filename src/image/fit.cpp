@@ -86,7 +86,8 @@ Image fit(const View& source, const Preprocessing& p) {
   check_output(p);
   if (p.fit == Fit::crop) {
     const Size size = shorter_side(source, p.resize);
-    return place(source, size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}, p.interpolation, {});
+    return place(source, size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}, p.interpolation,
+                 {});
   }
   if (p.fit == Fit::squash) return place(source, {p.width, p.height}, {0, 0, p.width, p.height}, p.interpolation, {});
   const Size size = contained(source, {p.width, p.height});
@@ -95,9 +96,13 @@ Image fit(const View& source, const Preprocessing& p) {
   return place(source, size, window, p.interpolation, {mean_level(p.mean[0]), mean_level(p.mean[1]), mean_level(p.mean[2])});
 }
 
-void normalize_into(const Image& image, const Preprocessing& p, float* out) {
-  if (image.width != p.width || image.height != p.height) return normalize_into(fovea::fit(image, p), p, out);
+void normalize_into(const Image& image, const Preprocessing& p, float* out) { normalize_fitted_into(fovea::fit(image, p), p, out); }
+
+void normalize_fitted_into(const Image& image, const Preprocessing& p, float* out) {
   check_image(image);
+  if (image.width != p.width || image.height != p.height) {
+    fail(ErrorKind::mismatch, "an image of {} x {} pixels where {} x {} are wanted", image.width, image.height, p.width, p.height);
+  }
   const auto levels = normalized_levels(p);
   const uint8_t* in = image.pixels.data();
   for (int64_t i = 0; i < image.width * image.height; ++i, in += 3, out += 3) {
@@ -138,12 +143,14 @@ Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, in
   image::check_size(width, height);
   if (!pixels) fail(ErrorKind::usage, "an image of {} x {} pixels from no memory", width, height);
   if (stride_bytes == 0) stride_bytes = 3 * width;
-  if (stride_bytes < 3 * width) fail(ErrorKind::usage, "rows of {} pixels are {} bytes apart, less than {}", width, stride_bytes, 3 * width);
+  if (stride_bytes < 3 * width)
+    fail(ErrorKind::usage, "rows of {} pixels are {} bytes apart, less than {}", width, stride_bytes, 3 * width);
   Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
   uint8_t* out = image.pixels.data();
   for (int64_t y = 0; y < height; ++y) {
     const uint8_t* in = pixels + y * stride_bytes;
-    if (order == PixelOrder::rgb) out = std::copy_n(in, 3 * width, out);
+    if (order == PixelOrder::rgb)
+      out = std::copy_n(in, 3 * width, out);
     else {
       for (int64_t x = 0; x < width; ++x, in += 3, out += 3) {
         out[0] = in[2];

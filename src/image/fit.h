@@ -10,8 +10,10 @@ namespace fovea::image {
 // As fovea::fit, of a view.
 Image fit(const View& source, const Preprocessing& preprocessing);
 
-// The normalized pixels of fit(image), channels last: out holds height * width * 3 floats. An image that already has the size is only normalized.
+// The normalized pixels of fit(image), channels last: out holds height * width * 3 floats.
 void normalize_into(const Image& image, const Preprocessing& preprocessing, float* out_nhwc);
+// The same for an image that has been through fit or augment already.
+void normalize_fitted_into(const Image& fitted, const Preprocessing& preprocessing, float* out_nhwc);
 
 // Round half to even, as Python's round().
 int64_t round_half_even(double value);

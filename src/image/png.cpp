@@ -15,7 +15,7 @@ struct Free {
 };
 
 constexpr size_t max_chunk_bytes = size_t{64} << 20;  // of colour profiles and texts, which are read past
-constexpr int64_t deflate_best_ratio = 1032;         // no stream of n bytes holds more than 1032 n
+constexpr int64_t deflate_best_ratio = 1032;          // no stream of n bytes holds more than 1032 n
 
 void check(int code) {
   if (code == SPNG_OK) return;

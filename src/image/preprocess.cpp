@@ -45,20 +45,23 @@ template <class T>
 T number(const std::string& step, const std::string& text) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) fail(ErrorKind::format, "preprocessing step \"{}\": \"{}\" is not a number", step, text);
+  if (error != std::errc() || end != text.data() + text.size())
+    fail(ErrorKind::format, "preprocessing step \"{}\": \"{}\" is not a number", step, text);
   return value;
 }
 
 int64_t side(const std::string& step, const std::string& text) {
   const auto value = number<int64_t>(step, text);
-  if (value < 1 || value > most_side) fail(ErrorKind::format, "preprocessing step \"{}\": {} is not between 1 and {}", step, value, most_side);
+  if (value < 1 || value > most_side)
+    fail(ErrorKind::format, "preprocessing step \"{}\": {} is not between 1 and {}", step, value, most_side);
   return value;
 }
 
 std::vector<std::string> parts(const std::string& text, char separator) {
   std::vector<std::string> result;
   size_t begin = 0;
-  for (size_t end; (end = text.find(separator, begin)) != std::string::npos; begin = end + 1) result.push_back(text.substr(begin, end - begin));
+  for (size_t end; (end = text.find(separator, begin)) != std::string::npos; begin = end + 1)
+    result.push_back(text.substr(begin, end - begin));
   result.push_back(text.substr(begin));
   return result;
 }
@@ -78,11 +81,16 @@ std::array<float, 3> three(const std::string& step, const std::string& text) {
 constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std"};
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
-  if (name == "fit") p.fit = parse_fit(value);
-  else if (name == "resize") p.resize = side(step, value);
-  else if (name == "interpolation") p.interpolation = parse_interpolation(value);
-  else if (name == "alpha") p.alpha = parse_alpha(value);
-  else if (name == "mean") p.mean = three(step, value);
+  if (name == "fit")
+    p.fit = parse_fit(value);
+  else if (name == "resize")
+    p.resize = side(step, value);
+  else if (name == "interpolation")
+    p.interpolation = parse_interpolation(value);
+  else if (name == "alpha")
+    p.alpha = parse_alpha(value);
+  else if (name == "mean")
+    p.mean = three(step, value);
   else if (name == "std") {
     p.std = three(step, value);
     for (float s : p.std) {
@@ -108,8 +116,9 @@ Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alph
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}", to_string(p.fit), p.resize, p.height, p.width,
-                     to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}", to_string(p.fit), p.resize,
+                     p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
+                     p.std[2]);
 }
 
 Preprocessing parse_preprocessing(const std::string& text) {

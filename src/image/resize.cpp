@@ -1,11 +1,11 @@
-// After Resample.c and Geometry.c of Pillow 13 (MIT-CMU licence): the same weights in double, rounded to 22 bits, the same order of the passes and the
-// same rounding between them.
+// After Resample.c and Geometry.c of Pillow 13 (MIT-CMU licence): the same weights in double, rounded to 22 bits, the same order of the
+// passes and the same rounding between them.
 #include "image/resize.h"
 
+#include <fovea/image.h>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fovea/image.h>
 
 #include "base/error.h"
 #include "image/codecs.h"
@@ -32,6 +32,15 @@ struct Filter {
   double support;
 };
 
+constexpr int64_t most_weights = 4 << 20;  // of one axis, kept at a time (64 MiB)
+
+// Weights kept an output: the filter's width, even, and no more than there are pixels.
+int64_t taps_stride(int64_t in, int64_t out, Filter filter) {
+  const double support = filter.support * std::max(static_cast<double>(in) / static_cast<double>(out), 1.0);
+  const int64_t widest = std::min(static_cast<int64_t>(std::ceil(support)) * 2 + 1, in);
+  return widest + (widest & 1);
+}
+
 int32_t fixed_point(double weight) { return static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << 22)); }
 
 // The taps of outputs [begin, begin + count) where `in` pixels become `out`. When downsizing the filter grows with the scale: antialiasing.
@@ -39,8 +48,7 @@ Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t count, Filter fil
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double filter_scale = std::max(scale, 1.0), inverse = 1.0 / filter_scale, support = filter.support * filter_scale;
   Taps taps;
-  taps.stride = std::min(static_cast<int64_t>(std::ceil(support)) * 2 + 1, in);
-  taps.stride += taps.stride & 1;
+  taps.stride = taps_stride(in, out, filter);
   taps.first.resize(static_cast<size_t>(count));
   taps.count.resize(static_cast<size_t>(count));
   taps.weights.resize(static_cast<size_t>(4 * taps.stride * count));
@@ -65,7 +73,8 @@ Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t count, Filter fil
   return taps;
 }
 
-// The source positions of nearest neighbour along one axis. The positions are summed up as Pillow does, rounding included; -1 falls outside.
+// The source positions of nearest neighbour along one axis. The positions are summed up as Pillow does, rounding included; -1 falls
+// outside.
 std::vector<int64_t> nearest_positions(int64_t in, int64_t out, int64_t begin, int64_t count) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   double position = scale * 0.5;
@@ -86,15 +95,18 @@ void resize_nearest(const View& source, Size size, const Window& window, uint8_t
     const int64_t row = rows[static_cast<size_t>(y)];
     for (int64_t x = 0; x < window.width; ++x, pixel += 3) {
       const int64_t column = columns[static_cast<size_t>(x)];
-      if (row < 0 || column < 0) std::memset(pixel, 0, 3);
-      else std::memcpy(pixel, source.pixels + row * source.stride_bytes + 3 * column, 3);
+      if (row < 0 || column < 0)
+        std::memset(pixel, 0, 3);
+      else
+        std::memcpy(pixel, source.pixels + row * source.stride_bytes + 3 * column, 3);
     }
   }
 }
 
 void copy_rows(const View& source, const Window& window, uint8_t* out, int64_t out_stride) {
   for (int64_t y = 0; y < window.height; ++y) {
-    std::memcpy(out + y * out_stride, source.pixels + (window.top + y) * source.stride_bytes + 3 * window.left, static_cast<size_t>(3 * window.width));
+    std::memcpy(out + y * out_stride, source.pixels + (window.top + y) * source.stride_bytes + 3 * window.left,
+                static_cast<size_t>(3 * window.width));
   }
 }
 
@@ -160,6 +172,19 @@ void resize_window(const View& source, Size size, const Window& window, Interpol
   if (!across && !down) return copy_rows(source, window, out, out_stride);
   if (interpolation == Interpolation::nearest) return resize_nearest(source, size, window, out, out_stride);
   const Filter filter = interpolation == Interpolation::bilinear ? Filter{bilinear, 1.0} : Filter{bicubic, 2.0};
+  // Shrinking a very long side takes very many weights an output: a part of the window at a time then.
+  if (across && window.width > 1 && taps_stride(source.width, size.width, filter) * window.width > most_weights) {
+    const int64_t left = window.width / 2;
+    resize_window(source, size, {window.left, window.top, left, window.height}, interpolation, out, out_stride);
+    return resize_window(source, size, {window.left + left, window.top, window.width - left, window.height}, interpolation, out + 3 * left,
+                         out_stride);
+  }
+  if (down && window.height > 1 && taps_stride(source.height, size.height, filter) * window.height > most_weights) {
+    const int64_t upper = window.height / 2;
+    resize_window(source, size, {window.left, window.top, window.width, upper}, interpolation, out, out_stride);
+    return resize_window(source, size, {window.left, window.top + upper, window.width, window.height - upper}, interpolation,
+                         out + upper * out_stride, out_stride);
+  }
   Taps horizontal, vertical;
   Range columns{window.left, window.width}, rows{window.top, window.height};  // what is needed of the source
   if (across) {

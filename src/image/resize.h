@@ -32,10 +32,11 @@ struct Window {
 };
 
 // The pixels `window` (inside the result) of the source resized to `size`. Writes rows of 3 * window.width bytes, out_stride_bytes apart.
-void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out, int64_t out_stride_bytes);
+void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out,
+                   int64_t out_stride_bytes);
 
-// The weights of one axis, for some of its outputs: out[i] = sum over t < count[i] of weight(i, t) * in[first[i] + t], in units of 2^-22. Each weight is
-// kept four times, once a channel of a pixel padded to four, and zeros fill an output's taps up to `stride`, an even number.
+// The weights of one axis, for some of its outputs: out[i] = sum over t < count[i] of weight(i, t) * in[first[i] + t], in units of 2^-22.
+// Each weight is kept four times, once a channel of a pixel padded to four, and zeros fill an output's taps up to `stride`, an even number.
 struct Taps {
   int64_t stride = 0;
   std::vector<int64_t> first, count;
@@ -44,8 +45,8 @@ struct Taps {
   const int32_t* of(size_t output) const { return weights.data() + 4 * stride * static_cast<int64_t>(output); }
 };
 
-// The two passes, vectorized; both round to 8 bits and clip. The row pass reads up to row_slack bytes behind the last tap's pixel and writes one
-// byte behind its last output. The column pass blends `rows` rows of `bytes` bytes that lie stride_bytes apart.
+// The two passes, vectorized; both round to 8 bits and clip. The row pass reads up to row_slack bytes behind the last tap's pixel and
+// writes one byte behind its last output. The column pass blends `rows` rows of `bytes` bytes that lie stride_bytes apart.
 constexpr int64_t row_slack = 16;
 void resize_row(const uint8_t* in, const Taps& taps, uint8_t* out);
 void blend_rows(const uint8_t* in, int64_t stride_bytes, const int32_t* weights, int64_t rows, int64_t bytes, uint8_t* out);

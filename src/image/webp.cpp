@@ -18,10 +18,14 @@ const uint8_t* data_of(Bytes bytes) { return reinterpret_cast<const uint8_t*>(by
 [[noreturn]] void fail_webp(VP8StatusCode status) {
   switch (status) {
     case VP8_STATUS_NOT_ENOUGH_DATA:
-    case VP8_STATUS_SUSPENDED: fail(ErrorKind::input, "truncated WebP: the data ends before the picture does");
-    case VP8_STATUS_OUT_OF_MEMORY: throw std::bad_alloc();
-    case VP8_STATUS_UNSUPPORTED_FEATURE: fail(ErrorKind::input, "WebP with an unsupported feature");
-    default: fail(ErrorKind::input, "damaged WebP: its bitstream is not readable");
+    case VP8_STATUS_SUSPENDED:
+      fail(ErrorKind::input, "truncated WebP: the data ends before the picture does");
+    case VP8_STATUS_OUT_OF_MEMORY:
+      throw std::bad_alloc();
+    case VP8_STATUS_UNSUPPORTED_FEATURE:
+      fail(ErrorKind::input, "WebP with an unsupported feature");
+    default:
+      fail(ErrorKind::input, "damaged WebP: its bitstream is not readable");
   }
 }
 
@@ -79,8 +83,10 @@ Decoded decode_webp(Bytes bytes) {
   picture.height = features.height;
   picture.channels = features.has_alpha || features.has_animation ? 4 : 3;
   picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * picture.channels));
-  if (features.has_animation) decode_first_frame(bytes, picture);
-  else decode_still(bytes, picture);
+  if (features.has_animation)
+    decode_first_frame(bytes, picture);
+  else
+    decode_still(bytes, picture);
   picture.orientation = exif_orientation(find_chunk(bytes, "EXIF"));
   return picture;
 }

@@ -25,7 +25,8 @@ void expect_pixels(const Image& image, const json& answer, const std::string& wh
     int x = 0, y = 0;
     ASSERT_EQ(std::sscanf(place.c_str(), "%d,%d", &x, &y), 2);
     for (size_t c = 0; c < 3; ++c) {
-      EXPECT_EQ(image.pixels[static_cast<size_t>(3 * (y * image.width + x)) + c], color[c].get<int>()) << what << " at " << place << " channel " << c;
+      EXPECT_EQ(image.pixels[static_cast<size_t>(3 * (y * image.width + x)) + c], color[c].get<int>())
+          << what << " at " << place << " channel " << c;
     }
   }
   EXPECT_EQ(sha256(image.pixels), answer["sha256"].get<std::string>()) << what;
@@ -97,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(Pictures, Answers, testing::ValuesIn(names()), [](const
 
 TEST(PreprocessAnswers, CoverEveryPicture) {
   size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(data_folder() / "images")) files += answers().contains(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(data_folder() / "images"))
+    files += answers().contains(entry.path().filename().string());
   EXPECT_EQ(files, 21u);
   EXPECT_EQ(answers().size(), files);
 }
@@ -127,8 +129,9 @@ TEST(PreprocessText, ErrorsNameTheStep) {
   EXPECT_EQ(with("fit=crop", "fit=stretch"), "preprocessing step \"fit=stretch\": fit \"stretch\" is none of crop, pad, squash");
   EXPECT_EQ(with("resize=256", "resize=0"), "preprocessing step \"resize=0\": 0 is not between 1 and 65536");
   EXPECT_EQ(with("size=224x224", "size=224"), "preprocessing step \"size=224\": not HEIGHTxWIDTH");
-  EXPECT_EQ(with("resize=256|", ""), "preprocessing \"fit=crop|size=224x224|interpolation=bilinear|alpha=white|mean=0.485,0.456,0.406|"
-                                     "std=0.229,0.224,0.225\" does not say \"resize\"");
+  EXPECT_EQ(with("resize=256|", ""),
+            "preprocessing \"fit=crop|size=224x224|interpolation=bilinear|alpha=white|mean=0.485,0.456,0.406|"
+            "std=0.229,0.224,0.225\" does not say \"resize\"");
   EXPECT_EQ(with("resize=256", "turn=3"), "preprocessing step \"turn=3\" is not known");
   EXPECT_EQ(with("alpha=white", "alpha=white|alpha=drop"), "preprocessing step \"alpha\" comes twice");
   EXPECT_EQ(with("0.229,", "0,"), "preprocessing step \"std=0,0.224,0.225\": division by 0");

@@ -1,0 +1,104 @@
+#include "image/augment.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "image/color.h"
+#include "image/fit.h"
+
+namespace fovea::image {
+namespace {
+
+// Where each choice finds its numbers in the picture's stream.
+enum Place : uint64_t { place_crop = 0, place_flip = 100, place_order = 200, place_factors = 300 };
+
+double between(const RandomStream& random, uint64_t i, double low, double high) { return low + random.uniform(i) * (high - low); }
+
+// torchvision's RandomResizedCrop: ten tries for an area and a shape that fit, then the largest centred rectangle of an allowed shape.
+Window random_crop(const Image& image, const Augmentation& a, const RandomStream& random) {
+  const double area = static_cast<double>(image.width) * static_cast<double>(image.height);
+  const double log_min = std::log(a.ratio_min), log_max = std::log(a.ratio_max);
+  for (uint64_t attempt = 0; attempt < 10; ++attempt) {
+    const uint64_t first = place_crop + 4 * attempt;
+    const double target = area * between(random, first, a.scale_min, a.scale_max);
+    const double ratio = std::exp(between(random, first + 1, log_min, log_max));
+    const int64_t width = round_half_even(std::sqrt(target * ratio)), height = round_half_even(std::sqrt(target / ratio));
+    if (width <= 0 || width > image.width || height <= 0 || height > image.height) continue;
+    const auto top = static_cast<int64_t>(random.below(first + 2, static_cast<uint64_t>(image.height - height + 1)));
+    const auto left = static_cast<int64_t>(random.below(first + 3, static_cast<uint64_t>(image.width - width + 1)));
+    return {left, top, width, height};
+  }
+  const double ratio = static_cast<double>(image.width) / static_cast<double>(image.height);
+  Window window{0, 0, image.width, image.height};
+  if (ratio < a.ratio_min) window.height = round_half_even(static_cast<double>(image.width) / a.ratio_min);
+  if (ratio > a.ratio_max) window.width = round_half_even(static_cast<double>(image.height) * a.ratio_max);
+  window.width = std::clamp<int64_t>(window.width, 1, image.width);
+  window.height = std::clamp<int64_t>(window.height, 1, image.height);
+  window.left = (image.width - window.width) / 2;
+  window.top = (image.height - window.height) / 2;
+  return window;
+}
+
+Image resized_crop(const Image& image, const Window& window, const Preprocessing& p) {
+  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
+  resize_window(part(view(image), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
+                p.interpolation, result.pixels.data(), 3 * p.width);
+  return result;
+}
+
+void jitter(Image& image, const Augmentation& a, const RandomStream& random) {
+  std::array<int, 4> order{0, 1, 2, 3};
+  for (uint64_t i = 3; i > 0; --i) std::swap(order[i], order[random.below(place_order + i, i + 1)]);
+  const auto factor = [&](uint64_t i, double strength) {
+    return between(random, place_factors + i, std::max(0.0, 1.0 - strength), 1.0 + strength);
+  };
+  for (int change : order) {
+    if (change == 0 && a.brightness > 0) adjust_brightness(image, factor(0, a.brightness));
+    if (change == 1 && a.contrast > 0) adjust_contrast(image, factor(1, a.contrast));
+    if (change == 2 && a.saturation > 0) adjust_saturation(image, factor(2, a.saturation));
+    if (change == 3 && a.hue > 0) adjust_hue(image, between(random, place_factors + 3, -a.hue, a.hue));
+  }
+}
+
+}  // namespace
+
+void check_augmentation(const Augmentation& a) {
+  if (!(a.scale_min > 0) || !(a.scale_min <= a.scale_max) || !(a.scale_max <= 1)) {
+    fail(ErrorKind::usage, "random crops of {} to {} of the area; both lie in (0, 1], in order", a.scale_min, a.scale_max);
+  }
+  if (!(a.ratio_min > 0) || !(a.ratio_min <= a.ratio_max) || !std::isfinite(a.ratio_max)) {
+    fail(ErrorKind::usage, "random crops of ratio {} to {}; both are positive, in order", a.ratio_min, a.ratio_max);
+  }
+  if (!(a.flip >= 0) || !(a.flip <= 1)) fail(ErrorKind::usage, "flip {} is no probability", a.flip);
+  for (double strength : {a.brightness, a.contrast, a.saturation, a.hue}) {
+    if (!(strength >= 0) || !std::isfinite(strength)) fail(ErrorKind::usage, "color jitter {} is negative", strength);
+  }
+  if (a.hue > 0.5) fail(ErrorKind::usage, "hue jitter {} is over 0.5", a.hue);
+}
+
+namespace {
+
+RandomStream stream_of(const Draw& draw) {
+  return {draw.seed, mix64(mix64(static_cast<uint64_t>(draw.epoch) + 1) + static_cast<uint64_t>(draw.index))};
+}
+
+}  // namespace
+
+void augment_fitted(Image& fitted, const Augmentation& a, const Draw& draw) {
+  const RandomStream random = stream_of(draw);
+  if (random.uniform(place_flip) < a.flip) flip_horizontally(fitted);
+  jitter(fitted, a, random);
+}
+
+Image augment(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
+  check_augmentation(a);
+  check_image(image);
+  Image result = a.random_resized_crop ? resized_crop(image, random_crop(image, a, stream_of(draw)), p) : fovea::fit(image, p);
+  augment_fitted(result, a, draw);
+  return result;
+}
+
+}  // namespace fovea::image

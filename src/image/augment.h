@@ -1,0 +1,33 @@
+// Random changes of training pictures, after torchvision's RandomResizedCrop, RandomHorizontalFlip and ColorJitter.
+#pragma once
+
+#include <fovea/image.h>
+
+#include <cstdint>
+
+namespace fovea::image {
+
+struct Augmentation {
+  bool random_resized_crop = false;                     // in place of Preprocessing::fit
+  double scale_min = 0.08, scale_max = 1.0;             // of the picture's area
+  double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, drawn evenly in its logarithm
+  double flip = 0.5;                                    // probability of mirroring left and right
+  // Factors are drawn from [max(0, 1 - x), 1 + x], the hue's shift from [-hue, hue], hue <= 0.5; 0 leaves that change out.
+  double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+
+  bool operator==(const Augmentation&) const = default;
+};
+
+// Which random numbers: they depend on these three alone.
+struct Draw {
+  uint64_t seed = 0;
+  int64_t epoch = 0, index = 0;
+};
+
+// A changed picture of preprocessing.height x width. Throws Error(usage) for ranges that make no sense.
+Image augment(const Image& image, const Augmentation& augmentation, const Preprocessing& preprocessing, const Draw& draw);
+// Flip and colours alone, of a picture that has been through fit: augment without random_resized_crop is fit and then this.
+void augment_fitted(Image& fitted, const Augmentation& augmentation, const Draw& draw);
+void check_augmentation(const Augmentation& augmentation);
+
+}  // namespace fovea::image

@@ -1,0 +1,38 @@
+// Decoded pictures kept in memory, so that each epoch does not decode them again.
+#pragma once
+
+#include <fovea/image.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace fovea::image {
+
+// Safe to use from several threads. Takes pictures until the budget is spent and keeps what it has: with every picture needed once an
+// epoch, throwing some out to take others gains nothing.
+class ImageCache {
+ public:
+  // With `fitted`, pictures are kept as fit gives them (small, but of no use to random crops), else as decoded with `alpha`.
+  ImageCache(size_t budget_bytes, const Preprocessing& preprocessing, bool fitted)
+      : budget_bytes_(budget_bytes), preprocessing_(preprocessing), fitted_(fitted) {}
+
+  bool fitted() const { return fitted_; }
+  const Preprocessing& preprocessing() const { return preprocessing_; }
+
+  // The picture of a path, from memory or read now; throws as read_image does.
+  std::shared_ptr<const Image> get(const std::string& path);
+  size_t bytes() const;
+
+ private:
+  const size_t budget_bytes_;
+  const Preprocessing preprocessing_;
+  const bool fitted_;
+  mutable std::mutex mutex_;
+  size_t bytes_ = 0;
+  std::unordered_map<std::string, std::shared_ptr<const Image>> images_;
+};
+
+}  // namespace fovea::image

@@ -1,0 +1,87 @@
+#include "image/check.h"
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace fovea::image {
+namespace {
+
+// The message of what `read` throws for each index, empty where it does not. Pictures differ in size, so that threads take one at a time.
+template <class Read>
+std::vector<std::string> messages(size_t count, const Progress& progress, Read&& read) {
+  std::vector<std::string> result(count);
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  int64_t done = 0;
+  const auto check_one = [&](size_t i) {
+    try {
+      read(i);
+    } catch (const std::exception& error) {
+      result[i] = error.what();
+    }
+    const std::lock_guard lock(mutex);
+    ++done;
+    if (progress) progress(done, static_cast<int64_t>(count));
+  };
+  parallel_for(threads(), 1, [&](int64_t, int64_t) {
+    for (size_t i; (i = next++) < count;) check_one(i);
+  });
+  return result;
+}
+
+}  // namespace
+
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Progress& progress) {
+  const std::vector<std::string> wrong = messages(dataset.samples.size(), progress, [&](size_t i) {
+    if (cache)
+      cache->get(dataset.samples[i].path);
+    else
+      read_image(dataset.samples[i].path);
+  });
+  std::vector<BadPicture> bad;
+  std::vector<Sample> good;
+  for (size_t i = 0; i < wrong.size(); ++i) {
+    if (wrong[i].empty())
+      good.push_back(std::move(dataset.samples[i]));
+    else
+      bad.push_back({dataset.samples[i].path, wrong[i]});
+  }
+  dataset.samples = std::move(good);
+  return bad;
+}
+
+std::vector<BadPicture> check_pictures(std::vector<std::string>& paths, const Progress& progress) {
+  const std::vector<std::string> wrong = messages(paths.size(), progress, [&](size_t i) { read_image(paths[i]); });
+  std::vector<BadPicture> bad;
+  std::vector<std::string> good;
+  for (size_t i = 0; i < wrong.size(); ++i) {
+    if (wrong[i].empty())
+      good.push_back(std::move(paths[i]));
+    else
+      bad.push_back({paths[i], wrong[i]});
+  }
+  paths = std::move(good);
+  return bad;
+}
+
+void require_pictures(const Dataset& dataset, const std::vector<BadPicture>& bad) {
+  std::vector<int64_t> counts(dataset.classes.size());
+  for (const Sample& sample : dataset.samples) ++counts[static_cast<size_t>(sample.label)];
+  for (size_t label = 0; label < counts.size(); ++label) {
+    if (counts[label] > 0) continue;
+    for (const BadPicture& picture : bad) {
+      for (const auto& part : std::filesystem::path(picture.path)) {
+        if (part.string() == dataset.classes[label]) {
+          fail(ErrorKind::input, "class \"{}\" has no picture that can be read ({})", dataset.classes[label], picture.message);
+        }
+      }
+    }
+    fail(ErrorKind::input, "class \"{}\" has no picture", dataset.classes[label]);
+  }
+}
+
+}  // namespace fovea::image

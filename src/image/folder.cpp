@@ -1,0 +1,223 @@
+#include "image/folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <istream>
+#include <map>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace fovea::image {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+template <class Visit>
+void for_each_entry(const fs::path& folder, Visit&& visit) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (!is_hidden(entry->path())) visit(*entry);
+  }
+  if (error) fail(ErrorKind::input, "{}: {}", folder.string(), error.message());
+}
+
+void check_folder(const fs::path& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found) fail(ErrorKind::input, "{}: no such folder", folder.string());
+  if (error) fail(ErrorKind::input, "{}: {}", folder.string(), error.message());
+  if (!fs::is_directory(status)) fail(ErrorKind::input, "{}: not a folder", folder.string());
+}
+
+// Names of the folders in it, sorted bytewise. Links to folders count.
+std::vector<std::string> folders_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for_each_entry(folder, [&](const fs::directory_entry& entry) {
+    if (entry.is_directory(ignored)) names.push_back(entry.path().filename().string());
+  });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Regular files at any depth. Below the top, links to folders are not followed: they could lead in circles.
+void collect_files(const fs::path& folder, std::vector<std::string>& files) {
+  std::error_code ignored;
+  for_each_entry(folder, [&](const fs::directory_entry& entry) {
+    if (entry.is_regular_file(ignored))
+      files.push_back(entry.path().string());
+    else if (entry.is_directory(ignored) && !entry.is_symlink(ignored))
+      collect_files(entry.path(), files);
+  });
+}
+
+std::vector<std::string> files_in(const fs::path& folder) {
+  std::vector<std::string> files;
+  collect_files(folder, files);
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+void check_names(const fs::path& folder, const std::vector<std::string>& names) {
+  if (names.empty()) fail(ErrorKind::input, "{}: no class folders in it; pictures lie in one folder a class", folder.string());
+  std::map<std::string, std::string> seen;
+  for (const std::string& name : names) {
+    const auto [other, added] = seen.emplace(lower(name), name);
+    if (!added) fail(ErrorKind::input, "{}: classes \"{}\" and \"{}\" differ only in case", folder.string(), other->second, name);
+  }
+}
+
+void add_class(Dataset& dataset, const fs::path& folder, size_t label) {
+  for (std::string& file : files_in(folder)) dataset.samples.push_back({std::move(file), static_cast<int32_t>(label)});
+}
+
+}  // namespace
+
+Dataset scan_folder(const std::string& folder) {
+  check_folder(folder);
+  Dataset dataset;
+  dataset.classes = folders_in(folder);
+  check_names(folder, dataset.classes);
+  for (size_t label = 0; label < dataset.classes.size(); ++label) {
+    const size_t before = dataset.samples.size();
+    add_class(dataset, fs::path(folder) / dataset.classes[label], label);
+    if (dataset.samples.size() == before)
+      fail(ErrorKind::input, "{}: class folder without pictures", (fs::path(folder) / dataset.classes[label]).string());
+  }
+  if (dataset.classes.size() == 1)
+    fail(ErrorKind::input, "{}: one class only (\"{}\"); a classifier needs two", folder, dataset.classes.front());
+  return dataset;
+}
+
+Dataset scan_folder(const std::string& folder, std::span<const std::string> classes) {
+  check_folder(folder);
+  Dataset dataset;
+  dataset.classes.assign(classes.begin(), classes.end());
+  const std::vector<std::string> names = folders_in(folder);
+  check_names(folder, names);
+  for (const std::string& name : names) {
+    if (std::find(classes.begin(), classes.end(), name) == classes.end()) {
+      fail(ErrorKind::input, "{}: \"{}\" is none of the {} known classes", folder, name, classes.size());
+    }
+  }
+  for (size_t label = 0; label < classes.size(); ++label) {
+    if (std::binary_search(names.begin(), names.end(), classes[label])) add_class(dataset, fs::path(folder) / classes[label], label);
+  }
+  return dataset;
+}
+
+std::optional<Splits> scan_splits(const std::string& folder) {
+  check_folder(folder);
+  const fs::path root(folder);
+  std::string validation;
+  bool has_train = false, has_test = false;
+  for (const std::string& name : folders_in(root)) {
+    if (name == "train")
+      has_train = true;
+    else if (name == "test")
+      has_test = true;
+    else if (name == "val" || name == "valid" || name == "validation") {
+      if (!validation.empty()) fail(ErrorKind::input, "{}: both {}/ and {}/ are there for validation", folder, validation, name);
+      validation = name;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (!has_train || folders_in(root / "train").empty()) return std::nullopt;
+  Splits splits;
+  splits.train = scan_folder((root / "train").string());
+  splits.validation.classes = splits.test.classes = splits.train.classes;
+  if (!validation.empty()) splits.validation = scan_folder((root / validation).string(), splits.train.classes);
+  if (has_test) splits.test = scan_folder((root / "test").string(), splits.train.classes);
+  return splits;
+}
+
+namespace {
+
+size_t share(size_t count, double fraction) {
+  if (fraction <= 0) return 0;
+  const auto rounded = static_cast<size_t>(std::floor(static_cast<double>(count) * fraction + 0.5));
+  return count >= 3 ? std::max<size_t>(rounded, 1) : rounded;
+}
+
+// Places 0..count-1 in random order.
+std::vector<size_t> shuffled(size_t count, uint64_t seed, const std::string& name) {
+  const RandomStream random(seed, "split/" + name);
+  std::vector<std::pair<uint64_t, size_t>> keyed(count);
+  for (size_t i = 0; i < count; ++i) keyed[i] = {random.bits(i), i};
+  std::sort(keyed.begin(), keyed.end());
+  std::vector<size_t> order(count);
+  for (size_t i = 0; i < count; ++i) order[i] = keyed[i].second;
+  return order;
+}
+
+}  // namespace
+
+Splits split(const Dataset& dataset, const SplitOptions& options) {
+  if (!(options.validation >= 0) || !(options.test >= 0) || !(options.validation + options.test < 1)) {
+    fail(ErrorKind::usage, "fractions {} for validation and {} for test do not leave a part to train on", options.validation, options.test);
+  }
+  std::vector<std::vector<size_t>> by_class(dataset.classes.size());
+  for (size_t i = 0; i < dataset.samples.size(); ++i) by_class[static_cast<size_t>(dataset.samples[i].label)].push_back(i);
+  enum Part : uint8_t { train, validation, test };
+  std::vector<Part> parts(dataset.samples.size(), train);
+  for (size_t label = 0; label < by_class.size(); ++label) {
+    const std::vector<size_t>& members = by_class[label];
+    if (members.empty()) continue;
+    const size_t tested = std::min(share(members.size(), options.test), members.size() - 1);
+    const size_t validated = std::min(share(members.size(), options.validation), members.size() - 1 - tested);
+    const std::vector<size_t> order = shuffled(members.size(), options.seed, dataset.classes[label]);
+    for (size_t i = 0; i < tested; ++i) parts[members[order[i]]] = test;
+    // From the other end, so that the test pictures stay when the fraction for validation changes, and the other way round.
+    for (size_t i = 0; i < validated; ++i) parts[members[order[members.size() - 1 - i]]] = validation;
+  }
+  Splits splits;
+  splits.train.classes = splits.validation.classes = splits.test.classes = dataset.classes;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Dataset& part = parts[i] == train ? splits.train : parts[i] == validation ? splits.validation : splits.test;
+    part.samples.push_back(dataset.samples[i]);
+  }
+  return splits;
+}
+
+std::vector<std::string> list_pictures(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) fail(ErrorKind::input, "{}: no such file or folder", path);
+  if (error) fail(ErrorKind::input, "{}: {}", path, error.message());
+  if (!fs::is_directory(status)) return {path};
+  std::vector<std::string> files = files_in(path);
+  if (files.empty()) fail(ErrorKind::input, "{}: no pictures in it", path);
+  return files;
+}
+
+std::vector<std::string> list_pictures(std::span<const std::string> paths) {
+  std::vector<std::string> all;
+  for (const std::string& path : paths) {
+    const std::vector<std::string> some = list_pictures(path);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+std::vector<std::string> read_list(std::istream& lines) {
+  std::vector<std::string> paths;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) paths.push_back(line);
+  }
+  return paths;
+}
+
+}  // namespace fovea::image

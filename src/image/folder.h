@@ -1,0 +1,58 @@
+// Datasets on disk: one folder a class, or train/, validation/ and test/ of such folders.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fovea::image {
+
+struct Sample {
+  std::string path;
+  int32_t label = 0;  // into Dataset::classes
+};
+
+// Classes and samples are sorted bytewise, samples by class, then by path: the same on every machine.
+struct Dataset {
+  std::vector<std::string> classes;
+  std::vector<Sample> samples;
+};
+
+struct Splits {
+  Dataset train, validation, test;  // with the same classes; the last two may hold no samples
+};
+
+// One folder a class; every regular file at any depth in it is a candidate picture. Names that begin with a dot are passed over. Throws
+// Error(input) naming what is wrong: no such folder, no class folders, a class without files, a single class, two classes that differ only
+// in case.
+Dataset scan_folder(const std::string& folder);
+// Labels by a list of classes that is already known (a model's): a class without a folder has no samples, a folder of no known class is an
+// error.
+Dataset scan_folder(const std::string& folder, std::span<const std::string> classes);
+
+// The three datasets where `folder` is laid out as train/ and, as they please, validation/ (or valid/ or val/) and test/; nothing where it
+// is not: where it has other folders too, no train/, or pictures and no class folders in train/. Throws as scan_folder, and where a class
+// is not in train/.
+std::optional<Splits> scan_splits(const std::string& folder);
+
+struct SplitOptions {
+  double validation = 0, test = 0;  // fractions of each class
+  uint64_t seed = 0;
+};
+
+// Splits class by class. Of n pictures a fraction f > 0 takes f * n, halves rounded up, but at least one where the class has three or more;
+// training keeps at least one (validation gives up first). Which ones is decided by (seed, class name, place in the sorted list) alone, and
+// the test pictures do not depend on the fraction for validation.
+Splits split(const Dataset& dataset, const SplitOptions& options);
+
+// The pictures to look at for a path: a file itself, or every regular file at any depth in a folder, sorted bytewise, dot names passed
+// over. Throws Error(input) where there is no such path or nothing in it.
+std::vector<std::string> list_pictures(const std::string& path);
+std::vector<std::string> list_pictures(std::span<const std::string> paths);
+// One path a line, empty lines passed over; the files are not looked at.
+std::vector<std::string> read_list(std::istream& lines);
+
+}  // namespace fovea::image

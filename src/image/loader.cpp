@@ -1,0 +1,221 @@
+#include "image/loader.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/random.h"
+#include "image/fit.h"
+
+namespace fovea::image {
+namespace {
+
+// Decoding fills the gaps that computing leaves on the same cores, and does not take turns with it.
+constexpr int niceness = 10;
+
+void lower_priority() {
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness);  // on Linux 0 is the calling thread
+}
+
+}  // namespace
+
+std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch) {
+  std::vector<int64_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const RandomStream random(seed, fnv1a64("epoch order") + mix64(static_cast<uint64_t>(epoch) + 1));
+  for (uint64_t i = static_cast<uint64_t>(count); i > 1; --i) std::swap(order[i - 1], order[random.below(i, i)]);
+  return order;
+}
+
+Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(std::move(samples)), options_(std::move(options)) {
+  if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
+  if (options_.augmentation) check_augmentation(*options_.augmentation);
+  const bool random_crops = options_.augmentation && options_.augmentation->random_resized_crop;
+  if (options_.cache) {
+    const Preprocessing& cached = options_.cache->preprocessing();
+    cache_serves_ =
+        options_.cache->fitted() ? cached == options_.preprocessing && !random_crops : cached.alpha == options_.preprocessing.alpha;
+  }
+  slots_.resize(static_cast<size_t>(options_.ahead) + 1);
+  const int count = options_.workers > 0 ? options_.workers : threads();
+  try {
+    for (int i = 0; i < count; ++i) workers_.emplace_back([this] { work(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+Loader::~Loader() { stop(); }
+
+void Loader::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+int64_t Loader::batches_per_epoch() const {
+  const int64_t count = static_cast<int64_t>(samples_.size());
+  const int64_t batches = (count + options_.batch - 1) / options_.batch;
+  return options_.merge_last_single && batches > 1 && count % options_.batch == 1 ? batches - 1 : batches;
+}
+
+std::pair<int64_t, int64_t> Loader::batch_range(int64_t batch) const {
+  const int64_t begin = batch * options_.batch, count = static_cast<int64_t>(samples_.size());
+  return {begin, batch + 1 == batches_per_epoch() ? count : begin + options_.batch};
+}
+
+int64_t Loader::largest_batch() const {
+  const int64_t last = batches_per_epoch() - 1;
+  if (last < 0) return 0;
+  const auto [begin, end] = batch_range(last);
+  return last == 0 ? end - begin : std::max(options_.batch, end - begin);
+}
+
+Loader::Place Loader::place_of(int64_t sequence) const {
+  const int64_t total = start_.batch + sequence, batches = batches_per_epoch();
+  return {start_.epoch + total / batches, total % batches};
+}
+
+bool Loader::may_fill() const {
+  if (batches_per_epoch() == 0 || filling_ >= next_ - held_ + static_cast<int64_t>(slots_.size())) return false;
+  return options_.endless || place_of(filling_).epoch == start_.epoch;
+}
+
+void Loader::start(int64_t epoch, int64_t batch) {
+  if (epoch < 0 || batch < 0 || batch > batches_per_epoch()) {
+    fail(ErrorKind::usage, "starting at batch {} of epoch {}; an epoch has {} batches", batch, epoch, batches_per_epoch());
+  }
+  std::unique_lock lock(mutex_);
+  filling_ = next_ + static_cast<int64_t>(slots_.size());  // nobody takes another picture
+  done_.wait(lock, [&] { return busy_ == 0; });
+  for (Slot& slot : slots_) slot.sequence = -1;
+  start_ = {epoch, batch};
+  epoch_ = epoch;
+  next_ = filling_ = filling_position_ = 0;
+  held_ = false;
+  lock.unlock();
+  work_.notify_all();
+}
+
+const Batch* Loader::next() {
+  std::unique_lock lock(mutex_);
+  if (std::exchange(held_, false)) work_.notify_all();
+  if (batches_per_epoch() == 0) return nullptr;
+  if (const int64_t epoch = place_of(next_).epoch; epoch != epoch_) {
+    if (options_.endless) epoch_ = epoch;
+    return nullptr;
+  }
+  Slot& slot = slots_[static_cast<size_t>(next_) % slots_.size()];
+  done_.wait(lock, [&] { return slot.sequence == next_ && slot.remaining == 0; });
+  if (slot.failure) std::rethrow_exception(slot.failure);
+  std::sort(slot.batch.bad.begin(), slot.batch.bad.end(), [](const Batch::Bad& a, const Batch::Bad& b) { return a.position < b.position; });
+  ++next_;
+  held_ = true;
+  return &slot.batch;
+}
+
+void Loader::open_slot(Slot& slot, int64_t sequence) {
+  const Place place = place_of(sequence);
+  if (options_.shuffle && ordered_epoch_ != place.epoch) {
+    order_ = epoch_order(static_cast<int64_t>(samples_.size()), options_.seed, place.epoch);
+    ordered_epoch_ = place.epoch;
+  }
+  const auto [begin, end] = batch_range(place.batch);
+  const int64_t floats = 3 * options_.preprocessing.height * options_.preprocessing.width;
+  if (slot.pixels.empty()) slot.pixels.resize(static_cast<size_t>(largest_batch() * floats));
+  slot.batch.epoch = place.epoch;
+  slot.batch.number = place.batch;
+  slot.batch.images = std::span(slot.pixels).first(static_cast<size_t>((end - begin) * floats));
+  slot.batch.labels.clear();
+  slot.batch.indices.clear();
+  slot.batch.bad.clear();
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t index = options_.shuffle ? order_[static_cast<size_t>(i)] : i;
+    slot.batch.indices.push_back(index);
+    slot.batch.labels.push_back(samples_[static_cast<size_t>(index)].label);
+  }
+  slot.sequence = sequence;
+  slot.remaining = end - begin;
+  slot.failed_position = -1;
+  slot.failure = nullptr;
+}
+
+Loader::Task Loader::take_task() {
+  Slot& slot = slots_[static_cast<size_t>(filling_) % slots_.size()];
+  if (filling_position_ == 0) open_slot(slot, filling_);
+  const Task task{&slot, filling_position_++};
+  if (filling_position_ == slot.batch.size()) {
+    ++filling_;
+    filling_position_ = 0;
+  }
+  ++busy_;
+  return task;
+}
+
+void Loader::work() {
+  lower_priority();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait(lock, [&] { return stopping_ || may_fill(); });
+    if (stopping_) return;
+    const Task task = take_task();
+    lock.unlock();
+    run(task);
+    lock.lock();
+  }
+}
+
+void Loader::run(const Task& task) {
+  Batch& batch = task.slot->batch;
+  const int64_t floats = 3 * options_.preprocessing.height * options_.preprocessing.width;
+  const int64_t index = batch.indices[static_cast<size_t>(task.position)];
+  const Sample& sample = samples_[static_cast<size_t>(index)];
+  float* out = batch.images.data() + task.position * floats;
+  std::exception_ptr failure;
+  std::string message;  // of a bad picture that is only listed
+  try {
+    prepare(sample, {options_.seed, batch.epoch, index}, out);
+  } catch (const Error& error) {
+    failure = std::current_exception();
+    if (options_.skip_bad && error.kind() == ErrorKind::input) message = error.what();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) std::fill_n(out, floats, 0.0f);
+
+  const std::lock_guard lock(mutex_);
+  if (!message.empty()) {
+    batch.bad.push_back({task.position, {sample.path, message}});
+  } else if (failure && (task.slot->failed_position < 0 || task.position < task.slot->failed_position)) {
+    task.slot->failed_position = task.position;
+    task.slot->failure = failure;
+  }
+  --task.slot->remaining;
+  --busy_;
+  if (task.slot->remaining == 0 || busy_ == 0) done_.notify_all();
+}
+
+void Loader::prepare(const Sample& sample, const Draw& draw, float* out) const {
+  const Preprocessing& p = options_.preprocessing;
+  const auto& augmentation = options_.augmentation;
+  const auto finish = [&](const Image& image) {
+    normalize_fitted_into(augmentation ? augment(image, *augmentation, p, draw) : fit(image, p), p, out);
+  };
+  if (!cache_serves_) return finish(read_image(sample.path, p.alpha));
+  const std::shared_ptr<const Image> cached = options_.cache->get(sample.path);
+  if (!options_.cache->fitted()) return finish(*cached);
+  if (!augmentation) return normalize_fitted_into(*cached, p, out);
+  Image image = *cached;
+  augment_fitted(image, *augmentation, draw);
+  normalize_fitted_into(image, p, out);
+}
+
+}  // namespace fovea::image
