@@ -9,6 +9,15 @@
 
 namespace fovea {
 
+struct ModelInfo {
+  std::string name, family;
+  std::string layout;         // whose parameter names: "torchvision" or "timm"
+  int64_t input_size = 0;     // usual height and width
+  int64_t feature_width = 0;  // of the pooled vector
+  int64_t parameters = 0;     // with 1000 classes
+};
+std::vector<ModelInfo> list_models();  // by name
+
 struct SummaryOptions {
   int64_t height = 0, width = 0;  // 0: the model's own
   int64_t batch = 1;

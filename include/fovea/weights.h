@@ -26,7 +26,6 @@ struct WeightsInfo {
   bool cached = false;  // whether the file lies there
 };
 
-// All of them; default weights before a model's others.
 std::vector<WeightsInfo> published_weights();
 
 // $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Throws Error(usage) where none of them is set.

@@ -4,7 +4,10 @@
 #include <fovea/model.h>
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "engine/network.h"
 #include "engine/session.h"
@@ -23,6 +26,12 @@ class Model::Implementation {
   // Gives the network a new head and drops what was compiled for the old one.
   void replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known = true);
 
+  // One prepared picture [height, width, 3] to "logits" or "pooled".
+  std::vector<float> run(std::span<const float> image, const std::string& output);
+  std::vector<float> run(const Image& image, const std::string& output);
+  // The most probable classes, best first.
+  std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
+
   LoadSummary loaded;
   std::string freeze = "none";  // "none", "all" or a tap; checked when it was set
   bool freeze_given = false;    // by Model::freeze: a recipe leaves it as it is
@@ -31,5 +40,8 @@ class Model::Implementation {
   std::shared_ptr<engine::Network> network_;
   std::unique_ptr<engine::Session> session_;
 };
+
+// The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given.
+std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed = std::nullopt);
 
 }  // namespace fovea

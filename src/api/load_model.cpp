@@ -145,6 +145,17 @@ bool looks_like_a_path(const std::string& text) {
 
 }  // namespace
 
+std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed) {
+  const models::Variant* variant = models::find(name_or_file);
+  if (!variant && looks_like_a_path(name_or_file)) {
+    const weights::ModelFile file = weights::read_model_file(name_or_file);
+    const models::Variant& named = in_context(name_or_file, [&]() -> const models::Variant& { return models::get(file.architecture); });
+    return std::make_shared<engine::Network>(named, file.classes, file.preprocessing, seed);
+  }
+  if (!variant) variant = &models::get(name_or_file);
+  return std::make_shared<engine::Network>(*variant, std::vector<std::string>{}, usual_preprocessing(*variant), seed);
+}
+
 Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
   if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
   if (const models::Variant* variant = models::find(name_or_file)) return Model(from_name(*variant, options));

@@ -14,26 +14,12 @@
 namespace fovea {
 namespace {
 
-// In place, over `count` logits, in double.
+// Of `count` logits, in double; `out` may be `logits`.
 void softmax(const float* logits, int64_t count, float* out) {
   const double most = *std::max_element(logits, logits + count);
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += std::exp(logits[i] - most);
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::exp(logits[i] - most) / sum);
-}
-
-// Runs one picture and copies the one output, of `size` floats.
-void run_one(Model::Implementation& implementation, const Image& image, const std::string& output, std::span<float> out) {
-  const Preprocessing& preprocessing = implementation.network().preprocessing();
-  // Only the last step needs the network's memory; what comes before it runs outside of the session's lock.
-  const Image fitted = fit(image, preprocessing);
-  implementation.session().run(
-      1, preprocessing.height, preprocessing.width, {output},
-      [&](engine::Executable& executable) { image::normalize_into(fitted, preprocessing, executable.input_as<float>("image").data()); },
-      [&](const engine::Executable& executable) {
-        const auto values = executable.output_as<float>(output);
-        std::copy(values.begin(), values.end(), out.begin());
-      });
 }
 
 }  // namespace
@@ -44,6 +30,41 @@ Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, 
 void Model::Implementation::replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known) {
   network_->replace_head(std::move(classes), seed, keep_known);
   session_->network_changed();
+}
+
+std::vector<float> Model::Implementation::run(std::span<const float> image, const std::string& output) {
+  const Preprocessing& preprocessing = network_->preprocessing();
+  std::vector<float> result;
+  session_->run(
+      1, preprocessing.height, preprocessing.width, {output},
+      [&](engine::Executable& executable) { std::copy(image.begin(), image.end(), executable.input_as<float>("image").begin()); },
+      [&](const engine::Executable& executable) {
+        const auto values = executable.output_as<float>(output);
+        result.assign(values.begin(), values.end());
+      });
+  return result;
+}
+
+std::vector<float> Model::Implementation::run(const Image& image, const std::string& output) {
+  const Preprocessing& preprocessing = network_->preprocessing();
+  std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
+  image::normalize_into(fit(image, preprocessing), preprocessing, prepared.data());
+  return run(prepared, output);
+}
+
+std::vector<ClassProbability> Model::Implementation::best(std::span<const float> logits, int64_t top) const {
+  const std::vector<std::string>& names = network_->classes();
+  std::vector<float> probabilities(logits.size());
+  softmax(logits.data(), static_cast<int64_t>(logits.size()), probabilities.data());
+  std::vector<int64_t> order(logits.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto end = order.begin() + std::min<int64_t>(top, static_cast<int64_t>(order.size()));
+  const auto probability = [&](int64_t i) { return probabilities[static_cast<size_t>(i)]; };
+  std::partial_sort(order.begin(), end, order.end(),
+                    [&](int64_t a, int64_t b) { return probability(a) != probability(b) ? probability(a) > probability(b) : a < b; });
+  std::vector<ClassProbability> result;
+  for (auto it = order.begin(); it != end; ++it) result.push_back({names[static_cast<size_t>(*it)], *it, probability(*it)});
+  return result;
 }
 
 Model::Model(std::shared_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -88,20 +109,7 @@ void Model::freeze(const std::string& tap) {
 
 std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
   if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
-  const std::vector<std::string>& names = classes();
-  std::vector<float> probabilities(names.size());
-  run_one(*implementation_, image, "logits", probabilities);
-  softmax(probabilities.data(), static_cast<int64_t>(probabilities.size()), probabilities.data());
-
-  std::vector<int64_t> order(names.size());
-  std::iota(order.begin(), order.end(), int64_t{0});
-  const auto end = order.begin() + std::min<int64_t>(top, static_cast<int64_t>(order.size()));
-  const auto probability = [&](int64_t i) { return probabilities[static_cast<size_t>(i)]; };
-  std::partial_sort(order.begin(), end, order.end(),
-                    [&](int64_t a, int64_t b) { return probability(a) != probability(b) ? probability(a) > probability(b) : a < b; });
-  std::vector<ClassProbability> result;
-  for (auto it = order.begin(); it != end; ++it) result.push_back({names[static_cast<size_t>(*it)], *it, probability(*it)});
-  return result;
+  return implementation_->best(implementation_->run(image, "logits"), top);
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {
@@ -119,8 +127,9 @@ Tensor Model::probabilities(const Tensor& images) const {
 }
 
 Tensor Model::embed(const Image& image) const {
+  const std::vector<float> vector = implementation_->run(image, "pooled");
   Tensor result(DType::f32, {feature_width()});
-  run_one(*implementation_, image, "pooled", result.mutable_values<float>());
+  std::copy(vector.begin(), vector.end(), result.mutable_values<float>().begin());
   return result;
 }
 
