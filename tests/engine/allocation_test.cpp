@@ -130,7 +130,7 @@ void expect_quiet(engine::Executable& executable) {
   });
   EXPECT_EQ(counts.own, 0);
   EXPECT_EQ(counts.large, 0);
-  RecordProperty("library_allocations_of_three_runs", counts.others);
+  testing::Test::RecordProperty("library_allocations_of_three_runs", counts.others);
 }
 
 class Allocation : public testing::Test {
