@@ -18,7 +18,7 @@ Types infer(const BroadcastTo& op, std::span<const Type> inputs) {
 
 void gradient(const BroadcastTo& op, GradientContext& g) {
   if (!g.needs(0)) return;
-  const Shape& shape = g.x(0).shape();
+  const Shape shape = g.x(0).shape();  // a copy: emitting moves the table
   Value dx = g.dy();
   if (!(shape == op.shape)) dx = g.emit(SumTo{shape}, {dx})[0];
   if (op.scale != 1) dx = g.emit(BroadcastTo{shape, op.scale}, {dx})[0];

@@ -48,11 +48,11 @@ Cost cost(const Conv2d&, std::span<const Type> inputs, std::span<const Type> out
 
 void gradient(const Conv2d& op, GradientContext& g) {
   if (g.needs(0)) {
-    const Shape& x = g.x(0).shape();
+    const Shape x = g.x(0).shape();  // a copy: emitting moves the table
     g.give(0, g.emit(Conv2dInputGrad{op.stride, op.padding, op.groups, {x.height(), x.width()}}, {g.x(1), g.dy()})[0]);
   }
   if (g.needs(1)) {
-    const Shape& w = g.x(1).shape();
+    const Shape w = g.x(1).shape();
     g.give(1, g.emit(Conv2dWeightGrad{op.stride, op.padding, op.groups, {w[2], w[3]}}, {g.x(0), g.dy()})[0]);
   }
   if (g.input_count() > 2 && g.needs(2)) g.give(2, g.dy());

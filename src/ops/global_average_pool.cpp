@@ -14,7 +14,7 @@ Types infer(const GlobalAveragePool& op, std::span<const Type> inputs) {
 
 void gradient(const GlobalAveragePool&, GradientContext& g) {
   if (!g.needs(0)) return;
-  const Shape& shape = g.x(0).shape();
+  const Shape shape = g.x(0).shape();  // a copy: emitting moves the table
   g.give(0, g.emit(BroadcastTo{shape, 1.0 / static_cast<double>(shape.height() * shape.width())}, {g.dy()})[0]);
 }
 

@@ -1,0 +1,139 @@
+"""Writes torch.json: operations of PyTorch in double, as text of fovea's operations, inputs and results. Needs torch and numpy."""
+
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(0)
+cases = []
+
+
+def operand(tensor):
+    tensor = tensor.detach()
+    dtype = {torch.float64: "f32", torch.int32: "i32", torch.int64: "i64"}[tensor.dtype]
+    return {"type": f"{dtype}[{','.join(str(n) for n in tensor.shape)}]", "values": tensor.reshape(-1).tolist()}
+
+
+def case(name, op, fields, inputs, outputs):
+    cases.append({"name": name, "op": op, "fields": fields, "inputs": [operand(t) for t in inputs], "outputs": [operand(t) for t in outputs]})
+
+
+def rand(*shape):
+    # Rounded to float, so that a float backend starts from the same numbers.
+    return torch.randn(shape).float().double()
+
+
+
+def conv(name, x, w, stride, padding, groups):
+    top, bottom, left, right = padding
+    x, w = rand(*x).requires_grad_(), rand(*w).requires_grad_()
+    y = F.conv2d(F.pad(x, (left, right, top, bottom)), w, stride=stride, groups=groups)
+    dy = rand(*y.shape)
+    y.backward(dy)
+    fields = {"stride": f"{stride},{stride}", "padding": ",".join(str(p) for p in padding), "groups": str(groups)}
+    case(name, "conv2d", fields, [x, w], [y])
+    case(name, "conv2d_input_grad", fields | {"size": f"{x.shape[2]},{x.shape[3]}"}, [w, dy], [x.grad])
+    case(name, "conv2d_weight_grad", fields | {"kernel": f"{w.shape[2]},{w.shape[3]}"}, [x, dy], [w.grad])
+
+
+conv("strided", (2, 3, 7, 6), (4, 3, 3, 3), 2, (1, 1, 1, 1), 1)
+conv("same", (1, 4, 6, 6), (4, 1, 5, 5), 2, (1, 2, 1, 2), 4)
+conv("groups", (2, 6, 4, 5), (4, 3, 3, 3), 1, (1, 1, 1, 1), 2)
+conv("pointwise", (2, 5, 3, 3), (4, 5, 1, 1), 2, (0, 0, 0, 0), 1)
+
+ACTIVATIONS = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "silu": F.silu,
+    "sigmoid": torch.sigmoid,
+    "hard_swish": F.hardswish,
+    # torch's own derivative of hardsigmoid holds 1/6 in single precision even for doubles; it is 0 at both kinks as this one's is
+    "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
+    "gelu": F.gelu,
+}
+for kind, function in ACTIVATIONS.items():
+    x = torch.tensor([-7, -4, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, 5, 6, 7], requires_grad=True)
+    y = function(x)
+    dy = rand(*x.shape)
+    y.backward(dy)
+    case(kind, "activation", {"kind": kind}, [x], [y])
+    case(kind, "activation_grad", {"kind": kind}, [dy, y if kind in ("relu", "relu6", "sigmoid") else x], [x.grad])
+
+for name, shape, kernel, stride, padding in [("stem", (2, 3, 7, 6), 3, 2, 1), ("halves", (1, 4, 5, 6), 2, 2, 0)]:
+    # Small integers tie often, inside and against the padding; negative ones would lose to padding by zeros.
+    x = torch.randint(-3, 0, shape).double().requires_grad_()
+    y, argmax = F.max_pool2d(x, kernel, stride, padding, return_indices=True)
+    dy = rand(*y.shape)
+    y.backward(dy)
+    argmax = argmax.to(torch.int32)
+    fields = {"kernel": f"{kernel},{kernel}", "stride": f"{stride},{stride}", "padding": ",".join([str(padding)] * 4)}
+    case(name, "max_pool2d", fields, [x], [y, argmax])
+    case(name, "max_pool2d_grad", fields | {"size": f"{shape[2]},{shape[3]}"}, [dy, argmax], [x.grad])
+
+for name, shape in [("pictures", (3, 4, 2, 3)), ("rows", (2, 5, 1, 1))]:
+    vector = (1, shape[1], 1, 1)
+    x, gamma, beta = rand(*shape).requires_grad_(), rand(shape[1]).requires_grad_(), rand(shape[1]).requires_grad_()
+    mean, var = rand(shape[1]), rand(shape[1]) ** 2
+    eps, momentum = 1e-3, 0.1
+    dy = rand(*shape)
+    next_mean, next_var = mean.clone(), var.clone()
+    y = F.batch_norm(x, next_mean, next_var, gamma, beta, True, momentum, eps)
+    y.backward(dy)
+    batch_mean = x.mean((0, 2, 3))
+    inv_std = 1 / torch.sqrt(x.var((0, 2, 3), unbiased=False) + eps)
+    as_vector = lambda t: t.reshape(vector)
+    case(name, "batch_norm_training", {"eps": str(eps), "momentum": str(momentum), "residual": "no", "activation": "identity"},
+         [x] + [as_vector(t) for t in (gamma, beta, mean, var)], [y] + [as_vector(t) for t in (batch_mean, inv_std, next_mean, next_var)])
+    if name == "pictures":  # of two rows the slope by x is nothing but rounding
+        case(name, "batch_norm_training_grad", {"eps": str(eps)}, [dy, x] + [as_vector(t) for t in (gamma, batch_mean, inv_std)],
+             [x.grad] + [as_vector(t.grad) for t in (gamma, beta)])
+    for t in (x, gamma, beta):
+        t.grad = None
+    y = F.batch_norm(x, mean, var, gamma, beta, False, momentum, eps)
+    y.backward(dy)
+    case(name, "batch_norm_inference", {"eps": str(eps)}, [x] + [as_vector(t) for t in (gamma, beta, mean, var)], [y])
+    case(name, "batch_norm_inference_grad", {"eps": str(eps)}, [dy, x] + [as_vector(t) for t in (gamma, mean, var)],
+         [x.grad] + [as_vector(t.grad) for t in (gamma, beta)])
+
+for smoothing in (0.0, 0.1):
+    logits, labels = (3 * rand(4, 6)).requires_grad_(), torch.tensor([0, 5, 2, 2])
+    loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    (0.7 * loss).backward()
+    probabilities = F.softmax(logits, 1)
+    fields, shape = {"smoothing": str(smoothing)}, (4, 6, 1, 1)
+    labels = labels.to(torch.int32)
+    case(f"smoothing {smoothing}", "cross_entropy", fields, [logits.reshape(shape), labels], [loss, probabilities.reshape(shape)])
+    case(f"smoothing {smoothing}", "cross_entropy_grad", fields, [torch.tensor(0.7), probabilities.reshape(shape), labels], [logits.grad.reshape(shape)])
+
+
+# Optimizers: every step by itself, from the state that the step before it left.
+def optimizer(name, op, fields, make, state_names, with_step):
+    p = rand(7).requires_grad_()
+    optimizer = make([p])
+    state = [torch.zeros(7) for _ in state_names]
+    for step in range(5):
+        rate = float(np.float32(0.1 / (step + 1)))
+        optimizer.param_groups[0]["lr"] = rate
+        p.grad = rand(7)
+        inputs = [p.detach().clone(), p.grad.clone()] + [s.clone() for s in state] + [torch.tensor(rate)]
+        if with_step:
+            inputs.append(torch.tensor(step))
+        optimizer.step()
+        state = [optimizer.state[p][s].detach().clone() for s in state_names]
+        case(f"{name} step {step}", op, fields, inputs, [p.clone()] + state)
+
+
+optimizer("nesterov", "sgd_update", {"momentum": "0.9", "weight_decay": "0.01", "rate_scale": "1", "nesterov": "yes"},
+          lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True), ["momentum_buffer"], False)
+optimizer("momentum", "sgd_update", {"momentum": "0.9", "weight_decay": "0", "rate_scale": "1", "nesterov": "no"},
+          lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), ["momentum_buffer"], False)
+optimizer("adamw", "adamw_update", {"beta1": "0.9", "beta2": "0.99", "eps": "1e-08", "weight_decay": "0.05", "rate_scale": "1"},
+          lambda p: torch.optim.AdamW(p, lr=0.1, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05), ["exp_avg", "exp_avg_sq"], True)
+
+path = pathlib.Path(__file__).with_name("torch.json")
+path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+print(f"{len(cases)} cases, {path.stat().st_size} bytes")
