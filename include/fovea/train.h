@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@
 namespace fovea {
 
 enum class Recipe {
-  automatic,  // probe or finetune by the number of pictures; the reason is reported
+  automatic,  // probe or finetune by the number of pictures, full for weights that start new; the reason is reported
   probe,      // the backbone frozen, its features computed once, the head trained on them
   finetune,   // the head first, then everything, with rates that fall with depth
   full,       // everything from the first step
@@ -33,6 +34,10 @@ struct TrainOptions {
   double label_smoothing = -1;   // below 0: the recipe's
   double warmup = 0.1;           // share of the steps
   bool augment = true;
+  // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
+  // squash in place of the published crop, and white.
+  std::optional<Fit> fit;
+  std::optional<Alpha> alpha;
   double validation = 0.15;  // shares of the pictures, where the folder has no val/ and test/ of its own
   double test = 0;
   uint64_t seed = 0;
@@ -42,7 +47,7 @@ struct TrainOptions {
   std::function<void(const std::string&)> note;  // one line of news
   // Called after every step; false: finish the step, save, and leave with `interrupted`.
   struct Progress {
-    std::string phase;
+    std::string phase;                                   // "check", "features", then the recipe's
     int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
     double loss = 0;
   };
@@ -61,11 +66,13 @@ struct TrainResult {
   std::vector<BadPicture> left_out;
   int64_t epochs = 0, best_epoch = 0;
   bool interrupted = false;
+  size_t planned_bytes = 0, measured_bytes = 0;  // of memory at the peak: the plan's, this process's
 };
 
 // Labels from folders: one a class, or train/ val/ test/ with the classes below. Replaces the head where the classes differ. The model
-// holds the best weights afterwards. Throws Error(input) for data that cannot be used; pictures that cannot be read are left out and
-// listed.
+// holds the best weights afterwards (probe: those trained on the validation pictures too, once their accuracy is known). Test pictures
+// are looked at once, at the end. The same seed and threads give the same bits, interrupted or not. Throws Error(input) for data that
+// cannot be used; pictures that cannot be read are left out and listed.
 TrainResult train(Model& model, const std::string& data, const TrainOptions& options = {});
 
 struct ClassScore {

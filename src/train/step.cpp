@@ -8,7 +8,7 @@
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 
-namespace fovea::train {
+namespace fovea::training {
 namespace {
 
 ValueId input_of(Graph& graph, const std::string& name, const Type& type) {
@@ -90,4 +90,4 @@ Graph build_step(Graph lowered, const StepOptions& options, const passes::Pipeli
   return passes::optimize(std::move(lowered), pipeline);
 }
 
-}  // namespace fovea::train
+}  // namespace fovea::training

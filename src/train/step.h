@@ -8,7 +8,7 @@
 #include "nn/model_graph.h"
 #include "passes/pipeline.h"
 
-namespace fovea::train {
+namespace fovea::training {
 
 struct OptimizerOptions {
   enum class Kind { sgd, adamw };
@@ -40,4 +40,4 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
 // "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME". Optimized: ready to be compiled.
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline = {});
 
-}  // namespace fovea::train
+}  // namespace fovea::training

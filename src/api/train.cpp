@@ -1,0 +1,79 @@
+#include <fovea/train.h>
+
+#include "api/implementation.h"
+#include "backends/cpu/cpu.h"
+#include "base/parallel.h"
+#include "train/data.h"
+#include "train/evaluate.h"
+#include "train/trainer.h"
+
+namespace fovea {
+namespace {
+
+// What the pictures of a model with these classes go through.
+Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options) {
+  Preprocessing preprocessing = network.preprocessing();
+  if (new_head && preprocessing.fit == Fit::crop) preprocessing.fit = Fit::squash;
+  if (new_head) preprocessing.alpha = Alpha::white;
+  if (options.fit) preprocessing.fit = *options.fit;
+  if (options.alpha) preprocessing.alpha = *options.alpha;
+  return preprocessing;
+}
+
+training::Facts facts_of(const image::Splits& splits, bool pretrained) {
+  return {static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(splits.validation.samples.size()), pretrained};
+}
+
+bool crops_at_random(const training::Plan& plan) {
+  for (const training::Phase& phase : plan.phases)
+    if (!phase.on_features && phase.augmentation && phase.augmentation->random_resized_crop) return true;
+  return false;
+}
+
+image::Progress check_progress(const TrainOptions& options) {
+  if (!options.progress) return {};
+  // Looking at the pictures changes nothing that could be saved, so it is not interrupted.
+  return [&options](int64_t done, int64_t all) { options.progress({"check", 0, 1, done, all, 0}); };
+}
+
+}  // namespace
+
+TrainResult train(Model& model, const std::string& folder, const TrainOptions& given) {
+  Model::Implementation& implementation = model.implementation();
+  engine::Network& network = implementation.network();
+  TrainOptions options = given;
+  if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
+  network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
+  if (options.threads > 0) set_threads(options.threads);
+
+  image::Splits found = training::find_pictures(folder);
+  const std::vector<std::string> classes = found.train.classes;
+  const bool new_head = classes != network.classes(), pretrained = implementation.loaded.source != "none";
+  const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
+  const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
+  const training::Data data = training::load_data(folder, std::move(found), options, preprocessing, random_crops, check_progress(options));
+  for (const BadPicture& bad : data.left_out)
+    if (options.note) options.note("left out: " + bad.reason);
+
+  if (new_head) implementation.replace_head(classes, options.seed);
+  network.set_preprocessing(preprocessing);
+  training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
+  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan)});
+  try {
+    TrainResult result = trainer.run();
+    implementation.session().weights_changed();
+    return result;
+  } catch (...) {
+    implementation.session().weights_changed();
+    throw;
+  }
+}
+
+Evaluation evaluate(const Model& model, const std::string& folder) {
+  Model::Implementation& implementation = model.implementation();
+  const engine::Network& network = implementation.network();
+  const image::Dataset dataset = image::scan_folder(folder, network.classes());
+  return training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true});
+}
+
+}  // namespace fovea

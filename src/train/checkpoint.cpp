@@ -1,0 +1,121 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "train/evaluation_json.h"
+#include "weights/safetensors.h"
+
+namespace fovea::training {
+namespace {
+
+using nlohmann::json;
+constexpr const char* kKey = "fovea.run";
+constexpr int kVersion = 1;
+
+json number(const std::optional<double>& value) { return value ? json(*value) : json(); }
+std::optional<double> number(const json& value) { return value.is_null() ? std::nullopt : std::optional(value.get<double>()); }
+
+json to_json(const EpochRow& row) {
+  return {{"epoch", row.epoch},
+          {"phase", row.phase},
+          {"train_loss", row.train_loss},
+          {"train_accuracy", row.train_accuracy},
+          {"validation_loss", number(row.validation_loss)},
+          {"validation_accuracy", number(row.validation_accuracy)},
+          {"rate", row.rate},
+          {"seconds", row.seconds}};
+}
+
+EpochRow row_of(const json& text) {
+  EpochRow row;
+  row.epoch = text.at("epoch");
+  row.phase = text.at("phase");
+  row.train_loss = text.at("train_loss");
+  row.train_accuracy = text.at("train_accuracy");
+  row.validation_loss = number(text.at("validation_loss"));
+  row.validation_accuracy = number(text.at("validation_accuracy"));
+  row.rate = text.at("rate");
+  row.seconds = text.at("seconds");
+  return row;
+}
+
+json to_json(const RunState& state) {
+  json text{{"version", kVersion},        {"phase", state.phase},     {"epoch", state.epoch},    {"step", state.step},
+            {"loss_sum", state.loss_sum}, {"correct", state.correct}, {"seen", state.seen},      {"seconds", state.seconds},
+            {"finished", state.finished}, {"record", json::array()},  {"history", json::array()}};
+  for (const auto& [name, value] : state.record) text["record"].push_back({name, value});
+  for (const EpochRow& row : state.history) text["history"].push_back(to_json(row));
+  if (state.best) text["best"] = {{"epoch", state.best->epoch}, {"accuracy", state.best->accuracy}, {"loss", state.best->loss}};
+  if (state.validation) text["validation"] = evaluation_json(*state.validation);
+  return text;
+}
+
+RunState state_of(const json& text) {
+  RunState state;
+  if (const int version = text.at("version"); version != kVersion)
+    fail(ErrorKind::unsupported, "checkpoint version {}, this fovea reads {}", version, kVersion);
+  for (const json& entry : text.at("record")) state.record.emplace_back(entry.at(0), entry.at(1));
+  for (const json& row : text.at("history")) state.history.push_back(row_of(row));
+  state.phase = text.at("phase");
+  state.epoch = text.at("epoch");
+  state.step = text.at("step");
+  state.loss_sum = text.at("loss_sum");
+  state.correct = text.at("correct");
+  state.seen = text.at("seen");
+  state.seconds = text.at("seconds");
+  state.finished = text.at("finished");
+  if (text.contains("best")) {
+    const json& best = text["best"];
+    state.best = Best{best.at("epoch"), best.at("accuracy"), best.at("loss")};
+  }
+  if (text.contains("validation")) state.validation = evaluation_of(text["validation"]);
+  return state;
+}
+
+}  // namespace
+
+void write_checkpoint(const std::filesystem::path& path, const RunState& state, const engine::StateStore& store) {
+  weights::StateDict file;
+  for (const auto& [name, entry] : store.entries()) file.add(name, store.get(name));
+  file.metadata[kKey] = to_json(state).dump(-1, ' ', false, json::error_handler_t::replace);
+  weights::write_safetensors(path, file);
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& path) {
+  Checkpoint checkpoint;
+  checkpoint.states = weights::read_safetensors(path);
+  return in_context(path.string(), [&] {
+    const auto found = checkpoint.states.metadata.find(kKey);
+    if (found == checkpoint.states.metadata.end()) fail(ErrorKind::format, "is no checkpoint of a run: the metadata has no {}", kKey);
+    try {
+      checkpoint.state = state_of(json::parse(found->second));
+    } catch (const json::exception& error) {
+      fail(ErrorKind::format, "{} cannot be read: {}", kKey, error.what());
+    }
+    return std::move(checkpoint);
+  });
+}
+
+void require_same_record(const RunState& then, const RunState& now) {
+  const auto size = std::max(then.record.size(), now.record.size());
+  for (size_t i = 0; i < size; ++i) {
+    const std::pair<std::string, std::string> none{"", "nothing"};
+    const auto& a = i < then.record.size() ? then.record[i] : none;
+    const auto& b = i < now.record.size() ? now.record[i] : none;
+    if (a != b) fail(ErrorKind::mismatch, "{}: {} in the run, {} now", b.first.empty() ? a.first : b.first, a.second, b.second);
+  }
+}
+
+std::string history_csv(const std::vector<EpochRow>& history) {
+  const auto text = [](const std::optional<double>& value) { return value ? fmt::format("{:.6f}", *value) : std::string(); };
+  std::string csv = "epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds\n";
+  for (const EpochRow& row : history) {
+    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{:.6g},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
+                       text(row.validation_loss), text(row.validation_accuracy), row.rate, row.seconds);
+  }
+  return csv;
+}
+
+}  // namespace fovea::training

@@ -1,0 +1,65 @@
+// Where a run stands, on disk: everything that its continuation depends on.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/state_store.h"
+#include "weights/state_dict.h"
+
+namespace fovea::training {
+
+struct EpochRow {
+  int64_t epoch = 0;  // of the run, from 1
+  std::string phase;
+  double train_loss = 0, train_accuracy = 0;
+  std::optional<double> validation_loss, validation_accuracy;  // empty where nothing was validated
+  double rate = 0;                                             // of the last step
+  double seconds = 0;                                          // since the run began, interruptions not counted
+};
+
+struct Best {
+  int64_t epoch = 0;
+  double accuracy = 0, loss = 0;
+};
+
+// A run's progress; with the states of the store it determines all that follows.
+struct RunState {
+  // What a continuation must agree on, in the order of messages: name and value.
+  std::vector<std::pair<std::string, std::string>> record;
+  int64_t phase = 0;
+  int64_t epoch = 0, step = 0;  // done: epochs of the phase, steps of the epoch
+  double loss_sum = 0;          // of the epoch so far: loss times pictures
+  int64_t correct = 0, seen = 0;
+  double seconds = 0;
+  bool finished = false;
+  std::optional<Best> best;
+  std::optional<Evaluation> validation;  // of the best
+  std::vector<EpochRow> history;
+};
+
+// A .safetensors with every state of the store, moments included; the progress is in its metadata under "fovea.run". Written beside and
+// renamed.
+void write_checkpoint(const std::filesystem::path& path, const RunState& state, const engine::StateStore& store);
+
+struct Checkpoint {
+  RunState state;
+  weights::StateDict states;
+};
+// Throws Error(format) that names the file and what is wrong with it.
+Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+// Throws Error(mismatch) for the first entry of the records that differs, naming both values.
+void require_same_record(const RunState& then, const RunState& now);
+
+// epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds
+std::string history_csv(const std::vector<EpochRow>& history);
+
+}  // namespace fovea::training

@@ -1,0 +1,71 @@
+#include "train/data.h"
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+namespace fovea::training {
+namespace {
+
+constexpr size_t kCacheBytes = size_t{512} << 20;
+
+void check_shares(const TrainOptions& options) {
+  for (const auto& [name, share] : {std::pair("validation", options.validation), std::pair("test", options.test)})
+    if (!(share >= 0 && share < 1)) fail(ErrorKind::usage, "the {} share is {}, from 0 to below 1 expected", name, share);
+  if (options.validation + options.test >= 1)
+    fail(ErrorKind::usage, "validation {} and test {} together leave nothing to train on", options.validation, options.test);
+}
+
+void add_to(uint64_t& hash, const image::Dataset& dataset, const std::string& folder, const char* part) {
+  hash = fnv1a64(part, hash);
+  for (const image::Sample& sample : dataset.samples) {
+    std::error_code missing;
+    const auto bytes = std::filesystem::file_size(sample.path, missing);
+    const std::string name = std::filesystem::path(sample.path).lexically_relative(folder).generic_string();
+    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", name, sample.label, missing ? 0 : bytes), hash);
+  }
+}
+
+}  // namespace
+
+image::Splits find_pictures(const std::string& folder) {
+  if (auto given = image::scan_splits(folder)) return std::move(*given);
+  image::Splits found;
+  found.train = image::scan_folder(folder);
+  found.validation.classes = found.test.classes = found.train.classes;
+  return found;
+}
+
+Data load_data(const std::string& folder, image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing,
+               bool random_crops, const image::Progress& progress) {
+  check_shares(options);
+  Data data;
+  data.splits = std::move(found);
+  data.cache = std::make_shared<image::ImageCache>(kCacheBytes, preprocessing, !random_crops);
+  std::vector<image::BadPicture> bad;
+  for (image::Dataset* part : {&data.splits.train, &data.splits.validation, &data.splits.test}) {
+    if (part->samples.empty()) continue;
+    for (image::BadPicture& picture : image::check_pictures(*part, data.cache.get(), progress)) bad.push_back(std::move(picture));
+  }
+  image::require_pictures(data.splits.train, bad);
+  for (image::BadPicture& picture : bad) data.left_out.push_back({std::move(picture.path), std::move(picture.message)});
+
+  image::SplitOptions shares{options.validation, options.test, options.seed};
+  if (!data.splits.validation.samples.empty()) shares.validation = 0;
+  if (!data.splits.test.samples.empty()) shares.test = 0;
+  if (shares.validation > 0 || shares.test > 0) {
+    image::Splits parts = image::split(data.splits.train, shares);
+    data.splits.train = std::move(parts.train);
+    if (shares.validation > 0) data.splits.validation = std::move(parts.validation);
+    if (shares.test > 0) data.splits.test = std::move(parts.test);
+  }
+  uint64_t hash = fnv1a64("pictures");
+  add_to(hash, data.splits.train, folder, "train");
+  add_to(hash, data.splits.validation, folder, "validation");
+  add_to(hash, data.splits.test, folder, "test");
+  data.fingerprint = fmt::format("{:016x}", hash);
+  return data;
+}
+
+}  // namespace fovea::training

@@ -1,0 +1,78 @@
+#include "train/evaluate.h"
+
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "train/metrics.h"
+
+namespace fovea::training {
+namespace {
+
+image::LoaderOptions loader_options(const PictureSource& source) {
+  image::LoaderOptions options;
+  options.preprocessing = source.preprocessing;
+  options.batch = kInferenceBatch;
+  options.skip_bad = source.skip_bad;
+  options.cache = source.cache;
+  return options;
+}
+
+bool is_bad(const image::Batch& batch, int64_t position) {
+  return std::any_of(batch.bad.begin(), batch.bad.end(), [&](const auto& bad) { return bad.position == position; });
+}
+
+}  // namespace
+
+Evaluation evaluate(const engine::Network& network, engine::Session& session, const PictureSource& source, const OnBatch& on_batch) {
+  Tally tally(network.classes());
+  std::vector<BadPicture> left_out;
+  if (source.samples.empty()) return tally.finish();
+  image::Loader loader(source.samples, loader_options(source));
+  engine::FeatureWriter writer(session, source.preprocessing.height, source.preprocessing.width, "logits", kInferenceBatch);
+  int64_t done = 0;
+  while (const image::Batch* batch = loader.next()) {
+    engine::FeatureTable logits;
+    writer.append(batch->images, batch->size(), logits);
+    for (int64_t i = 0; i < batch->size(); ++i)
+      if (!is_bad(*batch, i)) tally.add(logits.row(i), batch->labels[static_cast<size_t>(i)]);
+    for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
+    if (on_batch && !on_batch(++done, loader.batches_per_epoch())) break;
+  }
+  Evaluation result = tally.finish();
+  result.left_out = std::move(left_out);
+  return result;
+}
+
+Views compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnBatch& on_batch) {
+  Views views;
+  if (source.samples.empty()) return views;
+  const Preprocessing& size = source.preprocessing;
+  image::Loader loader(source.samples, loader_options(source));
+  engine::FeatureWriter writer(session, size.height, size.width, "pooled", kInferenceBatch);
+  int64_t done = 0;
+  while (const image::Batch* batch = loader.next()) {
+    writer.append(batch->images, batch->size(), views.plain);
+    if (mirrored) {
+      mirror(batch->images, batch->size(), size.height, size.width);
+      writer.append(batch->images, batch->size(), views.mirrored);
+    }
+    if (on_batch && !on_batch(++done, loader.batches_per_epoch())) {
+      views.complete = false;
+      break;
+    }
+  }
+  return views;
+}
+
+void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width) {
+  constexpr int64_t kChannels = 3, kGrain = 64;  // rows a thread turns at least
+  parallel_for(count * height, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* left = images.data() + row * width * kChannels;
+      float* right = left + (width - 1) * kChannels;
+      for (; left < right; left += kChannels, right -= kChannels) std::swap_ranges(left, left + kChannels, right);
+    }
+  });
+}
+
+}  // namespace fovea::training

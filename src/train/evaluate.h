@@ -1,0 +1,43 @@
+// A network on labelled pictures.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/feature_cache.h"
+#include "image/loader.h"
+
+namespace fovea::training {
+
+constexpr int64_t kInferenceBatch = 16;
+
+struct PictureSource {
+  std::vector<image::Sample> samples;
+  Preprocessing preprocessing;
+  std::shared_ptr<image::ImageCache> cache;
+  bool skip_bad = false;
+};
+// What left out pictures are called.
+using OnBad = std::function<void(const image::BadPicture&)>;
+// Batches done of all; false stops.
+using OnBatch = std::function<bool(int64_t done, int64_t all)>;
+
+// Logits of every picture; bad ones are left out where the source says so, else the first of them throws.
+Evaluation evaluate(const engine::Network& network, engine::Session& session, const PictureSource& source, const OnBatch& on_batch = {});
+
+// The pooled features of every picture and, where asked for, of its mirror image; the rows are the samples'. Nothing where on_batch
+// stopped.
+struct Views {
+  engine::FeatureTable plain, mirrored;
+  bool complete = true;
+};
+Views compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnBatch& on_batch);
+
+// Left and right exchanged, in place: [count, height, width, 3].
+void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width);
+
+}  // namespace fovea::training

@@ -1,0 +1,208 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "image/loader.h"
+#include "passes/lower_mode.h"
+#include "passes/pipeline.h"
+#include "passes/split_frozen.h"
+#include "train/feed.h"
+#include "train/groups.h"
+#include "train/metrics.h"
+#include "train/standardize.h"
+
+namespace fovea::training {
+namespace {
+
+const char* const kFeatures = "cut.0";  // split_frozen's name for the only value that leaves the backbone
+
+Graph head_of(const Graph& lowered, const std::set<std::string>& frozen) {
+  passes::SplitGraph split = passes::split_frozen(lowered, frozen, {"image"});
+  if (split.cuts.size() != 1) fail(ErrorKind::internal, "the head reads {} values of the backbone, 1 expected", split.cuts.size());
+  return std::move(split.suffix);
+}
+
+// Standardized features: every view of a picture, one after the other.
+struct Rows {
+  int64_t width = 0, views = 1;
+  std::vector<float> values;  // [pictures, views, width]
+  std::vector<int32_t> labels;
+
+  std::span<const float> row(int64_t picture, int64_t view) const {
+    return std::span(values).subspan(static_cast<size_t>((picture * views + view) * width), static_cast<size_t>(width));
+  }
+  size_t bytes() const { return values.size() * sizeof(float); }
+};
+
+void append(Rows& rows, const Views& views, const std::vector<image::Sample>& samples, const Standardization& standardization) {
+  const size_t width = static_cast<size_t>(rows.width);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    for (int64_t view = 0; view < rows.views; ++view) {
+      rows.values.resize(rows.values.size() + width);
+      const auto& table = view == 0 ? views.plain : views.mirrored;
+      standardization.apply(table.row(static_cast<int64_t>(i)), std::span(rows.values).last(width));
+    }
+    rows.labels.push_back(samples[i].label);
+  }
+}
+
+void count(Standardization& standardization, const Views& views, bool mirrored) {
+  for (int64_t i = 0; i < views.plain.rows; ++i) {
+    standardization.count(views.plain.row(i));
+    if (mirrored) standardization.count(views.mirrored.row(i));
+  }
+}
+
+class FeatureFeed final : public Feed {
+ public:
+  FeatureFeed(const Parts& parts, const Phase& phase, uint64_t seed, const FeatureStore& features)
+      : parts_(parts),
+        phase_(phase),
+        seed_(seed),
+        frozen_(parts.network->frozen_by("all")),
+        mirrors_(seed, "mirrored views"),
+        standardization_(features.train().plain.width) {
+    const auto& splits = parts.data.splits;
+    const bool mirrored = phase.augmentation.has_value();
+    count(standardization_, features.train(), mirrored);
+    if (phase.with_validation) count(standardization_, features.validation(), mirrored);
+    standardization_.finish();
+    train_.width = validation_.width = features.train().plain.width;
+    train_.views = mirrored ? 2 : 1;
+    append(train_, features.train(), splits.train.samples, standardization_);
+    if (phase.with_validation) append(train_, features.validation(), splits.validation.samples, standardization_);
+    append(validation_, features.validation(), splits.validation.samples, standardization_);
+  }
+
+  Batches batches() const override { return {static_cast<int64_t>(train_.labels.size()), phase_.batch}; }
+  std::string data_input() const override { return kFeatures; }
+
+  Graph build_step(int64_t batch) const override {
+    const ModelGraph model = parts_.network->build(batch);
+    StepOptions options;
+    options.optimizer = phase_.optimizer;
+    options.label_smoothing = phase_.label_smoothing;
+    options.frozen = frozen_;
+    options.parameter = parameter_groups(model, parts_.network->variant().head, 1);
+    return training::build_step(head_of(lower_for_training(model, frozen_), frozen_), options);
+  }
+
+  void begin() override {
+    // From zero: a new head's random weights would outweigh what few pictures can teach, and cost up to 20 points (of BiT's rule too).
+    for (const std::string& name : parts_.network->head_parameters()) {
+      engine::StateStore& store = *parts_.network->store();
+      store.set(name, Tensor(DType::f32, store.at(name).stored_shape));
+    }
+  }
+
+  void start(int64_t epoch, int64_t step) override {
+    epoch_ = epoch;
+    step_ = step;
+    order_ = image::epoch_order(static_cast<int64_t>(train_.labels.size()), seed_, epoch);
+  }
+
+  StepInput next() override {
+    const int64_t begin = batches().begin(step_), size = batches().size(step_), pictures = batches().pictures;
+    ++step_;
+    data_.resize(static_cast<size_t>(size * train_.width));
+    labels_.resize(static_cast<size_t>(size));
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t picture = order_[static_cast<size_t>(begin + i)];
+      const double draw = mirrors_.uniform(static_cast<uint64_t>(epoch_ * pictures + picture));
+      const int64_t view = train_.views > 1 && draw < phase_.augmentation->flip ? 1 : 0;
+      std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
+      labels_[static_cast<size_t>(i)] = train_.labels[static_cast<size_t>(picture)];
+    }
+    return {data_, labels_, 0, 0};
+  }
+
+  Evaluation validate() override {
+    Tally tally(parts_.network->classes());
+    const auto rows = static_cast<int64_t>(validation_.labels.size());
+    engine::Executable& head = inference_head();
+    const auto input = head.input_as<float>(kFeatures);
+    for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
+      const int64_t count = std::min(kInferenceBatch, rows - begin);
+      std::ranges::fill(input, 0.0f);
+      for (int64_t i = 0; i < count; ++i) std::ranges::copy(validation_.row(begin + i, 0), input.begin() + i * validation_.width);
+      head.run();
+      const auto logits = head.output_as<float>("logits");
+      const size_t classes = logits.size() / kInferenceBatch;
+      for (int64_t i = 0; i < count; ++i)
+        tally.add(logits.subspan(static_cast<size_t>(i) * classes, classes), validation_.labels[static_cast<size_t>(begin + i)]);
+    }
+    return tally.finish();
+  }
+
+  void finish() override {
+    engine::StateStore& store = *parts_.network->store();
+    const auto names = parts_.network->head_parameters();
+    Tensor weight = store.get(names[0]), bias = store.get(names[1]);
+    standardization_.fold(weight.mutable_values<float>(), bias.mutable_values<float>());
+    store.set(names[0], weight);
+    store.set(names[1], bias);
+  }
+
+  size_t bytes() const override { return train_.bytes() + validation_.bytes(); }
+
+ private:
+  engine::Executable& inference_head() {
+    if (!inference_head_) {
+      const ModelGraph model = parts_.network->build(kInferenceBatch);
+      Graph graph = model.graph;
+      graph.output("logits", model.logits);
+      Graph head = passes::optimize(head_of(passes::lower_mode(graph, {}), frozen_));
+      inference_head_ =
+          engine::Executable::compile(std::move(head), parts_.backend, parts_.network->store(), std::make_shared<engine::Arena>());
+    }
+    inference_head_->prepare();
+    return *inference_head_;
+  }
+
+  const Parts parts_;
+  const Phase phase_;
+  const uint64_t seed_;
+  const std::set<std::string> frozen_;
+  const RandomStream mirrors_;
+  Standardization standardization_;
+  Rows train_, validation_;
+  std::unique_ptr<engine::Executable> inference_head_;
+  int64_t epoch_ = 0, step_ = 0;
+  std::vector<int64_t> order_;
+  std::vector<float> data_;
+  std::vector<int32_t> labels_;
+};
+
+}  // namespace
+
+bool FeatureStore::compute(const Parts& parts, bool mirrored, const OnBatch& on_batch) {
+  if (train_) return true;
+  const auto& splits = parts.data.splits;
+  const int64_t train_batches = (static_cast<int64_t>(splits.train.samples.size()) + kInferenceBatch - 1) / kInferenceBatch;
+  const int64_t all = train_batches + (static_cast<int64_t>(splits.validation.samples.size()) + kInferenceBatch - 1) / kInferenceBatch;
+  parts.session.weights_changed();
+  const auto features = [&](const std::vector<image::Sample>& samples, int64_t before) {
+    return compute_features(parts.session, {samples, parts.network->preprocessing(), parts.data.cache, false}, mirrored,
+                            [&](int64_t done, int64_t) { return !on_batch || on_batch(before + done, all); });
+  };
+  Views train = features(splits.train.samples, 0);
+  if (!train.complete) return false;
+  Views validation = features(splits.validation.samples, train_batches);
+  if (!validation.complete) return false;
+  train_ = std::move(train);
+  validation_ = std::move(validation);
+  return true;
+}
+
+size_t FeatureStore::bytes() const {
+  size_t sum = 0;
+  for (const auto* views : {&train_, &validation_})
+    if (*views) sum += (*views)->plain.bytes() + (*views)->mirrored.bytes();
+  return sum;
+}
+
+std::unique_ptr<Feed> feature_feed(const Parts& parts, const Phase& phase, uint64_t seed, const FeatureStore& features) {
+  return std::make_unique<FeatureFeed>(parts, phase, seed, features);
+}
+
+}  // namespace fovea::training

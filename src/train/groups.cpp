@@ -1,0 +1,25 @@
+#include "train/groups.h"
+
+#include <cmath>
+
+namespace fovea::training {
+
+std::map<std::string, int64_t> parameter_depths(const ModelGraph& model, const std::string& head) {
+  std::map<std::string, int64_t> depths;
+  const auto taps = static_cast<int64_t>(model.taps.size());
+  for (int64_t t = 0; t < taps; ++t)
+    for (const std::string& name : states_below(model.graph, model.taps[static_cast<size_t>(t)].value)) depths.emplace(name, t);
+  for (const State& state : model.graph.states())
+    depths.emplace(state.name, state.name.starts_with(head + ".") ? taps + 1 : taps);  // what no tap covers ends the body
+  return depths;
+}
+
+std::function<ParameterOptions(const State&)> parameter_groups(const ModelGraph& model, const std::string& head, double lowest_rate) {
+  const double last = static_cast<double>(model.taps.size()) + 1;
+  return [depths = parameter_depths(model, head), last, lowest_rate](const State& state) {
+    const double below_head = (last - static_cast<double>(depths.at(state.name))) / last;
+    return ParameterOptions{std::pow(lowest_rate, below_head), state.stored_shape.size() > 1 ? 1.0 : 0.0};
+  };
+}
+
+}  // namespace fovea::training

@@ -1,0 +1,53 @@
+#include "train/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fovea::training {
+
+int64_t argmax(std::span<const float> logits) { return std::max_element(logits.begin(), logits.end()) - logits.begin(); }
+
+double cross_entropy(std::span<const float> logits, int64_t label) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return std::log(sum) + largest - static_cast<double>(logits[static_cast<size_t>(label)]);
+}
+
+bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
+  const float own = logits[static_cast<size_t>(label)];
+  return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
+}
+
+Tally::Tally(std::vector<std::string> classes) {
+  counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
+  for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
+}
+
+void Tally::add(std::span<const float> logits, int64_t label) {
+  const int64_t predicted = argmax(logits);
+  ClassScore& own = counts_.classes[static_cast<size_t>(label)];
+  ++own.pictures;
+  own.correct += predicted == label;
+  ++counts_.confusion[static_cast<size_t>(label)][static_cast<size_t>(predicted)];
+  constexpr int64_t kTop = 5;
+  top5_ += in_top(logits, label, kTop);
+  loss_ += cross_entropy(logits, label);
+}
+
+Evaluation Tally::finish() const {
+  Evaluation result = counts_;
+  int64_t correct = 0;
+  for (const ClassScore& score : result.classes) {
+    result.score.pictures += score.pictures;
+    correct += score.correct;
+  }
+  if (result.score.pictures == 0) return result;
+  const auto pictures = static_cast<double>(result.score.pictures);
+  result.score.accuracy = static_cast<double>(correct) / pictures;
+  result.top5 = static_cast<double>(top5_) / pictures;
+  result.loss = loss_ / pictures;
+  return result;
+}
+
+}  // namespace fovea::training

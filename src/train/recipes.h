@@ -1,0 +1,54 @@
+// Recipes: what is trained in which order, and with which numbers.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/augment.h"
+#include "train/step.h"
+
+namespace fovea::training {
+
+struct Phase {
+  std::string name;              // "head", "refit", "all"
+  bool on_features = false;      // the backbone runs once, in inference mode, the head trains on what it gave: from zero, to the end
+  bool with_validation = false;  // trains on the validation pictures too: their accuracy was measured before
+  std::string freeze = "none";   // "none", "all" or a tap
+  int64_t epochs = 0, batch = 0;
+  OptimizerOptions optimizer;
+  double rate = 0;         // the schedule's peak
+  double lowest_rate = 1;  // of the rate, below the first tap
+  double warmup = 0.1;     // share of the steps
+  double label_smoothing = 0;
+  std::optional<image::Augmentation> augmentation;  // on features: only whether they are mirrored too
+};
+
+struct Plan {
+  std::string recipe;  // "probe", "finetune", "full"
+  std::string reason;  // one line
+  std::vector<Phase> phases;
+};
+
+// What decides.
+struct Facts {
+  int64_t pictures = 0;    // to train on
+  int64_t validation = 0;  // and to choose by
+  bool pretrained = true;
+};
+
+// The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):
+//   probe     100 epochs, batch 32, rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no smoothing; then the same once more with the validation pictures
+//   finetune  head first as probe, 20 epochs; then 12 epochs, batch 16, rate 1e-3 / 1e-2, at the stem a hundredth of it, decay 0.05 / 1e-4,
+//             smoothing 0.1
+//   full      batch 16, rate 3e-4 / 1e-2, from new weights 1e-3 / 5e-2; decay 0.05 / 1e-4, smoothing 0.1; as many epochs as make some
+//             kFullSteps steps, within 8 and 90
+// Throws Error(usage) for options that contradict the recipe.
+Plan make_plan(const TrainOptions& options, const Facts& facts);
+
+const char* to_string(Recipe recipe);
+const char* to_string(Optimizer optimizer);
+
+}  // namespace fovea::training

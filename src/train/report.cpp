@@ -1,0 +1,92 @@
+#include "train/report.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/parallel.h"
+#include "train/evaluation_json.h"
+
+namespace fovea::training {
+namespace {
+
+using nlohmann::json;
+
+json score_of(const Score& score) { return {{"accuracy", score.accuracy}, {"pictures", score.pictures}}; }
+
+json to_json(const Phase& phase) {
+  const bool sgd = phase.optimizer.kind == OptimizerOptions::Kind::sgd;
+  return {{"name", phase.name},
+          {"freeze", phase.freeze},
+          {"epochs", phase.epochs},
+          {"batch", phase.batch},
+          {"optimizer", sgd ? "sgd" : "adamw"},
+          {"rate", phase.rate},
+          {"lowest_rate", phase.lowest_rate},
+          {"weight_decay", phase.optimizer.weight_decay},
+          {"label_smoothing", phase.label_smoothing},
+          {"warmup", phase.warmup},
+          {"augmented", phase.augmentation.has_value()},
+          {"with_validation_pictures", phase.with_validation}};
+}
+
+Score read_score(const json& text) { return {text.at("accuracy"), text.at("pictures")}; }
+
+}  // namespace
+
+void write_report(const std::filesystem::path& path, const Report& report) {
+  const TrainResult& result = report.result;
+  json text{{"validation", report.validation ? evaluation_json(*report.validation) : score_of(result.validation)},
+            {"test", report.test ? evaluation_json(*report.test) : score_of(result.test)},
+            {"seconds", result.seconds},
+            {"model", report.network.variant().name},
+            {"recipe", result.recipe},
+            {"reason", result.reason},
+            {"seed", report.options.seed},
+            {"threads", threads()},
+            {"training_pictures", report.training_pictures},
+            {"epochs", result.epochs},
+            {"best_epoch", result.best_epoch},
+            {"classes", report.network.classes()},
+            {"preprocessing", to_string(report.network.preprocessing())},
+            {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}},
+            {"phases", json::array()},
+            {"left_out", json::array()}};
+  for (const Phase& phase : report.plan.phases) text["phases"].push_back(to_json(phase));
+  for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
+  write_text(path, text.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+TrainResult read_report(const std::filesystem::path& path) {
+  return in_context(path.string(), [&] {
+    TrainResult result;
+    try {
+      const json text = json::parse(read_text(path));
+      result.validation = read_score(text.at("validation"));
+      result.test = read_score(text.at("test"));
+      result.seconds = text.at("seconds");
+      result.recipe = text.at("recipe");
+      result.reason = text.at("reason");
+      result.epochs = text.at("epochs");
+      result.best_epoch = text.at("best_epoch");
+      result.planned_bytes = text.at("peak_bytes").at("planned");
+      result.measured_bytes = text.at("peak_bytes").at("measured");
+      for (const json& bad : text.at("left_out")) result.left_out.push_back({bad.at("file"), bad.at("reason")});
+    } catch (const json::exception& error) {
+      fail(ErrorKind::format, "cannot be read as the report of a run: {}", error.what());
+    }
+    return result;
+  });
+}
+
+size_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    constexpr size_t kUnit = 1024;
+    if (line.starts_with("VmHWM:")) return static_cast<size_t>(std::stoull(line.substr(6))) * kUnit;
+  }
+  return 0;
+}
+
+}  // namespace fovea::training

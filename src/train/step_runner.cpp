@@ -1,0 +1,66 @@
+#include "train/step_runner.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "train/metrics.h"
+
+namespace fovea::training {
+
+StepRunner::StepRunner(Build build, std::string data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store,
+                       uint64_t seed)
+    : build_(std::move(build)),
+      data_(std::move(data)),
+      backend_(backend),
+      store_(std::move(store)),
+      arena_(std::make_shared<engine::Arena>()),
+      seed_(static_cast<int64_t>(seed >> 1)) {}
+
+engine::Executable& StepRunner::find(int64_t batch) {
+  auto& executable = executables_[batch];
+  if (!executable) {
+    executable = engine::Executable::compile(build_(batch), backend_, store_, arena_);
+    executable->prepare();
+  }
+  return *executable;
+}
+
+StepResult StepRunner::run(const StepInput& input) {
+  engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()));
+  const auto data = executable.input_as<float>(data_);
+  if (data.size() != input.data.size()) fail(ErrorKind::internal, "a batch of {} numbers, {} expected", input.data.size(), data.size());
+  std::copy(input.data.begin(), input.data.end(), data.begin());
+  const auto labels = executable.input_as<int32_t>("labels");
+  std::copy(input.labels.begin(), input.labels.end(), labels.begin());
+  executable.input_as<float>("rate")[0] = static_cast<float>(input.rate);
+  if (executable.has_input("step")) executable.input_as<int64_t>("step")[0] = input.step;
+  if (executable.has_input("seed")) executable.input_as<int64_t>("seed")[0] = seed_;
+  executable.run();
+  StepResult result;
+  result.loss = static_cast<double>(executable.output_as<float>("loss")[0]);
+  const auto logits = executable.output_as<float>("logits");
+  const size_t classes = logits.size() / input.labels.size();
+  for (size_t i = 0; i < input.labels.size(); ++i) result.correct += argmax(logits.subspan(i * classes, classes)) == input.labels[i];
+  return result;
+}
+
+engine::MemoryUse StepRunner::memory() const {
+  engine::MemoryUse use;
+  use.arena = arena_->bytes();
+  for (const auto& [batch, executable] : executables_) {
+    const engine::MemoryUse own = executable->memory();
+    use.states = std::max(use.states, own.states);
+    use.constants += own.constants;
+  }
+  return use;
+}
+
+int64_t Batches::count() const {
+  if (pictures <= 0) return 0;
+  const bool single = pictures % batch == 1 && pictures > batch;
+  return (pictures + batch - 1) / batch - (single ? 1 : 0);
+}
+
+int64_t Batches::size(int64_t number) const { return number + 1 < count() ? batch : pictures - begin(number); }
+
+}  // namespace fovea::training

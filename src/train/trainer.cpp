@@ -1,0 +1,311 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/parallel.h"
+#include "train/report.h"
+#include "train/schedule.h"
+#include "weights/model_file.h"
+
+namespace fovea::training {
+namespace {
+
+constexpr std::chrono::seconds kSaveEvery{30};
+constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json";
+
+bool better(const Evaluation& a, const Best& b) {
+  return a.score.accuracy > b.accuracy || (a.score.accuracy == b.accuracy && a.loss < b.loss);
+}
+
+}  // namespace
+
+Trainer::Trainer(RunInput input)
+    : network_(std::move(input.network)),
+      backend_(input.backend),
+      options_(input.options),
+      data_(input.data),
+      plan_(std::move(input.plan)),
+      session_(network_, backend_),
+      started_(Clock::now()),
+      saved_(started_) {
+  state_.record = record_of(*network_, options_, plan_, data_);
+}
+
+TrainResult Trainer::run() {
+  const bool writes = !options_.out.empty();
+  if (options_.resume && !writes) fail(ErrorKind::usage, "no folder is named to resume from");
+  if (writes) {
+    std::error_code error;
+    std::filesystem::create_directories(options_.out, error);
+    if (error) fail(ErrorKind::io, "{}: cannot be created: {}", options_.out, error.message());
+  }
+  const bool resumed = options_.resume && resume();
+  if (resumed && state_.finished) {
+    note(fmt::format("the run in {} is finished; nothing is left to do", options_.out));
+    restore_best();
+    return read_report(file(kMetrics));
+  }
+  if (writes && !options_.resume && std::filesystem::exists(file(kCheckpoint))) {
+    const RunState there = read_checkpoint(file(kCheckpoint)).state;
+    if (!there.finished)
+      fail(ErrorKind::usage, "{} holds a run that was interrupted after epoch {}: resume it, or remove {} to start anew", options_.out,
+           there.history.size(), file(kCheckpoint).string());
+  }
+  note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
+  if (!resumed) save();
+  while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
+    if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
+    restore_best();
+    TrainResult interrupted = result();
+    interrupted.interrupted = true;
+    return interrupted;
+  }
+  return finish();
+}
+
+bool Trainer::resume() {
+  if (!std::filesystem::exists(file(kCheckpoint))) {
+    note(fmt::format("{} holds no run yet; this one starts anew", options_.out));
+    return false;
+  }
+  Checkpoint checkpoint = read_checkpoint(file(kCheckpoint));
+  in_context("resuming " + options_.out, [&] { require_same_record(checkpoint.state, state_); });
+  state_ = std::move(checkpoint.state);
+  seconds_before_ = state_.seconds;
+  engine::StateStore& store = *network_->store();
+  for (const auto& [name, entry] : store.entries()) {
+    const Tensor* tensor = checkpoint.states.find(name);
+    if (!tensor) fail(ErrorKind::format, "{}: there is no {}", file(kCheckpoint).string(), name);
+  }
+  for (const auto& [name, tensor] : checkpoint.states)
+    if (store.has(name)) store.set(name, tensor);
+  moments_ = std::move(checkpoint.states);
+  if (state_.best) best_ = weights::read_model_file(file(kModel)).tensors;
+  if (!state_.finished)
+    note(fmt::format("continues the run in {} after {} epochs and {} steps", options_.out, state_.history.size(), state_.step));
+  return true;
+}
+
+std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
+  const Parts parts{network_, backend_, session_, data_};
+  if (!phase.on_features) return picture_feed(parts, phase, phase_seed());
+  const bool complete = features_.compute(parts, phase.augmentation.has_value(), [&](int64_t done, int64_t all) {
+    return !options_.progress || options_.progress({"features", 0, 1, done, all, 0});
+  });
+  return complete ? feature_feed(parts, phase, phase_seed(), features_) : nullptr;
+}
+
+bool Trainer::run_phase(const Phase& phase) {
+  const std::unique_ptr<Feed> feed = make_feed(phase);
+  if (!feed) return false;  // the last save holds all there is
+  const bool begins = state_.epoch == 0 && state_.step == 0;
+  bool goes_on = true;
+  {
+    StepRunner runner([&](int64_t batch) { return feed->build_step(batch); }, feed->data_input(), backend_, network_->store(),
+                      phase_seed());
+    const Batches batches = feed->batches();
+    runner.compile(batches.size(0));
+    runner.compile(batches.size(batches.count() - 1));
+    if (begins) feed->begin();
+    if (moments_) {
+      engine::StateStore& store = *network_->store();
+      for (const auto& [name, tensor] : *moments_)
+        if (store.has(name) && store.at(name).role == StateRole::optimizer) store.set(name, tensor);
+      moments_.reset();
+    }
+    planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + runner.memory().arena + network_->store()->bytes() +
+                                                  session_.memory().constants + session_.memory().arena + feed->bytes() +
+                                                  features_.bytes() + data_.cache->bytes());
+    while (goes_on && state_.epoch < phase.epochs) goes_on = run_epoch(phase, *feed, runner);
+  }
+  std::optional<Evaluation> last;
+  if (goes_on && phase.on_features && !phase.with_validation && !data_.splits.validation.samples.empty()) last = feed->validate();
+  feed->finish();
+  if (goes_on) end_phase(phase, last);
+  drop_moments();
+  if (goes_on) save();
+  return goes_on;
+}
+
+bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
+  const Batches batches = feed.batches();
+  const int64_t steps = batches.count(), all = steps * phase.epochs;
+  const Schedule schedule{phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
+  if (state_.step < steps) feed.start(state_.epoch, state_.step);
+  while (state_.step < steps) {
+    StepInput input = feed.next();
+    input.step = state_.epoch * steps + state_.step;
+    input.rate = rate_at(schedule, input.step);
+    const StepResult step = runner.run(input);
+    const int64_t size = static_cast<int64_t>(input.labels.size());
+    if (!std::isfinite(step.loss))
+      fail(ErrorKind::input, "the loss is {} at step {} of epoch {} (phase {}, rate {:.3g}): a smaller rate may help", step.loss,
+           state_.step + 1, state_.epoch + 1, phase.name, input.rate);
+    state_.loss_sum += step.loss * static_cast<double>(size);
+    state_.correct += step.correct;
+    state_.seen += size;
+    ++state_.step;
+    const bool goes_on =
+        !options_.progress || options_.progress({phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss});
+    if (!goes_on || Clock::now() - saved_ > kSaveEvery) save();
+    if (!goes_on) return false;
+  }
+  end_epoch(phase, feed);
+  return true;
+}
+
+void Trainer::end_epoch(const Phase& phase, Feed& feed) {
+  const Batches batches = feed.batches();
+  const int64_t steps = batches.count(), all = steps * phase.epochs;
+  const Schedule schedule{phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
+  EpochRow row;
+  row.epoch = static_cast<int64_t>(state_.history.size()) + 1;
+  row.phase = phase.name;
+  row.train_loss = state_.loss_sum / static_cast<double>(state_.seen);
+  row.train_accuracy = static_cast<double>(state_.correct) / static_cast<double>(state_.seen);
+  row.rate = rate_at(schedule, state_.epoch * steps + steps - 1);
+  std::optional<Evaluation> validation;
+  if (!data_.splits.validation.samples.empty() && !phase.with_validation) {
+    validation = feed.validate();
+    row.validation_loss = validation->loss;
+    row.validation_accuracy = validation->score.accuracy;
+  }
+  row.seconds = seconds();
+  state_.history.push_back(row);
+  ++state_.epoch;
+  state_.step = state_.correct = state_.seen = 0;
+  state_.loss_sum = 0;
+  if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
+  // A probe's epochs are milliseconds: one file a phase is enough for them, and for what takes longer the clock saves.
+  if (!phase.on_features) save();
+}
+
+// The head of a feature phase counts only as it is at the end, when it is a part of the network again.
+void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& validation) {
+  ++state_.phase;
+  state_.epoch = 0;
+  if (phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
+  const bool needed = std::any_of(plan_.phases.begin() + state_.phase, plan_.phases.end(), [](const Phase& p) { return p.on_features; });
+  if (!needed) features_ = {};
+}
+
+void Trainer::consider(const Evaluation& validation, bool always) {
+  if (!always && state_.best && !better(validation, *state_.best)) return;
+  Best best{state_.history.back().epoch, validation.score.accuracy, validation.loss};
+  if (always && state_.best) {  // trained on what measured it: the accuracy before is the one that means something
+    best.accuracy = state_.best->accuracy;
+    best.loss = state_.best->loss;
+  }
+  state_.best = best;
+  if (!always) state_.validation = validation;
+  best_ = network_->state_dict();
+  save_model();
+}
+
+TrainResult Trainer::finish() {
+  restore_best();
+  session_.weights_changed();
+  std::optional<Evaluation> test;
+  if (!data_.splits.test.samples.empty())
+    test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});
+  TrainResult done = result();
+  if (test) done.test = test->score;
+  done.measured_bytes = peak_memory();
+  if (!options_.out.empty()) {
+    write_report(file(kMetrics),
+                 {*network_, options_, plan_, done, state_.validation, test, static_cast<int64_t>(data_.splits.train.samples.size())});
+    state_.finished = true;
+    save();
+  }
+  return done;
+}
+
+TrainResult Trainer::result() const {
+  TrainResult result;
+  if (state_.best && !data_.splits.validation.samples.empty())
+    result.validation = {state_.best->accuracy, static_cast<int64_t>(data_.splits.validation.samples.size())};
+  result.seconds = seconds();
+  result.recipe = plan_.recipe;
+  result.reason = plan_.reason;
+  result.left_out = data_.left_out;
+  result.epochs = static_cast<int64_t>(state_.history.size());
+  result.best_epoch = state_.best ? state_.best->epoch : 0;
+  result.planned_bytes = planned_bytes_;
+  return result;
+}
+
+void Trainer::save() {
+  saved_ = Clock::now();
+  if (options_.out.empty()) return;
+  state_.seconds = seconds();
+  write_checkpoint(file(kCheckpoint), state_, *network_->store());
+  write_text(file(kHistory), history_csv(state_.history));
+}
+
+void Trainer::save_model() const {
+  if (options_.out.empty()) return;
+  weights::ModelFile model;
+  model.architecture = network_->variant().name;
+  model.classes = network_->classes();
+  model.preprocessing = network_->preprocessing();
+  model.tensors = best_;
+  weights::write_model_file(file(kModel), model);
+}
+
+void Trainer::drop_moments() {
+  engine::StateStore& store = *network_->store();
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : store.entries())
+    if (entry.role == StateRole::optimizer) names.push_back(name);
+  for (const std::string& name : names) store.erase(name);
+}
+
+void Trainer::restore_best() {
+  drop_moments();
+  for (const auto& [name, tensor] : best_) network_->store()->set(name, tensor);
+}
+
+void Trainer::note(const std::string& text) const {
+  if (options_.note) options_.note(text);
+}
+
+double Trainer::seconds() const { return seconds_before_ + std::chrono::duration<double>(Clock::now() - started_).count(); }
+
+uint64_t Trainer::phase_seed() const { return mix64(options_.seed + mix64(static_cast<uint64_t>(state_.phase) + 1)); }
+
+std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const TrainOptions& options, const Plan& plan,
+                                                           const Data& data) {
+  const auto& splits = data.splits;
+  std::vector<std::pair<std::string, std::string>> record{
+      {"model", network.variant().name},
+      {"recipe", plan.recipe},
+      {"seed", fmt::format("{}", options.seed)},
+      {"threads", fmt::format("{}", threads())},
+      {"preprocessing", to_string(network.preprocessing())},
+      {"classes", fmt::format("{}", fmt::join(network.classes(), ", "))},
+      {"training pictures", fmt::format("{}", splits.train.samples.size())},
+      {"validation pictures", fmt::format("{}", splits.validation.samples.size())},
+      {"test pictures", fmt::format("{}", splits.test.samples.size())},
+      {"fingerprint of the pictures", data.fingerprint},
+  };
+  for (const Phase& phase : plan.phases) {
+    const auto add = [&](const char* name, const auto& value) { record.emplace_back(name, fmt::format("{}", value)); };
+    record.emplace_back("phase", phase.name);
+    add("freeze", phase.freeze);
+    add("epochs", phase.epochs);
+    add("batch", phase.batch);
+    add("optimizer", phase.optimizer.kind == OptimizerOptions::Kind::sgd ? "sgd" : "adamw");
+    add("rate", phase.rate);
+    add("weight decay", phase.optimizer.weight_decay);
+    add("label smoothing", phase.label_smoothing);
+    add("warm-up", phase.warmup);
+    add("augmentation", phase.augmentation.has_value());
+  }
+  return record;
+}
+
+}  // namespace fovea::training

@@ -1,0 +1,74 @@
+// A training run: phases of steps, validation, checkpoints, the test at the end.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/checkpoint.h"
+#include "train/feed.h"
+
+namespace fovea::training {
+
+struct RunInput {
+  std::shared_ptr<engine::Network> network;  // its head has the data's classes; holds the best weights afterwards
+  const backend::Backend& backend;
+  const TrainOptions& options;
+  const Data& data;
+  Plan plan;
+};
+
+class Trainer {
+ public:
+  explicit Trainer(RunInput input);
+
+  // Trains, or continues where options.resume says so. Throws Error: usage where options.out holds an unfinished run that is not to be
+  // resumed, mismatch where it is and its options or pictures were others, input for a loss that is no number.
+  TrainResult run();
+
+ private:
+  bool resume();  // false: nothing is there yet
+  // False: interrupted.
+  bool run_phase(const Phase& phase);
+  bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
+  std::unique_ptr<Feed> make_feed(const Phase& phase);
+  void end_epoch(const Phase& phase, Feed& feed);
+  void end_phase(const Phase& phase, const std::optional<Evaluation>& validation);
+  void consider(const Evaluation& validation, bool always);
+  TrainResult finish();
+  TrainResult result() const;
+
+  void save();
+  void save_model() const;
+  void drop_moments();
+  void restore_best();
+  void note(const std::string& text) const;
+  double seconds() const;
+  uint64_t phase_seed() const;
+  std::filesystem::path file(const char* name) const { return std::filesystem::path(options_.out) / name; }
+
+  std::shared_ptr<engine::Network> network_;
+  const backend::Backend& backend_;
+  const TrainOptions& options_;
+  const Data& data_;
+  const Plan plan_;
+  engine::Session session_;
+  FeatureStore features_;
+  RunState state_;
+  std::optional<weights::StateDict> moments_;  // of a checkpoint, until the phase's step has declared them
+  weights::StateDict best_;                    // empty: none yet
+  size_t planned_bytes_ = 0;
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point started_, saved_;
+  double seconds_before_ = 0;  // of the run, until it was interrupted
+};
+
+// The record that a continuation must match.
+std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const TrainOptions& options, const Plan& plan,
+                                                           const Data& data);
+
+}  // namespace fovea::training
