@@ -96,10 +96,13 @@ struct Arguments {
   }
 };
 
+// How many items of `elements` elements each are worth a thread of their own.
+inline int64_t grain_of(int64_t elements) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, elements)); }
+
 // body(row, column) for every element, rows shared among threads.
 template <class T, class Body>
 void for_each(const Rows<T>& rows, const Body& body) {
-  parallel_for(rows.count, 64, [&](int64_t begin, int64_t end) {
+  parallel_for(rows.count, grain_of(rows.columns), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       for (int64_t column = 0; column < rows.columns; ++column) body(row, column);
   });
@@ -108,10 +111,19 @@ void for_each(const Rows<T>& rows, const Body& body) {
 // body(first, end) for blocks of neighbouring channels, shared among threads: sums by channel, each in one thread and one order.
 inline constexpr int64_t channel_block = 16;
 
-template <class Body>
-void for_channel_blocks(int64_t channels, const Body& body) {
-  parallel_for((channels + channel_block - 1) / channel_block, 1, [&](int64_t begin, int64_t end) {
+template <class T, class Body>
+void for_channel_blocks(const View<T>& x, const Body& body) {
+  const int64_t channels = x.channels(), pixels = x.batch() * x.height() * x.width();
+  parallel_for((channels + channel_block - 1) / channel_block, grain_of(pixels * channel_block), [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) body(block * channel_block, std::min(channels, (block + 1) * channel_block));
+  });
+}
+
+// body(n, h) for the rows of pixels of a value, shared among threads.
+template <class T, class Body>
+void for_pixel_rows(const View<T>& x, const Body& body) {
+  parallel_for(x.batch() * x.height(), grain_of(x.width() * x.channels()), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row / x.height(), row % x.height());
   });
 }
 

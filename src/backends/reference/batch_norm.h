@@ -19,7 +19,7 @@ template <class T>
 void run(const BatchNormInference& op, const Arguments& a) {
   const auto x = a.input<T>(0), gamma = a.input<T>(1), beta = a.input<T>(2), mean = a.input<T>(3), var = a.input<T>(4);
   const auto y = a.output<T>(0);
-  for_channel_blocks(x.channels(), [&](int64_t first, int64_t end) {
+  for_channel_blocks(x, [&](int64_t first, int64_t end) {
     double scale[channel_block];
     for (int64_t c = first; c < end; ++c) scale[c - first] = gamma.at(0, c, 0, 0) / std::sqrt(var.at(0, c, 0, 0) + op.eps);
     for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
@@ -33,7 +33,7 @@ template <class T>
 void run(const BatchNormInferenceGrad& op, const Arguments& a) {
   const auto dy = a.input<T>(0), x = a.input<T>(1), gamma = a.input<T>(2), mean = a.input<T>(3), var = a.input<T>(4);
   const auto dx = a.output<T>(0), dgamma = a.output<T>(1), dbeta = a.output<T>(2);
-  for_channel_blocks(x.channels(), [&](int64_t first, int64_t end) {
+  for_channel_blocks(x, [&](int64_t first, int64_t end) {
     double inv_std[channel_block], sum[channel_block] = {}, product[channel_block] = {};
     for (int64_t c = first; c < end; ++c) inv_std[c - first] = 1 / std::sqrt(var.at(0, c, 0, 0) + op.eps);
     for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
@@ -74,7 +74,7 @@ void run(const BatchNormTraining& op, const Arguments& a) {
   const auto y = a.output<T>(0), batch_mean = a.output<T>(1), inv_std = a.output<T>(2), next_mean = a.output<T>(3),
              next_var = a.output<T>(4);
   const auto count = static_cast<double>(x.batch() * x.height() * x.width());
-  for_channel_blocks(x.channels(), [&](int64_t first, int64_t end) {
+  for_channel_blocks(x, [&](int64_t first, int64_t end) {
     double m[channel_block], v[channel_block], scale[channel_block];
     channel_statistics(x, first, end, m, v);
     for (int64_t c = first; c < end; ++c) {
@@ -115,7 +115,7 @@ void run(const BatchNormTrainingGrad& op, const Arguments& a) {
     return dy.at(n, c, h, w) * activation_derivative(op.activation, z);
   };
   const auto count = static_cast<double>(x.batch() * x.height() * x.width());
-  for_channel_blocks(x.channels(), [&](int64_t first, int64_t end) {
+  for_channel_blocks(x, [&](int64_t first, int64_t end) {
     double sum[channel_block] = {}, product[channel_block] = {};
     for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
       for (int64_t c = first; c < end; ++c) {

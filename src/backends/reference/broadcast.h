@@ -11,10 +11,9 @@ template <class T>
 void run(const BroadcastTo& op, const Arguments& a) {
   const auto x = a.input<T>(0).broadcast();
   const auto y = a.output<T>(0);
-  parallel_for(y.batch() * y.height(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t w = 0, n = row / y.height(), h = row % y.height(); w < y.width(); ++w)
-        for (int64_t c = 0; c < y.channels(); ++c) y.at(n, c, h, w) = static_cast<T>(op.scale * x.at(n, c, h, w));
+  for_pixel_rows(y, [&](int64_t n, int64_t h) {
+    for (int64_t w = 0; w < y.width(); ++w)
+      for (int64_t c = 0; c < y.channels(); ++c) y.at(n, c, h, w) = static_cast<T>(op.scale * x.at(n, c, h, w));
   });
 }
 
@@ -29,7 +28,7 @@ void run(const SumTo&, const Arguments& a) {
   const auto x = a.input<T>(0);
   const auto y = a.output<T>(0);
   const bool keeps_channels = y.channels() == x.channels();
-  for_channel_blocks(x.channels(), [&](int64_t first, int64_t end) {
+  for_channel_blocks(x, [&](int64_t first, int64_t end) {
     if (!keeps_channels && first > 0) return;  // one block sums over all
     for (int64_t n = 0; n < y.batch(); ++n)
       for (int64_t h = 0; h < y.height(); ++h)

@@ -58,7 +58,7 @@ inline size_t input_grad_workspace_bytes(const ConvGeometry& g, int64_t slots) {
 template <class T, class Find, class Store>
 void depthwise(const ConvGeometry& g, Size2 size, const View<const T>& other, const View<const T>& weight, const Find& find,
                const Store& store) {
-  parallel_for(g.batch * size.height, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(g.batch * size.height, grain_of(size.width * g.groups * g.taps()), [&](int64_t begin, int64_t end) {
     for (Place place(begin * size.width, size); place.n * size.height + place.h < end; place.next(size))
       for (int64_t first = 0; first < g.groups; first += channel_block) {
         const int64_t count = std::min(channel_block, g.groups - first);
@@ -133,7 +133,7 @@ void convolve_back_to_input(const ConvGeometry& g, const View<const T>& w, const
 template <class T>
 void depthwise_back_to_weight(const ConvGeometry& g, const View<const T>& x, const View<const T>& dy, const View<T>& dw) {
   const int64_t blocks = (g.groups + channel_block - 1) / channel_block, pixels = g.batch * g.output.height * g.output.width;
-  parallel_for(g.taps() * blocks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(g.taps() * blocks, grain_of(pixels * channel_block), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t first = task % blocks * channel_block, count = std::min(channel_block, g.groups - first);
       const int64_t kh = task / blocks / g.kernel.width, kw = task / blocks % g.kernel.width;
@@ -178,7 +178,8 @@ void convolve_back_to_weight(const ConvGeometry& g, const View<const T>& x, cons
   if (g.depthwise()) return depthwise_back_to_weight(g, x, dy, dw);
   constexpr int64_t tile = 16;
   const int64_t output_tiles = (g.group_outputs + tile - 1) / tile, input_tiles = (g.group_inputs + tile - 1) / tile;
-  parallel_for(g.groups * g.taps() * output_tiles * input_tiles, 1, [&](int64_t begin, int64_t end) {
+  const int64_t pixels = g.batch * g.output.height * g.output.width;
+  parallel_for(g.groups * g.taps() * output_tiles * input_tiles, grain_of(pixels * tile), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t first_input = task % input_tiles * tile, first_output = task / input_tiles % output_tiles * tile;
       const int64_t tap = task / (input_tiles * output_tiles) % g.taps(), group = task / (input_tiles * output_tiles * g.taps());

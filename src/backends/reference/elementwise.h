@@ -11,11 +11,10 @@ template <class T, class Function>
 void run_binary(const Arguments& arguments, const Function& function) {
   const auto y = arguments.output<T>(0);
   const auto a = arguments.input<T>(0).broadcast(), b = arguments.input<T>(1).broadcast();
-  parallel_for(y.batch() * y.height(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t w = 0, n = row / y.height(), h = row % y.height(); w < y.width(); ++w)
-        for (int64_t c = 0; c < y.channels(); ++c)
-          y.at(n, c, h, w) = static_cast<T>(function(double{a.at(n, c, h, w)}, double{b.at(n, c, h, w)}));
+  for_pixel_rows(y, [&](int64_t n, int64_t h) {
+    for (int64_t w = 0; w < y.width(); ++w)
+      for (int64_t c = 0; c < y.channels(); ++c)
+        y.at(n, c, h, w) = static_cast<T>(function(double{a.at(n, c, h, w)}, double{b.at(n, c, h, w)}));
   });
 }
 

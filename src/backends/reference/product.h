@@ -55,7 +55,8 @@ void product(const ProductShape& shape, double* workspace, int64_t slots, const 
   constexpr int64_t chunk_rows = 512;
   const auto& [rows, columns, depth] = shape;
   const int64_t chunks = (rows + chunk_rows - 1) / chunk_rows, tasks = (columns + tile_columns - 1) / tile_columns * chunks;
-  parallel_for(slots, 1, [&, rows = rows, columns = columns, depth = depth](int64_t begin, int64_t end) {
+  const int64_t grain = rows * columns * depth < 65536 ? slots : 1;  // what is small is not worth waking threads for
+  parallel_for(slots, grain, [&, rows = rows, columns = columns, depth = depth](int64_t begin, int64_t end) {
     for (int64_t slot = begin; slot < end; ++slot) {
       double* right = workspace + product_workspace_doubles(depth, slot);
       double* left = right + tile_columns * depth;

@@ -13,14 +13,13 @@ void run(const RandomMask& op, const Arguments& a) {
   const RandomStream random(static_cast<uint64_t>(a.input<int64_t>(1).scalar()),
                             mix64(static_cast<uint64_t>(op.stream)) + static_cast<uint64_t>(a.input<int64_t>(2).scalar()));
   const double scale = 1 / (1 - op.probability);
-  parallel_for(x.batch() * x.height(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t w = 0, n = row / x.height(), h = row % x.height(); w < x.width(); ++w)
-        for (int64_t c = 0; c < x.channels(); ++c) {
-          const int64_t element = op.per_sample ? n : ((n * x.channels() + c) * x.height() + h) * x.width() + w;
-          const bool kept = random.uniform(static_cast<uint64_t>(element)) >= op.probability;
-          y.at(n, c, h, w) = kept ? static_cast<T>(x.at(n, c, h, w) * scale) : T{0};
-        }
+  for_pixel_rows(x, [&](int64_t n, int64_t h) {
+    for (int64_t w = 0; w < x.width(); ++w)
+      for (int64_t c = 0; c < x.channels(); ++c) {
+        const int64_t element = op.per_sample ? n : ((n * x.channels() + c) * x.height() + h) * x.width() + w;
+        const bool kept = random.uniform(static_cast<uint64_t>(element)) >= op.probability;
+        y.at(n, c, h, w) = kept ? static_cast<T>(x.at(n, c, h, w) * scale) : T{0};
+      }
   });
 }
 
