@@ -14,7 +14,7 @@
 namespace fovea::test {
 namespace {
 
-constexpr size_t kGuardBytes = 256;
+constexpr size_t kGuardBytes = size_t{1} << 16;
 constexpr unsigned char kCanary = 0xA5;
 
 // 64-byte aligned memory with guards on both sides, filled with the canary.
