@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "weights/digest.h"
 #include "weights/http_server.h"
 #include "weights/support.h"
-#include "weights/digest.h"
 #include "weights/wheel.h"
 
 namespace fovea::weights {

@@ -5,9 +5,9 @@
 #include <chrono>
 
 #include "base/random.h"
-#include "weights/support.h"
 #include "weights/pth.h"
 #include "weights/safetensors.h"
+#include "weights/support.h"
 
 namespace fovea::weights {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "weights/support.h"
 #include "weights/name_map.h"
 #include "weights/published.h"
+#include "weights/support.h"
 
 namespace fovea::weights {
 namespace {

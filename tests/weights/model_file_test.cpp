@@ -2,9 +2,9 @@
 
 #include <set>
 
-#include "weights/support.h"
 #include "weights/imagenet_classes.h"
 #include "weights/safetensors.h"
+#include "weights/support.h"
 
 namespace fovea::weights {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "weights/support.h"
 #include "weights/read_weights.h"
+#include "weights/support.h"
 
 namespace fovea::weights {
 namespace {
