@@ -63,10 +63,10 @@ class Inputs {
 Graph graph_for(const engine::Network& network, const BenchOptions& options) {
   const ModelGraph model = network.build(options.batch, options.height, options.width);
   if (options.mode == BenchMode::infer) return engine::inference_graph(model, {"logits"});
-  train::StepOptions step;
-  step.optimizer.kind = train::OptimizerOptions::Kind::sgd;
+  training::StepOptions step;
+  step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   step.frozen = network.frozen_by(options.freeze);
-  return train::build_step(train::lower_for_training(model, step.frozen), step);
+  return training::build_step(training::lower_for_training(model, step.frozen), step);
 }
 
 std::vector<double> measure(engine::Executable& executable, Inputs& inputs, double seconds, std::span<double> by_node) {

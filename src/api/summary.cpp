@@ -67,10 +67,10 @@ void add_stages(const engine::Network& network, const ModelGraph& model, Summary
 }
 
 Graph training_graph(const engine::Network& network, const SummaryOptions& options, int64_t batch) {
-  train::StepOptions step;
-  step.optimizer.kind = train::OptimizerOptions::Kind::sgd;
+  training::StepOptions step;
+  step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   step.frozen = network.frozen_by(options.freeze);
-  return train::build_step(train::lower_for_training(network.build(batch, options.height, options.width), step.frozen), step);
+  return training::build_step(training::lower_for_training(network.build(batch, options.height, options.width), step.frozen), step);
 }
 
 void add_memory(const engine::Network& network, const SummaryOptions& options, Summary& result) {
