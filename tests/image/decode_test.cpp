@@ -1,6 +1,5 @@
 // Decoding: the rarer encodings against Pillow (tests/data/image/generate_variants.py), and files that are no good.
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -57,6 +56,15 @@ void put_u32(std::vector<std::byte>& bytes, uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::byte>(value >> shift));
 }
 
+uint32_t crc32(std::span<const std::byte> bytes) {
+  uint32_t crc = ~0u;
+  for (std::byte b : bytes) {
+    crc ^= static_cast<uint32_t>(b);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0u);
+  }
+  return ~crc;
+}
+
 std::vector<std::byte> png_header(uint32_t width, uint32_t height) {
   std::vector<std::byte> header = bytes_of("IHDR");
   put_u32(header, width);
@@ -65,7 +73,7 @@ std::vector<std::byte> png_header(uint32_t width, uint32_t height) {
   std::vector<std::byte> file = bytes_of("\x89PNG\r\n\x1A\n");
   put_u32(file, 13);
   file.insert(file.end(), header.begin(), header.end());
-  put_u32(file, static_cast<uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(header.data()), static_cast<uInt>(header.size()))));
+  put_u32(file, crc32(header));
   return file;
 }
 
