@@ -70,7 +70,8 @@ int64_t head_width(const models::Variant& variant, const weights::StateDict& fil
   for (const weights::NamedTensor& named : file) file_names.push_back(named.name);
   BuildOptions options;
   options.height = options.width = variant.input_size;
-  for (const State& state : models::build(variant, options).graph.states()) model_names.push_back(state.name);
+  const ModelGraph model = models::build(variant, options);
+  for (const State& state : model.graph.states()) model_names.push_back(state.name);
   const std::vector<std::string> mapped = weights::choose_name_map(file_names, model_names).apply(file_names, model_names);
   for (size_t i = 0; i < mapped.size(); ++i) {
     if (mapped[i] != variant.head + ".weight") continue;

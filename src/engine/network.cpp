@@ -85,7 +85,8 @@ weights::LoadReport Network::load(const weights::StateDict& file, bool with_head
 
 weights::StateDict Network::state_dict() const {
   weights::StateDict result;
-  for (const State& state : build(1).graph.states()) result.add(state.name, store_->get(state.name));
+  const ModelGraph model = build(1);
+  for (const State& state : model.graph.states()) result.add(state.name, store_->get(state.name));
   return result;
 }
 
