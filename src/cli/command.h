@@ -1,0 +1,22 @@
+// One function a command: it declares the command's options and what runs when it is chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+namespace fovea::cli {
+
+// Set by the command that was chosen; gives the exit status.
+using Run = std::function<int()>;
+
+void add_train(CLI::App& app, Run& run);
+void add_evaluate(CLI::App& app, Run& run);
+void add_predict(CLI::App& app, Run& run);
+void add_embed(CLI::App& app, Run& run);
+void add_summary(CLI::App& app, Run& run);
+void add_models(CLI::App& app, Run& run);
+void add_weights(CLI::App& app, Run& run);
+void add_bench(CLI::App& app, Run& run);
+
+}  // namespace fovea::cli

@@ -1,0 +1,112 @@
+// fovea evaluate: accuracy, per class, confusion.
+#include <fovea/train.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(DATA is a folder with one folder a class, named as the model's classes are. Pictures that cannot be read are listed on standard error
+and left out.
+
+Example:
+  fovea evaluate run/model.safetensors new-pictures)";
+
+struct Options {
+  ModelOptions model;
+  PreprocessingOptions preprocessing;
+  std::string data;
+  bool json = false;
+};
+
+double share(int64_t part, int64_t all) { return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0; }
+
+// What each class was most often taken for where it was not recognized.
+std::string most_frequent_mistake(const Evaluation& evaluation, size_t of) {
+  const std::vector<int64_t>& row = evaluation.confusion[of];
+  size_t worst = of;
+  for (size_t i = 0; i < row.size(); ++i)
+    if (i != of && row[i] > 0 && (worst == of || row[i] > row[worst])) worst = i;
+  return worst == of ? "" : fmt::format("{} ({})", evaluation.classes[worst].name, row[worst]);
+}
+
+std::string confusion_table(const Evaluation& evaluation, const std::vector<size_t>& shown) {
+  Table table("<" + std::string(shown.size(), '>'));
+  std::vector<std::string> head{""};
+  for (size_t i = 0; i < shown.size(); ++i) head.push_back(fmt::format("({})", i + 1));
+  table.add(head);
+  for (size_t i = 0; i < shown.size(); ++i) {
+    std::vector<std::string> row{fmt::format("({}) {}", i + 1, evaluation.classes[shown[i]].name)};
+    for (size_t j : shown) row.push_back(evaluation.confusion[shown[i]][j] > 0 ? std::to_string(evaluation.confusion[shown[i]][j]) : ".");
+    table.add(row);
+  }
+  return table.text();
+}
+
+void print_text(const Evaluation& evaluation) {
+  print("accuracy {} of {}, top 5 {}, loss {:.4f}\n\n", as_percent(evaluation.score.accuracy),
+        counted(evaluation.score.pictures, "picture", "pictures"), as_percent(evaluation.top5), evaluation.loss);
+  Table table("<>>><");
+  table.add({"class", "pictures", "correct", "accuracy", "most often taken for"});
+  std::vector<size_t> shown;
+  for (size_t i = 0; i < evaluation.classes.size(); ++i) {
+    const ClassScore& one = evaluation.classes[i];
+    if (one.pictures == 0) continue;
+    shown.push_back(i);
+    table.add({one.name, std::to_string(one.pictures), std::to_string(one.correct), as_percent(share(one.correct, one.pictures)),
+               most_frequent_mistake(evaluation, i)});
+  }
+  print("{}", table.text());
+  constexpr size_t kMostShown = 30;
+  if (shown.size() <= kMostShown)
+    print("\nconfusion: a row for each true class, a column for each predicted one\n{}", confusion_table(evaluation, shown));
+}
+
+nlohmann::json to_json(const Evaluation& evaluation) {
+  nlohmann::json classes = nlohmann::json::array(), left_out = nlohmann::json::array();
+  for (const ClassScore& one : evaluation.classes)
+    classes.push_back(
+        {{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}});
+  for (const BadPicture& bad : evaluation.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
+  return {{"accuracy", evaluation.score.accuracy},
+          {"pictures", evaluation.score.pictures},
+          {"top5", evaluation.top5},
+          {"loss", evaluation.loss},
+          {"classes", classes},
+          {"confusion", evaluation.confusion},
+          {"left_out", left_out}};
+}
+
+int evaluate(const Options& options) {
+  Model model = load(options.model);
+  apply(model, options.preprocessing);
+  const Evaluation evaluation = fovea::evaluate(model, options.data);
+  report_left_out(evaluation.left_out);
+  if (options.json)
+    print_json(to_json(evaluation));
+  else
+    print_text(evaluation);
+  return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("evaluate", "Accuracy on pictures whose classes are known, per class, and what is taken for what");
+  const auto options = std::make_shared<Options>();
+  add_model(*command, options->model);
+  command->add_option("DATA", options->data, "A folder with one folder a class")->required()->type_name("");
+  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_json(
+      *command, options->json,
+      R"({"accuracy", "pictures", "top5", "loss", "classes": [{"name", "pictures", "correct", "accuracy"}], "confusion", "left_out"})");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return evaluate(*options); }; });
+}
+
+}  // namespace fovea::cli

@@ -1,0 +1,135 @@
+#include "cli/options.h"
+
+#include <fovea/pictures.h>
+#include <fovea/threads.h>
+
+#include <iostream>
+
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+
+void add_weights_option(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--weights", options.weights,
+                  "default: the published ones, or what the model file holds; none: random ones; a tag of `fovea weights list`; or a file "
+                  "(.pth or .safetensors)")
+      ->type_name("default|none|TAG|FILE")
+      ->capture_default_str();
+}
+
+void add_compute(CLI::App& command, ModelOptions& options) {
+  command.add_option("--dtype", options.dtype, "What is computed in; f32 is the only choice")->type_name("f32")->capture_default_str();
+  command.add_option("--threads", options.threads, "Cores to use (default: all)")->type_name("N")->check(CLI::Range(1, 1024));
+}
+
+void add_model(CLI::App& command, ModelOptions& options) {
+  command.add_option("MODEL", options.model, "A name of `fovea models`, or a model file that training wrote")->required()->type_name("");
+  add_weights_option(command, options);
+  add_compute(command, options);
+}
+
+void use_threads(const ModelOptions& options) {
+  if (options.threads > 0) set_threads(options.threads);
+}
+
+void add_size(CLI::App& command, std::string& size, const char* what) {
+  command.add_option("--size", size, what)->type_name("N|HEIGHTxWIDTH");
+}
+
+PictureSize parse_size(const std::string& size) {
+  if (size.empty()) return {};
+  constexpr int64_t kMost = 65536;
+  const auto number = [&](const std::string& text) {
+    int64_t value = 0;
+    for (char c : text) value = c >= '0' && c <= '9' && value <= kMost ? 10 * value + (c - '0') : kMost + 1;
+    if (text.empty() || value < 1 || value > kMost)
+      throw Error(ErrorKind::usage,
+                  fmt::format("--size {}: a number of pixels or HEIGHTxWIDTH, each from 1 to {}, is expected", size, kMost));
+    return value;
+  };
+  const size_t cross = size.find('x');
+  if (cross == std::string::npos) return {number(size), number(size)};
+  return {number(size.substr(0, cross)), number(size.substr(cross + 1))};
+}
+
+void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default) {
+  add_size(command, options.size, "Height and width of what the network gets (default: what the model was trained with)");
+  command
+      .add_option(
+          "--fit", options.fit,
+          std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
+                      "is lost); default: ") +
+              fit_default)
+      ->type_name("crop|pad|squash");
+  command
+      .add_option(
+          "--alpha", options.alpha,
+          "What lies under transparency: white, or drop (the colour that the file has there); default: what the model has, white at "
+          "first")
+      ->type_name("white|drop");
+}
+
+Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options) {
+  if (!options.size.empty()) {
+    const PictureSize size = parse_size(options.size);
+    // The crop keeps its share of the picture.
+    const int64_t before = std::min(preprocessing.height, preprocessing.width), now = std::min(size.height, size.width);
+    preprocessing.resize = (preprocessing.resize * now + before / 2) / before;
+    preprocessing.height = size.height;
+    preprocessing.width = size.width;
+  }
+  if (!options.fit.empty()) preprocessing.fit = parse_fit(options.fit);
+  if (!options.alpha.empty()) preprocessing.alpha = parse_alpha(options.alpha);
+  return preprocessing;
+}
+
+void apply(Model& model, const PreprocessingOptions& options) {
+  if (options.size.empty() && options.fit.empty() && options.alpha.empty()) return;
+  model.set_preprocessing(changed(model.preprocessing(), options));
+}
+
+Model load(const ModelOptions& options, uint64_t seed) {
+  use_threads(options);
+  Progress progress;
+  LoadOptions loading;
+  loading.weights = options.weights;
+  loading.dtype = options.dtype;
+  loading.seed = seed;
+  loading.progress = [&](int64_t done, int64_t total) {
+    progress.show("fetching weights", static_cast<double>(done), static_cast<double>(total),
+                  total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
+  };
+  return Model::load(options.model, loading);
+}
+
+void add_data(CLI::App& command, std::vector<std::string>& data) {
+  command.add_option("DATA", data, "Pictures, folders (every file in them), or - for a list on standard input, one path a line")
+      ->required()
+      ->type_name("");
+}
+
+std::vector<std::string> picture_files(const std::vector<std::string>& data) {
+  std::vector<std::string> files;
+  for (const std::string& one : data) {
+    if (one != "-") {
+      const std::vector<std::string> found = list_pictures({one});
+      files.insert(files.end(), found.begin(), found.end());
+      continue;
+    }
+    // A file of a list that is not there is a picture that cannot be read, not the end of the run.
+    const size_t before = files.size();
+    for (std::string line; std::getline(std::cin, line);) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (!line.empty()) files.push_back(line);
+    }
+    if (files.size() == before) throw Error(ErrorKind::input, "standard input: a list without a picture");
+  }
+  return files;
+}
+
+void add_json(CLI::App& command, bool& json, const char* form) {
+  command.add_flag("--json", json, std::string("For programs: ") + form + " on standard output");
+}
+
+}  // namespace fovea::cli

@@ -1,0 +1,52 @@
+// Options that several commands share.
+#pragma once
+
+#include <fovea/model.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fovea::cli {
+
+// MODEL and how to get it.
+struct ModelOptions {
+  std::string model;
+  std::string weights = "default";
+  std::string dtype = "f32";
+  int threads = 0;  // 0: every core
+};
+
+// MODEL as the first argument, --weights, --dtype and --threads.
+void add_model(CLI::App& command, ModelOptions& options);
+void add_weights_option(CLI::App& command, ModelOptions& options);
+void add_compute(CLI::App& command, ModelOptions& options);
+void use_threads(const ModelOptions& options);
+
+struct PictureSize {
+  int64_t height = 0, width = 0;  // 0: the model's own
+};
+// "224" or "HEIGHTxWIDTH".
+void add_size(CLI::App& command, std::string& size, const char* what);
+PictureSize parse_size(const std::string& size);  // throws Error(usage)
+
+// How pictures become the network's input, where the user wants it another way than the model has it.
+struct PreprocessingOptions {
+  std::string size, fit, alpha;
+};
+void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default);
+Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
+void apply(Model& model, const PreprocessingOptions& options);
+
+// Loads with a progress bar where weights are fetched.
+Model load(const ModelOptions& options, uint64_t seed = 0);
+
+// DATA: pictures, folders, or "-" for a list on standard input. The files that they name.
+void add_data(CLI::App& command, std::vector<std::string>& data);
+std::vector<std::string> picture_files(const std::vector<std::string>& data);
+
+void add_json(CLI::App& command, bool& json, const char* form);
+
+}  // namespace fovea::cli

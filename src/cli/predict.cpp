@@ -1,0 +1,88 @@
+// fovea predict: classes and probabilities.
+#include <fovea/pictures.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Prints each file, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
+A picture that cannot be read gets one line on standard error and is left out; the exit status is 1 only if none could be read.
+
+Examples:
+  fovea predict tf_efficientnet_lite0 coffee.jpg           with published ImageNet weights
+  fovea predict run/model.safetensors photos --top 1       a folder, with a model of your own
+  find . -name '*.png' | fovea predict resnet50 - --json   a list of files)";
+
+struct Options {
+  ModelOptions model;
+  PreprocessingOptions preprocessing;
+  std::vector<std::string> data;
+  int64_t top = 5;
+  bool json = false;
+};
+
+void print_text(const Predictions& predictions) {
+  for (const Prediction& picture : predictions.pictures) {
+    print("{}\n", picture.file);
+    for (const ClassProbability& one : picture.classes) print("  {:>7}  {}\n", as_percent(one.probability), one.name);
+  }
+}
+
+nlohmann::json to_json(const Predictions& predictions) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Prediction& picture : predictions.pictures) {
+    nlohmann::json classes = nlohmann::json::array();
+    for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
+    list.push_back({{"file", picture.file}, {"classes", classes}});
+  }
+  return list;
+}
+
+int predict(const Options& options) {
+  const std::vector<std::string> files = picture_files(options.data);
+  Model model = load(options.model);
+  apply(model, options.preprocessing);
+  Progress progress;
+  PictureOptions pictures;
+  pictures.top = options.top;
+  if (files.size() > 1) {
+    pictures.progress = [&](int64_t done, int64_t total) {
+      progress.show("predicting", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {} pictures", done, total));
+      return true;
+    };
+  }
+  const Predictions predictions = predict_files(model, files, pictures);
+  progress.clear();
+  report_left_out(predictions.left_out);
+  if (options.json)
+    print_json(to_json(predictions));
+  else
+    print_text(predictions);
+  if (predictions.pictures.empty() && files.size() > 1) return report_error(fmt::format("none of {} files could be read", files.size()), 1);
+  return predictions.pictures.empty() ? 1 : 0;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("predict", "Classes and probabilities of pictures");
+  const auto options = std::make_shared<Options>();
+  add_model(*command, options->model);
+  add_data(*command, options->data);
+  command->add_option("--top", options->top, "Classes to show for each picture")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_json(*command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return predict(*options); }; });
+}
+
+}  // namespace fovea::cli

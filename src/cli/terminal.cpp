@@ -1,0 +1,123 @@
+#include "cli/terminal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace fovea::cli {
+
+int report_error(const std::string& message, int status) {
+  std::string line = message;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  say("fovea: " + line);
+  return status;
+}
+
+void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+
+// File names that are no UTF-8 cannot be told in JSON as they are.
+void print_json(const nlohmann::json& json) { print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)); }
+
+void report_left_out(const std::vector<BadPicture>& left_out) {
+  for (const BadPicture& bad : left_out) {
+    const bool named = bad.reason.starts_with(bad.file);
+    say("fovea: left out " + (named ? bad.reason : bad.file + ": " + bad.reason));
+  }
+}
+
+Progress::Progress() : terminal_(isatty(STDERR_FILENO)), started_(Clock::now()) {}
+
+void Progress::show(const std::string& what, double done, double total, const std::string& words) {
+  const Clock::time_point now = Clock::now();
+  const double share = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
+  if (what != what_) {
+    what_ = what;
+    tenth_ = 0;
+    started_ = now;
+  }
+  if (!terminal_) {
+    constexpr std::chrono::seconds kQuiet{5};
+    const int tenth = static_cast<int>(10 * share);
+    if (tenth <= tenth_ || now - started_ < kQuiet) return;
+    tenth_ = tenth;
+    say(fmt::format("{}: {}", what, words));
+    return;
+  }
+  constexpr std::chrono::milliseconds kBetween{100};
+  if (shown_ && now - drawn_ < kBetween && share < 1) return;
+  constexpr int kWidth = 30;
+  const int filled = static_cast<int>(kWidth * share);
+  fmt::print(stderr, "\r\033[K{} [{:#<{}}{: <{}}] {}", what, "", filled, "", kWidth - filled, words);
+  std::fflush(stderr);
+  drawn_ = now;
+  shown_ = true;
+}
+
+void Progress::clear() {
+  if (!shown_) return;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+namespace {
+volatile std::sig_atomic_t interrupt_count = 0;
+}
+
+void watch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupt_count = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() { return interrupt_count != 0; }
+
+std::string Table::text() const {
+  std::vector<size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string result;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const bool right = i < alignment_.size() && alignment_[i] == '>';
+      line += (i > 0 ? "  " : "") + (right ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]));
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    result += line + "\n";
+  }
+  return result;
+}
+
+std::string with_commas(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string as_megabytes(int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+std::string as_millions(int64_t number) {
+  if (number >= 1'000'000'000) return fmt::format("{:.2f} G", static_cast<double>(number) / 1e9);
+  return fmt::format("{:.1f} M", static_cast<double>(number) / 1e6);
+}
+
+std::string as_percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+
+std::string as_shape(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (int64_t dim : shape) text += (text.empty() ? "" : "x") + std::to_string(dim);
+  return text;
+}
+
+std::string counted(int64_t count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); }
+
+}  // namespace fovea::cli

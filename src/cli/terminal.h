@@ -1,0 +1,75 @@
+// What commands write: results on standard output, news and progress on standard error.
+#pragma once
+
+#include <fmt/format.h>
+#include <fovea/pictures.h>
+
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace fovea::cli {
+
+// Prints "fovea: MESSAGE" on standard error, in one line, and gives the status back.
+int report_error(const std::string& message, int status);
+
+// One line on standard error.
+void say(const std::string& text);
+
+// On standard output.
+template <class... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  fmt::print(stdout, format, std::forward<Args>(args)...);
+}
+void print_json(const nlohmann::json& json);
+
+// One line a picture that could not be read, on standard error.
+void report_left_out(const std::vector<BadPicture>& left_out);
+
+// A bar on a terminal; elsewhere a line whenever another tenth is done, but none in the first seconds.
+class Progress {
+ public:
+  Progress();
+  ~Progress() { clear(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `total` 0: not known yet. `done` and `total` in words follow the bar.
+  void show(const std::string& what, double done, double total, const std::string& words);
+  // Takes the bar off the screen, for a line of news.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool terminal_ = false, shown_ = false;
+  Clock::time_point started_, drawn_;
+  std::string what_;
+  int tenth_ = 0;
+};
+
+// Whether the interrupt key was pressed since `watch_interrupts`; pressed twice, it ends the program.
+void watch_interrupts();
+bool interrupted();
+
+// Columns as wide as they need to be; those whose mark is '>' are aligned to the right.
+class Table {
+ public:
+  explicit Table(std::string alignment) : alignment_(std::move(alignment)) {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::string alignment_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string with_commas(int64_t number);                  // 1,234,567
+std::string as_megabytes(int64_t bytes);                  // "12.3 MB"
+std::string as_millions(int64_t number);                  // "4.09 G", "386 M"
+std::string as_percent(double fraction);                  // "81.7 %"
+std::string as_shape(const std::vector<int64_t>& shape);  // "256x14x14"
+std::string counted(int64_t count, const char* one, const char* many);
+
+}  // namespace fovea::cli

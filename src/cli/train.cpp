@@ -1,0 +1,190 @@
+// fovea train: from a folder of pictures to a classifier.
+#include <fovea/train.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/) and test/ of such folders. Recipes: probe trains a new
+head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall with depth; full trains
+everything from the first step; auto picks one by the number of pictures and says why.
+
+DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv and metrics.json
+({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}). The interrupt key ends the run after the step
+that it is in and saves it. Pictures that cannot be read are listed and left out.
+
+Examples:
+  fovea train pictures --out run
+  fovea train pictures --model resnet50 --recipe finetune --freeze layer2 --epochs 20 --test 0.2 --out run
+  fovea train pictures --out run --resume)";
+
+struct Options {
+  ModelOptions model;
+  PreprocessingOptions preprocessing;
+  std::string data, recipe = "auto", optimizer, freeze;
+  TrainOptions train;
+  bool no_augment = false, json = false;
+};
+
+Recipe parse_recipe(const std::string& name) {
+  if (name == "probe") return Recipe::probe;
+  if (name == "finetune") return Recipe::finetune;
+  return name == "full" ? Recipe::full : Recipe::automatic;
+}
+
+TrainOptions train_options(const Options& options) {
+  TrainOptions train = options.train;
+  train.recipe = parse_recipe(options.recipe);
+  train.freeze = options.freeze;
+  train.threads = options.model.threads;
+  train.augment = !options.no_augment;
+  train.optimizer_given = !options.optimizer.empty();
+  train.optimizer = options.optimizer == "sgd" ? Optimizer::sgd : Optimizer::adamw;
+  if (!options.preprocessing.fit.empty()) train.fit = parse_fit(options.preprocessing.fit);
+  if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
+  if (train.validation + train.test >= 1)
+    throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));
+  return train;
+}
+
+void show_progress(Progress& bar, const TrainOptions::Progress& step) {
+  const double done = static_cast<double>(std::max<int64_t>(step.epoch - 1, 0) * step.steps + step.step);
+  const double total = static_cast<double>(std::max<int64_t>(step.epochs, 1) * step.steps);
+  if (step.phase == "check") return bar.show("reading pictures", done, total, fmt::format("{} of {}", step.step, step.steps));
+  if (step.phase == "features") return bar.show("computing features", done, total, fmt::format("{} of {}", step.step, step.steps));
+  bar.show(step.phase, done, total,
+           fmt::format("epoch {} of {}, step {} of {}, loss {:.3f}", step.epoch, step.epochs, step.step, step.steps, step.loss));
+}
+
+std::string score_text(const Score& score) {
+  return score.pictures > 0 ? fmt::format("{} of {}", as_percent(score.accuracy), counted(score.pictures, "picture", "pictures")) : "none";
+}
+
+void print_result(const Options& options, const TrainResult& result) {
+  Table table("<<");
+  table.add({"validation", score_text(result.validation)});
+  table.add({"test", score_text(result.test)});
+  table.add({"recipe", result.recipe});
+  table.add({"epochs", fmt::format("{}, the best one {}", result.epochs, result.best_epoch)});
+  table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
+  if (!result.left_out.empty()) table.add({"left out", counted(static_cast<int64_t>(result.left_out.size()), "picture", "pictures")});
+  table.add({"model", (std::filesystem::path(options.train.out) / "model.safetensors").string()});
+  print("{}", table.text());
+}
+
+nlohmann::json score_json(const Score& score) { return {{"accuracy", score.accuracy}, {"pictures", score.pictures}}; }
+
+nlohmann::json result_json(const Options& options, const TrainResult& result) {
+  nlohmann::json left_out = nlohmann::json::array();
+  for (const BadPicture& bad : result.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
+  return {{"validation", score_json(result.validation)},
+          {"test", score_json(result.test)},
+          {"seconds", result.seconds},
+          {"recipe", result.recipe},
+          {"reason", result.reason},
+          {"epochs", result.epochs},
+          {"best_epoch", result.best_epoch},
+          {"left_out", left_out},
+          {"out", options.train.out}};
+}
+
+int run_training(const Options& options) {
+  TrainOptions training = train_options(options);
+  Model model = load(options.model, training.seed);
+  if (!options.preprocessing.size.empty()) apply(model, {options.preprocessing.size, "", ""});
+  Progress bar;
+  const auto tell = [&](const std::string& line) {
+    bar.clear();
+    if (options.json) return say(line);
+    print("{}\n", line);
+    std::fflush(stdout);
+  };
+  tell(fmt::format("{}, weights: {}, {}x{}, seed {}, into {}", model.name(), model.loaded().source, model.preprocessing().height,
+                   model.preprocessing().width, training.seed, training.out));
+  training.note = tell;
+  watch_interrupts();
+  training.progress = [&](const TrainOptions::Progress& step) {
+    show_progress(bar, step);
+    return !interrupted();
+  };
+  const TrainResult result = train(model, options.data, training);
+  bar.clear();
+  if (result.interrupted) {
+    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out), 1);
+  }
+  if (options.json)
+    print_json(result_json(options, result));
+  else
+    print_result(options, result);
+  return 0;
+}
+
+void add_schedule(CLI::App& command, Options& options) {
+  TrainOptions& train = options.train;
+  command.add_option("--epochs", train.epochs, "Passes over the pictures (default: the recipe's)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--batch", train.batch, "Pictures a step (default: the recipe's)")->type_name("N")->check(CLI::PositiveNumber);
+  command.add_option("--lr", train.rate, "Highest rate (default: the recipe's)")->type_name("RATE")->check(CLI::PositiveNumber);
+  command.add_option("--optimizer", options.optimizer, "adamw or sgd (default: the recipe's)")
+      ->type_name("adamw|sgd")
+      ->check(CLI::IsMember({"adamw", "sgd"}));
+  command.add_option("--weight-decay", train.weight_decay, "Default: the recipe's")->type_name("D")->check(CLI::NonNegativeNumber);
+  command.add_option("--label-smoothing", train.label_smoothing, "Default: the recipe's")->type_name("E")->check(CLI::Range(0.0, 0.999));
+  command.add_option("--warmup", train.warmup, "Share of the steps over which the rate rises")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_flag("--no-augment", options.no_augment, "Show the pictures as they are, without random crops, flips and colours");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("train", "Fine-tune a network on a folder of pictures");
+  const auto options = std::make_shared<Options>();
+  TrainOptions& train = options->train;
+  options->model.model = "tf_efficientnet_lite0";
+  train.out = "run";
+  command->add_option("DATA", options->data, "The folder of pictures")->required()->type_name("");
+  command->add_option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from")
+      ->type_name("MODEL")
+      ->capture_default_str();
+  add_weights_option(*command, options->model);
+  command->add_option("--recipe", options->recipe, "How to train")
+      ->type_name("auto|probe|finetune|full")
+      ->check(CLI::IsMember({"auto", "probe", "finetune", "full"}))
+      ->capture_default_str();
+  command->add_option("--freeze", options->freeze, "Leave everything up to and including a tap as it is (default: the recipe's)")
+      ->type_name("none|all|TAP");
+  add_schedule(*command, *options);
+  command->add_option("--validation", train.validation, "Share of the pictures to choose the best epoch by")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
+  command->add_option("--test", train.test, "Share of the pictures to look at only at the end")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
+  command->add_option("--seed", train.seed, "Decides the split and the training; the same one gives the same bits")
+      ->type_name("N")
+      ->capture_default_str();
+  add_preprocessing(*command, options->preprocessing, "squash");
+  add_compute(*command, options->model);
+  command->add_option("--out", train.out, "The run's folder")->type_name("DIR")->capture_default_str();
+  command->add_flag("--resume", train.resume, "Go on with the run in DIR where it stopped, to the same bits as without the interruption");
+  add_json(*command, options->json, R"({"validation": {"accuracy", "pictures"}, "test": {...}, "seconds", ...})");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return run_training(*options); }; });
+}
+
+}  // namespace fovea::cli

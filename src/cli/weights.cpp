@@ -1,0 +1,132 @@
+// fovea weights: list, fetch and convert.
+#include <fovea/weights.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Fetched files lie in FOVEA_CACHE, else XDG_CACHE_HOME/fovea, else ~/.cache/fovea, each checked by its SHA-256. What was cut off is
+continued the next time. With FOVEA_OFFLINE=1 nothing is fetched. On a machine without a network, put the file where `fovea weights list
+--json` says ("path"), or name it: --weights FILE.)";
+
+nlohmann::json to_json(const WeightsInfo& one) {
+  const auto accuracy = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
+  return {{"model", one.model},
+          {"tag", one.tag},
+          {"default", one.is_default},
+          {"file", one.file},
+          {"source", one.source},
+          {"licence", one.licence},
+          {"accuracy1", accuracy(one.accuracy1)},
+          {"accuracy5", accuracy(one.accuracy5)},
+          {"sha256", one.digest},
+          {"preprocessing", to_string(one.preprocessing)},
+          {"path", one.path},
+          {"cached", one.cached}};
+}
+
+int list(bool json) {
+  const std::vector<WeightsInfo> all = published_weights();
+  if (json) {
+    nlohmann::json result = nlohmann::json::array();
+    for (const WeightsInfo& one : all) result.push_back(to_json(one));
+    print_json(result);
+    return 0;
+  }
+  Table table("<<>><<");
+  table.add({"model", "tag", "size", "top 1", "here", "file"});
+  for (const WeightsInfo& one : all) {
+    table.add({one.model, one.tag + (one.is_default ? " (default)" : ""), std::to_string(one.preprocessing.height),
+               one.accuracy1 ? fmt::format("{:.2f} %", *one.accuracy1) : "", one.cached ? "yes" : "no", one.file});
+  }
+  print("{}\nThe cache: {}\n", table.text(), cache_directory());
+  return 0;
+}
+
+int fetch(const std::vector<std::string>& models, const std::string& tag, bool json) {
+  nlohmann::json result = nlohmann::json::array();
+  for (const std::string& model : models) {
+    Progress progress;
+    const std::string path = fetch_weights(model, tag, [&](int64_t done, int64_t total) {
+      progress.show("fetching " + model, static_cast<double>(done), static_cast<double>(total),
+                    total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
+    });
+    progress.clear();
+    if (json)
+      result.push_back({{"model", model}, {"path", path}});
+    else
+      print("{}: {}\n", model, path);
+  }
+  if (json) print_json(result);
+  return 0;
+}
+
+struct Conversion {
+  std::string from, to, model;
+  bool json = false;
+};
+
+int convert(const Conversion& conversion) {
+  const ConvertedWeights written = convert_weights(conversion.from, conversion.to, conversion.model);
+  if (conversion.json)
+    print_json({{"file", conversion.to}, {"tensors", written.tensors}, {"bytes", written.bytes}});
+  else
+    print("{}: {}, {}\n", conversion.to, counted(written.tensors, "tensor", "tensors"), as_megabytes(written.bytes));
+  return 0;
+}
+
+void add_list(CLI::App& weights, Run& run) {
+  CLI::App* command = weights.add_subcommand("list", "Published weights: tags, accuracy as published, and which are here already");
+  const auto json = std::make_shared<bool>(false);
+  add_json(
+      *command, *json,
+      R"([{"model", "tag", "default", "file", "source", "licence", "accuracy1", "accuracy5", "sha256", "preprocessing", "path", "cached"}])");
+  command->callback([json, &run] { run = [json] { return list(*json); }; });
+}
+
+void add_fetch(CLI::App& weights, Run& run) {
+  struct Options {
+    std::vector<std::string> models;
+    std::string tag;
+    bool json = false;
+  };
+  CLI::App* command = weights.add_subcommand("fetch", "Gets weights into the cache and prints where they are");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->models, "Names of `fovea models`")->required()->type_name("");
+  command->add_option("--tag", options->tag, "Which weights (default: the model's default ones)")->type_name("TAG");
+  add_json(*command, options->json, R"([{"model", "path"}])");
+  command->footer("Example:\n  fovea weights fetch resnet50 --tag IMAGENET1K_V1");
+  command->callback([options, &run] { run = [options] { return fetch(options->models, options->tag, options->json); }; });
+}
+
+void add_convert(CLI::App& weights, Run& run) {
+  CLI::App* command = weights.add_subcommand("convert", "Writes a .pth or .safetensors file as .safetensors");
+  const auto options = std::make_shared<Conversion>();
+  command->add_option("FROM", options->from, "The file to read")->required()->type_name("");
+  command->add_option("TO", options->to, "The file to write, FILE.safetensors")->required()->type_name("");
+  command->add_option("--model", options->model, "Write the names that this model's library has, and see that all of them are there")
+      ->type_name("NAME");
+  add_json(*command, options->json, R"({"file", "tensors", "bytes"})");
+  command->footer(
+      "Nothing that a .pth file asks for is ever executed.\n\nExample:\n  fovea weights convert checkpoint.pth checkpoint.safetensors");
+  command->callback([options, &run] { run = [options] { return convert(*options); }; });
+}
+
+}  // namespace
+
+void add_weights(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("weights", "Published weights: list, fetch, convert");
+  command->require_subcommand(1);
+  command->footer(kFooter);
+  add_list(*command, run);
+  add_fetch(*command, run);
+  add_convert(*command, run);
+}
+
+}  // namespace fovea::cli
