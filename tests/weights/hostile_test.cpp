@@ -55,7 +55,7 @@ TEST(Hostile, EveryTruncation) {
     const auto bytes = bytes_of(file);
     const Reader reader = reader_for(file);
     // The bombs and the large ones have nothing of interest between most of their bytes.
-    const size_t step = bytes.size() > 20000 ? 97 : 1;
+    const size_t step = bytes.size() > 20000 ? 1009 : 1;
     for (size_t length = 0; length < bytes.size(); length += step) {
       const bool accepted = try_read(reader, std::span(bytes).first(length));
       // The data ends a .safetensors, the storages a stream: no part of such a file is a good one.
