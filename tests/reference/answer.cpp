@@ -47,6 +47,8 @@ Answer parse(const Json& json) {
   answer.train.weight_decay = sgd.at("weight_decay").get<double>();
   answer.train.losses = train.at("losses").get<std::vector<double>>();
   answer.train.gradients = descriptions("grad:", train.at("first_step_gradients"));
+  for (const auto& [name, value] : train.at("first_step_gradients").items())
+    if (value.is_null()) answer.train.zero_gradients.push_back(name);
   answer.train.buffers = descriptions("buffer:", train.at("first_step_buffers"));
 
   answer.float32_losses = json.at("float32_distance").at("losses").get<std::vector<double>>();

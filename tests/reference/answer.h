@@ -39,8 +39,9 @@ struct Answer {
     std::vector<int32_t> labels;
     double label_smoothing = 0, rate = 0, momentum = 0, weight_decay = 0;
     std::vector<double> losses;
-    std::vector<Description> gradients;  // of the first step; those that algebra makes zero are left out
-    std::vector<Description> buffers;    // after the first step
+    std::vector<Description> gradients;       // of the first step
+    std::vector<std::string> zero_gradients;  // parameters whose gradient algebra makes zero: a later batch norm takes their shift out
+    std::vector<Description> buffers;         // after the first step
   } train;
 
   std::vector<double> float32_losses;  // distances of a float32 run of the other library

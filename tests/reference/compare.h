@@ -19,7 +19,7 @@ Report compare(const Answer& answer, const Target& target);
 
 // The same network for the answer's training step, every dropout and stochastic depth at 0.
 ModelGraph training_model(const Answer& answer);
-train::StepOptions step_options(const Answer& answer);
+training::StepOptions step_options(const Answer& answer);
 // What a step reads: image, labels, rate, and the step's number where it is asked for.
 std::vector<std::pair<std::string, Tensor>> step_inputs(const Answer& answer, int64_t step);
 

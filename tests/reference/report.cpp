@@ -17,7 +17,8 @@ std::string Report::text() const {
   size_t judged = 0;
   for (const Quantity& quantity : quantities) {
     judged += quantity.allowed.has_value();
-    const std::string allowed = quantity.allowed ? fmt::format("allowed {:.3g}", *quantity.allowed) : "not judged";
+    std::string allowed = quantity.allowed ? fmt::format("allowed {:.3g}", *quantity.allowed) : "not judged";
+    if (!quantity.note.empty()) allowed += " " + quantity.note;
     lines += fmt::format("  {:<{}}  {:<9.3g} {}{}\n", quantity.name, width, quantity.found, allowed, quantity.over() ? "  OVER" : "");
   }
   return lines + fmt::format("  {}: {} quantities, {} judged, {} over\n", title, quantities.size(), judged, over());
