@@ -3,20 +3,11 @@
 
 #include <vector>
 
-#include "backends/reference/reference.h"
-#ifndef FOVEA_TEST_WITHOUT_CPU
 #include "backends/cpu/cpu.h"
-#endif
+#include "backends/reference/reference.h"
 
 namespace fovea::testing {
 
-inline std::vector<const backend::Backend*> backends() {
-  return {
-      &reference::reference_backend(),
-#ifndef FOVEA_TEST_WITHOUT_CPU
-      &cpu::cpu_backend(),
-#endif
-  };
-}
+inline std::vector<const backend::Backend*> backends() { return {&reference::reference_backend(), &cpu::cpu_backend()}; }
 
 }  // namespace fovea::testing
