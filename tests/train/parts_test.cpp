@@ -1,0 +1,169 @@
+// Schedules, groups, metrics, recipes, batches and standardization: what a run is put together from.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "models/registry.h"
+#include "train/groups.h"
+#include "train/metrics.h"
+#include "train/recipes.h"
+#include "train/schedule.h"
+#include "train/standardize.h"
+#include "train/step_runner.h"
+
+namespace fovea::training {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Schedule, WarmsUpThenFollowsACosine) {
+  const Schedule schedule{2.0, 4, 12};
+  EXPECT_DOUBLE_EQ(rate_at(schedule, 0), 0.5);
+  EXPECT_DOUBLE_EQ(rate_at(schedule, 3), 2.0);
+  EXPECT_DOUBLE_EQ(rate_at(schedule, 4), 2.0);
+  EXPECT_DOUBLE_EQ(rate_at(schedule, 8), 1.0);  // half-way down
+  EXPECT_NEAR(rate_at(schedule, 11), 1 + std::cos(7 * M_PI / 8), 1e-12);
+  EXPECT_DOUBLE_EQ(rate_at({2.0, 0, 8}, 0), 2.0);
+}
+
+TEST(Batches, ARestOfOneJoinsTheBatchBefore) {
+  const auto sizes = [](int64_t pictures, int64_t batch) {
+    const Batches batches{pictures, batch};
+    std::vector<int64_t> result;
+    for (int64_t i = 0; i < batches.count(); ++i) result.push_back(batches.size(i));
+    return result;
+  };
+  EXPECT_THAT(sizes(8, 4), ElementsAre(4, 4));
+  EXPECT_THAT(sizes(9, 4), ElementsAre(4, 5));
+  EXPECT_THAT(sizes(10, 4), ElementsAre(4, 4, 2));
+  EXPECT_THAT(sizes(5, 4), ElementsAre(5));
+  EXPECT_THAT(sizes(3, 4), ElementsAre(3));
+}
+
+TEST(Groups, RatesFallWithDepthAndOnlyMatricesDecay) {
+  const models::Variant& variant = models::get("resnet18");
+  const ModelGraph model = models::build(variant, {});
+  const auto options = parameter_groups(model, variant.head, 0.01);
+  const auto of = [&](const char* name) { return options(*model.graph.find_state(name)); };
+  EXPECT_DOUBLE_EQ(of("fc.weight").rate_scale, 1.0);
+  EXPECT_DOUBLE_EQ(of("conv1.weight").rate_scale, 0.01);
+  EXPECT_LT(of("layer1.0.conv1.weight").rate_scale, of("layer2.0.conv1.weight").rate_scale);
+  EXPECT_DOUBLE_EQ(of("layer3.0.conv1.weight").rate_scale, of("layer3.1.bn2.bias").rate_scale);
+  EXPECT_LT(of("layer4.1.conv2.weight").rate_scale, 1.0);
+  EXPECT_DOUBLE_EQ(of("fc.weight").decay_scale, 1.0);
+  EXPECT_DOUBLE_EQ(of("fc.bias").decay_scale, 0.0);
+  EXPECT_DOUBLE_EQ(of("bn1.weight").decay_scale, 0.0);
+}
+
+TEST(Metrics, CountsByClass) {
+  Tally tally({"a", "b", "c"});
+  tally.add(std::vector<float>{2, 1, 0}, 0);
+  tally.add(std::vector<float>{2, 1, 0}, 1);
+  tally.add(std::vector<float>{0, 1, 3}, 2);
+  tally.add(std::vector<float>{1, 1, 0}, 1);  // a tie goes to the first
+  const Evaluation result = tally.finish();
+  EXPECT_EQ(result.score.pictures, 4);
+  EXPECT_DOUBLE_EQ(result.score.accuracy, 0.5);
+  EXPECT_DOUBLE_EQ(result.top5, 1.0);
+  EXPECT_THAT(result.confusion, ElementsAre(ElementsAre(1, 0, 0), ElementsAre(2, 0, 0), ElementsAre(0, 0, 1)));
+  EXPECT_EQ(result.classes[1].pictures, 2);
+  EXPECT_EQ(result.classes[1].correct, 0);
+  const double first = std::log(std::exp(2) + std::exp(1) + 1);
+  EXPECT_NEAR(result.loss,
+              ((first - 2) + (first - 1) + std::log(1 + std::exp(1) + std::exp(3)) - 3 + std::log(2 * std::exp(1) + 1) - 1) / 4, 1e-12);
+}
+
+TEST(Metrics, TopFive) {
+  const std::vector<float> logits{6, 5, 4, 3, 2, 1};
+  EXPECT_TRUE(in_top(logits, 4, 5));
+  EXPECT_FALSE(in_top(logits, 5, 5));
+}
+
+TEST(Metrics, CrossEntropyOfLargeLogitsIsFinite) { EXPECT_NEAR(cross_entropy(std::vector<float>{1e4f, 0}, 1), 1e4, 1e-6); }
+
+TEST(Standardization, AFoldedHeadIsTheSameFunction) {
+  const std::vector<std::vector<float>> rows{{1, 100, 5}, {3, 300, 5}, {2, -50, 5}};  // the last feature never changes
+  Standardization standardization(3);
+  for (const auto& row : rows) standardization.count(row);
+  standardization.finish();
+  std::vector<float> weight{0.5f, -1, 2, 1, 0.25f, -3}, bias{0.1f, -0.2f};
+  const std::vector<float> weight_before = weight, bias_before = bias;
+  standardization.fold(weight, bias);
+  std::vector<double> sum(3);
+  for (const auto& row : rows) {
+    std::vector<float> x(3);
+    standardization.apply(row, x);
+    for (size_t i = 0; i < 3; ++i) sum[i] += static_cast<double>(x[i]);
+    for (size_t k = 0; k < 2; ++k) {
+      double before = bias_before[k], after = bias[k];
+      for (size_t i = 0; i < 3; ++i) {
+        before += static_cast<double>(weight_before[3 * k + i]) * x[i];
+        after += static_cast<double>(weight[3 * k + i]) * row[i];
+      }
+      EXPECT_NEAR(before, after, 1e-5);
+    }
+  }
+  for (double s : sum) EXPECT_NEAR(s, 0, 1e-6);
+}
+
+TEST(Recipes, AutomaticGoesByPicturesAndWeights) {
+  EXPECT_EQ(make_plan({}, {200, 30, true}).recipe, "probe");
+  EXPECT_THAT(make_plan({}, {200, 30, true}).reason, HasSubstr("200 training pictures"));
+  EXPECT_EQ(make_plan({}, {5000, 500, true}).recipe, "finetune");
+  EXPECT_EQ(make_plan({}, {200, 30, false}).recipe, "full");
+  TrainOptions tap;
+  tap.freeze = "layer3";
+  EXPECT_EQ(make_plan(tap, {200, 30, true}).recipe, "finetune");
+  tap.freeze = "all";
+  EXPECT_EQ(make_plan(tap, {5000, 30, true}).recipe, "probe");
+}
+
+TEST(Recipes, ProbeRefitsOnlyWhereThereIsValidation) {
+  EXPECT_EQ(make_plan({}, {200, 30, true}).phases.size(), 2u);
+  EXPECT_TRUE(make_plan({}, {200, 30, true}).phases[1].with_validation);
+  EXPECT_EQ(make_plan({}, {200, 0, true}).phases.size(), 1u);
+}
+
+TEST(Recipes, OptionsReplaceTheNumbers) {
+  TrainOptions options;
+  options.recipe = Recipe::finetune;
+  options.freeze = "layer2";
+  options.epochs = 3;
+  options.rate = 0.5;
+  options.optimizer = Optimizer::sgd;
+  options.optimizer_given = true;
+  const Plan plan = make_plan(options, {5000, 10, true});
+  ASSERT_EQ(plan.phases.size(), 2u);
+  EXPECT_EQ(plan.phases[0].freeze, "all");
+  EXPECT_EQ(plan.phases[1].freeze, "layer2");
+  EXPECT_EQ(plan.phases[1].epochs, 3);
+  EXPECT_DOUBLE_EQ(plan.phases[1].rate, 0.5);
+  EXPECT_EQ(plan.phases[1].optimizer.kind, OptimizerOptions::Kind::sgd);
+}
+
+TEST(Recipes, ContradictionsAndNonsenseAreToldWithTheirValues) {
+  const auto message = [](const TrainOptions& options) -> std::string {
+    try {
+      make_plan(options, {200, 30, true});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  TrainOptions options;
+  options.recipe = Recipe::probe;
+  options.freeze = "layer1";
+  EXPECT_THAT(message(options), HasSubstr("freeze layer1"));
+  options = {};
+  options.batch = 1;
+  EXPECT_THAT(message(options), HasSubstr("batch is 1"));
+  options = {};
+  options.rate = -3;
+  EXPECT_THAT(message(options), HasSubstr("-3"));
+}
+
+}  // namespace
+}  // namespace fovea::training

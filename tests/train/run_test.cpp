@@ -1,0 +1,263 @@
+// Whole runs: the same bits again, interrupted anywhere or not; what is frozen stays; what is wrong is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "train/small_run.h"
+#include "weights/model_file.h"
+
+namespace fovea::training {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class Run : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              ("fovea_run_" + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    draw_pictures(folder_ / "pictures", 11);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TrainOptions options(Recipe recipe, const char* out) const {
+    TrainOptions options;
+    options.recipe = recipe;
+    options.epochs = 3;
+    options.batch = 4;
+    options.test = 0.2;
+    options.seed = 5;
+    options.out = out ? (folder_ / out).string() : "";
+    return options;
+  }
+  fs::path pictures() const { return folder_ / "pictures"; }
+  std::string message(const TrainOptions& options) const {
+    try {
+      run_small(pictures(), options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  }
+  // The same run, stopped after every `every` calls of progress, to the end. How often it was stopped.
+  int run_in_pieces(TrainOptions options, int every) const {
+    for (int pieces = 0;; ++pieces) {
+      int calls = 0;
+      options.progress = [&](const TrainOptions::Progress&) { return ++calls < every; };
+      if (!run_small(pictures(), options).result.interrupted) return pieces;
+      options.resume = true;
+    }
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Run, EveryRecipeLearnsTheColours) {
+  for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
+    TrainOptions own = options(recipe, nullptr);
+    own.epochs = 20;
+    own.rate = 0.02;
+    const SmallRun run = run_small(pictures(), own);
+    EXPECT_EQ(run.result.recipe, to_string(recipe));
+    EXPECT_EQ(run.result.test.pictures, 6);
+    EXPECT_EQ(run.result.validation.pictures, 6);
+    EXPECT_GE(run.result.test.accuracy, 0.8) << to_string(recipe);
+  }
+}
+
+TEST_F(Run, TheSameSeedGivesTheSameBits) {
+  for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
+    for (const char* out : {"a", "b"}) {
+      fs::remove_all(folder_ / out);
+      run_small(pictures(), options(recipe, out));
+    }
+    EXPECT_EQ(bytes_of(folder_ / "a/model.safetensors"), bytes_of(folder_ / "b/model.safetensors")) << to_string(recipe);
+    TrainOptions other = options(recipe, "c");
+    fs::remove_all(folder_ / "c");
+    other.seed = 6;
+    run_small(pictures(), other);
+    EXPECT_NE(bytes_of(folder_ / "a/model.safetensors"), bytes_of(folder_ / "c/model.safetensors")) << to_string(recipe);
+  }
+}
+
+TEST_F(Run, InterruptedAnywhereItEndsWithTheSameBits) {
+  for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
+    run_small(pictures(), options(recipe, "whole"));
+    for (int every : {4, 5, 7, 11}) {  // more than the calls while features are computed, or it never gets beyond them
+      fs::remove_all(folder_ / "pieces");
+      EXPECT_GT(run_in_pieces(options(recipe, "pieces"), every), 0);
+      EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors"))
+          << to_string(recipe) << ", every " << every;
+    }
+    fs::remove_all(folder_ / "whole");
+  }
+}
+
+TEST_F(Run, SgdToo) {
+  TrainOptions own = options(Recipe::full, "whole");
+  own.optimizer = Optimizer::sgd;
+  own.optimizer_given = true;
+  run_small(pictures(), own);
+  own.out = (folder_ / "pieces").string();
+  EXPECT_GT(run_in_pieces(own, 5), 0);
+  EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors"));
+}
+
+// The child of the test below: a run that the parent kills.
+TEST_F(Run, DISABLED_Child) {
+  const char* folder = std::getenv("FOVEA_TEST_RUN");
+  ASSERT_TRUE(folder);
+  TrainOptions own = options(Recipe::finetune, nullptr);
+  own.out = std::string(folder) + "/killed";
+  own.resume = true;
+  own.epochs = 8;
+  own.progress = [&](const TrainOptions::Progress&) {
+    usleep(2000);  // so that there is something to hit
+    return true;
+  };
+  run_small(std::string(folder) + "/pictures", own);
+}
+
+TEST_F(Run, KilledItGoesOnWithTheSameBits) {
+  setenv("FOVEA_TEST_RUN", folder_.c_str(), 1);
+  const RandomStream delays(1, "delays");
+  int killed = 0, tries = 0;
+  for (bool finished = false; !finished; ++tries) {
+    ASSERT_LT(tries, 60);
+    const pid_t child = fork();
+    if (child == 0) {
+      if (!freopen("/dev/null", "w", stdout)) _exit(1);
+      execl("/proc/self/exe", "run", "--gtest_also_run_disabled_tests", "--gtest_filter=Run.DISABLED_Child", nullptr);
+      _exit(1);
+    }
+    const auto delay = static_cast<useconds_t>(60000 + 40000 * tries + 100000 * delays.uniform(static_cast<uint64_t>(tries)));
+    if (tries < 6) {
+      usleep(delay);
+      kill(child, SIGKILL);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    killed += WIFSIGNALED(status);
+    finished = WIFEXITED(status);
+    if (finished) {
+      ASSERT_EQ(WEXITSTATUS(status), 0);
+    }
+  }
+  EXPECT_GT(killed, 0);
+  TrainOptions own = options(Recipe::finetune, "whole");
+  own.epochs = 8;
+  run_small(pictures(), own);
+  EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "killed/model.safetensors"));
+}
+
+TEST_F(Run, WhatIsFrozenKeepsEveryBit) {
+  TrainOptions own = options(Recipe::full, nullptr);
+  own.freeze = "stem";
+  own.rate = 0.05;
+  const SmallRun run = run_small(pictures(), own);
+  const engine::Network fresh(small_variant(), run.network->classes(), run.network->preprocessing(), 7);
+  for (const auto& [name, tensor] : run.network->state_dict()) {
+    const Tensor before = fresh.store()->get(name);
+    const bool same = std::memcmp(before.raw(), tensor.raw(), tensor.bytes()) == 0;
+    EXPECT_EQ(same, name.starts_with("stem.")) << name;
+  }
+}
+
+TEST_F(Run, AProbeLeavesTheBackboneAsItWas) {
+  const SmallRun run = run_small(pictures(), options(Recipe::probe, nullptr));
+  const engine::Network fresh(small_variant(), run.network->classes(), run.network->preprocessing(), 7);
+  for (const auto& [name, tensor] : run.network->state_dict()) {
+    const bool same = std::memcmp(fresh.store()->get(name).raw(), tensor.raw(), tensor.bytes()) == 0;
+    EXPECT_EQ(same, !name.starts_with("fc.")) << name;
+  }
+}
+
+TEST_F(Run, OtherOptionsOrPicturesAreNotResumed) {
+  TrainOptions own = options(Recipe::full, "run");
+  own.progress = [calls = 0](const TrainOptions::Progress&) mutable { return ++calls < 4; };
+  EXPECT_TRUE(run_small(pictures(), own).result.interrupted);
+  own.progress = nullptr;
+  EXPECT_THAT(message(own), HasSubstr("interrupted"));  // not silently started anew
+  own.resume = true;
+  own.batch = 5;
+  EXPECT_THAT(message(own), AllOf(HasSubstr("batch: 4 in the run, 5 now"), HasSubstr("resuming")));
+  own.batch = 4;
+  own.seed = 9;
+  EXPECT_THAT(message(own), HasSubstr("seed: 5 in the run, 9 now"));
+  own.seed = 5;
+  draw_picture(pictures() / "red/new.bmp", {0, 0, 1}, 1);
+  EXPECT_THAT(message(own), HasSubstr("training pictures: 21 in the run, 22 now"));
+  fs::remove(pictures() / "red/new.bmp");
+  EXPECT_FALSE(run_small(pictures(), own).result.interrupted);
+}
+
+TEST_F(Run, AFinishedRunIsLeftAsItIs) {
+  TrainOptions own = options(Recipe::full, "run");
+  const TrainResult first = run_small(pictures(), own).result;
+  const std::string model = bytes_of(folder_ / "run/model.safetensors"), metrics = bytes_of(folder_ / "run/metrics.json");
+  const std::string checkpoint = bytes_of(folder_ / "run/last.ckpt");
+  own.resume = true;
+  std::string notes;
+  own.note = [&](const std::string& text) { notes += text; };
+  const TrainResult again = run_small(pictures(), own).result;
+  EXPECT_THAT(notes, HasSubstr("finished"));
+  EXPECT_EQ(again.test.accuracy, first.test.accuracy);
+  EXPECT_EQ(bytes_of(folder_ / "run/model.safetensors"), model);
+  EXPECT_EQ(bytes_of(folder_ / "run/metrics.json"), metrics);
+  EXPECT_EQ(bytes_of(folder_ / "run/last.ckpt"), checkpoint);
+}
+
+TEST_F(Run, BadPicturesAreListedAndLeftOut) {
+  write_text(pictures() / "red/bad.png", "no picture");
+  const TrainResult result = run_small(pictures(), options(Recipe::probe, "run")).result;
+  ASSERT_EQ(result.left_out.size(), 1u);
+  EXPECT_THAT(result.left_out[0].file, HasSubstr("bad.png"));
+  const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
+  EXPECT_THAT(metrics["left_out"][0]["file"].get<std::string>(), HasSubstr("bad.png"));
+  EXPECT_EQ(metrics["validation"]["pictures"].get<int64_t>() + metrics["test"]["pictures"].get<int64_t>() +
+                metrics["training_pictures"].get<int64_t>(),
+            33);
+}
+
+TEST_F(Run, AClassWithoutAGoodPictureIsNamed) {
+  fs::remove_all(pictures() / "red");
+  fs::create_directories(pictures() / "red");
+  write_text(pictures() / "red/bad.png", "no picture");
+  EXPECT_THAT(message(options(Recipe::probe, nullptr)), HasSubstr("red"));
+}
+
+TEST_F(Run, ALossThatIsNoNumberStopsTheRun) {
+  TrainOptions own = options(Recipe::full, nullptr);
+  own.rate = 900;
+  own.weight_decay = 900;  // every step multiplies the weights by 1 - 810000
+  own.epochs = 20;
+  EXPECT_THAT(message(own), AllOf(HasSubstr("the loss is"), HasSubstr("epoch"), HasSubstr("rate")));
+}
+
+TEST_F(Run, TheFilesOfARun) {
+  run_small(pictures(), options(Recipe::finetune, "run"));
+  const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
+  EXPECT_EQ(metrics["test"]["pictures"], 6);
+  EXPECT_EQ(metrics["recipe"], "finetune");
+  EXPECT_EQ(metrics["test"]["confusion"].size(), 3u);
+  EXPECT_GT(metrics["peak_bytes"]["planned"].get<int64_t>(), 0);
+  const auto model = weights::read_model_file(folder_ / "run/model.safetensors");
+  EXPECT_EQ(model.architecture, "small");
+  EXPECT_EQ(model.classes.size(), 3u);
+  EXPECT_EQ(model.preprocessing.fit, Fit::squash);
+  for (const auto& [name, tensor] : model.tensors) EXPECT_EQ(name.find(':'), name.npos) << name;  // no moments
+  const std::string history = bytes_of(folder_ / "run/history.csv");
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 20 + 3);
+}
+
+}  // namespace
+}  // namespace fovea::training
