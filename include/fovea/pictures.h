@@ -21,8 +21,8 @@ struct BadPicture {
 std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
 
 struct PictureOptions {
-  int64_t top = 5;                                            // classes a picture
-  std::function<bool(int64_t done, int64_t total)> progress;  // after each picture; false: stop there
+  int64_t top = 5;                                                 // classes a picture
+  std::function<bool(int64_t done, int64_t total)> progress = {};  // after each picture; false: stop there
 };
 
 struct Prediction {

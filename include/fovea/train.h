@@ -24,7 +24,7 @@ enum class Optimizer { adamw, sgd };
 // 0 or an empty text leaves a choice to the recipe.
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
-  std::string freeze;  // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
+  std::string freeze = {};  // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
   int64_t epochs = 0;
   int64_t batch = 0;
   double rate = 0;
@@ -36,22 +36,22 @@ struct TrainOptions {
   bool augment = true;
   // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
   // squash in place of the published crop, and white.
-  std::optional<Fit> fit;
-  std::optional<Alpha> alpha;
+  std::optional<Fit> fit = {};
+  std::optional<Alpha> alpha = {};
   double validation = 0.15;  // shares of the pictures, where the folder has no val/ and test/ of its own
   double test = 0;
   uint64_t seed = 0;
-  int threads = 0;      // 0: every core
-  std::string out;      // the run's folder: model.safetensors, last.ckpt, history.csv, metrics.json; empty: nothing is written
-  bool resume = false;  // continue the run in `out`
-  std::function<void(const std::string&)> note;  // one line of news
+  int threads = 0;       // 0: every core
+  std::string out = {};  // the run's folder: model.safetensors, last.ckpt, history.csv, metrics.json; empty: nothing is written
+  bool resume = false;   // continue the run in `out`
+  std::function<void(const std::string&)> note = {};  // one line of news
   // Called after every step; false: finish the step, save, and leave with `interrupted`.
   struct Progress {
     std::string phase;                                   // "check", "features", then the recipe's
     int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
     double loss = 0;
   };
-  std::function<bool(const Progress&)> progress;
+  std::function<bool(const Progress&)> progress = {};
 };
 
 struct Score {
