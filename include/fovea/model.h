@@ -20,8 +20,8 @@ struct LoadOptions {
       "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
   uint64_t seed = 0;          // for weights that start new
   std::string dtype = "f32";  // the only one
-  std::function<void(int64_t bytes_done, int64_t bytes_total)>
-      progress;  // while published weights are fetched; the total is 0 while unknown
+  // Called while published weights are fetched; the total is 0 while it is not known.
+  std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};
 };
 
 struct ClassProbability {

@@ -1,0 +1,96 @@
+// summary, models, bench.
+#include "cli/support.h"
+
+namespace fovea::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(SummaryCommand, KnowsResNet50) {
+  const Outcome outcome = run_fovea({"summary", "resnet50", "--size", "224", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const nlohmann::json json = outcome.json();
+  EXPECT_EQ(json.at("parameters"), 25557032);                             // torchvision's own number
+  EXPECT_NEAR(json.at("multiply_adds").get<double>(), 4.089e9, 0.001e9);  // torchvision's table: 4.09 G
+  const nlohmann::json& taps = json.at("taps");
+  ASSERT_FALSE(taps.empty());
+  const nlohmann::json& last = taps.back();
+  EXPECT_EQ(last.at("name"), "layer4");
+  EXPECT_EQ(last.at("channels"), 2048);
+  EXPECT_EQ(last.at("stride"), 32);
+  EXPECT_EQ(last.at("shape"), nlohmann::json({2048, 7, 7}));
+  int64_t parameters = 0, multiply_adds = 0;
+  for (const nlohmann::json& stage : json.at("stages")) {
+    parameters += stage.at("parameters").get<int64_t>();
+    multiply_adds += stage.at("multiply_adds").get<int64_t>();
+  }
+  EXPECT_EQ(parameters, json.at("parameters"));
+  EXPECT_EQ(multiply_adds, json.at("multiply_adds"));
+  EXPECT_GT(json.at("memory").at("training"), json.at("memory").at("inference"));
+}
+
+TEST(SummaryCommand, FreezingSavesMemoryAndWork) {
+  const nlohmann::json all = run_fovea({"summary", "resnet18", "--size", "64", "--batch", "4", "--json"}).json();
+  const nlohmann::json part = run_fovea({"summary", "resnet18", "--size", "64", "--batch", "4", "--freeze", "layer3", "--json"}).json();
+  EXPECT_LT(part.at("memory").at("training"), all.at("memory").at("training"));
+  EXPECT_LT(part.at("memory").at("optimizer"), all.at("memory").at("optimizer"));
+  EXPECT_LT(part.at("training_multiply_adds"), all.at("training_multiply_adds"));
+  EXPECT_LT(part.at("trainable_parameters"), all.at("trainable_parameters"));
+  EXPECT_EQ(part.at("parameters"), all.at("parameters"));
+}
+
+TEST(SummaryCommand, TakesAModelFileAndPrintsText) {
+  const Folder folder;
+  const Outcome outcome = run_fovea({"summary", small_model(folder)});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("resnet18, 64x64, 3 classes"));
+  EXPECT_THAT(outcome.out, HasSubstr("layer4"));
+}
+
+TEST(SummaryCommand, PrintsTheGraph) {
+  const std::string plain = run_fovea({"summary", "resnet18", "--graph"}).out,
+                    compiled = run_fovea({"summary", "resnet18", "--compiled"}).out;
+  EXPECT_THAT(plain, HasSubstr("layer1.0.conv1"));
+  EXPECT_THAT(plain, HasSubstr("batch_norm"));
+  EXPECT_THAT(compiled, HasSubstr("fused_conv2d"));
+}
+
+TEST(SummaryCommand, RefusesASizeThatTheNetworkCannotTake) {
+  const Outcome outcome = run_fovea({"summary", "resnet18", "--size", "65537"});
+  expect_one_line(outcome, 2, {"65537"});
+}
+
+TEST(ModelsCommand, ListsThemWithTheirWeights) {
+  const nlohmann::json json = run_fovea({"models", "--json"}).json();
+  bool found = false;
+  for (const nlohmann::json& model : json) {
+    for (const char* key : {"name", "family", "layout", "input_size", "feature_width", "parameters", "weights"})
+      EXPECT_TRUE(model.contains(key)) << key;
+    found = found || (model.at("name") == "tf_efficientnet_lite0" && !model.at("weights").empty());
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(json.size(), model_names().size());
+  EXPECT_THAT(run_fovea({"models"}).out, HasSubstr("resnet152"));
+}
+
+TEST(BenchCommand, MeasuresInferenceAndTraining) {
+  for (const char* mode : {"infer", "train"}) {
+    const Outcome outcome = run_fovea(
+        {"bench", "resnet18", "--mode", mode, "--batch", "2", "--size", "64", "--seconds", "0.1", "--threads", "1", "--profile", "--json"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const nlohmann::json json = outcome.json();
+    const double least = json.at("milliseconds").at("least"), median = json.at("milliseconds").at("median");
+    EXPECT_GT(least, 0);
+    EXPECT_LE(least, median);
+    EXPECT_NEAR(json.at("pictures_per_second").get<double>(), 2000 / median, 1e-6 * 2000 / median);
+    EXPECT_GT(json.at("peak_bytes").at("planned"), 11'000'000 * 4);  // the weights alone
+    EXPECT_GT(json.at("peak_bytes").at("measured"), 11'000'000 * 4);
+    EXPECT_EQ(json.at("threads"), 1);
+    EXPECT_EQ(json.at("batch"), 2);
+    EXPECT_FALSE(json.at("profile").empty());
+  }
+  EXPECT_THAT(run_fovea({"bench", "resnet18", "--size", "64", "--seconds", "0"}).out, HasSubstr("pictures a second"));
+}
+
+}  // namespace
+}  // namespace fovea::cli

@@ -1,0 +1,79 @@
+#include "cli/support.h"
+
+namespace fovea::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Usage, VersionIsPrinted) {
+  const Outcome outcome = run_fovea({"--version"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_TRUE(outcome.out.starts_with("fovea ")) << outcome.out;
+}
+
+TEST(Usage, EveryCommandHasHelp) {
+  const std::vector<std::vector<std::string>> commands = {{"train"},           {"evaluate"},         {"predict"},           {"embed"},
+                                                          {"summary"},         {"models"},           {"weights"},           {"bench"},
+                                                          {"weights", "list"}, {"weights", "fetch"}, {"weights", "convert"}};
+  EXPECT_EQ(run_fovea({"--help"}).status, 0);
+  for (std::vector<std::string> command : commands) {
+    EXPECT_THAT(run_fovea({"--help"}).out, HasSubstr(command[0]));
+    command.push_back("--help");
+    const Outcome outcome = run_fovea(command);
+    EXPECT_EQ(outcome.status, 0) << command[0];
+    EXPECT_THAT(outcome.out, HasSubstr("Usage"));
+    EXPECT_EQ(outcome.err, "");
+    if (command.size() == 2 && command[0] != "weights") EXPECT_THAT(outcome.out, HasSubstr("xample")) << command[0];
+    if (command != std::vector<std::string>{"weights", "--help"}) EXPECT_THAT(outcome.out, HasSubstr("--json")) << command[0];
+  }
+}
+
+TEST(Usage, HelpNamesEveryOptionOfTraining) {
+  const std::string help = run_fovea({"train", "--help"}).out;
+  for (const char* option :
+       {"--model", "--recipe", "--freeze", "--epochs", "--batch", "--lr", "--optimizer", "--validation", "--test", "--seed", "--threads",
+        "--out", "--resume", "--weights", "--fit", "--alpha", "--dtype", "tf_efficientnet_lite0"}) {
+    EXPECT_THAT(help, HasSubstr(option));
+  }
+}
+
+TEST(Usage, WrongUsageIsStatus2AndOneLine) {
+  expect_one_line(run_fovea({}), 2, {"--help"});
+  expect_one_line(run_fovea({"foo"}), 2, {"foo"});
+  expect_one_line(run_fovea({"predict", "--unknown"}), 2, {"fovea predict --help"});
+  expect_one_line(run_fovea({"predict", "resnet18"}), 2, {"DATA"});
+  expect_one_line(run_fovea({"predict", "resnet18", "x.png", "--top", "0"}), 2, {"--top"});
+  expect_one_line(run_fovea({"train", "x", "--recipe", "magic"}), 2, {"--recipe", "magic"});
+  expect_one_line(run_fovea({"train", "x", "--test", "2"}), 2, {"--test"});
+  expect_one_line(run_fovea({"train", "x", "--test", "0.6", "--validation", "0.5"}), 2, {"0.6", "0.5"});
+  expect_one_line(run_fovea({"summary", "resnet18", "--size", "0"}), 2, {"--size 0"});
+  expect_one_line(run_fovea({"summary", "resnet18", "--size", "99999999999999999999"}), 2, {"--size"});
+  expect_one_line(run_fovea({"summary", "resnet18", "--freeze", "layer9"}), 2, {"layer9", "layer4"});
+  expect_one_line(run_fovea({"weights"}), 2, {"fovea weights --help"});
+}
+
+TEST(Usage, AnUnknownModelNamesTheNearest) {
+  expect_one_line(run_fovea({"summary", "resnet51"}), 2, {"resnet51", "resnet50"});
+  expect_one_line(run_fovea({"weights", "fetch", "resnet51"}), 2, {"resnet51"});
+}
+
+TEST(Usage, AnotherTypeIsRefusedByName) {
+  expect_one_line(run_fovea({"bench", "resnet18", "--dtype", "bf16"}), 1, {"bf16", "f32"});
+  expect_one_line(run_fovea({"predict", "resnet18", "--weights", "none", "--dtype", "f16", FOVEA_COMMAND}), 1, {"f16"});
+}
+
+TEST(Usage, AFullDiskUnderStandardOutputIsTold) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const Folder folder;
+  const int result = std::system((quoted(FOVEA_COMMAND) + " models >/dev/full 2>" + quoted(folder / "err")).c_str());
+  EXPECT_EQ(WEXITSTATUS(result), 1);
+  EXPECT_THAT(read_all(folder / "err"), HasSubstr("fovea: standard output: "));
+}
+
+TEST(Usage, AReaderThatGoesAwayIsNoError) {
+  const int result = std::system(("bash -c 'set -o pipefail; " + quoted(FOVEA_COMMAND) + " models | head -1 >/dev/null'").c_str());
+  EXPECT_EQ(WEXITSTATUS(result), 0);
+}
+
+}  // namespace
+}  // namespace fovea::cli

@@ -1,0 +1,83 @@
+// weights, and --weights with files that are not what they should be.
+#include "cli/support.h"
+
+namespace fovea::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(WeightsCommand, ListsWhatIsPublishedAndHere) {
+  const Folder cache;
+  const Outcome outcome = run_fovea({"weights", "list", "--json"}, "FOVEA_CACHE=" + quoted(cache.path().string()));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  int defaults = 0;
+  for (const nlohmann::json& row : outcome.json()) {
+    for (const char* key : {"model", "tag", "default", "file", "source", "licence", "accuracy1", "sha256", "path", "cached"})
+      EXPECT_TRUE(row.contains(key)) << key;
+    EXPECT_FALSE(row.at("cached"));
+    EXPECT_THAT(row.at("path").get<std::string>(), HasSubstr(cache.path().string()));
+    defaults += row.at("model") == "resnet50" && row.at("default");
+  }
+  EXPECT_EQ(defaults, 1);
+  EXPECT_THAT(run_fovea({"weights", "list"}).out, HasSubstr("(default)"));
+}
+
+TEST(WeightsCommand, FetchesNothingOffline) {
+  const Folder cache;
+  const std::string before = "FOVEA_OFFLINE=1 FOVEA_CACHE=" + quoted(cache.path().string());
+  expect_one_line(run_fovea({"weights", "fetch", "resnet18"}, before), 1, {"resnet18"});
+  expect_one_line(run_fovea({"predict", "resnet18", FOVEA_COMMAND}, before), 1, {"resnet18"});
+  expect_one_line(run_fovea({"weights", "fetch", "resnet18", "--tag", "NONE_SUCH"}, before), 2, {"NONE_SUCH", "IMAGENET1K_V1"});
+}
+
+TEST(WeightsCommand, ConvertsToSafetensorsOnly) {
+  const Folder folder;
+  const std::string model = small_model(folder);
+  const Outcome outcome = run_fovea({"weights", "convert", model, folder / "copy.safetensors", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.json().at("tensors"), 122);  // as torchvision's resnet18 has
+  EXPECT_EQ(run_fovea({"summary", folder / "copy.safetensors"}).status, 0);
+  expect_one_line(run_fovea({"weights", "convert", model, folder / "copy.pth"}), 1, {"copy.pth", ".safetensors"});
+  expect_one_line(run_fovea({"weights", "convert", folder / "gone.pth", folder / "x.safetensors"}), 1, {"gone.pth"});
+  EXPECT_FALSE(fs::exists(folder / "x.safetensors"));
+}
+
+TEST(WeightsOption, NamesWhatIsWrongWithAFile) {
+  const Folder folder;
+  draw_classes(folder.path() / "pictures", 1);
+  const std::string model = small_model(folder), picture = folder / "pictures/red/0.bmp", whole = read_all(model);
+  const auto predict = [&](const std::string& name, const std::string& weights) {
+    return run_fovea({"predict", name, picture, "--weights", weights});
+  };
+  EXPECT_EQ(predict("resnet18", model).status, 0);
+  EXPECT_EQ(predict("resnet18", "none").status, 0);
+  write_all(folder.path() / "cut.safetensors", whole.substr(0, whole.size() - 100));
+  expect_one_line(predict("resnet18", folder / "cut.safetensors"), 1, {"cut.safetensors"});
+  write_all(folder.path() / "empty.pth", "");
+  expect_one_line(predict("resnet18", folder / "empty.pth"), 1, {"empty.pth", "empty"});
+  write_all(folder.path() / "text.pth", "hello");
+  expect_one_line(predict("resnet18", folder / "text.pth"), 1, {"text.pth", "hello"});
+  expect_one_line(predict("resnet18", folder / "gone.pth"), 1, {"gone.pth"});
+  expect_one_line(predict("resnet50", model), 1, {"resnet50", model, "resnet18"});
+  expect_one_line(predict("efficientnet_b0", folder / "text.pth"), 1, {"text.pth"});
+  expect_one_line(run_fovea({"predict", picture, picture}), 1, {picture, "not a model file"});
+  expect_one_line(run_fovea({"predict", folder / "gone.safetensors", picture}), 1, {"gone.safetensors"});
+}
+
+// Under names of the library alone, without what a model file adds.
+TEST(WeightsOption, TakesTheWidthOfTheHeadFromAFile) {
+  const Folder folder;
+  draw_classes(folder.path() / "pictures", 1);
+  ASSERT_EQ(run_fovea({"weights", "convert", small_model(folder), folder / "plain.safetensors", "--model", "resnet18"}).status, 0);
+  const Outcome outcome =
+      run_fovea({"predict", "resnet18", folder / "pictures/red/0.bmp", "--weights", folder / "plain.safetensors", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::set<std::string> names;
+  for (const nlohmann::json& one : outcome.json()[0].at("classes")) names.insert(one.at("name").get<std::string>());
+  EXPECT_EQ(names, (std::set<std::string>{"0", "1", "2"}));
+  expect_one_line(run_fovea({"predict", "resnet50", folder / "pictures/red/0.bmp", "--weights", folder / "plain.safetensors"}), 1,
+                  {"resnet50", "plain.safetensors"});
+}
+
+}  // namespace
+}  // namespace fovea::cli
