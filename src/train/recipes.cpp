@@ -1,7 +1,5 @@
 #include "train/recipes.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 
 namespace fovea::training {
@@ -9,9 +7,6 @@ namespace {
 
 // Below so many pictures a frozen backbone is as good as a trained one and takes seconds (on 200 pictures of twelve kinds: 0.85 by either).
 constexpr int64_t kFinetunePictures = 1000;
-// From new weights; BiT's rule (Kolesnikov et al. 2020, arXiv:1912.11370) gives small sets 500 steps.
-constexpr int64_t kFullSteps = 500, kFewestFullEpochs = 8, kMostFullEpochs = 90;
-
 struct Numbers {
   int64_t epochs = 0, batch = 0;
   double adamw_rate = 0, sgd_rate = 0, adamw_decay = 0, sgd_decay = 0, smoothing = 0;
@@ -20,7 +15,8 @@ struct Numbers {
 constexpr Numbers kProbe{100, 32, 1e-3, 1e-2, 0.01, 1e-3, 0};
 constexpr Numbers kHeadFirst{20, 32, 1e-3, 1e-2, 0.01, 1e-3, 0};
 constexpr Numbers kFinetune{12, 16, 1e-3, 1e-2, 0.05, 1e-4, 0.1};
-constexpr Numbers kFull{0, 16, 3e-4, 1e-2, 0.05, 1e-4, 0.1};
+constexpr Numbers kFull{30, 16, 3e-4, 1e-2, 0.05, 1e-4, 0.1};
+constexpr int64_t kFullEpochsOfFew = 10;                    // below kFinetunePictures
 constexpr double kNewAdamwRate = 1e-3, kNewSgdRate = 5e-2;  // full, from new weights
 constexpr double kStemRate = 0.01;                          // finetune: of the head's
 
@@ -86,8 +82,7 @@ std::vector<Phase> finetune(const TrainOptions& options) {
 std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
   Phase all = phase_of("all", kFull, options);
   if (!facts.pretrained) all.rate = all.optimizer.kind == OptimizerOptions::Kind::sgd ? kNewSgdRate : kNewAdamwRate;
-  const int64_t steps = std::max<int64_t>(1, facts.pictures / all.batch);
-  all.epochs = std::clamp(kFullSteps / steps, kFewestFullEpochs, kMostFullEpochs);
+  if (facts.pictures < kFinetunePictures) all.epochs = kFullEpochsOfFew;
   apply(all, options);
   if (!options.freeze.empty()) all.freeze = options.freeze;
   if (options.augment) all.augmentation = strong_augmentation();

@@ -21,6 +21,15 @@ bool better(const Evaluation& a, const Best& b) {
   return a.score.accuracy > b.accuracy || (a.score.accuracy == b.accuracy && a.loss < b.loss);
 }
 
+std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
+  std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}, accuracy {:.1f} %", row.phase, epoch, epochs, row.train_loss,
+                                 100 * row.train_accuracy);
+  if (row.validation_accuracy) {
+    line += fmt::format("; validation loss {:.3f}, accuracy {:.1f} %", row.validation_loss.value_or(0), 100 * *row.validation_accuracy);
+  }
+  return line + fmt::format("; {:.1f} s", row.seconds);
+}
+
 }  // namespace
 
 Trainer::Trainer(RunInput input)
@@ -54,6 +63,7 @@ TrainResult Trainer::run() {
     if (!there.finished)
       fail(ErrorKind::usage, "{} holds a run that was interrupted after epoch {}: resume it, or remove {} to start anew", options_.out,
            there.history.size(), file(kCheckpoint).string());
+    note(fmt::format("the finished run in {} is replaced", options_.out));
   }
   note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
   if (!resumed) save();
@@ -177,6 +187,8 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed) {
   row.seconds = seconds();
   state_.history.push_back(row);
   ++state_.epoch;
+  // A probe's epochs are too many and too short for a line each.
+  if (!phase.on_features || state_.epoch == phase.epochs) note(epoch_line(row, state_.epoch, phase.epochs));
   state_.step = state_.correct = state_.seen = 0;
   state_.loss_sum = 0;
   if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
