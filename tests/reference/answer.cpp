@@ -77,9 +77,10 @@ double distance(const Description& description, const Tensor& own) {
 }
 
 Answer read_answer(const std::filesystem::path& file) {
+  const std::string text = read_text(file);  // its errors name the file
   return in_context(file.string(), [&] {
     try {
-      return parse(Json::parse(read_text(file)));
+      return parse(Json::parse(text));
     } catch (const nlohmann::json::exception& error) {
       fail(ErrorKind::format, "{}", error.what());
     }

@@ -35,11 +35,11 @@ int run(const Options& options) {
   for (const std::string& file : options.files) {
     try {
       const Answer answer = read_answer(file);
-      const Report report = options.nodes ? compare_nodes(answer) : compare(answer, target);
+      const Report report = in_context(file, [&] { return options.nodes ? compare_nodes(answer) : compare(answer, target); });
       fmt::print("{}", report.text());
       failed += report.over() > 0;
     } catch (const Error& error) {
-      fmt::print("{}: FAILED: {}\n", file, error.what());
+      fmt::print("FAILED: {}\n", error.what());
       ++failed;
     }
     std::fflush(stdout);
