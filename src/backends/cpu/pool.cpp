@@ -29,9 +29,10 @@ Planned plan_max_pool2d(const Request& request) {
   const Operand &x = request.inputs[0], &y = request.outputs[0], &where = request.outputs[1];
   const Shape in = x.type.shape, out = y.type.shape;
   const int64_t x_stride = x.row_stride, y_stride = y.row_stride, where_stride = where.row_stride, channels = in.channels();
-  const size_t line_bytes = align64(static_cast<size_t>(channels) * sizeof(int32_t));  // where the winners' places are not wanted
+  const size_t line_bytes = align64(static_cast<size_t>(channels) * sizeof(int32_t));  // where the winners or their places are not wanted
   const int64_t parts = threads();
-  return accept(line_bytes * static_cast<size_t>(parts), [=](const Bound& bound) {
+  const size_t half = line_bytes * static_cast<size_t>(parts);
+  return accept(2 * half, [=](const Bound& bound) {
     const int64_t lines = out.batch() * out.height();
     parallel_kernel(parts, 1, [&](int64_t first_part, int64_t last_part) {
       for (int64_t part = first_part; part < last_part; ++part)
@@ -41,7 +42,8 @@ Planned plan_max_pool2d(const Request& request) {
           for (int64_t ox = 0; ox < out.width(); ++ox) {
             const Window columns = window(ox, op.stride.width, op.padding.left, op.kernel.width, in.width());
             const int64_t pixel = line * out.width() + ox;
-            float* const best = bound.out(0) + pixel * y_stride;
+            float* const best =
+                bound.outputs[0] ? bound.out(0) + pixel * y_stride : bound.scratch<float>(half + static_cast<size_t>(part) * line_bytes);
             int32_t* const places = bound.outputs[1] ? bound.out<int32_t>(1) + pixel * where_stride
                                                      : bound.scratch<int32_t>(static_cast<size_t>(part) * line_bytes);
             for (int64_t iy = rows.first; iy < rows.last; ++iy)

@@ -1,4 +1,6 @@
 // Dropout's mask, by the definition in ops/dropout.h.
+#include <algorithm>
+
 #include "backends/cpu/candidates.h"
 #include "base/random.h"
 #include "ops/dropout.h"
@@ -8,9 +10,12 @@ namespace fovea::cpu {
 Planned plan_random_mask(const Request& request) {
   const RandomMask op = *request.op.as<RandomMask>();
   const Operand &x = request.inputs[0], &y = request.outputs[0];
-  if (x.type.shape.rank() != 4) return refuse("rank {}", x.type.shape.rank());
-  const Shape shape = x.type.shape;
-  const int64_t x_stride = x.row_stride, y_stride = y.row_stride;
+  // Values of another rank are dense: rows of the batch are their first dimension, the rest counts as channels of one pixel.
+  const Shape given = x.type.shape;
+  const bool image = given.rank() == 4;
+  const int64_t batch = given.rank() > 0 ? given[0] : 1;
+  const Shape shape = image ? given : Shape{batch, given.elements() / std::max<int64_t>(1, batch), 1, 1};
+  const int64_t x_stride = image ? x.row_stride : shape.channels(), y_stride = image ? y.row_stride : shape.channels();
   return accept([=](const Bound& bound) {
     const auto seed = static_cast<uint64_t>(*bound.in<int64_t>(1)), step = static_cast<uint64_t>(*bound.in<int64_t>(2));
     const RandomStream stream(seed, mix64(static_cast<uint64_t>(op.stream)) + step);

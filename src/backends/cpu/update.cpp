@@ -1,5 +1,7 @@
 // Optimizer steps.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/simd.h"
@@ -16,18 +18,38 @@ const Operand* strided(const Request& request) {
   return nullptr;
 }
 
+// Where results go: an unread one into the workspace, `elements` floats each.
+class Targets {
+ public:
+  explicit Targets(const Request& request) : elements_(request.inputs[0].type.elements()), unread_(request.outputs.size()) {
+    for (size_t k = 0; k < unread_.size(); ++k) unread_[k] = !request.outputs[k].used;
+  }
+  size_t workspace_bytes() const { return bytes() * static_cast<size_t>(std::ranges::count(unread_, true)); }
+  float* at(const Bound& bound, size_t k) const {
+    if (!unread_[k]) return bound.out(k);
+    const auto before = std::count(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(k), true);
+    return bound.scratch<float>(bytes() * static_cast<size_t>(before));
+  }
+
+ private:
+  size_t bytes() const { return align64(static_cast<size_t>(elements_) * sizeof(float)); }
+  int64_t elements_;
+  std::vector<bool> unread_;
+};
+
 }  // namespace
 
 Planned plan_sgd_update(const Request& request) {
   if (const Operand* operand = strided(request)) return refuse("rows of {} lie {} apart", to_string(operand->type), operand->row_stride);
   const SgdUpdate op = *request.op.as<SgdUpdate>();
   const int64_t n = request.inputs[0].type.elements();
-  return accept([op, n](const Bound& bound) {
+  const Targets targets(request);
+  return accept(targets.workspace_bytes(), [=](const Bound& bound) {
+    float *const parameter = targets.at(bound, 0), *const velocity = targets.at(bound, 1);
     const simd::SgdStep step{static_cast<float>(op.momentum), static_cast<float>(op.weight_decay),
                              static_cast<float>(double{*bound.in(3)} * op.rate_scale), op.nesterov};
     parallel_kernel(n, kGrain, [&](int64_t begin, int64_t end) {
-      simd::sgd(step, bound.in(0) + begin, bound.in(1) + begin, bound.in(2) + begin, bound.out(0) + begin, bound.out(1) + begin,
-                end - begin);
+      simd::sgd(step, bound.in(0) + begin, bound.in(1) + begin, bound.in(2) + begin, parameter + begin, velocity + begin, end - begin);
     });
   });
 }
@@ -36,7 +58,9 @@ Planned plan_adamw_update(const Request& request) {
   if (const Operand* operand = strided(request)) return refuse("rows of {} lie {} apart", to_string(operand->type), operand->row_stride);
   const AdamWUpdate op = *request.op.as<AdamWUpdate>();
   const int64_t n = request.inputs[0].type.elements();
-  return accept([op, n](const Bound& bound) {
+  const Targets targets(request);
+  return accept(targets.workspace_bytes(), [=](const Bound& bound) {
+    float *const parameter = targets.at(bound, 0), *const m = targets.at(bound, 1), *const v = targets.at(bound, 2);
     const double rate = double{*bound.in(4)} * op.rate_scale, t = static_cast<double>(*bound.in<int64_t>(5) + 1);
     simd::AdamStep step{};
     step.beta1 = static_cast<float>(op.beta1);
@@ -48,8 +72,8 @@ Planned plan_adamw_update(const Request& request) {
     step.inv_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(op.beta2, t)));
     step.eps = static_cast<float>(op.eps);
     parallel_kernel(n, kGrain, [&](int64_t begin, int64_t end) {
-      const simd::AdamState state{bound.in(0) + begin,  bound.in(1) + begin,  bound.in(2) + begin, bound.in(3) + begin,
-                                  bound.out(0) + begin, bound.out(1) + begin, bound.out(2) + begin};
+      const simd::AdamState state{
+          bound.in(0) + begin, bound.in(1) + begin, bound.in(2) + begin, bound.in(3) + begin, parameter + begin, m + begin, v + begin};
       simd::adamw(step, state, end - begin);
     });
   });
