@@ -4,18 +4,14 @@ include(CMakePackageConfigHelpers)
 set(FOVEA_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
 file(RELATIVE_PATH FOVEA_BIN_TO_LIB ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
 set_target_properties(fovea PROPERTIES INSTALL_RPATH "$ORIGIN")
-if(TARGET fovea_command)
 set_target_properties(fovea_command PROPERTIES INSTALL_RPATH "$ORIGIN/${FOVEA_BIN_TO_LIB}")
-endif()
 
 # What is installed is stripped, but for debug builds.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   install(CODE "set(CMAKE_INSTALL_DO_STRIP TRUE)")
 endif()
 install(TARGETS fovea EXPORT fovea-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET fovea_command)
 install(TARGETS fovea_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/fovea)
 
