@@ -52,9 +52,11 @@ void write_report(const std::filesystem::path& path, const Report& report) {
             {"preprocessing", to_string(report.network.preprocessing())},
             {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}},
             {"phases", json::array()},
-            {"left_out", json::array()}};
+            {"left_out", json::array()},
+            {"test_files", json::array()}};
   for (const Phase& phase : report.plan.phases) text["phases"].push_back(to_json(phase));
   for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
+  for (const image::Sample& sample : report.test_samples) text["test_files"].push_back(sample.path);
   write_text(path, text.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/network.h"
+#include "image/folder.h"
 #include "train/recipes.h"
 
 namespace fovea::training {
@@ -21,6 +22,7 @@ struct Report {
   const std::optional<Evaluation>& validation;
   const std::optional<Evaluation>& test;
   int64_t training_pictures = 0;
+  const std::vector<image::Sample>& test_samples;
 };
 
 void write_report(const std::filesystem::path& path, const Report& report);

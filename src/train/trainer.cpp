@@ -22,8 +22,8 @@ bool better(const Evaluation& a, const Best& b) {
 }
 
 std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
-  std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}, accuracy {:.1f} %", row.phase, epoch, epochs, row.train_loss,
-                                 100 * row.train_accuracy);
+  std::string line =
+      fmt::format("{} epoch {} of {}: loss {:.3f}, accuracy {:.1f} %", row.phase, epoch, epochs, row.train_loss, 100 * row.train_accuracy);
   if (row.validation_accuracy) {
     line += fmt::format("; validation loss {:.3f}, accuracy {:.1f} %", row.validation_loss.value_or(0), 100 * *row.validation_accuracy);
   }
@@ -228,8 +228,8 @@ TrainResult Trainer::finish() {
   if (test) done.test = test->score;
   done.measured_bytes = peak_memory();
   if (!options_.out.empty()) {
-    write_report(file(kMetrics),
-                 {*network_, options_, plan_, done, state_.validation, test, static_cast<int64_t>(data_.splits.train.samples.size())});
+    write_report(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test,
+                                  static_cast<int64_t>(data_.splits.train.samples.size()), data_.splits.test.samples});
     state_.finished = true;
     save();
   }

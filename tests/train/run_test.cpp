@@ -247,6 +247,8 @@ TEST_F(Run, TheFilesOfARun) {
   run_small(pictures(), options(Recipe::finetune, "run"));
   const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
   EXPECT_EQ(metrics["test"]["pictures"], 6);
+  ASSERT_EQ(metrics["test_files"].size(), 6u);
+  for (const auto& file : metrics["test_files"]) EXPECT_TRUE(fs::is_regular_file(file.get<std::string>())) << file;
   EXPECT_EQ(metrics["recipe"], "finetune");
   EXPECT_EQ(metrics["test"]["confusion"].size(), 3u);
   EXPECT_GT(metrics["peak_bytes"]["planned"].get<int64_t>(), 0);
