@@ -41,7 +41,7 @@ Tensor StateStore::get(std::string_view name, DType floating) const {
 void StateStore::set(std::string_view name, const Tensor& tensor) {
   at(name);
   Entry& entry = entries_.find(std::string(name))->second;
-  if (tensor.shape() != entry.stored_shape && tensor.size() != entry.type.elements()) {
+  if (tensor.shape() != entry.stored_shape) {
     fail(ErrorKind::mismatch, "{}: shape {} given, {} in the model", name, shape_string(tensor.shape()), shape_string(entry.stored_shape));
   }
   in_context(name, [&] { write_memory(tensor, entry.type, entry.memory.mutable_raw()); });

@@ -35,7 +35,8 @@ class StateStore {
   bool has(std::string_view name) const { return entries_.contains(std::string(name)); }
   const Entry& at(std::string_view name) const;  // throws Error(internal)
   void* memory(std::string_view name);
-  // In the checkpoint's shape and order. `set` converts floating types and throws Error(mismatch) naming both shapes.
+  // In the checkpoint's shape and order. `set` takes the stored shape alone, converts floating types and throws
+  // Error(mismatch) naming both shapes.
   Tensor get(std::string_view name) const;
   Tensor get(std::string_view name, DType floating) const;
   void set(std::string_view name, const Tensor& tensor);

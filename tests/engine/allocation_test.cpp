@@ -152,11 +152,11 @@ TEST_F(Allocation, TheCounterSeesAllocations) {
 }
 
 TEST_F(Allocation, NoneInATrainingStep) {
-  for (auto kind : {train::OptimizerOptions::Kind::sgd, train::OptimizerOptions::Kind::adamw}) {
-    train::StepOptions options;
+  for (auto kind : {training::OptimizerOptions::Kind::sgd, training::OptimizerOptions::Kind::adamw}) {
+    training::StepOptions options;
     options.optimizer.kind = kind;
     const ModelGraph model = tiny_model({.batch = 8, .size = 48, .activation = ActivationKind::silu, .random = true});
-    expect_quiet(*compile(train::build_step(train::lower_for_training(model, {}), options)));
+    expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options)));
   }
 }
 
@@ -172,7 +172,7 @@ TEST_F(Allocation, NoneInATrainingStepOfALargeNetwork) {
   BuildOptions build;
   build.batch = 4;
   build.height = build.width = 96;
-  expect_quiet(*compile(train::build_step(train::lower_for_training(models::build(models::get("resnet50"), build), {}), {})));
+  expect_quiet(*compile(training::build_step(training::lower_for_training(models::build(models::get("resnet50"), build), {}), {})));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ Graph training_graph(const std::string& name, int64_t size) {
   BuildOptions build;
   build.batch = 4;
   build.height = build.width = size;
-  return train::build_step(train::lower_for_training(models::build(models::get(name), build), {}), {});
+  return training::build_step(training::lower_for_training(models::build(models::get(name), build), {}), {});
 }
 
 TEST(MemoryPlan, NothingIsOverwrittenBeforeItsLastReader) {

@@ -60,13 +60,13 @@ std::vector<double> losses(const Graph& graph, int steps) {
   return result;
 }
 
-Graph step_of(const ModelGraph& model, const train::StepOptions& options, bool fuse = true) {
-  return train::build_step(train::lower_for_training(model, options.frozen), options, {.fuse = fuse});
+Graph step_of(const ModelGraph& model, const training::StepOptions& options, bool fuse = true) {
+  return training::build_step(training::lower_for_training(model, options.frozen), options, {.fuse = fuse});
 }
 
-train::StepOptions sgd() {
-  train::StepOptions options;
-  options.optimizer.kind = train::OptimizerOptions::Kind::sgd;
+training::StepOptions sgd() {
+  training::StepOptions options;
+  options.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   options.label_smoothing = 0.1;
   return options;
 }
@@ -87,7 +87,7 @@ TEST(Step, FusedAndPlainStepsAgree) {
 TEST(Step, GradientsMatchFiniteDifferences) {
   // Along a random direction in the space of all parameters: (f(p + h d) - f(p - h d)) / 2h against the sum of <gradient, d>. Smooth
   // activations only.
-  train::StepOptions options = sgd();
+  training::StepOptions options = sgd();
   options.gradients_as_outputs = true;
   const Graph step = step_of(tiny_model({.activation = ActivationKind::silu, .random = true}), options);
   const auto executable = compile(step, 0);
@@ -116,7 +116,7 @@ TEST(Step, GradientsMatchFiniteDifferences) {
 
 TEST(Step, WhatIsFrozenHasNoGradientAndNoUpdate) {
   const ModelGraph model = tiny_model();
-  train::StepOptions options = sgd();
+  training::StepOptions options = sgd();
   for (const std::string& name : states_below(model.graph, model.taps[0].value)) {
     if (model.graph.find_state(name)->role == StateRole::parameter) options.frozen.insert(name);
   }

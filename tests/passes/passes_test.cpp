@@ -45,12 +45,13 @@ TEST(LowerMode, InferenceUsesTheRunningStatistics) {
 }
 
 TEST(LowerMode, TrainingWritesStatisticsAndCounts) {
-  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kNorm + "%0 = batch_norm(x, " + kNormInputs + ") eps=0.001 momentum=0.1 @bn\noutput y = %0\n");
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\n" + kNorm + "%0 = batch_norm(x, " + kNormInputs + ") eps=0.001 momentum=0.1 @bn\noutput y = %0\n");
   EXPECT_EQ(nodes_of(lower_mode(graph, {true, {}})), "%0, %1, %2, %3, %4 = batch_norm_training(x, " + kNormInputs +
-                                                          ") eps=0.001 momentum=0.1 residual=no activation=identity @bn\n"
-                                                          "%5 = increment(bn.num_batches_tracked) @bn\n"
-                                                          "next bn.running_mean = %3\nnext bn.running_var = %4\n"
-                                                          "next bn.num_batches_tracked = %5\noutput y = %0\n");
+                                                         ") eps=0.001 momentum=0.1 residual=no activation=identity @bn\n"
+                                                         "%5 = increment(bn.num_batches_tracked) @bn\n"
+                                                         "next bn.running_mean = %3\nnext bn.running_var = %4\n"
+                                                         "next bn.num_batches_tracked = %5\noutput y = %0\n");
 }
 
 TEST(LowerMode, FrozenBatchNormStaysFrozen) {
@@ -61,7 +62,8 @@ TEST(LowerMode, FrozenBatchNormStaysFrozen) {
 }
 
 TEST(LowerMode, DropoutAboveSomethingTrainableIsRandom) {
-  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = dropout(%0) probability=0.5 per_sample=yes @drop\noutput y = %1\n");
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = dropout(%0) probability=0.5 per_sample=yes @drop\noutput y = %1\n");
   const Graph lowered = lower_mode(graph, {true, {}});
   EXPECT_THAT(nodes_of(lowered), testing::HasSubstr("%1 = random_mask(%0, seed, step) probability=0.5 per_sample=yes stream="));
   EXPECT_TRUE(lowered.find_input("seed") && lowered.find_input("step"));
@@ -75,8 +77,8 @@ TEST(DropDead, LeavesOutWhatNobodyReads) {
 }
 
 TEST(FoldBatchNorm, FoldsIntoTheConvolutionBefore) {
-  const Graph graph =
-      graph_of("input x f32[2,4,3,3]\n" + kConv + kNorm + kConvLine + "%1 = batch_norm_inference(%0, " + kNormInputs + ") eps=0.001 @bn\noutput y = %1\n");
+  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kNorm + kConvLine + "%1 = batch_norm_inference(%0, " + kNormInputs +
+                               ") eps=0.001 @bn\noutput y = %1\n");
   EXPECT_EQ(nodes_of(fold_batch_norm(graph)), "%0, %1 = fold_batch_norm(conv.weight, " + kNormInputs +
                                                   ") eps=0.001 @bn\n"
                                                   "%2 = conv2d(x, %0, %1) stride=1,1 padding=0,0,0,0 groups=1 @conv\noutput y = %2\n");
@@ -89,38 +91,46 @@ TEST(FoldBatchNorm, LeavesAConvolutionWithAnotherReaderAlone) {
 }
 
 TEST(FoldBatchNorm, LeavesWeightsThatTrainAlone) {
-  const Graph graph = graph_of("input x f32[2,4,3,3]\ninput rate f32[]\n" + kConv + kNorm +
-                               "optimizer v f32[4,4,1,1] stored=[4,4,1,1] init=constant:0\n" + kConvLine + "%1 = batch_norm_inference(%0, " + kNormInputs +
-                               ") eps=0.001 @bn\n%2, %3 = sgd_update(conv.weight, conv.weight, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 "
-                               "nesterov=no @u\nnext conv.weight = %2\nnext v = %3\noutput y = %1\n");
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\ninput rate f32[]\n" + kConv + kNorm + "optimizer v f32[4,4,1,1] stored=[4,4,1,1] init=constant:0\n" +
+               kConvLine + "%1 = batch_norm_inference(%0, " + kNormInputs +
+               ") eps=0.001 @bn\n%2, %3 = sgd_update(conv.weight, conv.weight, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 "
+               "nesterov=no @u\nnext conv.weight = %2\nnext v = %3\noutput y = %1\n");
   EXPECT_EQ(print(fold_batch_norm(graph)), print(graph));
 }
 
 TEST(FuseEpilogue, TakesAddAndActivation) {
-  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = add(%0, x) @add\n%2 = activation(%1) kind=relu @act\noutput y = %2\n");
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = add(%0, x) @add\n%2 = activation(%1) kind=relu @act\noutput y = %2\n");
   EXPECT_EQ(nodes_of(fuse_conv_epilogue(graph)),
-            "%0 = fused_conv2d(x, conv.weight, x) stride=1,1 padding=0,0,0,0 groups=1 bias=no residual=yes activation=relu @conv\noutput y = %0\n");
+            "%0 = fused_conv2d(x, conv.weight, x) stride=1,1 padding=0,0,0,0 groups=1 bias=no residual=yes activation=relu @conv\noutput y "
+            "= %0\n");
 }
 
 TEST(FuseEpilogue, OfTwoConvolutionsTheLaterTakesTheSum) {
   const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine +
                                "%1 = conv2d(x, conv.weight) stride=1,1 padding=0,0,0,0 groups=1 @second\n"
                                "%2 = add(%0, %1) @add\noutput y = %2\n");
-  EXPECT_EQ(nodes_of(fuse_conv_epilogue(graph)),
-            kConvLine + "%1 = fused_conv2d(x, conv.weight, %0) stride=1,1 padding=0,0,0,0 groups=1 bias=no residual=yes activation=identity @second\n"
-                        "output y = %1\n");
+  EXPECT_EQ(
+      nodes_of(fuse_conv_epilogue(graph)),
+      kConvLine +
+          "%1 = fused_conv2d(x, conv.weight, %0) stride=1,1 padding=0,0,0,0 groups=1 bias=no residual=yes activation=identity @second\n"
+          "output y = %1\n");
 }
 
 TEST(FuseEpilogue, LeavesABroadcastAndASecondReaderAlone) {
-  const Graph broadcast = graph_of("input x f32[2,4,3,3]\ninput g f32[2,4,1,1]\n" + kConv + kConvLine + "%1 = add(%0, g) @add\noutput y = %1\n");
+  const Graph broadcast =
+      graph_of("input x f32[2,4,3,3]\ninput g f32[2,4,1,1]\n" + kConv + kConvLine + "%1 = add(%0, g) @add\noutput y = %1\n");
   EXPECT_EQ(print(fuse_conv_epilogue(broadcast)), print(broadcast));
-  const Graph twice = graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = activation(%0) kind=silu @act\noutput y = %1\noutput z = %0\n");
+  const Graph twice =
+      graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = activation(%0) kind=silu @act\noutput y = %1\noutput z = %0\n");
   EXPECT_EQ(print(fuse_conv_epilogue(twice)), print(twice));
 }
 
 // A residual unit with its gradients: the texts before and after are what the header of the pass shows.
 std::string residual_unit(const std::string& activation) {
-  return "input x f32[2,4,3,3]\ninput r f32[2,4,3,3]\ninput dy f32[2,4,3,3]\n" + kNorm + "%0, %1, %2, %3, %4 = batch_norm_training(x, " + kNormInputs +
+  return "input x f32[2,4,3,3]\ninput r f32[2,4,3,3]\ninput dy f32[2,4,3,3]\n" + kNorm + "%0, %1, %2, %3, %4 = batch_norm_training(x, " +
+         kNormInputs +
          ") eps=0.001 momentum=0.1 residual=no activation=identity @bn\n"
          "%5 = add(%0, r) @add\n"
          "%6 = activation(%5) kind=" +
@@ -140,8 +150,10 @@ Graph with_gradients(const std::string& text) {
 
 TEST(FuseBatchNorm, ResidualAndReluInBothDirections) {
   const std::string text = nodes_of(drop_dead(fuse_batch_norm(with_gradients(residual_unit("relu")))));
-  EXPECT_THAT(text, testing::HasSubstr("batch_norm_training(x, " + kNormInputs + ", r) eps=0.001 momentum=0.1 residual=yes activation=relu @bn"));
-  EXPECT_THAT(text, testing::HasSubstr("batch_norm_training_grad(dy, x, bn.weight, %1, %2, %0) eps=0.001 with_beta=no residual=yes activation=relu"));
+  EXPECT_THAT(text,
+              testing::HasSubstr("batch_norm_training(x, " + kNormInputs + ", r) eps=0.001 momentum=0.1 residual=yes activation=relu @bn"));
+  EXPECT_THAT(text, testing::HasSubstr(
+                        "batch_norm_training_grad(dy, x, bn.weight, %1, %2, %0) eps=0.001 with_beta=no residual=yes activation=relu"));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("activation_grad")));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("add(")));
 }
@@ -159,7 +171,8 @@ TEST(FuseBatchNorm, ActivationAloneIsComputedAgainFromTheArgument) {
                            "next bn.running_mean = %3\nnext bn.running_var = %4\noutput y = %5\n";
   const std::string text = nodes_of(drop_dead(fuse_batch_norm(with_gradients(unit))));
   EXPECT_THAT(text, testing::HasSubstr("residual=no activation=silu @bn"));
-  EXPECT_THAT(text, testing::HasSubstr("batch_norm_training_grad(dy, x, bn.weight, %1, %2, bn.bias) eps=0.001 with_beta=yes residual=no activation=silu"));
+  EXPECT_THAT(text, testing::HasSubstr(
+                        "batch_norm_training_grad(dy, x, bn.weight, %1, %2, bn.bias) eps=0.001 with_beta=yes residual=no activation=silu"));
 }
 
 TEST(PlaceUpdates, RightAfterTheLastReader) {
@@ -176,7 +189,8 @@ TEST(PlaceUpdates, RightAfterTheLastReader) {
 
 TEST(Retype, ChangesFloatsOnly) {
   const Graph graph = graph_of(
-      "input x f32[1,4,2,2]\ninput n i64[]\n%0, %1 = max_pool2d(x) kernel=2,2 stride=2,2 padding=0,0,0,0 @p\n%2 = constant() dtype=f32 shape=[] value=1 @c\n"
+      "input x f32[1,4,2,2]\ninput n i64[]\n%0, %1 = max_pool2d(x) kernel=2,2 stride=2,2 padding=0,0,0,0 @p\n%2 = constant() dtype=f32 "
+      "shape=[] value=1 @c\n"
       "output y = %0\noutput c = %2\n");
   const Graph doubles = retype(graph, DType::f64);
   verify(doubles);
@@ -186,9 +200,10 @@ TEST(Retype, ChangesFloatsOnly) {
 }
 
 TEST(SplitFrozen, CutsWhereTrainingBegins) {
-  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + "parameter head.weight f32[2,4,1,1] stored=[2,4] init=normal:1\n" + kConvLine +
-                               "%1 = global_average_pool(%0) @pool\n"
-                               "%2 = conv2d(%1, head.weight) stride=1,1 padding=0,0,0,0 groups=1 @head\noutput logits = %2\n");
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\n" + kConv + "parameter head.weight f32[2,4,1,1] stored=[2,4] init=normal:1\n" + kConvLine +
+               "%1 = global_average_pool(%0) @pool\n"
+               "%2 = conv2d(%1, head.weight) stride=1,1 padding=0,0,0,0 groups=1 @head\noutput logits = %2\n");
   const SplitGraph split = split_frozen(graph, {"conv.weight"}, {"x"});
   verify(split.prefix);
   verify(split.suffix);
