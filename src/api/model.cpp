@@ -48,7 +48,7 @@ std::vector<float> Model::Implementation::run(std::span<const float> image, cons
 std::vector<float> Model::Implementation::run(const Image& image, const std::string& output) {
   const Preprocessing& preprocessing = network_->preprocessing();
   std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
-  image::normalize_into(fit(image, preprocessing), preprocessing, prepared.data());
+  image::normalize_into(image, preprocessing, prepared.data());
   return run(prepared, output);
 }
 

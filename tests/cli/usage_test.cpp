@@ -23,8 +23,13 @@ TEST(Usage, EveryCommandHasHelp) {
     EXPECT_EQ(outcome.status, 0) << command[0];
     EXPECT_THAT(outcome.out, HasSubstr("Usage"));
     EXPECT_EQ(outcome.err, "");
-    if (command.size() == 2 && command[0] != "weights") EXPECT_THAT(outcome.out, HasSubstr("xample")) << command[0];
-    if (command != std::vector<std::string>{"weights", "--help"}) EXPECT_THAT(outcome.out, HasSubstr("--json")) << command[0];
+    const bool group = command == std::vector<std::string>{"weights", "--help"};
+    if (command.size() == 2 && !group) {
+      EXPECT_THAT(outcome.out, HasSubstr("xample")) << command[0];
+    }
+    if (!group) {
+      EXPECT_THAT(outcome.out, HasSubstr("--json")) << command[0];
+    }
   }
 }
 

@@ -11,7 +11,8 @@ TEST(WeightsCommand, ListsWhatIsPublishedAndHere) {
   const Outcome outcome = run_fovea({"weights", "list", "--json"}, "FOVEA_CACHE=" + quoted(cache.path().string()));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   int defaults = 0;
-  for (const nlohmann::json& row : outcome.json()) {
+  const nlohmann::json json = outcome.json();
+  for (const nlohmann::json& row : json) {
     for (const char* key : {"model", "tag", "default", "file", "source", "licence", "accuracy1", "sha256", "path", "cached"})
       EXPECT_TRUE(row.contains(key)) << key;
     EXPECT_FALSE(row.at("cached"));
@@ -73,7 +74,8 @@ TEST(WeightsOption, TakesTheWidthOfTheHeadFromAFile) {
       run_fovea({"predict", "resnet18", folder / "pictures/red/0.bmp", "--weights", folder / "plain.safetensors", "--json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   std::set<std::string> names;
-  for (const nlohmann::json& one : outcome.json()[0].at("classes")) names.insert(one.at("name").get<std::string>());
+  const nlohmann::json json = outcome.json();
+  for (const nlohmann::json& one : json[0].at("classes")) names.insert(one.at("name").get<std::string>());
   EXPECT_EQ(names, (std::set<std::string>{"0", "1", "2"}));
   expect_one_line(run_fovea({"predict", "resnet50", folder / "pictures/red/0.bmp", "--weights", folder / "plain.safetensors"}), 1,
                   {"resnet50", "plain.safetensors"});

@@ -1,0 +1,161 @@
+// train and evaluate.
+#include <fmt/format.h>
+#include <sys/mount.h>
+
+#include "cli/support.h"
+
+namespace fovea::cli {
+namespace {
+
+using testing::HasSubstr;
+
+class Train : public testing::Test {
+ protected:
+  void SetUp() override { draw_classes(folder_.path() / "pictures", 6); }
+
+  // A run of seconds: small pictures, random weights, resnet18.
+  Outcome train(const std::string& data, const std::string& out, std::vector<std::string> more = {}, const std::string& before = "") {
+    std::vector<std::string> arguments{"train",  data, "--model", "resnet18", "--weights", "none",
+                                       "--size", "64", "--batch", "6",        "--out",     out};
+    if (std::find(more.begin(), more.end(), "--epochs") == more.end()) more.insert(more.end(), {"--epochs", "2"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_fovea(arguments, before);
+  }
+
+  Folder folder_;
+};
+
+TEST_F(Train, WritesARunThatOtherCommandsTake) {
+  const std::string run = folder_ / "run", model = run + "/model.safetensors";
+  const Outcome outcome = train(folder_ / "pictures", run, {"--recipe", "full", "--test", "0.2", "--fit", "pad"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("recipe full"));
+  EXPECT_THAT(outcome.out, HasSubstr("epoch 2 of 2"));
+  EXPECT_THAT(outcome.out, HasSubstr("test "));
+  for (const char* name : {"model.safetensors", "last.ckpt", "history.csv", "metrics.json"})
+    EXPECT_TRUE(fs::exists(run + "/" + name)) << name;
+  const nlohmann::json metrics = nlohmann::json::parse(read_all(run + "/metrics.json"));
+  for (const char* part : {"validation", "test"}) {
+    EXPECT_GE(metrics.at(part).at("accuracy").get<double>(), 0);
+    EXPECT_GT(metrics.at(part).at("pictures").get<int64_t>(), 0);
+  }
+  EXPECT_GT(metrics.at("seconds").get<double>(), 0);
+
+  const Model loaded = Model::load(model);
+  EXPECT_EQ(loaded.classes(), (std::vector<std::string>{"blue", "green", "red"}));
+  EXPECT_EQ(loaded.preprocessing().fit, Fit::pad);
+  EXPECT_EQ(loaded.preprocessing().height, 64);
+
+  const Outcome evaluated = run_fovea({"evaluate", model, folder_ / "pictures", "--json"});
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const nlohmann::json json = evaluated.json();
+  EXPECT_EQ(json.at("pictures"), 18);
+  int64_t correct = 0, confused = 0;
+  for (const nlohmann::json& one : json.at("classes")) correct += one.at("correct").get<int64_t>();
+  for (const nlohmann::json& row : json.at("confusion"))
+    for (const nlohmann::json& cell : row) confused += cell.get<int64_t>();
+  EXPECT_EQ(confused, 18);
+  EXPECT_NEAR(json.at("accuracy").get<double>(), static_cast<double>(correct) / 18, 1e-9);
+  EXPECT_THAT(run_fovea({"evaluate", model, folder_ / "pictures"}).out, HasSubstr("confusion"));
+}
+
+TEST_F(Train, GivesJsonWithNothingElseOnStandardOutput) {
+  const Outcome outcome = train(folder_ / "pictures", folder_ / "run", {"--json", "--recipe", "probe"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const nlohmann::json json = outcome.json();
+  for (const char* key : {"validation", "test", "seconds", "recipe", "reason", "epochs", "left_out"})
+    EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_THAT(outcome.err, HasSubstr("recipe probe"));
+}
+
+TEST_F(Train, ListsBadPicturesAndLeavesThemOut) {
+  write_all(folder_.path() / "pictures/red/bad.jpg", "no picture");
+  write_all(folder_.path() / "pictures/blue/huge.png", png_header(60000, 60000));
+  const Outcome outcome = train(folder_ / "pictures", folder_ / "run", {"--recipe", "probe", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("red/bad.jpg"));
+  EXPECT_THAT(outcome.err, HasSubstr("blue/huge.png"));
+  EXPECT_EQ(outcome.json().at("left_out").size(), 2u);
+}
+
+TEST_F(Train, NamesWhatIsWrongWithAFolder) {
+  const std::string picture = bmp(32, 1, 2, 3);
+  write_all(folder_.path() / "one/cats/a.bmp", picture);
+  expect_one_line(train(folder_ / "one", folder_ / "run"), 1, {folder_ / "one", "cats"});
+  write_all(folder_.path() / "hollow/cats/a.bmp", picture);
+  fs::create_directories(folder_.path() / "hollow/dogs");
+  expect_one_line(train(folder_ / "hollow", folder_ / "run"), 1, {"hollow/dogs"});
+  for (const char* name : {"cats", "Cats", "dogs"}) write_all(folder_.path() / "cases" / name / "a.bmp", picture);
+  expect_one_line(train(folder_ / "cases", folder_ / "run"), 1, {"cats", "Cats"});
+  expect_one_line(train(folder_ / "gone", folder_ / "run"), 1, {folder_ / "gone"});
+  write_all(folder_.path() / "unreadable/cats/a.bmp", picture);
+  write_all(folder_.path() / "unreadable/dogs/a.bmp", "no picture");
+  const Outcome unreadable = train(folder_ / "unreadable", folder_ / "run");
+  EXPECT_EQ(unreadable.status, 1);
+  EXPECT_THAT(unreadable.err, HasSubstr("dogs"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/model.safetensors"));
+}
+
+TEST_F(Train, NamesAFolderThatCannotBeWritten) {
+  write_all(folder_.path() / "file", "in the way");
+  expect_one_line(train(folder_ / "pictures", folder_ / "file/run"), 1, {folder_ / "file/run"});
+}
+
+TEST_F(Train, SlowlyGoesOnAfterInterruptionsAndKillsToTheSameBits) {
+  const std::vector<std::string> longer{"--recipe", "full", "--epochs", "6"};
+  ASSERT_EQ(train(folder_ / "pictures", folder_ / "whole", longer).status, 0);
+  std::vector<std::string> resumed = longer;
+  resumed.push_back("--resume");
+  int interruptions = 0, kills = 0;
+  Outcome outcome;
+  for (int i = 0; i < 60; ++i) {  // ever later, so that however slow the machine is the run gets through in the end
+    const bool kill = i % 2 == 1;
+    const std::string before = fmt::format("timeout --preserve-status -s {} {}", kill ? "KILL" : "INT", 1.0 + 0.5 * i);
+    outcome = train(folder_ / "pictures", folder_ / "parts", resumed, before);
+    if (outcome.status == 0) break;
+    kills += kill;
+    if (outcome.status != 1) continue;  // killed, or interrupted before it could answer
+    ++interruptions;
+    EXPECT_THAT(outcome.err, HasSubstr("--resume"));
+  }
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  RecordProperty("interruptions", interruptions);
+  RecordProperty("kills", kills);
+  EXPECT_GT(interruptions + kills, 0);
+  EXPECT_EQ(read_all(folder_ / "parts/model.safetensors"), read_all(folder_ / "whole/model.safetensors"));
+}
+
+// A file system of its own, too small for a model.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const fs::path& path) : path_(path) {
+    fs::create_directories(path);
+    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=1m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount(path_.c_str());
+  }
+  bool mounted() const { return mounted_; }
+
+ private:
+  fs::path path_;
+  bool mounted_ = false;
+};
+
+TEST_F(Train, LosesNothingOnAFullDisk) {
+  const SmallDisk disk(folder_.path() / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << "mounting a tmpfs needs root";
+  write_all(folder_.path() / "disk/copy.safetensors", "what was there");
+  const std::string model = small_model(folder_);
+  expect_one_line(run_fovea({"weights", "convert", model, folder_ / "disk/copy.safetensors"}), 1,
+                  {folder_ / "disk/copy.safetensors", "space"});
+  EXPECT_EQ(read_all(folder_ / "disk/copy.safetensors"), "what was there");
+  const Outcome outcome = train(folder_ / "pictures", folder_ / "disk/run", {"--recipe", "probe"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("space"));
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path() / "disk"))
+    EXPECT_THAT(entry.path().string(), testing::Not(HasSubstr("partial")));
+}
+
+}  // namespace
+}  // namespace fovea::cli
