@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "cli/waiting.h"
 
 #ifndef FOVEA_VERSION
 #error "FOVEA_VERSION is the project's version, given by the build"
@@ -35,6 +36,17 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   return report_error(std::string(error.what()) + " (" + name + " --help tells more)", kWrongUsage);
 }
 
+// CLI11 would say only that a command is missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == argv[1]) return;
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  throw Error(ErrorKind::usage, fmt::format("there is no command '{}'; there are {}", argv[1], names));
+}
+
 int run_command(int argc, char** argv) {
   CLI::App app("Pre-trained vision encoders: fine-tune them, classify pictures, take features.", "fovea");
   app.footer(kFooter);
@@ -44,6 +56,7 @@ int run_command(int argc, char** argv) {
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   Run run;
   for (const auto add : {add_train, add_evaluate, add_predict, add_embed, add_summary, add_models, add_weights, add_bench}) add(app, run);
+  check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -65,6 +78,7 @@ int finish_output(int status) {
 
 int main(int argc, char** argv) {
   using namespace fovea::cli;
+  shorten_waiting(argv);
   std::signal(SIGPIPE, SIG_IGN);
   int status = kFailed;
   try {
