@@ -88,7 +88,8 @@ std::string Table::text() const {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       const bool right = i < alignment_.size() && alignment_[i] == '>';
-      line += (i > 0 ? "  " : "") + (right ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]));
+      if (i > 0) line += "  ";
+      line += right ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     result += line + "\n";
@@ -114,7 +115,7 @@ std::string as_percent(double fraction) { return fmt::format("{:.1f} %", 100 * f
 
 std::string as_shape(const std::vector<int64_t>& shape) {
   std::string text;
-  for (int64_t dim : shape) text += (text.empty() ? "" : "x") + std::to_string(dim);
+  for (int64_t dim : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", dim);
   return text;
 }
 
