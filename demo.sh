@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh clone to a classifier: fine-tunes a backbone that carries ImageNet weights on 200 pictures of twelve kinds, and the same network without those
-# weights, and shows both on pictures that neither saw. Leaves build/demo/pictures, build/demo/pretrained and build/demo/scratch.
+# weights, and shows what each makes of pictures that it never saw. Leaves build/demo/pictures, build/demo/pretrained and build/demo/scratch.
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$SECONDS
@@ -22,14 +22,21 @@ scripts/get_default_weights.sh
 scripts/get_stamps.sh $demo/pictures
 
 train() { build/fovea train $demo/pictures --model tf_efficientnet_lite0 --recipe auto --seed 0 --test 0.3 "$@"; }
-step "training on ImageNet weights"
 rm -rf $demo/pretrained $demo/scratch
+step "training on ImageNet weights"
 train --out $demo/pretrained
 step "training from random weights"
 train --weights none --out $demo/scratch
 
-step "three pictures, as the trained model sees them"
-build/fovea predict $demo/pretrained/model.safetensors $demo/pictures/{birds,fruit,tools}/*[aeiou].png --top 3 | head -12
+step "four of the test pictures, as the first model sees them"
+python3 - $demo/pretrained/metrics.json <<'PYTHON' | build/fovea predict $demo/pretrained/model.safetensors - --top 3
+import json, os, sys
+
+with open(sys.argv[1]) as file:
+    files = json.load(file)["test_files"]
+for kind in ("birds", "fruit", "insects", "tools"):
+    print(next(path for path in files if os.path.basename(os.path.dirname(path)) == kind))
+PYTHON
 
 step "done"
 python3 - $demo/pretrained/metrics.json $demo/scratch/metrics.json <<'PYTHON'

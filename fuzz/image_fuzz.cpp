@@ -1,4 +1,4 @@
-// Any bytes give a picture or an Error. Built with -fsanitize=fuzzer,address,undefined; tests/data/image/images is a corpus to begin with.
+// Any bytes give a picture or an Error. tests/data/image/images is a corpus to begin with.
 #include <fovea/error.h>
 #include <fovea/image.h>
 

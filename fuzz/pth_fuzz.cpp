@@ -1,4 +1,4 @@
-// clang++ -fsanitize=fuzzer,address,undefined: checkpoints. A good corpus is tests/data/weights.
+// Any bytes give tensors or an Error. tests/data/weights is a corpus to begin with.
 #include <cstdint>
 
 #include "base/error.h"
