@@ -80,6 +80,7 @@ void Executable::plan_kernels(const backend::Backend& backend) {
     }
     steps.push_back({NodeId{n}, std::move(kernel)});
   }
+  plan_release();
 }
 
 void Executable::place_values(const CompileOptions& options) {
@@ -137,26 +138,45 @@ void Executable::bind() {
 }
 
 void Executable::prepare() {
-  for (const Step& step : prologue_)
-    for (ValueId id : graph_.node(step.node).outputs)
+  void* const workspace = workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr;
+  for (const State& state : graph_.states()) pack(state.value);
+  for (size_t i = 0; i < prologue_.size(); ++i) {
+    const NodeInfo& node = graph_.node(prologue_[i].node);
+    for (ValueId id : node.outputs)
       if (!fixed_[id.index]) fixed_[id.index] = aligned_memory(graph_.type(id).bytes());
-  for (const Step& step : prologue_) {
-    const NodeInfo& node = graph_.node(step.node);
     std::vector<void*> inputs, outputs;
     for (ValueId id : node.inputs) inputs.push_back(address(id));
     for (ValueId id : node.outputs) outputs.push_back(address(id));
-    step.kernel->bind(inputs, outputs, workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr);
-    step.kernel->run();
+    prologue_[i].kernel->bind(inputs, outputs, workspace);
+    prologue_[i].kernel->run();
+    for (ValueId id : node.outputs) pack(id);
+    // What nobody reads any more goes at once: a large network's folded weights never lie in memory all at the same time.
+    for (ValueId id : released_[i]) fixed_[id.index].reset();
   }
+  bind();
+}
+
+void Executable::pack(ValueId id) {
   for (Packed& packed : packed_) {
-    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
     const Step& step = body_[packed.step];
-    step.kernel->pack(packed.input, address(graph_.node(step.node).inputs[static_cast<size_t>(packed.input)]), packed.memory.get());
+    if (graph_.node(step.node).inputs[static_cast<size_t>(packed.input)] != id) continue;
+    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
+    step.kernel->pack(packed.input, address(id), packed.memory.get());
+  }
+}
+
+// After which step of the prologue each folded constant can go: its last reader there; those read in a run stay.
+void Executable::plan_release() {
+  released_.resize(prologue_.size());
+  std::vector<size_t> last(graph_.value_count());
+  for (size_t i = 0; i < prologue_.size(); ++i) {
+    const NodeInfo& node = graph_.node(prologue_[i].node);
+    for (const auto* ids : {&node.inputs, &node.outputs})
+      for (ValueId id : *ids) last[id.index] = i;
   }
   for (const Step& step : prologue_)
     for (ValueId id : graph_.node(step.node).outputs)
-      if (!read_in_run_[id.index]) fixed_[id.index].reset();
-  bind();
+      if (!read_in_run_[id.index]) released_[last[id.index]].push_back(id);
 }
 
 void Executable::run() {

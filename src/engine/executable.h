@@ -101,6 +101,8 @@ class Executable {
   void place_values(const CompileOptions& options);
   void bind();
   void bind_step(size_t step);
+  void pack(ValueId id);
+  void plan_release();
   void* address(ValueId id) const;
   void* checked(std::optional<ValueId> id, std::string_view name, DType dtype) const;
 
@@ -109,10 +111,11 @@ class Executable {
   std::shared_ptr<Arena> arena_;
   std::vector<Step> prologue_, body_;
   std::vector<Packed> packed_;
-  std::vector<bool> constant_;                // by value
-  std::vector<bool> read_in_run_;             // by value: a constant that some kernel reads as it is
-  std::vector<std::shared_ptr<void>> fixed_;  // by value: memory of folded constants; those not read in a run have it during prepare only
-  std::vector<size_t> offsets_;               // by value, in the arena
+  std::vector<std::vector<ValueId>> released_;  // by step of the prologue: constants that only prepare needs, and no longer after it
+  std::vector<bool> constant_;                  // by value
+  std::vector<bool> read_in_run_;               // by value: a constant that some kernel reads as it is
+  std::vector<std::shared_ptr<void>> fixed_;    // by value: memory of folded constants; those not read in a run have it during prepare only
+  std::vector<size_t> offsets_;                 // by value, in the arena
   size_t values_bytes_ = 0, workspace_bytes_ = 0;
   char* bound_to_ = nullptr;  // the arena's data that kernels hold pointers into
 };
