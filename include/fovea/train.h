@@ -1,4 +1,4 @@
-// Training on a folder of pictures, and measuring the result.
+// Training on pictures whose classes are known, and measuring the result.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct TrainOptions {
   // squash in place of the published crop, and white.
   std::optional<Fit> fit = {};
   std::optional<Alpha> alpha = {};
-  double validation = 0.15;  // shares of the pictures, where the folder has no val/ and test/ of its own
+  double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
   double test = 0;
   uint64_t seed = 0;
   int threads = 0;       // 0: every core
@@ -73,7 +73,16 @@ struct TrainResult {
 // holds the best weights afterwards (probe: those trained on the validation pictures too, once their accuracy is known). Test pictures
 // are looked at once, at the end. The same seed and threads give the same bits, interrupted or not. Throws Error(input) for data that
 // cannot be used; pictures that cannot be read are left out and listed.
-TrainResult train(Model& model, const std::string& data, const TrainOptions& options = {});
+TrainResult train(Model& model, const std::string& folder, const TrainOptions& options = {});
+// The same on a list of files, in any order: the name of the folder that a file lies in is its class. All pictures of a folder, listed,
+// give the run that the folder gives, bit for bit, where they lie directly in their class folders. Throws Error(input) also for a file that
+// is given twice.
+TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options = {});
+
+// The classes that `train` would find, sorted bytewise, before a model is there. Throws as `train` does for data without classes to train
+// on; no picture is looked at.
+std::vector<std::string> find_classes(const std::string& folder);
+std::vector<std::string> find_classes(const std::vector<std::string>& files);
 
 struct ClassScore {
   std::string name;
@@ -89,7 +98,8 @@ struct Evaluation {
   std::vector<BadPicture> left_out;
 };
 
-// `data` has folders named after the model's classes.
-Evaluation evaluate(const Model& model, const std::string& data);
+// `folder` has folders named after the model's classes, each of `files` lies in one. Pictures that cannot be read are left out and listed.
+Evaluation evaluate(const Model& model, const std::string& folder);
+Evaluation evaluate(const Model& model, const std::vector<std::string>& files);
 
 }  // namespace fovea

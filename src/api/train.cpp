@@ -36,9 +36,9 @@ image::Progress check_progress(const TrainOptions& options) {
   return [&options](int64_t done, int64_t all) { options.progress({"check", 0, 1, done, all, 0}); };
 }
 
-}  // namespace
-
-TrainResult train(Model& model, const std::string& folder, const TrainOptions& given) {
+// `find` gives the pictures once the model is known to be as the options want it.
+template <class Find>
+TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
   Model::Implementation& implementation = model.implementation();
   engine::Network& network = implementation.network();
   TrainOptions options = given;
@@ -46,12 +46,12 @@ TrainResult train(Model& model, const std::string& folder, const TrainOptions& g
   network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
   if (options.threads > 0) set_threads(options.threads);
 
-  image::Splits found = training::find_pictures(folder);
+  image::Splits found = find();
   const std::vector<std::string> classes = found.train.classes;
   const bool new_head = classes != network.classes(), pretrained = implementation.loaded.source != "none";
   const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
-  const training::Data data = training::load_data(folder, std::move(found), options, preprocessing, random_crops, check_progress(options));
+  const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
 
@@ -69,11 +69,35 @@ TrainResult train(Model& model, const std::string& folder, const TrainOptions& g
   }
 }
 
-Evaluation evaluate(const Model& model, const std::string& folder) {
+// `find` gives the pictures by the model's classes.
+template <class Find>
+Evaluation evaluate_on(const Model& model, Find&& find) {
   Model::Implementation& implementation = model.implementation();
   const engine::Network& network = implementation.network();
-  const image::Dataset dataset = image::scan_folder(folder, network.classes());
+  const image::Dataset dataset = find(network.classes());
   return training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true});
+}
+
+}  // namespace
+
+TrainResult train(Model& model, const std::string& folder, const TrainOptions& options) {
+  return train_on(model, options, [&] { return training::find_pictures(folder); });
+}
+
+TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options) {
+  return train_on(model, options, [&] { return training::find_pictures(files); });
+}
+
+std::vector<std::string> find_classes(const std::string& folder) { return training::find_pictures(folder).train.classes; }
+
+std::vector<std::string> find_classes(const std::vector<std::string>& files) { return training::find_pictures(files).train.classes; }
+
+Evaluation evaluate(const Model& model, const std::string& folder) {
+  return evaluate_on(model, [&](const std::vector<std::string>& classes) { return image::scan_folder(folder, classes); });
+}
+
+Evaluation evaluate(const Model& model, const std::vector<std::string>& files) {
+  return evaluate_on(model, [&](const std::vector<std::string>& classes) { return image::scan_files(files, classes); });
 }
 
 }  // namespace fovea

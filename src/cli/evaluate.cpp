@@ -11,16 +11,18 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(DATA is a folder with one folder a class, named as the model's classes are. Pictures that cannot be read are listed on standard error
-and left out.
+    R"(DATA is a folder with one folder a class, named as the model's classes are. Or it is pictures, or - for a list of them on standard input:
+then the name of the folder that a picture lies in is its class. Pictures that cannot be read are listed on standard error and left out.
 
-Example:
-  fovea evaluate run/model.safetensors new-pictures)";
+Examples:
+  fovea evaluate run/model.safetensors new-pictures
+  fovea evaluate run/model.safetensors new-pictures/roses/*.jpg
+  find new-pictures -newer run -name '*.jpg' | fovea evaluate run/model.safetensors -)";
 
 struct Options {
   ModelOptions model;
   PreprocessingOptions preprocessing;
-  std::string data;
+  std::vector<std::string> data;
   bool json = false;
 };
 
@@ -83,9 +85,10 @@ nlohmann::json to_json(const Evaluation& evaluation) {
 }
 
 int evaluate(const Options& options) {
+  const LabelledData data = labelled_data(options.data);
   Model model = load(options.model);
   apply(model, options.preprocessing);
-  const Evaluation evaluation = fovea::evaluate(model, options.data);
+  const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files) : fovea::evaluate(model, data.folder);
   report_left_out(evaluation.left_out);
   if (options.json)
     print_json(to_json(evaluation));
@@ -100,7 +103,7 @@ void add_evaluate(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy on pictures whose classes are known, per class, and what is taken for what");
   const auto options = std::make_shared<Options>();
   add_model(*command, options->model);
-  command->add_option("DATA", options->data, "A folder with one folder a class")->required()->type_name("");
+  add_labelled_data(*command, options->data);
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
   add_json(
       *command, options->json,

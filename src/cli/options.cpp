@@ -3,6 +3,7 @@
 #include <fovea/pictures.h>
 #include <fovea/threads.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "cli/terminal.h"
@@ -126,6 +127,21 @@ std::vector<std::string> picture_files(const std::vector<std::string>& data) {
     if (files.size() == before) throw Error(ErrorKind::input, "standard input: a list without a picture");
   }
   return files;
+}
+
+void add_labelled_data(CLI::App& command, std::vector<std::string>& data) {
+  command
+      .add_option("DATA", data,
+                  "A folder with one folder a class; or pictures in folders that are named after their classes; or - for a list of them on "
+                  "standard input, one path a line")
+      ->required()
+      ->type_name("");
+}
+
+LabelledData labelled_data(const std::vector<std::string>& data) {
+  std::error_code error;
+  if (data.size() == 1 && data[0] != "-" && std::filesystem::is_directory(data[0], error)) return {data[0], {}};
+  return {"", picture_files(data)};
 }
 
 void add_json(CLI::App& command, bool& json, const char* form) {

@@ -47,6 +47,14 @@ Model load(const ModelOptions& options, uint64_t seed = 0);
 void add_data(CLI::App& command, std::vector<std::string>& data);
 std::vector<std::string> picture_files(const std::vector<std::string>& data);
 
+// DATA of pictures whose classes are known: one folder, or the files of a list, in which the name of a picture's folder is its class.
+struct LabelledData {
+  std::string folder;  // empty: files
+  std::vector<std::string> files;
+};
+void add_labelled_data(CLI::App& command, std::vector<std::string>& data);
+LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
+
 void add_json(CLI::App& command, bool& json, const char* form);
 
 }  // namespace fovea::cli

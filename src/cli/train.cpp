@@ -1,4 +1,4 @@
-// fovea train: from a folder of pictures to a classifier.
+// fovea train: from pictures to a classifier.
 #include <fovea/train.h>
 
 #include <cmath>
@@ -14,9 +14,12 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/) and test/ of such folders. Recipes: probe trains a new
-head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall with depth; full trains
-everything from the first step; auto picks one by the number of pictures and says why.
+    R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/) and test/ of such folders. Or it is pictures, in any
+order, or - for a list of them on standard input: then the name of the folder that a picture lies in is its class. The pictures of
+class folders, listed, give the same run as the folder around them, bit for bit.
+
+Recipes: probe trains a new head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall
+with depth; full trains everything from the first step; auto picks one by the number of pictures and says why.
 
 DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv and metrics.json
 ({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}). The interrupt key ends the run after the step
@@ -25,12 +28,14 @@ that it is in and saves it. Pictures that cannot be read are listed and left out
 Examples:
   fovea train pictures --out run
   fovea train pictures --model resnet50 --recipe finetune --freeze layer2 --epochs 20 --test 0.2 --out run
-  fovea train pictures --out run --resume)";
+  fovea train pictures --out run --resume
+  find pictures -name '*.jpg' | fovea train - --out run)";
 
 struct Options {
   ModelOptions model;
   PreprocessingOptions preprocessing;
-  std::string data, recipe = "auto", optimizer, freeze;
+  std::vector<std::string> data;
+  std::string recipe = "auto", optimizer, freeze;
   TrainOptions train;
   bool no_augment = false, json = false;
 };
@@ -99,6 +104,12 @@ nlohmann::json result_json(const Options& options, const TrainResult& result) {
 
 int run_training(const Options& options) {
   TrainOptions training = train_options(options);
+  const LabelledData data = labelled_data(options.data);
+  // Data without classes is told before weights are read, or fetched.
+  if (data.folder.empty())
+    find_classes(data.files);
+  else
+    find_classes(data.folder);
   Model model = load(options.model, training.seed);
   if (!options.preprocessing.size.empty()) apply(model, {options.preprocessing.size, "", ""});
   Progress bar;
@@ -116,7 +127,7 @@ int run_training(const Options& options) {
     show_progress(bar, step);
     return !interrupted();
   };
-  const TrainResult result = train(model, options.data, training);
+  const TrainResult result = data.folder.empty() ? train(model, data.files, training) : train(model, data.folder, training);
   bar.clear();
   if (result.interrupted) {
     return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out), 1);
@@ -150,12 +161,12 @@ void add_schedule(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_train(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("train", "Fine-tune a network on a folder of pictures");
+  CLI::App* command = app.add_subcommand("train", "Fine-tune a network on pictures of your own");
   const auto options = std::make_shared<Options>();
   TrainOptions& train = options->train;
   options->model.model = "tf_efficientnet_lite0";
   train.out = "run";
-  command->add_option("DATA", options->data, "The folder of pictures")->required()->type_name("");
+  add_labelled_data(*command, options->data);
   command->add_option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from")
       ->type_name("MODEL")
       ->capture_default_str();

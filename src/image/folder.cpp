@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <istream>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -69,17 +71,63 @@ std::string lower(std::string text) {
   return text;
 }
 
-void check_names(const fs::path& folder, const std::vector<std::string>& names) {
-  if (names.empty()) fail(ErrorKind::input, "{}: no class folders in it; pictures lie in one folder a class", folder.string());
+// `where` is what messages begin with.
+void check_case(const std::string& where, std::span<const std::string> names) {
   std::map<std::string, std::string> seen;
   for (const std::string& name : names) {
     const auto [other, added] = seen.emplace(lower(name), name);
-    if (!added) fail(ErrorKind::input, "{}: classes \"{}\" and \"{}\" differ only in case", folder.string(), other->second, name);
+    if (!added) fail(ErrorKind::input, "{}: classes \"{}\" and \"{}\" differ only in case", where, other->second, name);
   }
 }
 
+void check_names(const fs::path& folder, const std::vector<std::string>& names) {
+  if (names.empty()) fail(ErrorKind::input, "{}: no class folders in it; pictures lie in one folder a class", folder.string());
+  check_case(folder.string(), names);
+}
+
 void add_class(Dataset& dataset, const fs::path& folder, size_t label) {
-  for (std::string& file : files_in(folder)) dataset.samples.push_back({std::move(file), static_cast<int32_t>(label)});
+  const size_t prefix = folder.string().size();
+  for (std::string& file : files_in(folder)) {
+    std::string name = dataset.classes[label] + file.substr(prefix);
+    dataset.samples.push_back({std::move(file), static_cast<int32_t>(label), std::move(name)});
+  }
+}
+
+struct ListedFile {
+  std::string path, folder, name;  // as given; the last two parts of it
+};
+
+std::vector<ListedFile> listed_files(std::span<const std::string> files) {
+  if (files.empty()) fail(ErrorKind::input, "a list without a picture");
+  std::vector<ListedFile> listed;
+  std::map<std::string, std::string> given;  // by what names the same file however it is spelled
+  for (const std::string& file : files) {
+    const fs::path path = fs::absolute(file).lexically_normal();
+    const auto [first, added] = given.emplace(path.string(), file);
+    if (!added && first->second == file) fail(ErrorKind::input, "{}: is given twice", file);
+    if (!added) fail(ErrorKind::input, "{}: is given twice, before as {}", file, first->second);
+    std::string folder = path.parent_path().filename().string();
+    if (folder.empty() || !path.has_filename()) fail(ErrorKind::input, "{}: does not lie in a folder that names its class", file);
+    listed.push_back({file, std::move(folder), path.filename().string()});
+  }
+  return listed;
+}
+
+// In the order that scan_folder has.
+Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string> classes) {
+  std::map<std::string, int32_t> labels;
+  for (size_t label = 0; label < classes.size(); ++label) labels.emplace(classes[label], static_cast<int32_t>(label));
+  Dataset dataset{std::move(classes), {}};
+  for (const ListedFile& file : files) {
+    const auto label = labels.find(file.folder);
+    if (label == labels.end())
+      fail(ErrorKind::input, "{}: \"{}\" is none of the {} known classes", file.path, file.folder, dataset.classes.size());
+    dataset.samples.push_back({file.path, label->second, file.folder + "/" + file.name});
+  }
+  std::sort(dataset.samples.begin(), dataset.samples.end(), [](const Sample& a, const Sample& b) {
+    return std::tie(a.label, a.name, a.path) < std::tie(b.label, b.name, b.path);  // paths: of the same name in two folders of that name
+  });
+  return dataset;
 }
 
 }  // namespace
@@ -115,6 +163,22 @@ Dataset scan_folder(const std::string& folder, std::span<const std::string> clas
     if (std::binary_search(names.begin(), names.end(), classes[label])) add_class(dataset, fs::path(folder) / classes[label], label);
   }
   return dataset;
+}
+
+Dataset scan_files(std::span<const std::string> files) {
+  const std::vector<ListedFile> listed = listed_files(files);
+  std::set<std::string> names;
+  for (const ListedFile& file : listed) names.insert(file.folder);
+  std::vector<std::string> classes(names.begin(), names.end());
+  const std::string where =
+      listed.size() == 1 ? listed.front().path : fmt::format("{} and {} more", listed.front().path, listed.size() - 1);
+  check_case(where, classes);
+  if (classes.size() == 1) fail(ErrorKind::input, "{}: one class only (\"{}\"); a classifier needs two", where, classes.front());
+  return dataset_of(listed, std::move(classes));
+}
+
+Dataset scan_files(std::span<const std::string> files, std::span<const std::string> classes) {
+  return dataset_of(listed_files(files), {classes.begin(), classes.end()});
 }
 
 std::optional<Splits> scan_splits(const std::string& folder) {

@@ -1,4 +1,4 @@
-// Datasets on disk: one folder a class, or train/, validation/ and test/ of such folders.
+// Datasets on disk: one folder a class, train/, validation/ and test/ of such folders, or a list of files.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace fovea::image {
 
 struct Sample {
   std::string path;
-  int32_t label = 0;  // into Dataset::classes
+  int32_t label = 0;      // into Dataset::classes
+  std::string name = {};  // "class/file": the path from the class folder on, the same wherever that lies
 };
 
 // Classes and samples are sorted bytewise, samples by class, then by path: the same on every machine.
@@ -32,6 +33,12 @@ Dataset scan_folder(const std::string& folder);
 // Labels by a list of classes that is already known (a model's): a class without a folder has no samples, a folder of no known class is an
 // error.
 Dataset scan_folder(const std::string& folder, std::span<const std::string> classes);
+
+// The same from a list of files: the name of the folder that a file lies in is its class ("1.jpg" lies in the working folder). The files
+// are not looked at, and their order does not matter: of pictures that lie directly in their class folders a list gives the dataset that
+// the folder gives. Throws as scan_folder, and for a file that is given twice, however it is spelled, naming it.
+Dataset scan_files(std::span<const std::string> files);
+Dataset scan_files(std::span<const std::string> files, std::span<const std::string> classes);
 
 // The three datasets where `folder` is laid out as train/ and, as they please, validation/ (or valid/ or val/) and test/; nothing where it
 // is not: where it has other folders too, no train/, or pictures and no class folders in train/. Throws as scan_folder, and where a class

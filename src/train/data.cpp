@@ -17,28 +17,34 @@ void check_shares(const TrainOptions& options) {
     fail(ErrorKind::usage, "validation {} and test {} together leave nothing to train on", options.validation, options.test);
 }
 
-void add_to(uint64_t& hash, const image::Dataset& dataset, const std::string& folder, const char* part) {
+// Names from the class folder on, so that a run goes on where its pictures have moved, or come as a list.
+void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part) {
   hash = fnv1a64(part, hash);
   for (const image::Sample& sample : dataset.samples) {
     std::error_code missing;
     const auto bytes = std::filesystem::file_size(sample.path, missing);
-    const std::string name = std::filesystem::path(sample.path).lexically_relative(folder).generic_string();
-    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", name, sample.label, missing ? 0 : bytes), hash);
+    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", sample.name, sample.label, missing ? 0 : bytes), hash);
   }
+}
+
+image::Splits only_training(image::Dataset dataset) {
+  image::Splits found;
+  found.train = std::move(dataset);
+  found.validation.classes = found.test.classes = found.train.classes;
+  return found;
 }
 
 }  // namespace
 
 image::Splits find_pictures(const std::string& folder) {
   if (auto given = image::scan_splits(folder)) return std::move(*given);
-  image::Splits found;
-  found.train = image::scan_folder(folder);
-  found.validation.classes = found.test.classes = found.train.classes;
-  return found;
+  return only_training(image::scan_folder(folder));
 }
 
-Data load_data(const std::string& folder, image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing,
-               bool random_crops, const image::Progress& progress) {
+image::Splits find_pictures(std::span<const std::string> files) { return only_training(image::scan_files(files)); }
+
+Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
+               const image::Progress& progress) {
   check_shares(options);
   Data data;
   data.splits = std::move(found);
@@ -61,9 +67,9 @@ Data load_data(const std::string& folder, image::Splits found, const TrainOption
     if (shares.test > 0) data.splits.test = std::move(parts.test);
   }
   uint64_t hash = fnv1a64("pictures");
-  add_to(hash, data.splits.train, folder, "train");
-  add_to(hash, data.splits.validation, folder, "validation");
-  add_to(hash, data.splits.test, folder, "test");
+  add_to(hash, data.splits.train, "train");
+  add_to(hash, data.splits.validation, "validation");
+  add_to(hash, data.splits.test, "test");
   data.fingerprint = fmt::format("{:016x}", hash);
   return data;
 }

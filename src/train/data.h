@@ -4,6 +4,7 @@
 #include <fovea/train.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,14 @@ struct Data {
   std::string fingerprint;  // of the pictures' names and sizes and where each belongs
 };
 
-// The classes that a folder would give, before any picture is looked at.
+// What a folder or a list of files gives, before any picture is looked at. Only a folder can have validation/ and test/ of its own.
 image::Splits find_pictures(const std::string& folder);
+image::Splits find_pictures(std::span<const std::string> files);
 
-// Decodes every picture found once and leaves out the bad ones, then splits where the folder has no validation/ and test/ of its own.
+// Decodes every picture found once and leaves out the bad ones, then splits where no validation and test pictures were given.
 // `random_crops`: pictures are kept in memory as they are, not as the network gets them. Throws Error(input) for a class that is left
 // without a picture to train on.
-Data load_data(const std::string& folder, image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing,
-               bool random_crops, const image::Progress& progress = {});
+Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
+               const image::Progress& progress = {});
 
 }  // namespace fovea::training

@@ -14,12 +14,32 @@ class Train : public testing::Test {
   void SetUp() override { draw_classes(folder_.path() / "pictures", 6); }
 
   // A run of seconds: small pictures, random weights, resnet18.
-  Outcome train(const std::string& data, const std::string& out, std::vector<std::string> more = {}, const std::string& before = "") {
-    std::vector<std::string> arguments{"train",  data, "--model", "resnet18", "--weights", "none",
-                                       "--size", "64", "--batch", "6",        "--out",     out};
+  Outcome train(const std::vector<std::string>& data, const std::string& out, std::vector<std::string> more = {},
+                const std::string& before = "") {
+    std::vector<std::string> arguments{"train", "--model", "resnet18", "--weights", "none", "--size", "64", "--batch", "6", "--out", out};
+    arguments.insert(arguments.begin() + 1, data.begin(), data.end());
     if (std::find(more.begin(), more.end(), "--epochs") == more.end()) more.insert(more.end(), {"--epochs", "2"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_fovea(arguments, before);
+  }
+
+  // The same on one folder.
+  Outcome train(const std::string& data, const std::string& out, const std::vector<std::string>& more = {},
+                const std::string& before = "") {
+    return train(std::vector<std::string>{data}, out, more, before);
+  }
+
+  // The pictures in an order of their own.
+  std::vector<std::string> files() const {
+    std::vector<std::string> files;
+    for (int i = 5; i >= 0; --i)
+      for (const char* name : {"green", "red", "blue"}) files.push_back(folder_ / fmt::format("pictures/{}/{}.bmp", name, i));
+    return files;
+  }
+  // Shell that hands a list over on standard input.
+  std::string piped(const std::vector<std::string>& files) {
+    write_all(folder_.path() / "list", fmt::format("{}\n", fmt::join(files, "\n")));
+    return "cat " + quoted(folder_ / "list") + " |";
   }
 
   Folder folder_;
@@ -76,6 +96,80 @@ TEST_F(Train, ListsBadPicturesAndLeavesThemOut) {
   EXPECT_THAT(outcome.err, HasSubstr("red/bad.jpg"));
   EXPECT_THAT(outcome.err, HasSubstr("blue/huge.png"));
   EXPECT_EQ(outcome.json().at("left_out").size(), 2u);
+}
+
+TEST_F(Train, TakesFilesOrAListInsteadOfAFolderToTheSameBits) {
+  const std::vector<std::string> more{"--recipe", "full", "--test", "0.2"};
+  ASSERT_EQ(train(folder_ / "pictures", folder_ / "folder", more).status, 0);
+  const Outcome named = train(files(), folder_ / "named", more);
+  ASSERT_EQ(named.status, 0) << named.err;
+  const Outcome listed = train("-", folder_ / "listed", more, piped(files()));
+  ASSERT_EQ(listed.status, 0) << listed.err;
+  const auto tested = [&](const char* run) {
+    return nlohmann::json::parse(read_all(folder_.path() / run / "metrics.json")).at("test_files");
+  };
+  EXPECT_EQ(tested("folder").size(), 3u);
+  for (const char* run : {"named", "listed"}) {
+    EXPECT_EQ(read_all(folder_.path() / run / "model.safetensors"), read_all(folder_ / "folder/model.safetensors")) << run;
+    EXPECT_EQ(tested(run), tested("folder"));
+  }
+  EXPECT_THAT(train("-", folder_ / "listed", {"--recipe", "full", "--test", "0.2", "--resume"}, piped(files())).out,
+              HasSubstr("is finished"));
+}
+
+TEST_F(Train, EvaluatesFilesAndListsAsTheFolder) {
+  const std::string model = small_model(folder_);
+  const Outcome whole = run_fovea({"evaluate", model, folder_ / "pictures", "--json"});
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  std::vector<std::string> arguments{"evaluate", model, "--json"};
+  const std::vector<std::string> all = files();
+  arguments.insert(arguments.end(), all.begin(), all.end());
+  EXPECT_EQ(run_fovea(arguments).out, whole.out);
+  EXPECT_EQ(run_fovea({"evaluate", model, "-", "--json"}, piped(all)).out, whole.out);
+  EXPECT_EQ(run_fovea({"evaluate", model, folder_ / "pictures/blue", folder_ / "pictures/green", folder_ / "pictures/red", "--json"}).out,
+            whole.out);
+
+  // One class, a file that is not there, and one that is no picture.
+  const std::string gone = folder_ / "pictures/green/gone.bmp", bad = folder_ / "pictures/green/bad.bmp";
+  write_all(bad, "no picture");
+  const Outcome some = run_fovea({"evaluate", model, "-", "--json"}, piped({all[0], gone, all[3], bad}));
+  ASSERT_EQ(some.status, 0) << some.err;
+  EXPECT_EQ(some.json().at("pictures"), 2);
+  EXPECT_EQ(some.json().at("left_out").size(), 2u);
+  EXPECT_THAT(some.err, testing::AllOf(HasSubstr(gone), HasSubstr(bad)));
+}
+
+TEST_F(Train, NamesWhatIsWrongWithAList) {
+  const std::string model = small_model(folder_), out = folder_ / "run";
+  const std::vector<std::string> all = files();
+  const auto expect_error = [&](std::vector<std::string> data, const std::vector<std::string>& parts) {
+    const Outcome trained = train("-", out, {}, piped(data)), evaluated = run_fovea({"evaluate", model, "-"}, piped(data));
+    for (const Outcome* outcome : {&trained, &evaluated}) {
+      expect_one_line(*outcome, 1, parts);
+      EXPECT_EQ(outcome->out, "");
+    }
+  };
+  expect_error({""}, {"standard input", "list"});
+  expect_error({all[0], all[1], all[0]}, {all[0], "twice"});
+  expect_error({all[0], all[1], folder_ / "pictures/red/../green/5.bmp"}, {"red/../green/5.bmp", all[0], "twice"});
+  expect_error({all[0], all[1], "/1.bmp"}, {"/1.bmp", "folder"});
+  expect_one_line(train(std::vector<std::string>{all[0], folder_ / "gone.bmp"}, out), 1, {folder_ / "gone.bmp"});
+  expect_one_line(train("-", out, {}, piped({all[0], all[3]})), 1, {all[0], "one class", "green"});
+  write_all(folder_.path() / "pictures/pink/1.bmp", bmp(48, 200, 100, 100));
+  expect_one_line(run_fovea({"evaluate", model, folder_ / "pictures/pink/1.bmp"}), 1, {"pink/1.bmp", "\"pink\"", "3 known classes"});
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(Train, LooksAtTheDataBeforeAnyWeights) {
+  fs::create_directories(folder_.path() / "empty");
+  for (const std::string& data : {folder_ / "gone", folder_ / "empty"}) {
+    const Outcome outcome = run_fovea({"train", data, "--weights", folder_ / "gone.pth", "--out", folder_ / "run"});
+    expect_one_line(outcome, 1, {data});
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, testing::Not(HasSubstr("gone.pth")));
+    expect_one_line(run_fovea({"evaluate", "resnet18", folder_ / "gone", "--weights", folder_ / "gone.pth"}), 1, {folder_ / "gone"});
+  }
+  expect_one_line(run_fovea({"train", folder_ / "pictures", "--weights", folder_ / "gone.pth", "--out", folder_ / "run"}), 1, {"gone.pth"});
 }
 
 TEST_F(Train, NamesWhatIsWrongWithAFolder) {

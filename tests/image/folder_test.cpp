@@ -88,6 +88,67 @@ TEST_F(Folders, KnownClassesKeepTheirLabels) {
   EXPECT_EQ(dataset.samples[1].label, 2);
 }
 
+using Rows = std::vector<std::tuple<std::string, int32_t, std::string>>;
+
+Rows rows_of(const Dataset& dataset) {
+  Rows rows;
+  for (const Sample& sample : dataset.samples) rows.emplace_back(sample.path, sample.label, sample.name);
+  return rows;
+}
+
+TEST_F(Folders, AListGivesWhatTheFolderGives) {
+  for (const char* name : {"b/2.jpg", "b/10.jpg", "a/z.png", "a/Z.png", "B c/\xC3\xA4.jpg", "a b/1"}) put(name);
+  const Dataset dataset = scan_folder(root());
+  EXPECT_EQ(dataset.samples.front().name, "B c/\xC3\xA4.jpg");
+  std::vector<std::string> files;
+  for (const Sample& sample : dataset.samples) files.insert(files.begin(), sample.path);
+  std::swap(files[1], files[4]);
+  const Dataset listed = scan_files(files);
+  EXPECT_EQ(listed.classes, dataset.classes);
+  EXPECT_EQ(rows_of(listed), rows_of(dataset));
+
+  const std::vector<std::string> known{"b", "nothing", "a b", "a", "B c"};  // a model's own order
+  EXPECT_EQ(rows_of(scan_files(files, known)), rows_of(scan_folder(root(), known)));
+  files.erase(std::find(files.begin(), files.end(), root() + "/a b/1"));
+  EXPECT_EQ(scan_files(files, known).classes, known);
+}
+
+TEST(FileLists, TakeTheClassFromTheFolderHoweverItIsSpelled) {
+  const std::string here = std::filesystem::current_path().filename().string();
+  const std::vector<std::string> files{"2.jpg", "./1.jpg", "x/../tulip/3.jpg", "other/tulip//3.jpg", here + "/../rose/1.jpg"};
+  const Dataset dataset = scan_files(files);
+  std::vector<std::string> classes{here, "rose", "tulip"};
+  std::sort(classes.begin(), classes.end());
+  EXPECT_EQ(dataset.classes, classes);
+  std::map<std::string, std::string> names;
+  for (const Sample& sample : dataset.samples) {
+    EXPECT_EQ(sample.name.substr(0, sample.name.find('/')), classes.at(static_cast<size_t>(sample.label)));
+    names[sample.path] = sample.name;
+  }
+  const std::map<std::string, std::string> expected{{files[0], here + "/2.jpg"},
+                                                    {files[1], here + "/1.jpg"},
+                                                    {files[2], "tulip/3.jpg"},
+                                                    {files[3], "tulip/3.jpg"},  // another folder of that name
+                                                    {files[4], "rose/1.jpg"}};
+  EXPECT_EQ(names, expected);
+  std::vector<std::string> reversed(files.rbegin(), files.rend());
+  EXPECT_EQ(rows_of(scan_files(reversed)), rows_of(dataset));
+}
+
+TEST(FileLists, ErrorsNameTheFile) {
+  const auto error = [](const std::vector<std::string>& files) { return message_of(ErrorKind::input, [&] { scan_files(files); }); };
+  EXPECT_EQ(error({}), "a list without a picture");
+  EXPECT_EQ(error({"a/1", "b/1", "a/1"}), "a/1: is given twice");
+  EXPECT_EQ(error({"a/1", "b/1", "./c/../a/1"}), "./c/../a/1: is given twice, before as a/1");
+  EXPECT_EQ(error({"a/1"}), "a/1: one class only (\"a\"); a classifier needs two");
+  EXPECT_EQ(error({"a/1", "a/2", "x/a/1"}), "a/1 and 2 more: one class only (\"a\"); a classifier needs two");
+  EXPECT_EQ(error({"rose/1", "tulip/1", "Rose/1"}), "rose/1 and 2 more: classes \"Rose\" and \"rose\" differ only in case");
+  EXPECT_EQ(error({"a/1", "/1.jpg"}), "/1.jpg: does not lie in a folder that names its class");
+  EXPECT_EQ(error({"a/1", "b/"}), "b/: does not lie in a folder that names its class");
+  const std::vector<std::string> known{"a", "b"}, files{"a/1", "x/c/1"};
+  EXPECT_EQ(message_of(ErrorKind::input, [&] { scan_files(files, known); }), "x/c/1: \"c\" is none of the 2 known classes");
+}
+
 TEST_F(Folders, ListsOfPictures) {
   for (const char* name : {"b/2", "b/10", "a", ".x"}) put(name);
   const auto list = list_pictures(root());

@@ -200,6 +200,50 @@ TEST_F(Run, OtherOptionsOrPicturesAreNotResumed) {
   EXPECT_FALSE(run_small(pictures(), own).result.interrupted);
 }
 
+TEST_F(Run, AListGivesTheBitsOfItsFolder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(pictures()))
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  std::sort(files.rbegin(), files.rend());
+  ASSERT_EQ(files.size(), 33u);
+  const auto names = [](const image::Dataset& dataset) {
+    std::vector<std::string> all;
+    for (const image::Sample& sample : dataset.samples) all.push_back(sample.name);
+    return all;
+  };
+  Preprocessing preprocessing;
+  preprocessing.height = preprocessing.width = kPictureSize;
+  const TrainOptions own = options(Recipe::full, "folder");
+  const Data of_folder = load_data(find_pictures(pictures().string()), own, preprocessing, true);
+  const Data of_list = load_data(find_pictures(files), own, preprocessing, true);
+  EXPECT_EQ(of_list.fingerprint, of_folder.fingerprint);
+  for (const auto part : {&image::Splits::train, &image::Splits::validation, &image::Splits::test}) {
+    EXPECT_FALSE(names(of_list.splits.*part).empty());
+    EXPECT_EQ(names(of_list.splits.*part), names(of_folder.splits.*part));
+  }
+
+  run_small(pictures(), own);
+  run_small(find_pictures(files), options(Recipe::full, "list"));
+  EXPECT_EQ(bytes_of(folder_ / "list/model.safetensors"), bytes_of(folder_ / "folder/model.safetensors"));
+
+  // Begun on the folder, gone on with the list, after the pictures have moved.
+  TrainOptions parts = options(Recipe::full, "parts");
+  parts.progress = [calls = 0](const TrainOptions::Progress&) mutable { return ++calls < 7; };
+  EXPECT_TRUE(run_small(pictures(), parts).result.interrupted);
+  fs::create_directories(folder_ / "elsewhere");
+  for (const auto& entry : fs::directory_iterator(pictures())) fs::rename(entry.path(), folder_ / "elsewhere" / entry.path().filename());
+  for (std::string& file : files) file = (folder_ / "elsewhere" / fs::path(file).lexically_relative(pictures())).string();
+  parts.progress = nullptr;
+  parts.resume = true;
+  EXPECT_FALSE(run_small(find_pictures(files), parts).result.interrupted);
+  EXPECT_EQ(bytes_of(folder_ / "parts/model.safetensors"), bytes_of(folder_ / "folder/model.safetensors"));
+
+  fs::rename(folder_ / "elsewhere/red", folder_ / "elsewhere/pink");  // as many pictures, of other names
+  for (std::string& file : files)
+    if (const size_t at = file.find("/red/"); at != file.npos) file.replace(at, 5, "/pink/");
+  EXPECT_NE(load_data(find_pictures(files), own, preprocessing, true).fingerprint, of_folder.fingerprint);
+}
+
 TEST_F(Run, AFinishedRunIsLeftAsItIs) {
   TrainOptions own = options(Recipe::full, "run");
   const TrainResult first = run_small(pictures(), own).result;

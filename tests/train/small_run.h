@@ -66,7 +66,7 @@ struct SmallRun {
   std::shared_ptr<engine::Network> network;
 };
 
-inline SmallRun run_small(const std::filesystem::path& pictures, const TrainOptions& options, bool pretrained = true) {
+inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool pretrained = true) {
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
   preprocessing.fit = Fit::squash;
@@ -74,11 +74,15 @@ inline SmallRun run_small(const std::filesystem::path& pictures, const TrainOpti
     return Facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size()),
                  pretrained};
   };
-  const Data data = load_data(pictures.string(), find_pictures(pictures.string()), options, preprocessing, true);
+  const Data data = load_data(std::move(found), options, preprocessing, true);
   SmallRun run;
   run.network = std::make_shared<engine::Network>(small_variant(), data.splits.train.classes, preprocessing, 7);
   run.result = Trainer({run.network, cpu::cpu_backend(), options, data, make_plan(options, facts(data))}).run();
   return run;
+}
+
+inline SmallRun run_small(const std::filesystem::path& pictures, const TrainOptions& options, bool pretrained = true) {
+  return run_small(find_pictures(pictures.string()), options, pretrained);
 }
 
 inline std::string bytes_of(const std::filesystem::path& path) {
