@@ -44,7 +44,7 @@ std::string test_name(const testing::TestParamInfo<const char*>& info) {
   return name;
 }
 #if defined(__SANITIZE_ADDRESS__)
-// The numbers are the same under the sanitizers and take ten times as long: one network goes through the code that all share.
+// The numbers are the same under the sanitizers and take minutes a network: one goes through the code that all share.
 INSTANTIATE_TEST_SUITE_P(Small, Exactness, testing::Values("timm/tf_efficientnet_lite0"), test_name);
 #else
 INSTANTIATE_TEST_SUITE_P(Small, Exactness,
