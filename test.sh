@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything in build/ and runs every test; then the same under the address and undefined-behaviour sanitizers, without
-# the tests labelled slow. FOVEA_TEST_FAST=1 leaves out the slow tests and the sanitizers. The last line counts: "N passed, N failed".
+# Installs what is missing, builds everything in build/ and runs every test. The last line counts: "N passed, N failed".
+#   --sanitize   afterwards the same in build-asan/ under the address and undefined-behaviour sanitizers, without the tests labelled slow
+#   --fast       without the tests labelled slow
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$SECONDS
-fast=${FOVEA_TEST_FAST:-}
+fast= sanitize=
+for option in "$@"; do
+  case $option in
+    --fast) fast=yes ;;
+    --sanitize) sanitize=yes ;;
+    *) echo "test.sh: $option: --fast or --sanitize expected" >&2; exit 2 ;;
+  esac
+done
 
 step() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
 
@@ -37,6 +45,8 @@ if [ -n "$fast" ]; then
   run_tests release build --label-exclude slow
 else
   run_tests release build
+fi
+if [ -n "$sanitize" ]; then
   build asan build-asan
   run_tests asan build-asan
   builds+=(build-asan)
