@@ -7,7 +7,7 @@
 namespace fovea::cli {
 namespace {
 
-// Rounds of the watching loop, some 30 microseconds: longer than the gap between two operations, shorter than it takes to miss the core.
+// Rounds of the watching loop: longer than the gap between two operations, far shorter than a time slice.
 constexpr const char* kRounds = "1000";
 
 }  // namespace
