@@ -10,7 +10,7 @@ void StateStore::declare(const State& state, const Type& type) {
   const auto found = entries_.find(state.name);
   if (found == entries_.end()) {
     Tensor memory(own.dtype, std::vector<int64_t>(own.shape.dims().begin(), own.shape.dims().end()));
-    entries_.emplace(state.name, Entry{own, state.stored_shape, state.role, std::move(memory), 0});
+    entries_.emplace(state.name, Entry{own, state.stored_shape, state.role, std::move(memory)});
   } else if (!(found->second.type == own)) {
     fail(ErrorKind::mismatch, "{}: {} in the graph, {} in the store", state.name, to_string(own), to_string(found->second.type));
   }
@@ -45,7 +45,6 @@ void StateStore::set(std::string_view name, const Tensor& tensor) {
     fail(ErrorKind::mismatch, "{}: shape {} given, {} in the model", name, shape_string(tensor.shape()), shape_string(entry.stored_shape));
   }
   in_context(name, [&] { write_memory(tensor, entry.type, entry.memory.mutable_raw()); });
-  ++entry.version;
 }
 
 size_t StateStore::bytes() const {

@@ -19,8 +19,7 @@ class StateStore {
     Type type;  // as the graphs see it
     std::vector<int64_t> stored_shape;
     StateRole role = StateRole::parameter;
-    Tensor memory;         // in the engine's order; aligned
-    uint64_t version = 0;  // counts writes by `set` and by `touch`
+    Tensor memory;  // in the engine's order; aligned
   };
 
   // `floating`: the type that floating states have here, whatever the graph says.

@@ -7,7 +7,6 @@
 #include "passes/pipeline.h"
 #include "passes/split_frozen.h"
 #include "train/feed.h"
-#include "train/groups.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -79,11 +78,7 @@ class FeatureFeed final : public Feed {
 
   Graph build_step(int64_t batch) const override {
     const ModelGraph model = parts_.network->build(batch);
-    StepOptions options;
-    options.optimizer = phase_.optimizer;
-    options.label_smoothing = phase_.label_smoothing;
-    options.frozen = frozen_;
-    options.parameter = parameter_groups(model, parts_.network->variant().head, 1);
+    const StepOptions options = step_options(parts_, phase_, model, frozen_);
     return training::build_step(head_of(lower_for_training(model, frozen_), frozen_), options);
   }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Parts {
   engine::Session& session;
   const Data& data;
 };
+
+// The phase's step on this graph of the network, with these parameters frozen.
+StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGraph& model, const std::set<std::string>& frozen);
 
 class Feed {
  public:

@@ -1,7 +1,6 @@
 #include "base/error.h"
 #include "image/loader.h"
 #include "train/feed.h"
-#include "train/groups.h"
 
 namespace fovea::training {
 namespace {
@@ -39,11 +38,7 @@ class PictureFeed final : public Feed {
 
   Graph build_step(int64_t batch) const override {
     const ModelGraph model = parts_.network->build(batch);
-    StepOptions options;
-    options.optimizer = phase_.optimizer;
-    options.label_smoothing = phase_.label_smoothing;
-    options.frozen = frozen_;
-    options.parameter = parameter_groups(model, parts_.network->variant().head, phase_.lowest_rate);
+    const StepOptions options = step_options(parts_, phase_, model, frozen_);
     return training::build_step(lower_for_training(model, frozen_), options);
   }
 
