@@ -237,7 +237,7 @@ Variant variant(std::string name, const char* layout, Network network, int64_t s
   variant.input_size = size;
   variant.head = timm ? "classifier" : "classifier.1";
   variant.head_dropout = dropout;
-  variant.body = [network = std::move(network), text](Scope s, Value image) { return text(network, s, image); };
+  variant.body = [network = std::move(network), text](Scope s, Value image, Size2) { return features_of(text(network, s, image)); };
   variant.head_weight_init = head_weight_init;
   variant.head_bias_init = head_bias_init;
   return variant;

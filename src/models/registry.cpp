@@ -56,6 +56,13 @@ void check_options(const Variant& variant, const BuildOptions& options) {
   const int64_t least = variant.least_size;
   if (options.height < least || options.width < least)
     fail(ErrorKind::usage, "{} takes pictures of at least {}x{}, not {}x{}", variant.name, least, least, options.height, options.width);
+  const int64_t multiple = variant.size_multiple;
+  if (options.height % multiple != 0 || options.width % multiple != 0)
+    fail(ErrorKind::usage, "{} takes pictures whose sides are multiples of {}, not {}x{}", variant.name, multiple, options.height,
+         options.width);
+  if (options.head.hidden < 1) fail(ErrorKind::usage, "{}: a head {} wide inside, at least 1 expected", variant.name, options.head.hidden);
+  if (options.head.dropout >= 1)
+    fail(ErrorKind::usage, "{}: a head that drops {} of its features, less than 1 expected", variant.name, options.head.dropout);
   if (options.batch < 1) fail(ErrorKind::usage, "{}: a batch of {}, at least 1 expected", variant.name, options.batch);
   if (options.channels < 1) fail(ErrorKind::usage, "{}: pictures of {} channels, at least 1 expected", variant.name, options.channels);
   if (options.classes < 0) fail(ErrorKind::usage, "{}: {} classes, at least 0 (no head) expected", variant.name, options.classes);
@@ -90,18 +97,21 @@ ModelGraph build(const Variant& variant, const BuildOptions& options) {
     Graph& graph = model.graph;
     Scope scope(graph, model.taps);
     const Value image(graph, graph.input("image", {DType::f32, {options.batch, options.channels, options.height, options.width}}));
-    const Value map = variant.body(scope, image);
-    const Value pooled = global_average_pool(map);
+    const Size2 native{options.native_height > 0 ? options.native_height : variant.input_size,
+                       options.native_width > 0 ? options.native_width : variant.input_size};
+    const Features features = variant.body(scope, image, native);
     model.image = image.id();
-    model.map = map.id();
-    model.pooled = pooled.id();
+    model.map = features.map.id();
+    model.pooled = features.pooled.id();
+    model.pre_logits = features.pre_logits.id();
     if (options.classes > 0) {
-      const int64_t width = pooled.channels();
-      const LinearHead head{.classes = options.classes,
-                            .dropout = variant.head_dropout,
-                            .weight = variant.head_weight_init(width, options.classes),
-                            .bias = variant.head_bias_init(width, options.classes)};
-      model.logits = linear_head(scope[variant.head], pooled, head).id();
+      const Head made{.classes = options.classes,
+                      .options = options.head,
+                      .dropout = variant.head_dropout,
+                      .as_convolution = variant.head_convolution,
+                      .weight = variant.head_weight_init,
+                      .bias = variant.head_bias_init};
+      model.logits = head(scope[variant.head], features, made).id();
     }
     const std::vector<int64_t> strides = strides_from(graph, model.image);
     for (Tap& tap : model.taps) tap.stride = static_cast<double>(strides[tap.value.index]);

@@ -11,17 +11,19 @@
 namespace fovea::models {
 
 struct Variant {
-  std::string name;           // "resnet50"
-  std::string family;         // "resnet"
-  std::string layout;         // whose parameter names: "torchvision" or "timm"
-  int64_t feature_width = 0;  // channels of the pooled vector
-  int64_t input_size = 224;   // default height and width
-  int64_t least_size = 1;     // smaller pictures leave a layer without a window
-  std::string head;           // path of the linear head: "fc", "classifier.1"
+  std::string name;               // "resnet50"
+  std::string family;             // "resnet"
+  std::string layout;             // whose parameter names: "torchvision" or "timm"
+  int64_t feature_width = 0;      // of the pre-logits vector
+  int64_t input_size = 224;       // default height and width
+  int64_t least_size = 1;         // smaller pictures leave a layer without a window
+  int64_t size_multiple = 1;      // pictures' height and width must be multiples of it (patches)
+  int64_t classes = 1000;         // of the published weights; 0: they have no head
+  std::string head;               // path of the linear head: "fc", "classifier.1"
+  bool head_convolution = false;  // the library stores it as a 1x1 convolution
   double head_dropout = 0;
-  // The default preprocessing of the family's weights where no published row says otherwise is the published table's matter, not this
-  // one's.
-  std::function<Value(Scope, Value image)> body;                          // to the last feature map; names its taps
+  // To the features; names its taps. `native` is the size that parameters shaped by it belong to.
+  std::function<Features(Scope, Value image, Size2 native)> body;
   std::function<Init(int64_t inputs, int64_t outputs)> head_weight_init;  // as the library starts a new head
   std::function<Init(int64_t inputs, int64_t outputs)> head_bias_init;
 };

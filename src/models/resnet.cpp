@@ -56,7 +56,7 @@ Value residual_block(Scope s, Value x, const Block& block) {
 }
 
 // Table 1, to the last feature map.
-Value resnet(const Row& row, Scope s, Value x) {
+Features resnet(const Row& row, Scope s, Value x) {
   x = batch_norm(s["bn1"], conv2d(s["conv1"], x, {.out = 64, .kernel = 7, .stride = 2, .padding = 3}));
   x = s["relu"].tap(relu(x));
   x = s["maxpool"].tap(max_pool2d(s["maxpool"], x, {.kernel = 3, .stride = 2, .padding = 1}));
@@ -69,7 +69,7 @@ Value resnet(const Row& row, Scope s, Value x) {
     }
     layer.tap(x);
   }
-  return x;
+  return features_of(x);
 }
 
 constexpr Row kRows[] = {
@@ -99,7 +99,7 @@ std::vector<Variant> resnet_variants() {
     variant.layout = "torchvision";
     variant.feature_width = 512 * expansion(row.block);
     variant.head = "fc";
-    variant.body = [&row](Scope s, Value image) { return resnet(row, s, image); };
+    variant.body = [&row](Scope s, Value image, Size2) { return resnet(row, s, image); };
     variant.head_weight_init = head_init;
     variant.head_bias_init = head_init;
     variants.push_back(std::move(variant));

@@ -1,16 +1,22 @@
-// Heads: what turns a network's pooled vector into logits. One for all families.
+// Heads: what turns a network's features into logits. The same for all families.
 #pragma once
 
+#include <functional>
+
 #include "nn/layers.h"
+#include "nn/model_graph.h"
 
 namespace fovea {
 
-struct LinearHead {
+struct Head {
   int64_t classes = 1000;
-  double dropout = 0;
-  Init weight, bias;  // as the library of the network's weights starts a new head
+  HeadOptions options;
+  double dropout = 0;           // the network's own
+  bool as_convolution = false;  // the library stores a linear head as [classes, K, 1, 1]
+  // As the library of the network's weights starts a linear layer.
+  std::function<Init(int64_t inputs, int64_t outputs)> weight, bias;
 };
-// (pooled [N, C, 1, 1]) -> logits [N, classes, 1, 1]
-Value linear_head(Scope s, Value pooled, const LinearHead& head);
+// -> logits [N, classes, 1, 1]
+Value head(Scope s, const Features& features, const Head& head);
 
 }  // namespace fovea

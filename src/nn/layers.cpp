@@ -1,15 +1,27 @@
 #include "nn/layers.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "ops/add.h"
+#include "ops/attention.h"
+#include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/broadcast_to.h"
+#include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
 #include "ops/global_average_pool.h"
+#include "ops/global_response_norm.h"
+#include "ops/group_norm.h"
+#include "ops/layer_norm.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
+#include "ops/resize_bicubic.h"
+#include "ops/slice.h"
+#include "ops/standardize_weight.h"
+#include "ops/view.h"
 
 namespace fovea {
 namespace {
@@ -53,7 +65,8 @@ Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
     fail(ErrorKind::internal, "{}: {} groups do not divide {} and {} channels", s.path(), groups, in, out);
   const int64_t fan_out = out * kernel * kernel / (options.fan_out == FanOut::one_group ? groups : 1);
   const Shape shape{out, in / groups, kernel, kernel};
-  const Value weight = s.parameter("weight", shape, {out, in / groups, kernel, kernel}, kaiming_normal(fan_out));
+  Value weight = s.parameter("weight", shape, {out, in / groups, kernel, kernel}, options.weight.value_or(kaiming_normal(fan_out)));
+  if (options.standardize_eps) weight = emit(StandardizeWeight{*options.standardize_eps}, std::array{weight}, s.name("weight"))[0];
   const Conv2d op{{options.stride, options.stride}, padding_of(options, x.shape()), groups};
   if (!options.bias) return s.emit(op, {x, weight});
   return s.emit(op, {x, weight, channel_parameter(s, "bias", out, constant_init(0))});
@@ -61,8 +74,11 @@ Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
 
 Value linear(Scope s, Value x, const LinearOptions& options) {
   const int64_t in = x.channels(), out = options.out;
-  const Value weight = s.parameter("weight", {out, in, 1, 1}, {out, in}, options.weight);
-  return s.emit(Conv2d{}, {x, weight, channel_parameter(s, "bias", out, options.bias)});
+  const std::string prefix = options.prefix;
+  const std::vector<int64_t> stored = options.as_convolution ? std::vector<int64_t>{out, in, 1, 1} : std::vector<int64_t>{out, in};
+  const Value weight = s.parameter(prefix + "weight", {out, in, 1, 1}, stored, options.weight);
+  if (!options.has_bias) return s.emit(Conv2d{}, {x, weight});
+  return s.emit(Conv2d{}, {x, weight, channel_parameter(s, prefix + "bias", out, options.bias)});
 }
 
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
@@ -75,9 +91,54 @@ Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
   return s.emit(BatchNorm{options.eps, options.momentum}, {x, gamma, beta, mean, var});
 }
 
+Value layer_norm(Scope s, Value x, double eps) {
+  const int64_t channels = x.channels();
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  return s.emit(LayerNorm{eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
+}
+
+Value group_norm(Scope s, Value x, const GroupNormOptions& options) {
+  const int64_t channels = x.channels();
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  return s.emit(GroupNorm{options.groups, options.eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
+}
+
+Value global_response_norm(Scope s, Value x, double eps) {
+  const int64_t channels = x.channels();
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(0));
+  return s.emit(GlobalResponseNorm{eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
+}
+
+Value channel_scale(Scope s, std::string_view leaf, Value x, double start, std::vector<int64_t> stored) {
+  const int64_t channels = x.channels();
+  if (stored.empty()) stored = {channels};
+  return s.emit(Multiply{}, {x, s.parameter(leaf, {1, channels, 1, 1}, std::move(stored), constant_init(start))});
+}
+
 Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options) {
   const int64_t padding = options.padding;
   return s.emit(MaxPool2d{{options.kernel, options.kernel}, {options.stride, options.stride}, {padding, padding, padding, padding}}, {x});
+}
+
+Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options) {
+  return s.emit(AveragePool2d{{options.kernel, options.kernel}, {options.stride, options.stride}}, {x});
+}
+
+Value adaptive_average_pool2d(Scope s, Value x, Size2 size) { return s.emit(AdaptiveAveragePool2d{size}, {x}); }
+
+Value attention(Scope s, Value qkv, int64_t heads) { return s.emit(Attention{heads}, {qkv}); }
+
+Value to_tokens(Scope s, Value map) { return s.emit(View{{map.batch(), map.channels(), map.height() * map.width(), 1}}, {map}); }
+
+Value to_map(Scope s, Value tokens, Size2 grid) {
+  return s.emit(View{{tokens.batch(), tokens.channels(), grid.height, grid.width}}, {tokens});
+}
+
+Value resize_positions(Scope s, Value table, const PositionGrid& grid) {
+  if (grid.from == grid.to) return table;
+  const Value map = to_map(s, slice_tokens(table, grid.prefix, table.height()), grid.from);
+  const Value resized = to_tokens(s, s.emit(ResizeBicubic{grid.to}, {map}));
+  return grid.prefix == 0 ? resized : concat(slice_tokens(table, 0, grid.prefix), resized, 2);
 }
 
 Value dropout(Scope s, Value x, double probability) {
@@ -91,6 +152,17 @@ Value stochastic_depth(Scope s, Value x, double probability) {
 }
 
 Value activate(ActivationKind kind, Value x) { return apply(Activation{kind}, {x}); }
+Value concat(Value a, Value b, int64_t axis) { return apply(Concat{axis}, {a, b}); }
+Value slice_tokens(Value x, int64_t begin, int64_t end) { return apply(Slice{2, begin, end}, {x}); }
+Value repeat_batch(Value x, int64_t batch) {
+  Shape shape = x.shape();
+  shape[0] = batch;
+  return apply(BroadcastTo{shape}, {x});
+}
+Value global_max_pool(Value x) {
+  const Size2 whole{x.height(), x.width()};
+  return apply(MaxPool2d{whole, whole}, {x});
+}
 Value global_average_pool(Value x) { return apply(GlobalAveragePool{}, {x}); }
 Value operator+(Value a, Value b) { return apply(Add{}, {a, b}); }
 Value operator*(Value a, Value b) { return apply(Multiply{}, {a, b}); }

@@ -1,6 +1,8 @@
 // The layers that model texts are made of. Each declares its parameters in its scope, in the order of PyTorch's state dictionaries.
 #pragma once
 
+#include <optional>
+
 #include "nn/init.h"
 #include "nn/scope.h"
 #include "ops/activation.h"
@@ -19,15 +21,20 @@ struct Conv2dOptions {
   bool bias = false;
   bool same = false;  // TensorFlow's SAME in place of `padding`: ceil(size / stride) outputs, the odd zero at the bottom and right
   FanOut fan_out = FanOut::all_groups;
+  std::optional<double> standardize_eps = {};  // weight standardization with this eps
+  std::optional<Init> weight = {};             // in place of kaiming_normal
 };
 // weight [out, in / groups, kernel, kernel] by kaiming_normal of the fan out, bias [out] from 0.
 Value conv2d(Scope s, Value x, const Conv2dOptions& options);
 
 struct LinearOptions {
   int64_t out = 0;
-  Init weight, bias;
+  Init weight = {}, bias = {};
+  const char* prefix = "";  // of both parameters' names: "in_proj_" for torch.nn.MultiheadAttention's
+  bool has_bias = true;
+  bool as_convolution = false;  // stored as [out, in, 1, 1]
 };
-// weight [out, in], bias [out], on x [N, in, H, W].
+// weight [out, in], bias [out], on x [N, in, H, W]: at every pixel, or of every token of [N, in, T, 1].
 Value linear(Scope s, Value x, const LinearOptions& options);
 
 struct BatchNormOptions {
@@ -37,10 +44,42 @@ struct BatchNormOptions {
 // increments it where the layer trains.
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options = {});
 
+// weight 1 and bias 0, both [C].
+Value layer_norm(Scope s, Value x, double eps = 1e-6);
+struct GroupNormOptions {
+  int64_t groups = 32;
+  double eps = 1e-5;
+};
+Value group_norm(Scope s, Value x, const GroupNormOptions& options = {});
+// weight and bias from 0, both [C].
+Value global_response_norm(Scope s, Value x, double eps = 1e-6);
+
+// x times a factor for each channel, the parameter `leaf` of this place, from `start`; stored as [C] or, where `stored` is given, in that
+// shape.
+Value channel_scale(Scope s, std::string_view leaf, Value x, double start, std::vector<int64_t> stored = {});
+
 struct MaxPool2dOptions {
   int64_t kernel = 2, stride = 2, padding = 0;
 };
 Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options);
+struct AveragePool2dOptions {
+  int64_t kernel = 2, stride = 2;
+};
+Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options = {});
+// Means over height x width windows of as equal a size as can be; the identity where x has that size already.
+Value adaptive_average_pool2d(Scope s, Value x, Size2 size);
+
+// Multi-head self-attention between the projections: qkv [N, 3 C, T, 1] -> [N, C, T, 1].
+Value attention(Scope s, Value qkv, int64_t heads);
+// A map [N, C, H, W] as tokens [N, C, H W, 1], row by row, and back.
+Value to_tokens(Scope s, Value map);
+Value to_map(Scope s, Value tokens, Size2 grid);
+// The position embeddings `table`, tokens [1, C, prefix + grid, 1], for another grid: bicubic, the prefix as it is.
+struct PositionGrid {
+  int64_t prefix = 0;
+  Size2 from, to;
+};
+Value resize_positions(Scope s, Value table, const PositionGrid& grid);
 
 // Elements (dropout) or whole pictures (stochastic depth) are dropped with this probability in training; nothing is emitted for 0.
 Value dropout(Scope s, Value x, double probability);
@@ -54,7 +93,15 @@ inline Value silu(Value x) { return activate(ActivationKind::silu, x); }
 inline Value sigmoid(Value x) { return activate(ActivationKind::sigmoid, x); }
 inline Value hard_swish(Value x) { return activate(ActivationKind::hard_swish, x); }
 inline Value hard_sigmoid(Value x) { return activate(ActivationKind::hard_sigmoid, x); }
+inline Value gelu(Value x) { return activate(ActivationKind::gelu, x); }
 Value global_average_pool(Value x);
+Value global_max_pool(Value x);
+// Along the channels, and along the tokens (axis 2).
+Value concat(Value a, Value b, int64_t axis = 1);
+// Tokens `begin` to `end` - 1.
+Value slice_tokens(Value x, int64_t begin, int64_t end);
+// One row for each picture of a value [1, C, T, 1].
+Value repeat_batch(Value x, int64_t batch);
 Value operator+(Value a, Value b);
 Value operator*(Value a, Value b);
 

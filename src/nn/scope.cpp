@@ -27,7 +27,12 @@ Value Scope::emit(Op op, std::initializer_list<Value> inputs) const {
 }
 
 Value Scope::tap(Value value) const {
-  taps_->push_back({path_, value.id(), value.channels(), 0});
+  taps_->push_back({.name = path_, .value = value.id(), .channels = value.channels()});
+  return value;
+}
+
+Value Scope::tap_tokens(Value value, Size2 grid, int64_t prefix) const {
+  taps_->push_back({.name = path_, .value = value.id(), .channels = value.channels(), .tokens = true, .grid = grid, .prefix = prefix});
   return value;
 }
 

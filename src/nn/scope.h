@@ -12,9 +12,13 @@ namespace fovea {
 // A place in a network that has a name in the weights' library: an output that may be asked for, a cut for freezing.
 struct Tap {
   std::string name;  // the module's, "layer3", "features.5"
-  ValueId value;     // [N, channels, H, W]
+  ValueId value;     // [N, channels, H, W], or tokens [N, channels, T, 1]
   int64_t channels = 0;
   double stride = 0;  // input pixels from one position to the next
+  // Of tokens: the first `prefix` of them belong to no place (class token), the others are the places of the grid, row by row.
+  bool tokens = false;
+  Size2 grid{0, 0};
+  int64_t prefix = 0;
 };
 
 class Scope {
@@ -37,6 +41,7 @@ class Scope {
   Value emit(Op op, std::initializer_list<Value> inputs) const;
   // Makes `value` the tap of this place, and returns it.
   Value tap(Value value) const;
+  Value tap_tokens(Value value, Size2 grid, int64_t prefix) const;
 
  private:
   Graph* graph_;
