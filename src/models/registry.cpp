@@ -1,10 +1,9 @@
 #include "models/registry.h"
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "models/families.h"
 #include "nn/heads.h"
 
@@ -26,30 +25,6 @@ const std::vector<Variant>& all() {
     return list;
   }();
   return variants;
-}
-
-// Levenshtein's: the fewest letters to insert, delete or change.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] != b[j]);
-      diagonal = std::exchange(row[j + 1], std::min({changed, row[j] + 1, row[j + 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
-std::string nearest_names(std::string_view name) {
-  std::vector<std::pair<size_t, std::string>> ranked;
-  for (const Variant& variant : all()) ranked.emplace_back(edit_distance(name, variant.name), variant.name);
-  std::ranges::sort(ranked);
-  constexpr size_t shown = 3;
-  std::string text;
-  for (size_t i = 0; i < std::min(shown, ranked.size()); ++i) text += (i > 0 ? ", " : "") + ranked[i].second;
-  return text;
 }
 
 void check_options(const Variant& variant, const BuildOptions& options) {
@@ -87,7 +62,7 @@ const Variant* find(std::string_view name) {
 
 const Variant& get(std::string_view name) {
   if (const Variant* variant = find(name)) return *variant;
-  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest_names(name.substr(name.find('/') + 1)));
+  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest(name, names()));
 }
 
 ModelGraph build(const Variant& variant, const BuildOptions& options) {

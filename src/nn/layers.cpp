@@ -161,7 +161,7 @@ Value repeat_batch(Value x, int64_t batch) {
 }
 Value global_max_pool(Value x) {
   const Size2 whole{x.height(), x.width()};
-  return apply(MaxPool2d{whole, whole}, {x});
+  return apply(MaxPool2d{whole, whole, {}}, {x});
 }
 Value global_average_pool(Value x) { return apply(GlobalAveragePool{}, {x}); }
 Value operator+(Value a, Value b) { return apply(Add{}, {a, b}); }

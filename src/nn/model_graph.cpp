@@ -1,10 +1,19 @@
 #include "nn/model_graph.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
 #include <set>
 
+#include "base/error.h"
+#include "base/nearest.h"
+#include "nn/layers.h"
+#include "ops/activation.h"
+#include "ops/average_pool2d.h"
 #include "ops/conv2d.h"
 #include "ops/max_pool2d.h"
+#include "ops/view.h"
 
 namespace fovea {
 namespace {
@@ -21,7 +30,96 @@ std::vector<bool> needed_for(const Graph& graph, ValueId value) {
   return needed;
 }
 
+// What a node does, for the labels of those that share a path.
+std::string deed_of(const NodeInfo& node) {
+  if (const auto* activation = node.op.as<Activation>()) return print_field(activation->kind);
+  return std::string(node.op.name());
+}
+
+// Whether a value holds tokens, and how: as some tap's grid says.
+const Tap* tokens_like(const ModelGraph& model, const Shape& shape) {
+  for (const Tap& tap : model.taps)
+    if (tap.tokens && shape.width() == 1 && shape.height() == tap.prefix + tap.grid.height * tap.grid.width) return &tap;
+  return nullptr;
+}
+
+OutputView tap_output(ModelGraph& model, const Tap& tap) {
+  if (!tap.tokens) return {tap.value, OutputView::Form::map};
+  const Value tokens(model.graph, tap.value);
+  const Value places = tap.prefix == 0 ? tokens : slice_tokens(tokens, tap.prefix, tokens.height());
+  const Shape grid{tokens.batch(), tokens.channels(), tap.grid.height, tap.grid.width};
+  return {emit(View{grid}, std::array{places}, tap.name).front().id(), OutputView::Form::map};
+}
+
+// "TAP:tokens", "TAP:class_token"; nothing for another name.
+std::optional<OutputView> tokens_output(ModelGraph& model, const std::string& name) {
+  for (const Tap& tap : model.taps) {
+    if (!tap.tokens) continue;
+    if (name == tap.name + ":tokens") return OutputView{tap.value, OutputView::Form::tokens};
+    if (name == tap.name + ":class_token" && tap.prefix > 0) {
+      const Value first = slice_tokens(Value(model.graph, tap.value), 0, 1);
+      return OutputView{first.id(), OutputView::Form::vector};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<OutputView> node_output(const ModelGraph& model, const std::string& name) {
+  const Graph& graph = model.graph;
+  const std::vector<std::string> labels = node_labels(graph);
+  ValueId value;
+  for (size_t n = 0; n < labels.size(); ++n) {
+    const ValueId result = graph.nodes()[n].outputs[0];
+    if (labels[n] == name) {
+      value = result;
+      break;
+    }
+    if (labels[n].starts_with(name + ".")) value = result;
+  }
+  if (!value.valid()) return std::nullopt;
+  const Shape& shape = graph.type(value).shape;
+  if (shape.rank() != Shape::max_rank) return std::nullopt;
+  if (tokens_like(model, shape)) return OutputView{value, OutputView::Form::tokens};
+  return OutputView{value, shape.height() == 1 && shape.width() == 1 ? OutputView::Form::vector : OutputView::Form::map};
+}
+
+[[noreturn]] void fail_unknown(const ModelGraph& model, const std::string& name) {
+  std::string taps;
+  for (const Tap& tap : model.taps) taps += ", " + tap.name;
+  const std::string near = nearest(name, node_labels(model.graph));
+  fail(ErrorKind::usage, "the network has no output '{}'; there are logits, pooled, pre_logits{}, and every layer (the nearest: {})", name,
+       taps, near);
+}
+
 }  // namespace
+
+Features features_of(Value map) {
+  const Value pooled = global_average_pool(map);
+  return {map, pooled, pooled};
+}
+
+OutputView find_output(ModelGraph& model, const std::string& name) {
+  if (name == "logits" && model.logits.valid()) return {model.logits, OutputView::Form::vector};
+  if (name == "pooled") return {model.pooled, OutputView::Form::vector};
+  if (name == "pre_logits") return {model.pre_logits, OutputView::Form::vector};
+  for (const Tap& tap : model.taps)
+    if (tap.name == name) return tap_output(model, tap);
+  if (const auto tokens = tokens_output(model, name)) return *tokens;
+  if (const auto node = node_output(model, name)) return *node;
+  fail_unknown(model, name);
+}
+
+std::vector<std::string> node_labels(const Graph& graph) {
+  std::vector<std::string> labels;
+  std::map<std::string, int> seen;
+  for (const NodeInfo& node : graph.nodes()) {
+    std::string label = node.name;
+    if (seen[label]++ > 0) label += ":" + deed_of(node);
+    if (label != node.name && seen[label]++ > 0) label += std::to_string(seen[label]);
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
 
 std::vector<std::string> states_below(const Graph& graph, ValueId value) {
   const std::vector<bool> needed = needed_for(graph, value);
@@ -44,6 +142,7 @@ std::vector<int64_t> strides_from(const Graph& graph, ValueId image) {
     for (ValueId input : node.inputs) stride = std::max(stride, strides[input.index]);
     if (const auto* conv = node.op.as<Conv2d>()) stride *= conv->stride.height;
     if (const auto* pool = node.op.as<MaxPool2d>()) stride *= pool->stride.height;
+    if (const auto* pool = node.op.as<AveragePool2d>()) stride *= pool->stride.height;
     for (ValueId output : node.outputs) strides[output.index] = stride;
   }
   return strides;
