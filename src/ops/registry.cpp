@@ -4,6 +4,7 @@
 #include "ops/activation.h"
 #include "ops/adamw_update.h"
 #include "ops/add.h"
+#include "ops/attention.h"
 #include "ops/batch_norm.h"
 #include "ops/broadcast_to.h"
 #include "ops/constant.h"
@@ -36,6 +37,9 @@ constexpr Row rows[] = {
     row<ActivationGrad>(),
     row<AdamWUpdate>(),
     row<Add>(),
+    row<Attention>(),
+    row<AttentionGrad>(),
+    row<AttentionProbabilities>(),
     row<BatchNorm>(),
     row<BatchNormInference>(),
     row<BatchNormInferenceGrad>(),
