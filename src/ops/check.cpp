@@ -39,6 +39,18 @@ void check_channel_vectors(std::string_view op, int64_t channels, std::initializ
   for (const NamedType& operand : operands) check_shape(op, operand, {1, channels, 1, 1});
 }
 
+void check_axis(std::string_view op, int64_t axis) {
+  if (axis < 0 || axis > 3) fail(ErrorKind::usage, "{}: axis {}, 0 to 3 are possible", op, axis);
+}
+
+Types with_size(std::string_view op, std::span<const Type> inputs, std::string_view input, Size2 size) {
+  check_count(op, inputs, 1);
+  const DType dtype = check_floating(op, {{input, inputs[0]}});
+  check_rank(op, {input, inputs[0]}, 4);
+  if (size.height < 1 || size.width < 1) fail(ErrorKind::usage, "{}: size {}x{}, at least 1x1", op, size.height, size.width);
+  return {{dtype, {inputs[0].shape.batch(), inputs[0].shape.channels(), size.height, size.width}}};
+}
+
 int64_t window_places(std::string_view op, std::string_view dimension, const WindowExtent& extent) {
   const auto& [size, before, after, kernel, stride] = extent;
   if (kernel < 1) fail(ErrorKind::usage, "{}: kernel {} along the {}, at least 1", op, kernel, dimension);

@@ -26,6 +26,11 @@ void check_rank(std::string_view op, NamedType operand, int rank);
 void check_shape(std::string_view op, NamedType operand, const Shape& wanted);
 // [1,C,1,1] for each of them.
 void check_channel_vectors(std::string_view op, int64_t channels, std::initializer_list<NamedType> operands);
+// A dimension of a value of rank 4.
+void check_axis(std::string_view op, int64_t axis);
+
+// The result of an operation on one floating value of rank 4 that changes height and width alone.
+Types with_size(std::string_view op, std::span<const Type> inputs, std::string_view input, Size2 size);
 
 // Places of a window along one dimension. Throws Error(usage) where the window is larger than the padded size.
 struct WindowExtent {

@@ -5,8 +5,10 @@
 #include "ops/adamw_update.h"
 #include "ops/add.h"
 #include "ops/attention.h"
+#include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
 #include "ops/broadcast_to.h"
+#include "ops/concat.h"
 #include "ops/constant.h"
 #include "ops/conv2d.h"
 #include "ops/cross_entropy.h"
@@ -15,8 +17,11 @@
 #include "ops/increment.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
+#include "ops/resize_bicubic.h"
 #include "ops/sgd_update.h"
+#include "ops/slice.h"
 #include "ops/sum_to.h"
+#include "ops/view.h"
 
 namespace fovea {
 namespace {
@@ -35,17 +40,22 @@ constexpr Row row() {
 constexpr Row rows[] = {
     row<Activation>(),
     row<ActivationGrad>(),
+    row<AdaptiveAveragePool2d>(),
+    row<AdaptiveAveragePool2dGrad>(),
     row<AdamWUpdate>(),
     row<Add>(),
     row<Attention>(),
     row<AttentionGrad>(),
     row<AttentionProbabilities>(),
+    row<AveragePool2d>(),
+    row<AveragePool2dGrad>(),
     row<BatchNorm>(),
     row<BatchNormInference>(),
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
     row<BatchNormTrainingGrad>(),
     row<BroadcastTo>(),
+    row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),
     row<Conv2dInputGrad>(),
@@ -60,9 +70,14 @@ constexpr Row rows[] = {
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
+    row<Pad>(),
     row<RandomMask>(),
+    row<ResizeBicubic>(),
+    row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
+    row<Slice>(),
     row<SumTo>(),
+    row<View>(),
 };
 // clang-format on
 
