@@ -3,9 +3,11 @@
 #include <optional>
 
 #include "backends/reference/activation.h"
+#include "backends/reference/attention.h"
 #include "backends/reference/batch_norm.h"
 #include "backends/reference/broadcast.h"
 #include "backends/reference/conv2d.h"
+#include "backends/reference/copy.h"
 #include "backends/reference/cross_entropy.h"
 #include "backends/reference/elementwise.h"
 #include "backends/reference/optimizers.h"
@@ -85,11 +87,15 @@ constexpr Row rows[] = {
     row<ActivationGrad>(),
     row<AdamWUpdate>(),
     row<Add>(),
+    row<Attention>(),
+    row<AttentionGrad>(),
+    row<AttentionProbabilities>(),
     row<BatchNormInference>(),
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
     row<BatchNormTrainingGrad>(),
     row<BroadcastTo>(),
+    row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),
     row<Conv2dInputGrad>(),
@@ -103,9 +109,12 @@ constexpr Row rows[] = {
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
+    row<Pad>(),
     row<RandomMask>(),
     row<SgdUpdate>(),
+    row<Slice>(),
     row<SumTo>(),
+    row<fovea::View>(),
 };
 // clang-format on
 
