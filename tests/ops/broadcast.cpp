@@ -20,6 +20,7 @@ void add_binary(std::vector<OpCase>& cases) {
   add("position", normal({2, 19, 3, 1}), parameter(normal({1, 19, 3, 1})), "f32[2,19,3,1]");
   add("sample", normal({3, 7, 2, 2}), normal({3, 1, 1, 1}), "f32[3,7,2,2]");
   add("one_channel", normal({2, 7, 3, 5}), normal({2, 1, 3, 5}), "f32[2,7,3,5]");
+  add("one_channel_each", normal({2, 1, 3, 5}), normal({2, 1, 3, 5}, 1), "f32[2,1,3,5]");
   add("outer", normal({2, 7, 1, 1}), normal({1, 1, 3, 5}), "f32[2,7,3,5]");
   add("scalar", normal({2, 7, 3, 5}), scalar(0.3), "f32[2,7,3,5]");
   add("two_scalars", scalar(2.5), scalar(0.3), "f32[]");

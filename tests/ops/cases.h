@@ -9,6 +9,7 @@ std::vector<OpCase> activation_cases();
 std::vector<OpCase> batch_norm_cases();
 std::vector<OpCase> broadcast_cases();  // add, multiply, broadcast_to, sum_to
 std::vector<OpCase> conv2d_cases();
+std::vector<OpCase> copy_cases();  // concat, slice, pad, view
 std::vector<OpCase> cross_entropy_cases();
 std::vector<OpCase> dropout_cases();
 std::vector<OpCase> optimizer_cases();  // sgd_update, adamw_update
@@ -17,8 +18,8 @@ std::vector<OpCase> scalar_cases();     // constant, increment
 
 inline std::vector<OpCase> all_cases() {
   std::vector<OpCase> all;
-  for (const auto& list : {activation_cases, batch_norm_cases, broadcast_cases, conv2d_cases, cross_entropy_cases, dropout_cases,
-                           optimizer_cases, pool_cases, scalar_cases})
+  for (const auto& list : {activation_cases, batch_norm_cases, broadcast_cases, conv2d_cases, copy_cases, cross_entropy_cases,
+                           dropout_cases, optimizer_cases, pool_cases, scalar_cases})
     for (OpCase& entry : list()) all.push_back(std::move(entry));
   return all;
 }

@@ -12,6 +12,10 @@ Planned plan_multiply(const Request&);
 Planned plan_broadcast_to(const Request&);
 Planned plan_constant(const Request&);
 Planned plan_increment(const Request&);
+Planned plan_concat(const Request&);
+Planned plan_slice(const Request&);
+Planned plan_pad(const Request&);
+Planned plan_view(const Request&);
 
 Planned plan_sum_columns(const Request&);
 Planned plan_sum_to(const Request&);

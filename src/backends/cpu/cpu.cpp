@@ -47,6 +47,10 @@ constexpr Row kCandidates[] = {
     {"adamw_update", "simd", plan_adamw_update},
     {"constant", "plain", plan_constant},
     {"increment", "plain", plan_increment},
+    {"concat", "copy", plan_concat},
+    {"slice", "copy", plan_slice},
+    {"pad", "copy", plan_pad},
+    {"view", "copy", plan_view},
 };
 
 std::string signature(const Request& request) {

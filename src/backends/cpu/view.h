@@ -31,6 +31,12 @@ struct StridedLoop {
       dims[at] = merges ? dims[at] * views[0].dims[d] : views[0].dims[d];
       for (size_t k = 0; k < K; ++k) strides[k][at] = views[k].strides[d];
     }
+    // Bodies walk by 0 or 1: where that dimension has one place and those around it are strided, the runs have one element.
+    for (size_t k = 0; last >= 0 && k < K; ++k)
+      if (strides[k][static_cast<size_t>(last)] > 1) {
+        ++last;
+        break;
+      }
     // The innermost dimension last.
     for (; last >= 0 && last < 3; ++last)
       for (size_t d = 3; d > 0; --d) {
