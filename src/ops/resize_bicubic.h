@@ -1,5 +1,5 @@
 // Bicubic resampling as torch.nn.functional.interpolate(mode="bicubic", antialias=True, align_corners=False) does it: position embeddings
-// for pictures of another size.
+// for pictures of another size. The weights: base/bicubic.h.
 #pragma once
 
 #include "ir/gradient.h"
