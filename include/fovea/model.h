@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fovea/error.h>
+#include <fovea/head.h>
 #include <fovea/image.h>
 #include <fovea/preprocess.h>
 #include <fovea/tensor.h>
@@ -20,6 +21,9 @@ struct LoadOptions {
       "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
   uint64_t seed = 0;          // for weights that start new
   std::string dtype = "f32";  // the only one
+  // Of the pictures; 0: the model's own, 3 for published weights. The first layer's weights are brought to another number as timm does it:
+  // summed for 1, else repeated and scaled. Pictures go into networks of 3 channels and, made grey, of 1; tensors into all.
+  int64_t channels = 0;
   // Called while published weights are fetched; the total is 0 while it is not known.
   std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};
 };
@@ -35,6 +39,10 @@ struct TapInfo {
   int64_t channels = 0;
   double stride = 0;           // input pixels from one position to the next
   std::vector<int64_t> shape;  // [channels, height, width] at the size asked for
+  // Of a transformer's tokens, whose map is their grid: all of them are "NAME:tokens" [tokens, channels], and where there is a class token
+  // it comes first and is "NAME:class_token" [channels]. 0 for other networks.
+  int64_t tokens = 0;
+  bool class_token = false;
 };
 
 // What loading did, by parameter name.
@@ -66,12 +74,14 @@ class Model {
   void set_preprocessing(const Preprocessing& preprocessing);
   const LoadSummary& loaded() const;
   int64_t parameter_count() const;  // that can train
-  int64_t feature_width() const;    // of the pooled vector
+  int64_t feature_width() const;    // of the vector that `embed` gives
+  int64_t channels() const;         // of the pictures
+  const HeadOptions& head() const;
 
   // A new head for these classes, or for `count` unnamed ones, started as the family's library starts it; rows of classes known by name are
-  // kept. Throws Error(usage) for no class at all or the same one twice.
-  void replace_head(const std::vector<std::string>& classes, uint64_t seed = 0);
-  void replace_head(int64_t count, uint64_t seed = 0);
+  // kept where the head was of this kind and width before. Throws Error(usage) for no class at all or the same one twice.
+  void replace_head(const std::vector<std::string>& classes, uint64_t seed = 0, const HeadOptions& head = {});
+  void replace_head(int64_t count, uint64_t seed = 0, const HeadOptions& head = {});
   // For training: everything up to and including the tap stays as it is; "none", "all" (all but the head). Throws Error(usage) that lists
   // the taps.
   void freeze(const std::string& tap);
@@ -84,11 +94,16 @@ class Model {
   Tensor probabilities(const Tensor& images) const;
   Tensor logits(const Tensor& images) const;
 
-  // The pooled feature vector: [feature_width] of one picture, [N, feature_width] of prepared ones.
+  // The feature vector that the network's own head reads ("pre_logits"): [feature_width] of one picture, [N, feature_width] of prepared
+  // ones.
   Tensor embed(const Image& image) const;
   Tensor embed(const std::string& file) const;
   Tensor embed(const Tensor& images) const;
-  // Feature maps by tap, [N, channels, height, width]; runs only the part of the network that they need.
+  // Outputs by name; runs only the part of the network that they need. Maps are [N, channels, height, width], vectors [N, width], tokens
+  // [N, tokens, channels]. Names: a tap (of a transformer: the grid of its patches; "TAP:tokens" and "TAP:class_token" for the tokens
+  // themselves), "pooled" (the mean of the last map, or the class token), "pre_logits", "logits", and any layer by its parameters' path
+  // ("layer1.0.conv2"; what follows it is "layer1.0.bn2:relu" and the like) or any block ("layer1.0"). Throws Error(usage) with the nearest
+  // names for an unknown one.
   std::map<std::string, Tensor> features(const Tensor& images, const std::vector<std::string>& taps) const;
   std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
   std::vector<TapInfo> taps() const;  // at the size of the preprocessing

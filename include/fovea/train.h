@@ -24,7 +24,8 @@ enum class Optimizer { adamw, sgd };
 // 0 or an empty text leaves a choice to the recipe.
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
-  std::string freeze = {};  // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
+  std::string freeze = {};               // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
+  std::optional<HeadOptions> head = {};  // empty: the one that the model has
   int64_t epochs = 0;
   int64_t batch = 0;
   double rate = 0;

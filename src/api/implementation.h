@@ -24,11 +24,11 @@ class Model::Implementation {
   engine::Session& session() { return *session_; }
 
   // Gives the network a new head and drops what was compiled for the old one.
-  void replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known = true);
+  void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
 
-  // One prepared picture [height, width, 3] to "logits" or "pooled".
-  std::vector<float> run(std::span<const float> image, const std::string& output);
-  std::vector<float> run(const Image& image, const std::string& output);
+  // One prepared picture [height, width, 3] to a vector: "logits", "pre_logits".
+  std::vector<float> run(std::span<const float> image, const std::string& vector);
+  std::vector<float> run(const Image& image, const std::string& vector);
   // The most probable classes, best first.
   std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
 
@@ -40,6 +40,8 @@ class Model::Implementation {
   std::shared_ptr<engine::Network> network_;
   std::unique_ptr<engine::Session> session_;
 };
+
+std::vector<TapInfo> taps_of(const ModelGraph& model);
 
 // The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given.
 std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed = std::nullopt);

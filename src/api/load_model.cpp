@@ -36,6 +36,8 @@ Preprocessing usual_preprocessing(const models::Variant& variant) {
   return usual;
 }
 
+int64_t channels_of(const LoadOptions& options) { return options.channels > 0 ? options.channels : 3; }
+
 LoadSummary to_summary(const weights::LoadReport& report, const std::string& source) {
   LoadSummary summary;
   summary.loaded = static_cast<int64_t>(report.loaded.size());
@@ -47,25 +49,34 @@ LoadSummary to_summary(const weights::LoadReport& report, const std::string& sou
   return summary;
 }
 
-std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, std::vector<std::string> classes,
+// A network whose parameters have the pictures' size in their shapes gets them for the size that its weights were made for.
+Size2 native_size(const models::Variant& variant, const Preprocessing& preprocessing) {
+  if (variant.size_multiple == 1) return {0, 0};
+  return {preprocessing.height, preprocessing.width};
+}
+
+engine::NetworkForm form_of(const weights::ModelFile& file) {
+  return {file.classes, file.head, file.channels, {file.native_height, file.native_width}};
+}
+
+std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, engine::NetworkForm form,
                                                     const Preprocessing& preprocessing, const weights::StateDict& tensors,
                                                     const std::string& source) {
-  auto network = std::make_shared<engine::Network>(variant, std::move(classes), preprocessing, std::nullopt);
+  auto network = std::make_shared<engine::Network>(variant, std::move(form), preprocessing, std::nullopt);
   const auto report = in_context(fmt::format("loading {} from {}", variant.name, source), [&] { return network->load(tensors); });
   return std::make_shared<Model::Implementation>(std::move(network), to_summary(report, source));
 }
 
-std::shared_ptr<Model::Implementation> without_weights(const models::Variant& variant, std::vector<std::string> classes,
+std::shared_ptr<Model::Implementation> without_weights(const models::Variant& variant, engine::NetworkForm form,
                                                        const Preprocessing& preprocessing, uint64_t seed) {
   LoadSummary summary;
   summary.source = "none";
-  return std::make_shared<Model::Implementation>(std::make_shared<engine::Network>(variant, std::move(classes), preprocessing, seed),
-                                                 summary);
+  return std::make_shared<Model::Implementation>(std::make_shared<engine::Network>(variant, std::move(form), preprocessing, seed), summary);
 }
 
-// How many classes the head in the file tells apart; 1000 where it has none, so that the names are compared and reported.
+// How many classes the head in the file tells apart; as many as the published one where it has none, so that the names are compared and
+// reported.
 int64_t head_width(const models::Variant& variant, const weights::StateDict& file) {
-  constexpr int64_t kPublished = 1000;
   std::vector<std::string> file_names, model_names;
   for (const weights::NamedTensor& named : file) file_names.push_back(named.name);
   BuildOptions options;
@@ -76,28 +87,35 @@ int64_t head_width(const models::Variant& variant, const weights::StateDict& fil
   for (size_t i = 0; i < mapped.size(); ++i) {
     if (mapped[i] != variant.head + ".weight") continue;
     const auto& shape = file[i].tensor.shape();
-    return shape.empty() || shape[0] < 1 ? kPublished : shape[0];
+    return shape.empty() || shape[0] < 1 ? variant.classes : shape[0];
   }
-  return kPublished;
+  return variant.classes;
 }
 
-std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, const models::Variant* wanted) {
+void check_channels(const std::string& path, const weights::ModelFile& file, const LoadOptions& options) {
+  if (options.channels != 0 && options.channels != file.channels)
+    fail(ErrorKind::mismatch, "{}: made for pictures of {} channels, {} asked for", path, file.channels, options.channels);
+}
+
+std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, const models::Variant* wanted, const LoadOptions& options) {
   const weights::ModelFile file = weights::read_model_file(path);
   const models::Variant& variant = in_context(path, [&]() -> const models::Variant& { return models::get(file.architecture); });
   if (wanted && wanted->name != variant.name)
     fail(ErrorKind::mismatch, "loading {} from {}: the file holds a {}", wanted->name, path, variant.name);
-  if (file.classes.empty()) fail(ErrorKind::unsupported, "{}: a model file without classes", path);
-  return with_weights(variant, file.classes, file.preprocessing, file.tensors, path);
+  check_channels(path, file, options);
+  return with_weights(variant, form_of(file), file.preprocessing, file.tensors, path);
 }
 
-std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& variant, const std::string& path) {
-  if (weights::is_model_file(path)) return from_model_file(path, &variant);
+std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& variant, const std::string& path,
+                                                         const LoadOptions& options) {
+  if (weights::is_model_file(path)) return from_model_file(path, &variant, options);
   const weights::StateDict file = weights::read_weights(path);
   Preprocessing preprocessing = usual_preprocessing(variant);
   const std::string name = fs::path(path).filename().string();
   for (const weights::PublishedWeights& row : weights::published_weights())
     if (row.model == variant.name && row.file == name) preprocessing = row.preprocessing;
-  return with_weights(variant, classes_for(head_width(variant, file)), preprocessing, file, path);
+  const engine::NetworkForm form{classes_for(head_width(variant, file)), {}, channels_of(options), native_size(variant, preprocessing)};
+  return with_weights(variant, form, preprocessing, file, path);
 }
 
 std::shared_ptr<Model::Implementation> from_published(const models::Variant& variant, const weights::PublishedWeights& row,
@@ -106,15 +124,19 @@ std::shared_ptr<Model::Implementation> from_published(const models::Variant& var
   fetch.download.progress = options.progress;
   const std::string path = weights::fetch(row, fetch).string();
   const weights::StateDict file = weights::read_weights(path);
-  return with_weights(variant, weights::imagenet_classes(), row.preprocessing, file, path);
+  const engine::NetworkForm form{weights::imagenet_classes(), {}, channels_of(options), native_size(variant, row.preprocessing)};
+  return with_weights(variant, form, row.preprocessing, file, path);
 }
 
 std::shared_ptr<Model::Implementation> from_name(const models::Variant& variant, const LoadOptions& options) {
   const std::string& weights = options.weights;
-  if (weights == "none") return without_weights(variant, {}, usual_preprocessing(variant), options.seed);
+  if (weights == "none") {
+    const Preprocessing usual = usual_preprocessing(variant);
+    return without_weights(variant, {{}, {}, channels_of(options), native_size(variant, usual)}, usual, options.seed);
+  }
   const auto* row = weights::look_up_published(variant.name, weights == "default" ? "" : weights);
   if (row) return from_published(variant, *row, options);
-  if (fs::exists(weights)) return from_weights_file(variant, weights);
+  if (fs::exists(weights)) return from_weights_file(variant, weights, options);
   std::string tags;
   for (const weights::PublishedWeights& other : weights::published_weights())
     if (other.model == variant.name) tags += (tags.empty() ? "" : ", ") + other.tag;
@@ -130,12 +152,13 @@ std::shared_ptr<Model::Implementation> from_file(const std::string& path, const 
     fail(ErrorKind::format, "{}: not a model file that training wrote; a file with weights goes with a model's name (weights {})", path,
          path);
   }
-  if (options.weights == "default") return from_model_file(path, nullptr);
+  if (options.weights == "default") return from_model_file(path, nullptr, options);
   const weights::ModelFile file = weights::read_model_file(path);
   const models::Variant& variant = in_context(path, [&]() -> const models::Variant& { return models::get(file.architecture); });
-  if (options.weights == "none") return without_weights(variant, file.classes, file.preprocessing, options.seed);
+  check_channels(path, file, options);
+  if (options.weights == "none") return without_weights(variant, form_of(file), file.preprocessing, options.seed);
   if (!fs::exists(options.weights)) fail(ErrorKind::io, "{}: no such file", options.weights);
-  return with_weights(variant, file.classes, file.preprocessing, weights::read_weights(options.weights), options.weights);
+  return with_weights(variant, form_of(file), file.preprocessing, weights::read_weights(options.weights), options.weights);
 }
 
 bool looks_like_a_path(const std::string& text) {
@@ -151,13 +174,15 @@ std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, 
   if (!variant && looks_like_a_path(name_or_file)) {
     const weights::ModelFile file = weights::read_model_file(name_or_file);
     const models::Variant& named = in_context(name_or_file, [&]() -> const models::Variant& { return models::get(file.architecture); });
-    return std::make_shared<engine::Network>(named, file.classes, file.preprocessing, seed);
+    return std::make_shared<engine::Network>(named, form_of(file), file.preprocessing, seed);
   }
   if (!variant) variant = &models::get(name_or_file);
-  return std::make_shared<engine::Network>(*variant, std::vector<std::string>{}, usual_preprocessing(*variant), seed);
+  const Preprocessing usual = usual_preprocessing(*variant);
+  return std::make_shared<engine::Network>(*variant, engine::NetworkForm{{}, {}, 3, native_size(*variant, usual)}, usual, seed);
 }
 
 Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
+  if (options.channels < 0) fail(ErrorKind::usage, "pictures of {} channels, at least 1 expected", options.channels);
   if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
   if (const models::Variant* variant = models::find(name_or_file)) return Model(from_name(*variant, options));
   if (looks_like_a_path(name_or_file)) return Model(from_file(name_or_file, options));

@@ -8,6 +8,7 @@
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
+#include "image/channels.h"
 #include "image/fit.h"
 #include "weights/model_file.h"
 
@@ -27,29 +28,30 @@ void softmax(const float* logits, int64_t count, float* out) {
 Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, LoadSummary summary)
     : loaded(std::move(summary)), network_(std::move(network)), session_(std::make_unique<engine::Session>(network_, cpu::cpu_backend())) {}
 
-void Model::Implementation::replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known) {
-  network_->replace_head(std::move(classes), seed, keep_known);
+void Model::Implementation::replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known) {
+  network_->replace_head(std::move(classes), head, seed, keep_known);
   session_->network_changed();
 }
 
-std::vector<float> Model::Implementation::run(std::span<const float> image, const std::string& output) {
+std::vector<float> Model::Implementation::run(std::span<const float> image, const std::string& vector) {
   const Preprocessing& preprocessing = network_->preprocessing();
-  std::vector<float> result;
+  std::vector<float> result, room;
+  const auto input = image::with_channels(image, preprocessing, network_->channels(), room);
   session_->run(
-      1, preprocessing.height, preprocessing.width, {output},
-      [&](engine::Executable& executable) { std::copy(image.begin(), image.end(), executable.input_as<float>("image").begin()); },
+      1, preprocessing.height, preprocessing.width, {vector},
+      [&](engine::Executable& executable) { std::copy(input.begin(), input.end(), executable.input_as<float>("image").begin()); },
       [&](const engine::Executable& executable) {
-        const auto values = executable.output_as<float>(output);
+        const auto values = executable.output_as<float>(vector);
         result.assign(values.begin(), values.end());
       });
   return result;
 }
 
-std::vector<float> Model::Implementation::run(const Image& image, const std::string& output) {
+std::vector<float> Model::Implementation::run(const Image& image, const std::string& vector) {
   const Preprocessing& preprocessing = network_->preprocessing();
   std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
   image::normalize_into(image, preprocessing, prepared.data());
-  return run(prepared, output);
+  return run(prepared, vector);
 }
 
 std::vector<ClassProbability> Model::Implementation::best(std::span<const float> logits, int64_t top) const {
@@ -67,6 +69,21 @@ std::vector<ClassProbability> Model::Implementation::best(std::span<const float>
   return result;
 }
 
+std::vector<TapInfo> taps_of(const ModelGraph& model) {
+  std::vector<TapInfo> result;
+  for (const Tap& tap : model.taps) {
+    const Shape& shape = model.graph.type(tap.value).shape;
+    TapInfo info{tap.name, tap.channels, tap.stride, {tap.channels, shape.height(), shape.width()}};
+    if (tap.tokens) {
+      info.shape = {tap.channels, tap.grid.height, tap.grid.width};
+      info.tokens = shape.height();
+      info.class_token = tap.prefix > 0;
+    }
+    result.push_back(std::move(info));
+  }
+  return result;
+}
+
 Model::Model(std::shared_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Model::~Model() = default;
 Model::Model(const Model&) = default;
@@ -80,6 +97,8 @@ const Preprocessing& Model::preprocessing() const { return implementation_->netw
 const LoadSummary& Model::loaded() const { return implementation_->loaded; }
 int64_t Model::parameter_count() const { return implementation_->network().parameter_count(); }
 int64_t Model::feature_width() const { return implementation_->network().variant().feature_width; }
+int64_t Model::channels() const { return implementation_->network().channels(); }
+const HeadOptions& Model::head() const { return implementation_->network().form().head; }
 const std::string& Model::frozen() const { return implementation_->freeze; }
 
 void Model::set_preprocessing(const Preprocessing& preprocessing) {
@@ -87,18 +106,18 @@ void Model::set_preprocessing(const Preprocessing& preprocessing) {
   implementation_->network().set_preprocessing(preprocessing);
 }
 
-void Model::replace_head(const std::vector<std::string>& classes, uint64_t seed) {
+void Model::replace_head(const std::vector<std::string>& classes, uint64_t seed, const HeadOptions& head) {
   std::set<std::string> seen;
   for (const std::string& name : classes)
     if (!seen.insert(name).second) fail(ErrorKind::usage, "a head with the class '{}' twice", name);
-  implementation_->replace_head(classes, seed);
+  implementation_->replace_head(classes, head, seed);
 }
 
-void Model::replace_head(int64_t count, uint64_t seed) {
+void Model::replace_head(int64_t count, uint64_t seed, const HeadOptions& head) {
   if (count < 1) fail(ErrorKind::usage, "a head of {} classes, at least 1 expected", count);
   std::vector<std::string> numbers;
   for (int64_t i = 0; i < count; ++i) numbers.push_back(std::to_string(i));
-  implementation_->replace_head(std::move(numbers), seed, false);
+  implementation_->replace_head(std::move(numbers), head, seed, false);
 }
 
 void Model::freeze(const std::string& tap) {
@@ -127,7 +146,7 @@ Tensor Model::probabilities(const Tensor& images) const {
 }
 
 Tensor Model::embed(const Image& image) const {
-  const std::vector<float> vector = implementation_->run(image, "pooled");
+  const std::vector<float> vector = implementation_->run(image, "pre_logits");
   Tensor result(DType::f32, {feature_width()});
   std::copy(vector.begin(), vector.end(), result.mutable_values<float>().begin());
   return result;
@@ -135,7 +154,7 @@ Tensor Model::embed(const Image& image) const {
 
 Tensor Model::embed(const std::string& file) const { return embed(read_image(file, preprocessing().alpha)); }
 
-Tensor Model::embed(const Tensor& images) const { return implementation_->session().run(images, {"pooled"}).front(); }
+Tensor Model::embed(const Tensor& images) const { return implementation_->session().run(images, {"pre_logits"}).front(); }
 
 std::map<std::string, Tensor> Model::features(const Tensor& images, const std::vector<std::string>& taps) const {
   if (taps.empty()) fail(ErrorKind::usage, "features of no tap: name at least one");
@@ -146,20 +165,19 @@ std::map<std::string, Tensor> Model::features(const Tensor& images, const std::v
 }
 
 std::map<std::string, Tensor> Model::features(const Image& image, const std::vector<std::string>& taps) const {
-  const Tensor one = preprocess(image, preprocessing());
-  return features(one.reshaped({1, one.shape()[0], one.shape()[1], one.shape()[2]}), taps);
+  const Preprocessing& size = preprocessing();
+  std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width)), room;
+  image::normalize_into(image, size, prepared.data());
+  const auto pixels = image::with_channels(prepared, size, channels(), room);
+  return features(engine::read_memory(pixels.data(), {DType::f32, {1, channels(), size.height, size.width}},
+                                      {1, channels(), size.height, size.width}, DType::f32),
+                  taps);
 }
 
 std::vector<TapInfo> Model::taps() const { return taps(preprocessing().height, preprocessing().width); }
 
 std::vector<TapInfo> Model::taps(int64_t height, int64_t width) const {
-  const ModelGraph graph = implementation_->network().build(1, height, width);
-  std::vector<TapInfo> result;
-  for (const Tap& tap : graph.taps) {
-    const Shape& shape = graph.graph.type(tap.value).shape;
-    result.push_back({tap.name, tap.channels, tap.stride, {shape.channels(), shape.height(), shape.width()}});
-  }
-  return result;
+  return taps_of(implementation_->network().build(1, height, width));
 }
 
 std::map<std::string, Tensor> Model::state_dict() const {
@@ -180,6 +198,10 @@ void Model::save(const std::string& path) const {
   file.architecture = name();
   file.classes = classes();
   file.preprocessing = preprocessing();
+  file.head = head();
+  file.channels = channels();
+  file.native_height = implementation_->network().form().native.height;
+  file.native_width = implementation_->network().form().native.width;
   file.tensors = implementation_->network().state_dict();
   weights::write_model_file(path, file);
 }

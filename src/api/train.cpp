@@ -48,14 +48,15 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
 
   image::Splits found = find();
   const std::vector<std::string> classes = found.train.classes;
-  const bool new_head = classes != network.classes(), pretrained = implementation.loaded.source != "none";
+  const HeadOptions head = options.head.value_or(network.form().head);
+  const bool new_head = classes != network.classes() || !(head == network.form().head), pretrained = implementation.loaded.source != "none";
   const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
   const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
 
-  if (new_head) implementation.replace_head(classes, options.seed);
+  if (new_head) implementation.replace_head(classes, head, options.seed);
   network.set_preprocessing(preprocessing);
   training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
   training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan)});

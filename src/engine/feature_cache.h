@@ -19,7 +19,7 @@ struct FeatureTable {
   size_t bytes() const { return values.size() * sizeof(float); }
 };
 
-// Runs rows of pictures through the part of the network below `output` ("pooled"). Always at one batch size, the last batch padded with
+// Runs rows of pictures through the part of the network below `output` ("head_input"). Always at one batch size, the last batch padded with
 // zeros: what a picture gives depends on nothing beside it.
 class FeatureWriter {
  public:

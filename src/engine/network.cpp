@@ -5,27 +5,46 @@
 
 #include "base/error.h"
 #include "nn/init.h"
+#include "ops/conv2d.h"
 #include "weights/load.h"
 
 namespace fovea::engine {
 namespace {
 
-std::vector<std::string> named_or_numbered(std::vector<std::string> classes) {
-  constexpr int kImageNetClasses = 1000;
-  if (classes.empty())
-    for (int i = 0; i < kImageNetClasses; ++i) classes.push_back(std::to_string(i));
-  return classes;
+std::vector<std::string> numbered(int64_t count) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+// The convolution that reads the pictures; its weights may be standardized on the way.
+std::string first_convolution(const ModelGraph& model) {
+  const Graph& graph = model.graph;
+  for (const NodeInfo& node : graph.nodes()) {
+    if (!node.op.as<Conv2d>() || node.inputs[0] != model.image) continue;
+    ValueId weight = node.inputs[1];
+    while (!graph.state_of(weight)) weight = graph.node(graph.value(weight).producer).inputs[0];
+    return graph.state_of(weight)->name;
+  }
+  fail(ErrorKind::internal, "no convolution reads the pictures");
+}
+
+// Copies the rows of `from` that belong to `classes` already known.
+void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row, const std::vector<std::string>& classes, Tensor& to) {
+  const size_t row = static_cast<size_t>(to.size()) / classes.size();  // elements of one class
+  const auto source = from.values<float>();
+  const auto target = to.mutable_values<float>();
+  for (size_t i = 0; i < classes.size(); ++i)
+    if (const auto known = old_row.find(classes[i]); known != old_row.end())
+      std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(known->second * row), row,
+                  target.begin() + static_cast<std::ptrdiff_t>(i * row));
 }
 
 }  // namespace
 
-Network::Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing,
-                 std::optional<uint64_t> seed, int64_t channels)
-    : variant_(&variant),
-      classes_(named_or_numbered(std::move(classes))),
-      channels_(channels),
-      preprocessing_(preprocessing),
-      store_(std::make_shared<StateStore>()) {
+Network::Network(const models::Variant& variant, NetworkForm form, Preprocessing preprocessing, std::optional<uint64_t> seed)
+    : variant_(&variant), form_(std::move(form)), preprocessing_(preprocessing), store_(std::make_shared<StateStore>()) {
+  if (form_.classes.empty()) form_.classes = numbered(variant.classes);
   const Graph graph = build(1).graph;
   store_->declare(graph);
   if (!seed) return;
@@ -37,36 +56,52 @@ ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {
   options.batch = batch;
   options.height = height > 0 ? height : preprocessing_.height;
   options.width = width > 0 ? width : preprocessing_.width;
-  options.channels = channels_;
+  options.channels = form_.channels;
   options.classes = class_count();
+  options.head = form_.head;
+  options.native_height = form_.native.height;
+  options.native_width = form_.native.width;
   return models::build(*variant_, options);
 }
 
-std::vector<std::string> Network::head_parameters() const { return {variant_->head + ".weight", variant_->head + ".bias"}; }
+std::vector<std::string> Network::head_states() const {
+  std::vector<std::string> names;
+  for (const State& state : build(1).graph.states())
+    if (state.name.starts_with(variant_->head + ".")) names.push_back(state.name);
+  return names;
+}
 
-void Network::replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known) {
+void Network::replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known) {
   if (classes.empty()) fail(ErrorKind::usage, "{}: a head without classes", variant_->name);
   std::map<std::string, Tensor> old;
-  for (const std::string& name : head_parameters()) {
+  for (const std::string& name : head_states()) {
     old.emplace(name, store_->get(name));
     store_->erase(name);
   }
-  const std::vector<std::string> old_classes = std::exchange(classes_, std::move(classes));
+  const std::vector<std::string> old_classes = std::exchange(form_.classes, std::move(classes));
+  const bool same = form_.head.kind == head.kind && form_.head.hidden == head.hidden;
+  form_.head = head;
   const Graph graph = build(1).graph;
   store_->declare(graph);
   std::map<std::string, size_t> old_row;
-  for (size_t i = 0; keep_known && i < old_classes.size(); ++i) old_row.emplace(old_classes[i], i);
-  for (const std::string& name : head_parameters()) {
-    Tensor fresh = initialize(*graph.find_state(name), seed);
-    const size_t row = static_cast<size_t>(fresh.size()) / classes_.size();  // elements of one class
-    const auto from = old.at(name).values<float>();
-    const auto to = fresh.mutable_values<float>();
-    for (size_t i = 0; i < classes_.size(); ++i) {
-      const auto known = old_row.find(classes_[i]);
-      if (known == old_row.end()) continue;
-      std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(known->second * row), row, to.begin() + static_cast<std::ptrdiff_t>(i * row));
-    }
+  for (size_t i = 0; keep_known && same && i < old_classes.size(); ++i) old_row.emplace(old_classes[i], i);
+  for (const std::string& name : head_states()) {
+    const State& state = *graph.find_state(name);
+    Tensor fresh = initialize(state, seed, graph.type(state.value).dtype);
+    const auto before = old.find(name);
+    const bool by_class = before != old.end() && static_cast<size_t>(before->second.shape()[0]) == old_classes.size() &&
+                          static_cast<size_t>(fresh.shape()[0]) == form_.classes.size();
+    if (by_class && !old_row.empty()) keep_rows(before->second, old_row, form_.classes, fresh);
     store_->set(name, fresh);
+  }
+}
+
+void Network::restart_head(uint64_t seed) {
+  const Graph graph = build(1).graph;
+  for (const std::string& name : head_states()) {
+    const State& state = *graph.find_state(name);
+    const bool zero = form_.head.kind == HeadKind::linear;
+    store_->set(name, zero ? Tensor(DType::f32, state.stored_shape) : initialize(state, seed, graph.type(state.value).dtype));
   }
 }
 
@@ -96,8 +131,7 @@ std::set<std::string> Network::frozen_by(const std::string& freeze) const {
   std::set<std::string> frozen;
   if (freeze == "all") {
     for (const State& state : model.graph.states())
-      if (state.role == StateRole::parameter) frozen.insert(state.name);
-    for (const std::string& name : head_parameters()) frozen.erase(name);
+      if (state.role == StateRole::parameter && !state.name.starts_with(variant_->head + ".")) frozen.insert(state.name);
     return frozen;
   }
   std::string taps;

@@ -16,17 +16,24 @@
 
 namespace fovea::engine {
 
+// What, beside the variant, decides which parameters a network has.
+struct NetworkForm {
+  std::vector<std::string> classes = {};  // one name an output; empty: as many unnamed ones as the published head has, which may be none
+  HeadOptions head = {};
+  int64_t channels = 3;   // of the pictures
+  Size2 native = {0, 0};  // the size that parameters shaped by it (position embeddings) belong to; 0: the variant's own
+};
+
 class Network {
  public:
-  // Weights as the library starts them, from the seed; without one they are zero, to be loaded. `classes` name the head's outputs (empty:
-  // 1000 unnamed ones).
-  Network(const models::Variant& variant, std::vector<std::string> classes, Preprocessing preprocessing, std::optional<uint64_t> seed,
-          int64_t channels = 3);
+  // Weights as the library starts them, from the seed; without one they are zero, to be loaded.
+  Network(const models::Variant& variant, NetworkForm form, Preprocessing preprocessing, std::optional<uint64_t> seed);
 
   const models::Variant& variant() const { return *variant_; }
-  const std::vector<std::string>& classes() const { return classes_; }
-  int64_t class_count() const { return static_cast<int64_t>(classes_.size()); }
-  int64_t channels() const { return channels_; }
+  const NetworkForm& form() const { return form_; }
+  const std::vector<std::string>& classes() const { return form_.classes; }
+  int64_t class_count() const { return static_cast<int64_t>(form_.classes.size()); }
+  int64_t channels() const { return form_.channels; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
   const std::shared_ptr<StateStore>& store() const { return store_; }
@@ -34,13 +41,16 @@ class Network {
   // The graph for a batch and size of its own; 0: those of the preprocessing.
   ModelGraph build(int64_t batch, int64_t height = 0, int64_t width = 0) const;
 
-  // A new head of as many outputs, started as the family's library starts one. Its rows for classes already known, by name, are kept where
-  // `keep_known` says so (numbers in place of names say nothing).
-  void replace_head(std::vector<std::string> classes, uint64_t seed, bool keep_known = true);
-  // Names of the head's parameters: "fc.weight", "fc.bias".
-  std::vector<std::string> head_parameters() const;
+  // A new head of as many outputs, started as the family's library starts one. Where the old head is of the same kind and width, the rows
+  // of its last layer for classes already known, by name, are kept if `keep_known` says so (numbers in place of names say nothing).
+  void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
+  // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
+  std::vector<std::string> head_states() const;
+  // The head as it starts, every class alike where it is linear.
+  void restart_head(uint64_t seed);
 
-  // Takes weights by name. `with_head`: false leaves the head as it is. Throws Error(mismatch) for what does not fit.
+  // Takes weights by name; the first convolution's and position embeddings are brought to this network's channels and size where the file
+  // has others. `with_head`: false leaves the head as it is. Throws Error(mismatch) for what does not fit.
   weights::LoadReport load(const weights::StateDict& file, bool with_head = true);
   // Everything in the library's order and shape, num_batches_tracked included.
   weights::StateDict state_dict() const;
@@ -53,8 +63,7 @@ class Network {
 
  private:
   const models::Variant* variant_;
-  std::vector<std::string> classes_;
-  int64_t channels_ = 3;
+  NetworkForm form_;
   Preprocessing preprocessing_;
   std::shared_ptr<StateStore> store_;
 };

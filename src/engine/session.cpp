@@ -9,28 +9,19 @@
 
 namespace fovea::engine {
 
-Graph inference_graph(const ModelGraph& model, const std::vector<std::string>& outputs) {
-  Graph graph = model.graph;
+Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, std::vector<OutputView::Form>* forms) {
   for (const std::string& name : outputs) {
-    if (graph.find_output(name)) continue;  // asked for twice
-    ValueId value;
-    if (name == "logits") value = model.logits;
-    if (name == "pooled") value = model.pooled;
-    std::string taps;
-    for (const Tap& tap : model.taps) {
-      if (tap.name == name) value = tap.value;
-      taps += ", " + tap.name;
-    }
-    if (!value.valid()) fail(ErrorKind::usage, "the network has no tap '{}'; there are logits, pooled{}", name, taps);
-    graph.output(name, value);
+    const OutputView output = find_output(model, name);
+    if (forms) forms->push_back(output.form);
+    if (!model.graph.find_output(name)) model.graph.output(name, output.value);  // else asked for twice
   }
-  return passes::optimize(passes::lower_mode(graph, {}));
+  return passes::optimize(passes::lower_mode(model.graph, {}));
 }
 
 Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend)
     : network_(std::move(network)), backend_(backend), arena_(std::make_shared<Arena>()) {}
 
-Executable& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
   // Sizes change from call to call in some uses: what was used longest ago goes when there are too many.
   constexpr size_t kMostExecutables = 8;
   const Key key{batch, height, width, outputs};
@@ -40,8 +31,10 @@ Executable& Session::find(int64_t batch, int64_t height, int64_t width, const st
       const auto by_use = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
       executables_.erase(std::min_element(executables_.begin(), executables_.end(), by_use));
     }
-    Graph graph = inference_graph(network_->build(batch, height, width), outputs);
-    found = executables_.emplace(key, Entry{Executable::compile(std::move(graph), backend_, network_->store(), arena_), false, 0}).first;
+    Entry entry;
+    Graph graph = inference_graph(network_->build(batch, height, width), outputs, &entry.forms);
+    entry.executable = Executable::compile(std::move(graph), backend_, network_->store(), arena_);
+    found = executables_.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
   entry.used = ++uses_;
@@ -49,7 +42,7 @@ Executable& Session::find(int64_t batch, int64_t height, int64_t width, const st
     entry.executable->prepare();
     entry.prepared = true;
   }
-  return *entry.executable;
+  return entry;
 }
 
 std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::string>& outputs) {
@@ -57,16 +50,16 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
   if (shape.size() != 4 || shape[1] != network_->channels()) {
     fail(ErrorKind::usage, "pictures of shape {}, [N,{},height,width] expected", shape_string(shape), network_->channels());
   }
+  const std::lock_guard lock(mutex_);
+  const Entry& entry = find(shape[0], shape[2], shape[3], outputs);
+  entry.executable->write_input("image", images);
+  entry.executable->run();
   std::vector<Tensor> results;
-  run(
-      shape[0], shape[2], shape[3], outputs, [&](Executable& executable) { executable.write_input("image", images); },
-      [&](const Executable& executable) {
-        for (const std::string& name : outputs) {
-          Tensor result = executable.read_output(name);
-          if (name == "logits" || name == "pooled") result = result.reshaped({result.shape()[0], result.shape()[1]});
-          results.push_back(std::move(result));
-        }
-      });
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Tensor result = entry.executable->read_output(outputs[i]);
+    if (entry.forms[i] == OutputView::Form::vector) result = result.reshaped({result.shape()[0], result.shape()[1]});
+    results.push_back(std::move(result));
+  }
   return results;
 }
 

@@ -13,24 +13,26 @@
 
 namespace fovea::engine {
 
-// What can be asked for: "logits", "pooled", the name of a tap.
+// What can be asked for: what find_output (nn/model_graph.h) knows.
 class Session {
  public:
   Session(std::shared_ptr<const Network> network, const backend::Backend& backend);
 
-  // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: [N,K] for "logits"
-  // and "pooled", [N,C,H,W] for taps. Callable from several threads: calls wait for one another, each uses all cores.
+  // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: vectors [N,K], maps
+  // [N,C,H,W], tokens [N,T,C]. Callable from several threads: calls wait for one another, each uses all cores.
   std::vector<Tensor> run(const Tensor& images, const std::vector<std::string>& outputs);
   // The same without copies: `fill` writes N,H,W,C floats, `take` reads what came out, before the next call may start.
   // The executable holds `batch` pictures.
   template <class Fill, class Take>
   void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
     const std::lock_guard lock(mutex_);
-    Executable& executable = find(batch, height, width, outputs);
+    Executable& executable = *find(batch, height, width, outputs).executable;
     fill(executable);
     executable.run();
     take(static_cast<const Executable&>(executable));
   }
+
+  const Network& network() const { return *network_; }
 
   // After weights changed: the next run prepares them again.
   void weights_changed();
@@ -42,11 +44,12 @@ class Session {
   using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
   struct Entry {
     std::unique_ptr<Executable> executable;
+    std::vector<OutputView::Form> forms;  // of the outputs
     bool prepared = false;
     uint64_t used = 0;  // when last, counted in calls
   };
 
-  Executable& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
+  Entry& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
 
   std::shared_ptr<const Network> network_;
   const backend::Backend& backend_;
@@ -56,7 +59,8 @@ class Session {
   mutable std::mutex mutex_;
 };
 
-// The inference graph with these outputs, optimized. Throws Error(usage) that lists the taps for an unknown name.
-Graph inference_graph(const ModelGraph& model, const std::vector<std::string>& outputs);
+// The inference graph with these outputs, optimized; `forms` takes how each is to be read. Throws Error(usage) that lists the taps for an
+// unknown name.
+Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, std::vector<OutputView::Form>* forms = nullptr);
 
 }  // namespace fovea::engine

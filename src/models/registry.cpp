@@ -86,7 +86,9 @@ ModelGraph build(const Variant& variant, const BuildOptions& options) {
                       .as_convolution = variant.head_convolution,
                       .weight = variant.head_weight_init,
                       .bias = variant.head_bias_init};
-      model.logits = head(scope[variant.head], features, made).id();
+      const HeadValues values = head(scope[variant.head], features, made);
+      model.head_input = values.input.id();
+      model.logits = values.logits.id();
     }
     const std::vector<int64_t> strides = strides_from(graph, model.image);
     for (Tap& tap : model.taps) tap.stride = static_cast<double>(strides[tap.value.index]);

@@ -19,12 +19,11 @@ Value mlp_head(Scope s, Value x, const Head& head) {
   return plain_linear(s[3], dropout(s[2], x, dropout_of(head, 0.5)), head.classes, head);
 }
 
-Value concat_pool_head(Scope s, Value map, const Head& head) {
+Value concat_pool_head(Scope s, Value x, const Head& head) {
   const double last_dropout = dropout_of(head, 0.5);
   const auto without_bias = [&](Scope place, Value x, int64_t out) {
     return linear(place, x, {.out = out, .weight = head.weight(x.channels(), out), .has_bias = false});
   };
-  Value x = concat(global_average_pool(map), global_max_pool(map));
   x = without_bias(s[4], dropout(s[3], batch_norm(s[2], x), last_dropout / 2), head.options.hidden);
   x = batch_norm(s[6], relu(x));
   return plain_linear(s[8], dropout(s[7], x, last_dropout), head.classes, head);
@@ -32,16 +31,13 @@ Value concat_pool_head(Scope s, Value map, const Head& head) {
 
 }  // namespace
 
-Value head(Scope s, const Features& features, const Head& head) {
-  switch (head.options.kind) {
-    case HeadKind::mlp:
-      return mlp_head(s, features.pre_logits, head);
-    case HeadKind::concat_pool:
-      return concat_pool_head(s, features.map, head);
-    case HeadKind::linear:
-      break;
+HeadValues head(Scope s, const Features& features, const Head& head) {
+  if (head.options.kind == HeadKind::concat_pool) {
+    const Value pooled = concat(global_average_pool(features.map), global_max_pool(features.map));
+    return {pooled, concat_pool_head(s, pooled, head)};
   }
-  return linear_head(s, features.pre_logits, head);
+  const Value x = features.pre_logits;
+  return {x, head.options.kind == HeadKind::mlp ? mlp_head(s, x, head) : linear_head(s, x, head)};
 }
 
 }  // namespace fovea

@@ -16,7 +16,10 @@ struct Head {
   // As the library of the network's weights starts a linear layer.
   std::function<Init(int64_t inputs, int64_t outputs)> weight, bias;
 };
-// -> logits [N, classes, 1, 1]
-Value head(Scope s, const Features& features, const Head& head);
+struct HeadValues {
+  Value input;   // [N, K, 1, 1]: all that the head's layers read of the network
+  Value logits;  // [N, classes, 1, 1]
+};
+HeadValues head(Scope s, const Features& features, const Head& head);
 
 }  // namespace fovea

@@ -12,6 +12,7 @@ namespace fovea {
 Init constant_init(double value) { return {Init::Kind::constant, value}; }
 Init uniform_init(double bound) { return {Init::Kind::uniform, bound}; }
 Init normal_init(double standard_deviation) { return {Init::Kind::normal, standard_deviation}; }
+Init truncated_normal_init(double standard_deviation) { return {Init::Kind::truncated_normal, standard_deviation}; }
 Init kaiming_normal(int64_t fan) { return normal_init(std::sqrt(2.0 / static_cast<double>(fan))); }
 
 namespace {

@@ -1,5 +1,7 @@
 #include "nn/layers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -59,26 +61,37 @@ Value apply(Op op, std::initializer_list<Value> inputs) {
 
 }  // namespace
 
-Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
-  const int64_t in = x.channels(), out = options.out, kernel = options.kernel, groups = options.groups;
+Value conv2d_weight(Scope s, int64_t in, const Conv2dOptions& options) {
+  const int64_t out = options.out, kernel = options.kernel, groups = options.groups;
   if (groups < 1 || in % groups != 0 || out % groups != 0)
     fail(ErrorKind::internal, "{}: {} groups do not divide {} and {} channels", s.path(), groups, in, out);
   const int64_t fan_out = out * kernel * kernel / (options.fan_out == FanOut::one_group ? groups : 1);
   const Shape shape{out, in / groups, kernel, kernel};
-  Value weight = s.parameter("weight", shape, {out, in / groups, kernel, kernel}, options.weight.value_or(kaiming_normal(fan_out)));
-  if (options.standardize_eps) weight = emit(StandardizeWeight{*options.standardize_eps}, std::array{weight}, s.name("weight"))[0];
-  const Conv2d op{{options.stride, options.stride}, padding_of(options, x.shape()), groups};
+  const Value weight = s.parameter("weight", shape, {out, in / groups, kernel, kernel}, options.weight.value_or(kaiming_normal(fan_out)));
+  if (!options.standardize_eps) return weight;
+  return emit(StandardizeWeight{*options.standardize_eps}, std::array{weight}, s.name("weight"))[0];
+}
+
+Value conv2d(Scope s, Value x, Value weight, const Conv2dOptions& options) {
+  const Conv2d op{{options.stride, options.stride}, padding_of(options, x.shape()), options.groups};
   if (!options.bias) return s.emit(op, {x, weight});
-  return s.emit(op, {x, weight, channel_parameter(s, "bias", out, constant_init(0))});
+  return s.emit(op, {x, weight, channel_parameter(s, "bias", options.out, options.bias_init.value_or(constant_init(0)))});
+}
+
+Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
+  const Value weight = conv2d_weight(s, x.channels(), options);
+  return conv2d(s, x, weight, options);
 }
 
 Value linear(Scope s, Value x, const LinearOptions& options) {
   const int64_t in = x.channels(), out = options.out;
-  const std::string prefix = options.prefix;
+  const std::string_view name = options.prefix;
+  const std::string prefix = name.empty() ? "" : fmt::format("{}_", name);
+  const Scope place = name.empty() ? s : s[name];
   const std::vector<int64_t> stored = options.as_convolution ? std::vector<int64_t>{out, in, 1, 1} : std::vector<int64_t>{out, in};
   const Value weight = s.parameter(prefix + "weight", {out, in, 1, 1}, stored, options.weight);
-  if (!options.has_bias) return s.emit(Conv2d{}, {x, weight});
-  return s.emit(Conv2d{}, {x, weight, channel_parameter(s, prefix + "bias", out, options.bias)});
+  if (!options.has_bias) return place.emit(Conv2d{}, {x, weight});
+  return place.emit(Conv2d{}, {x, weight, channel_parameter(s, prefix + "bias", out, options.bias)});
 }
 
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {

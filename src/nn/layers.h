@@ -23,14 +23,19 @@ struct Conv2dOptions {
   FanOut fan_out = FanOut::all_groups;
   std::optional<double> standardize_eps = {};  // weight standardization with this eps
   std::optional<Init> weight = {};             // in place of kaiming_normal
+  std::optional<Init> bias_init = {};          // in place of 0
 };
 // weight [out, in / groups, kernel, kernel] by kaiming_normal of the fan out, bias [out] from 0.
 Value conv2d(Scope s, Value x, const Conv2dOptions& options);
+// The two by themselves, the weight of a convolution of `in` channels and the convolution by it: for a place whose weight the library
+// lists before the parameters of the layers in front.
+Value conv2d_weight(Scope s, int64_t in, const Conv2dOptions& options);
+Value conv2d(Scope s, Value x, Value weight, const Conv2dOptions& options);
 
 struct LinearOptions {
   int64_t out = 0;
   Init weight = {}, bias = {};
-  const char* prefix = "";  // of both parameters' names: "in_proj_" for torch.nn.MultiheadAttention's
+  const char* prefix = "";  // "in_proj" for "in_proj_weight" and "in_proj_bias", as torch.nn.MultiheadAttention has them
   bool has_bias = true;
   bool as_convolution = false;  // stored as [out, in, 1, 1]
 };

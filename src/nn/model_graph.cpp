@@ -36,11 +36,11 @@ std::string deed_of(const NodeInfo& node) {
   return std::string(node.op.name());
 }
 
-// Whether a value holds tokens, and how: as some tap's grid says.
-const Tap* tokens_like(const ModelGraph& model, const Shape& shape) {
+// Whether a value of this shape holds tokens, as some tap does.
+bool tokens_like(const ModelGraph& model, const Shape& shape) {
   for (const Tap& tap : model.taps)
-    if (tap.tokens && shape.width() == 1 && shape.height() == tap.prefix + tap.grid.height * tap.grid.width) return &tap;
-  return nullptr;
+    if (tap.tokens && shape.width() == 1 && shape.height() == tap.prefix + tap.grid.height * tap.grid.width) return true;
+  return false;
 }
 
 OutputView tap_output(ModelGraph& model, const Tap& tap) {
@@ -51,11 +51,18 @@ OutputView tap_output(ModelGraph& model, const Tap& tap) {
   return {emit(View{grid}, std::array{places}, tap.name).front().id(), OutputView::Form::map};
 }
 
+// As the library has them: [N, T, C].
+OutputView tokens_output(ModelGraph& model, ValueId value) {
+  const Value tokens(model.graph, value);
+  const View view{{tokens.batch(), tokens.height(), tokens.channels()}};
+  return {emit(view, std::array{tokens}, model.graph.node(model.graph.value(value).producer).name).front().id(), OutputView::Form::tokens};
+}
+
 // "TAP:tokens", "TAP:class_token"; nothing for another name.
 std::optional<OutputView> tokens_output(ModelGraph& model, const std::string& name) {
   for (const Tap& tap : model.taps) {
     if (!tap.tokens) continue;
-    if (name == tap.name + ":tokens") return OutputView{tap.value, OutputView::Form::tokens};
+    if (name == tap.name + ":tokens") return tokens_output(model, tap.value);
     if (name == tap.name + ":class_token" && tap.prefix > 0) {
       const Value first = slice_tokens(Value(model.graph, tap.value), 0, 1);
       return OutputView{first.id(), OutputView::Form::vector};
@@ -64,7 +71,7 @@ std::optional<OutputView> tokens_output(ModelGraph& model, const std::string& na
   return std::nullopt;
 }
 
-std::optional<OutputView> node_output(const ModelGraph& model, const std::string& name) {
+std::optional<OutputView> node_output(ModelGraph& model, const std::string& name) {
   const Graph& graph = model.graph;
   const std::vector<std::string> labels = node_labels(graph);
   ValueId value;
@@ -79,7 +86,7 @@ std::optional<OutputView> node_output(const ModelGraph& model, const std::string
   if (!value.valid()) return std::nullopt;
   const Shape& shape = graph.type(value).shape;
   if (shape.rank() != Shape::max_rank) return std::nullopt;
-  if (tokens_like(model, shape)) return OutputView{value, OutputView::Form::tokens};
+  if (tokens_like(model, shape)) return tokens_output(model, value);
   return OutputView{value, shape.height() == 1 && shape.width() == 1 ? OutputView::Form::vector : OutputView::Form::map};
 }
 
@@ -101,6 +108,7 @@ Features features_of(Value map) {
 OutputView find_output(ModelGraph& model, const std::string& name) {
   if (name == "logits" && model.logits.valid()) return {model.logits, OutputView::Form::vector};
   if (name == "pooled") return {model.pooled, OutputView::Form::vector};
+  if (name == "head_input" && model.head_input.valid()) return {model.head_input, OutputView::Form::vector};
   if (name == "pre_logits") return {model.pre_logits, OutputView::Form::vector};
   for (const Tap& tap : model.taps)
     if (tap.name == name) return tap_output(model, tap);

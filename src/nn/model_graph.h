@@ -36,7 +36,8 @@ struct ModelGraph {
   ValueId map;            // the last feature map, before pooling
   ValueId pooled;         // [N, C, 1, 1]
   ValueId pre_logits;     // the feature vector that the head reads [N, K, 1, 1]
-  ValueId logits;         // [N, classes, 1, 1]; invalid without a head
+  ValueId head_input;     // [N, K, 1, 1]: all that the head reads; invalid without a head
+  ValueId logits;         // [N, classes, 1, 1]; likewise
   std::vector<Tap> taps;  // in the order of the network
 };
 

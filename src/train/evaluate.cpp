@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "image/channels.h"
 #include "train/metrics.h"
 
 namespace fovea::training {
@@ -29,10 +30,11 @@ Evaluation evaluate(const engine::Network& network, engine::Session& session, co
   if (source.samples.empty()) return tally.finish();
   image::Loader loader(source.samples, loader_options(source));
   engine::FeatureWriter writer(session, source.preprocessing.height, source.preprocessing.width, "logits", kInferenceBatch);
+  std::vector<float> room;
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
     engine::FeatureTable logits;
-    writer.append(batch->images, batch->size(), logits);
+    writer.append(image::with_channels(batch->images, source.preprocessing, session.network().channels(), room), batch->size(), logits);
     for (int64_t i = 0; i < batch->size(); ++i)
       if (!is_bad(*batch, i)) tally.add(logits.row(i), batch->labels[static_cast<size_t>(i)]);
     for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
@@ -48,13 +50,17 @@ Views compute_features(engine::Session& session, const PictureSource& source, bo
   if (source.samples.empty()) return views;
   const Preprocessing& size = source.preprocessing;
   image::Loader loader(source.samples, loader_options(source));
-  engine::FeatureWriter writer(session, size.height, size.width, "pooled", kInferenceBatch);
+  engine::FeatureWriter writer(session, size.height, size.width, "head_input", kInferenceBatch);
+  std::vector<float> room;
+  const auto append = [&](const image::Batch& batch, engine::FeatureTable& table) {
+    writer.append(image::with_channels(batch.images, size, session.network().channels(), room), batch.size(), table);
+  };
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
-    writer.append(batch->images, batch->size(), views.plain);
+    append(*batch, views.plain);
     if (mirrored) {
       mirror(batch->images, batch->size(), size.height, size.width);
-      writer.append(batch->images, batch->size(), views.mirrored);
+      append(*batch, views.mirrored);
     }
     if (on_batch && !on_batch(++done, loader.batches_per_epoch())) {
       views.complete = false;

@@ -60,11 +60,14 @@ class FeatureFeed final : public Feed {
         seed_(seed),
         frozen_(parts.network->frozen_by("all")),
         mirrors_(seed, "mirrored views"),
+        standardizes_(parts.network->form().head.kind != HeadKind::concat_pool),
         standardization_(features.train().plain.width) {
     const auto& splits = parts.data.splits;
     const bool mirrored = phase.augmentation.has_value();
-    count(standardization_, features.train(), mirrored);
-    if (phase.with_validation) count(standardization_, features.validation(), mirrored);
+    if (standardizes_) {
+      count(standardization_, features.train(), mirrored);
+      if (phase.with_validation) count(standardization_, features.validation(), mirrored);
+    }
     standardization_.finish();
     train_.width = validation_.width = features.train().plain.width;
     train_.views = mirrored ? 2 : 1;
@@ -83,11 +86,9 @@ class FeatureFeed final : public Feed {
   }
 
   void begin() override {
-    // From zero: a new head's random weights would outweigh what few pictures can teach, and cost up to 20 points (of BiT's rule too).
-    for (const std::string& name : parts_.network->head_parameters()) {
-      engine::StateStore& store = *parts_.network->store();
-      store.set(name, Tensor(DType::f32, store.at(name).stored_shape));
-    }
+    // A linear one from zero: a new head's random weights would outweigh what few pictures can teach, and cost up to 20 points (of BiT's
+    // rule too).
+    parts_.network->restart_head(seed_);
   }
 
   void start(int64_t epoch, int64_t step) override {
@@ -131,7 +132,8 @@ class FeatureFeed final : public Feed {
 
   void finish() override {
     engine::StateStore& store = *parts_.network->store();
-    const auto names = parts_.network->head_parameters();
+    if (!standardizes_) return;
+    const auto names = parts_.network->head_states();  // of the first layer, the weight and the bias
     Tensor weight = store.get(names[0]), bias = store.get(names[1]);
     standardization_.fold(weight.mutable_values<float>(), bias.mutable_values<float>());
     store.set(names[0], weight);
@@ -159,6 +161,7 @@ class FeatureFeed final : public Feed {
   const uint64_t seed_;
   const std::set<std::string> frozen_;
   const RandomStream mirrors_;
+  const bool standardizes_;  // not where the head begins with a batch norm, which does it
   Standardization standardization_;
   Rows train_, validation_;
   std::unique_ptr<engine::Executable> inference_head_;

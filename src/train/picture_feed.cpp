@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "image/channels.h"
 #include "image/loader.h"
 #include "train/feed.h"
 
@@ -50,7 +51,8 @@ class PictureFeed final : public Feed {
   StepInput next() override {
     const image::Batch* batch = loader_.next();
     while (!batch) batch = loader_.next();  // the end of an epoch is told once
-    return {batch->images, batch->labels, 0, 0};
+    const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
+    return {images, batch->labels, 0, 0};
   }
 
   Evaluation validate() override {
@@ -70,6 +72,7 @@ class PictureFeed final : public Feed {
   const Phase phase_;
   const std::set<std::string> frozen_;
   image::Loader loader_;
+  std::vector<float> room_;
   int64_t next_epoch_ = 0;
 };
 

@@ -43,7 +43,8 @@ struct Facts {
 //   probe     100 epochs, batch 32, rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no smoothing; then the same once more with the validation pictures
 //   finetune  head first as probe, 20 epochs; then 12 epochs, batch 16, rate 1e-3 / 1e-2, at the stem a hundredth of it, decay 0.05 / 1e-4,
 //             smoothing 0.1
-//   full      batch 16, rate 3e-4 / 1e-2, from new weights 1e-3 / 5e-2; decay 0.05 / 1e-4, smoothing 0.1; 30 epochs, below 1000 pictures 10,
+//   full      batch 16, rate 3e-4 / 1e-2, from new weights 1e-3 / 5e-2; decay 0.05 / 1e-4, smoothing 0.1; 30 epochs, below 1000 pictures
+//   10,
 //             which bounds what a small folder costs, not what it could learn
 // --epochs and --lr replace those of the last phase (of both of a probe), the others apply to every phase.
 // Throws Error(usage) for options that contradict the recipe.

@@ -62,7 +62,6 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
   if (!model.logits.valid()) fail(ErrorKind::usage, "a network without a head cannot be trained");
   Graph graph = model.graph;
   graph.output("logits", model.logits);
-  graph.output("pooled", model.pooled);
   return passes::lower_mode(graph, {true, frozen});
 }
 

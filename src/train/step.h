@@ -32,7 +32,7 @@ struct StepOptions {
   bool gradients_as_outputs = false;                              // "grad:NAME", for comparison
 };
 
-// The model's graph for training with some parameters frozen: output "logits" (and "pooled"), the mode lowered; no loss yet.
+// The model's graph for training with some parameters frozen: output "logits", the mode lowered; no loss yet.
 Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen);
 
 // Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N], "rate" [],

@@ -264,6 +264,10 @@ void Trainer::save_model() const {
   model.architecture = network_->variant().name;
   model.classes = network_->classes();
   model.preprocessing = network_->preprocessing();
+  model.head = network_->form().head;
+  model.channels = network_->channels();
+  model.native_height = network_->form().native.height;
+  model.native_width = network_->form().native.width;
   model.tensors = best_;
   weights::write_model_file(file(kModel), model);
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -13,7 +14,8 @@ namespace {
 
 constexpr std::string_view kReserved = "fovea.";
 constexpr const char *kFormat = "fovea.format", *kArchitecture = "fovea.architecture", *kClasses = "fovea.classes",
-                     *kPreprocessing = "fovea.preprocessing", *kHead = "fovea.head";
+                     *kPreprocessing = "fovea.preprocessing", *kHead = "fovea.head", *kChannels = "fovea.channels",
+                     *kNative = "fovea.native_size";
 
 std::string classes_text(const std::vector<std::string>& classes) {
   for (const std::string& name : classes) {
@@ -39,12 +41,63 @@ std::vector<std::string> parse_classes(const std::string& text) {
   return list.get<std::vector<std::string>>();
 }
 
+template <class T>
+T parse_number(std::string_view text, bool& good) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  good = good && error == std::errc() && end == text.data() + text.size();
+  return number;
+}
+
 std::string take(std::map<std::string, std::string>& metadata, const char* key) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) fail(ErrorKind::format, "the metadata has no {}", key);
   std::string text = std::move(found->second);
   metadata.erase(found);
   return text;
+}
+
+// "linear", "mlp hidden=512 dropout=0.5": the kind, and what is not its default.
+std::string head_text(const HeadOptions& head) {
+  constexpr const char* kinds[] = {"linear", "mlp", "concat_pool"};
+  std::string text = kinds[static_cast<size_t>(head.kind)];
+  if (head.kind != HeadKind::linear) text += fmt::format(" hidden={}", head.hidden);
+  if (head.dropout >= 0) text += fmt::format(" dropout={}", head.dropout);
+  return text;
+}
+
+HeadOptions parse_head(const std::string& text) {
+  std::istringstream words(text);
+  std::string kind, word;
+  words >> kind;
+  HeadOptions head;
+  bool good = kind == "linear" || kind == "mlp" || kind == "concat_pool";
+  head.kind = kind == "mlp" ? HeadKind::mlp : kind == "concat_pool" ? HeadKind::concat_pool : HeadKind::linear;
+  while (words >> word) {
+    if (word.starts_with("hidden="))
+      head.hidden = parse_number<int64_t>(word.substr(7), good);
+    else if (word.starts_with("dropout="))
+      head.dropout = parse_number<double>(word.substr(8), good);
+    else
+      good = false;
+  }
+  constexpr int64_t kWidest = 1 << 20;
+  if (!good || head.hidden < 1 || head.hidden > kWidest || head.dropout >= 1)
+    fail(ErrorKind::format, "{} is {} and not a head that this fovea knows (linear, mlp, concat_pool)", kHead, in_quotes(text));
+  return head;
+}
+
+// "224x160" or "3": positive numbers, as many as `count`.
+std::vector<int64_t> parse_sizes(const char* key, const std::string& text, size_t count) {
+  constexpr int64_t kMost = 1 << 16;
+  std::vector<int64_t> sizes;
+  std::istringstream parts(text);
+  bool good = true;
+  for (std::string part; std::getline(parts, part, 'x');) sizes.push_back(parse_number<int64_t>(part, good));
+  for (int64_t size : sizes) good = good && size >= 1 && size <= kMost;
+  if (!good || sizes.size() != count)
+    fail(ErrorKind::format, "{} is {}, {} expected", key, in_quotes(text), count == 1 ? "a number" : "HEIGHTxWIDTH");
+  return sizes;
 }
 
 int parse_version(const std::string& text) {
@@ -67,7 +120,13 @@ ModelFile parse(StateDict file) {
   model.architecture = take(metadata, kArchitecture);
   model.classes = parse_classes(take(metadata, kClasses));
   model.preprocessing = in_context(kPreprocessing, [&] { return parse_preprocessing(take(metadata, kPreprocessing)); });
-  model.head = take(metadata, kHead);
+  model.head = parse_head(take(metadata, kHead));
+  if (metadata.count(kChannels)) model.channels = parse_sizes(kChannels, take(metadata, kChannels), 1)[0];
+  if (metadata.count(kNative)) {
+    const auto size = parse_sizes(kNative, take(metadata, kNative), 2);
+    model.native_height = size[0];
+    model.native_width = size[1];
+  }
   model.extra = std::move(metadata);
   metadata.clear();
   model.tensors = std::move(file);
@@ -86,7 +145,9 @@ void write_model_file(const std::filesystem::path& path, const ModelFile& model)
   file.metadata[kArchitecture] = model.architecture;
   file.metadata[kClasses] = in_context(path.string(), [&] { return classes_text(model.classes); });
   file.metadata[kPreprocessing] = to_string(model.preprocessing);
-  file.metadata[kHead] = model.head;
+  file.metadata[kHead] = head_text(model.head);
+  if (model.channels != 3) file.metadata[kChannels] = std::to_string(model.channels);
+  if (model.native_height > 0) file.metadata[kNative] = fmt::format("{}x{}", model.native_height, model.native_width);
   write_safetensors(path, file);
 }
 

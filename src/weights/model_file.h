@@ -1,6 +1,7 @@
 // The model file: one .safetensors with everything that using a trained classifier takes. Its format: docs/weights.md.
 #pragma once
 
+#include <fovea/head.h>
 #include <fovea/preprocess.h>
 
 #include <filesystem>
@@ -18,7 +19,9 @@ struct ModelFile {
   std::string architecture;          // a registered name
   std::vector<std::string> classes;  // in the order of the outputs; UTF-8; empty for a file of features only
   Preprocessing preprocessing;
-  std::string head = "linear";  // what replaced the published head
+  HeadOptions head;
+  int64_t channels = 3;                         // of the pictures
+  int64_t native_height = 0, native_width = 0;  // the size that position embeddings belong to; 0: the architecture's own
   int format_version = kModelFileVersion;
   std::map<std::string, std::string> extra;  // further metadata, kept as it is; keys do not begin with "fovea."
   StateDict tensors;                         // under the library's names, num_batches_tracked included

@@ -14,7 +14,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Description description(const std::string& name, const Json& json) {
-  return {name, json.at("l2").get<double>(), json.at("projections").get<std::vector<double>>()};
+  Description description{name, json.at("l2").get<double>(), json.at("projections").get<std::vector<double>>(), {}};
+  if (json.contains("shape")) description.shape = json.at("shape").get<std::vector<int64_t>>();
+  return description;
 }
 
 std::vector<Description> descriptions(const std::string& prefix, const Json& json) {

@@ -16,6 +16,7 @@ struct Description {
   std::string name;  // "logits", a stage's name, "grad:PARAMETER", "buffer:BUFFER"
   double l2 = 0;
   std::vector<double> projections;
+  std::vector<int64_t> shape;  // where the answer gives it
 };
 
 // The largest of |l2 - own l2| / l2 and every |projection - own|, the own divided by the description's l2.

@@ -17,9 +17,18 @@
 namespace fovea::answers {
 namespace {
 
+// Of a network without a head the answer's logits are the features.
 ModelGraph build(const Answer& answer, const std::vector<int64_t>& input) {
-  return models::build(models::get(answer.model),
-                       {.batch = input[0], .height = input[2], .width = input[3], .channels = input[1], .classes = answer.classes});
+  const models::Variant& variant = models::get(answer.model);
+  ModelGraph model = models::build(variant, {.batch = input[0],
+                                             .height = input[2],
+                                             .width = input[3],
+                                             .channels = input[1],
+                                             .classes = variant.classes == 0 ? 0 : answer.classes,
+                                             .native_height = answer.eval.input[2],
+                                             .native_width = answer.eval.input[3]});
+  if (!model.logits.valid()) model.logits = model.pre_logits;
+  return model;
 }
 
 void check_parameters(const Answer& answer, const Graph& graph) {
@@ -93,15 +102,20 @@ struct Allowed {
   }
 };
 
-// The libraries' names for the pooled vector, which is no tap here.
-std::string output_name(const std::string& stage) { return stage == "avgpool" || stage == "global_pool" ? "pooled" : stage; }
+// What the libraries call a stage. Their pooled vector is no tap here (but VGG's avgpool is a layer); tokens have three dimensions there.
+std::string output_name(const Answer& answer, const Description& stage) {
+  const std::string& name = stage.name;
+  if (name == "global_pool" || name == "head.global_pool") return "pooled";
+  if (name == "avgpool" && !answer.model.starts_with("torchvision/vgg")) return "pooled";
+  return stage.shape.size() == 3 ? name + ":tokens" : name;
+}
 
 void compare_inference(const Answer& answer, const Target& target, const Allowed& allowed, Report& report) {
   const ModelGraph model = build(answer, answer.eval.input);
   check_parameters(answer, model.graph);
   const std::vector<std::pair<std::string, Tensor>> inputs{{"image", images(answer.eval.input, answer.seed)}};
   std::vector<std::string> outputs;
-  for (const Description& stage : answer.eval.stages) outputs.push_back(output_name(stage.name));
+  for (const Description& stage : answer.eval.stages) outputs.push_back(output_name(answer, stage));
   if (allowed.exact) {
     outputs.push_back("logits");
   } else {
@@ -114,7 +128,7 @@ void compare_inference(const Answer& answer, const Target& target, const Allowed
   run.run(inputs);
   if (allowed.exact) report.add("logits", distance(answer.eval.logits, run.output("logits")), allowed.outputs());
   for (const Description& stage : answer.eval.stages)
-    report.add("stage " + stage.name, distance(stage, run.output(output_name(stage.name))), allowed.outputs());
+    report.add("stage " + stage.name, distance(stage, run.output(output_name(answer, stage))), allowed.outputs());
 }
 
 void compare_first_step(const Answer& answer, const Run& run, const Allowed& allowed, Report& report) {
@@ -162,7 +176,8 @@ ModelGraph training_model(const Answer& answer) {
     const auto* dropout = model.graph.node(NodeId{n}).op.as<Dropout>();
     dropout ? rewrite.copy(NodeId{n}, Dropout{0, dropout->per_sample}) : rewrite.copy(NodeId{n});
   }
-  for (ValueId* id : {&model.image, &model.map, &model.pooled, &model.logits}) *id = rewrite.map(*id);
+  for (ValueId* id : {&model.image, &model.map, &model.pooled, &model.pre_logits, &model.head_input, &model.logits})
+    if (id->valid()) *id = rewrite.map(*id);
   for (Tap& tap : model.taps) tap.value = rewrite.map(tap.value);
   model.graph = rewrite.finish();
   return model;

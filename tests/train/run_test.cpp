@@ -164,7 +164,7 @@ TEST_F(Run, WhatIsFrozenKeepsEveryBit) {
   own.freeze = "stem";
   own.rate = 0.05;
   const SmallRun run = run_small(pictures(), own);
-  const engine::Network fresh(small_variant(), run.network->classes(), run.network->preprocessing(), 7);
+  const engine::Network fresh(small_variant(), run.network->form(), run.network->preprocessing(), 7);
   for (const auto& [name, tensor] : run.network->state_dict()) {
     const Tensor before = fresh.store()->get(name);
     const bool same = std::memcmp(before.raw(), tensor.raw(), tensor.bytes()) == 0;
@@ -174,7 +174,7 @@ TEST_F(Run, WhatIsFrozenKeepsEveryBit) {
 
 TEST_F(Run, AProbeLeavesTheBackboneAsItWas) {
   const SmallRun run = run_small(pictures(), options(Recipe::probe, nullptr));
-  const engine::Network fresh(small_variant(), run.network->classes(), run.network->preprocessing(), 7);
+  const engine::Network fresh(small_variant(), run.network->form(), run.network->preprocessing(), 7);
   for (const auto& [name, tensor] : run.network->state_dict()) {
     const bool same = std::memcmp(fresh.store()->get(name).raw(), tensor.raw(), tensor.bytes()) == 0;
     EXPECT_EQ(same, !name.starts_with("fc.")) << name;

@@ -76,7 +76,7 @@ inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool
   };
   const Data data = load_data(std::move(found), options, preprocessing, true);
   SmallRun run;
-  run.network = std::make_shared<engine::Network>(small_variant(), data.splits.train.classes, preprocessing, 7);
+  run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes}, preprocessing, 7);
   run.result = Trainer({run.network, cpu::cpu_backend(), options, data, make_plan(options, facts(data))}).run();
   return run;
 }
