@@ -9,5 +9,8 @@ namespace fovea::models {
 
 std::vector<Variant> resnet_variants();
 std::vector<Variant> efficientnet_variants();
+std::vector<Variant> preact_resnet_variants();
+std::vector<Variant> convnext_variants();
+std::vector<Variant> vit_variants();
 
 }  // namespace fovea::models

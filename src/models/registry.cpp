@@ -12,8 +12,7 @@ namespace {
 
 using Family = std::vector<Variant> (*)();
 constexpr Family kFamilies[] = {
-    resnet_variants,
-    efficientnet_variants,
+    resnet_variants, efficientnet_variants, preact_resnet_variants, convnext_variants, vit_variants,
 };
 
 const std::vector<Variant>& all() {
@@ -52,12 +51,12 @@ std::vector<std::string> names() {
 }
 
 const Variant* find(std::string_view name) {
-  const size_t slash = name.find('/');
-  const std::string_view layout = slash == name.npos ? std::string_view() : name.substr(0, slash);
-  if (slash != name.npos) name.remove_prefix(slash + 1);
-  for (const Variant& variant : all())
-    if (variant.name == name && (slash == name.npos || variant.layout == layout)) return &variant;
-  return nullptr;
+  const auto is_named = [&](const Variant& variant) {
+    if (variant.name == name) return true;
+    return variant.name.find('/') == std::string::npos && variant.layout + "/" + variant.name == name;
+  };
+  const auto found = std::ranges::find_if(all(), is_named);
+  return found == all().end() ? nullptr : &*found;
 }
 
 const Variant& get(std::string_view name) {

@@ -11,7 +11,7 @@
 namespace fovea::models {
 
 struct Variant {
-  std::string name;               // "resnet50"
+  std::string name;               // "resnet50"; "timm/convnext_tiny" where the short name is torchvision's
   std::string family;             // "resnet"
   std::string layout;             // whose parameter names: "torchvision" or "timm"
   int64_t feature_width = 0;      // of the pre-logits vector
@@ -29,7 +29,7 @@ struct Variant {
 };
 
 std::vector<std::string> names();            // sorted
-const Variant* find(std::string_view name);  // null for an unknown name; "timm/x" and "torchvision/x" name a layout
+const Variant* find(std::string_view name);  // null for an unknown name; "timm/NAME" and "torchvision/NAME" say the layout
 const Variant& get(std::string_view name);   // throws Error(usage) that suggests the nearest names
 
 // Body, global average pooling, dropout, linear head. Throws Error(usage) naming a size that the network cannot take.

@@ -1,0 +1,170 @@
+// ConvNeXt: Liu et al. 2022, arXiv:2201.03545, figure 4 (the block) and section 3; ConvNeXt V2: Woo et al. 2023, arXiv:2301.00808, figure 5
+// (global response normalization in place of the layer scale). The first in the layouts of torchvision's weights and of timm's, the second
+// in timm's.
+#include <array>
+
+#include "models/families.h"
+#include "nn/layers.h"
+
+namespace fovea::models {
+namespace {
+
+enum class Version { v1, v2 };
+
+struct Row {
+  const char* name;
+  const char* layout;
+  std::array<int64_t, 4> blocks;  // a stage
+  int64_t width;                  // of the first stage; it doubles from one to the next
+  double stochastic_depth = 0;    // dropped share of the last block; it grows linearly from 0
+  Version version = Version::v1;
+  bool as_convolutions = false;  // how the blocks' linear layers are stored
+};
+
+Init weight_init() { return truncated_normal_init(0.02); }
+
+Value dense(Scope s, Value x, int64_t out, bool as_convolution = false) {
+  return linear(s, x, {.out = out, .weight = weight_init(), .bias = constant_init(0), .as_convolution = as_convolution});
+}
+
+Value depthwise(Scope s, Value x) {
+  const int64_t width = x.channels();
+  return conv2d(s, x, {.out = width, .kernel = 7, .padding = 3, .groups = width, .bias = true, .weight = weight_init()});
+}
+
+// Windows side by side, each to one pixel.
+Value patches(Scope s, Value x, int64_t out, int64_t size) {
+  return conv2d(s, x, {.out = out, .kernel = size, .stride = size, .bias = true, .weight = weight_init()});
+}
+
+Value layer_scale(Scope s, std::string_view leaf, int64_t width, std::vector<int64_t> stored) {
+  return s.parameter(leaf, {1, width, 1, 1}, std::move(stored), constant_init(1e-6));
+}
+
+struct Block {
+  const Row& row;
+  double drop;
+};
+
+// ---- torchvision's layout ----
+
+// Figure 4, right.
+Value torchvision_block(Scope s, Value x, const Block& block) {
+  const int64_t width = x.channels();
+  const Value scale = layer_scale(s, "layer_scale", width, {width, 1, 1});
+  const Scope layers = s["block"];
+  Value branch = layer_norm(layers[2], depthwise(layers[0], x));
+  branch = gelu(dense(layers[3], branch, 4 * width));
+  branch = dense(layers[5], branch, width) * scale;
+  return stochastic_depth(s["stochastic_depth"], branch, block.drop) + x;
+}
+
+// ---- timm's layout ----
+
+// The same, or figure 5 of ConvNeXt V2, right.
+Value timm_block(Scope s, Value x, const Block& block) {
+  const Row& row = block.row;
+  const int64_t width = x.channels();
+  const Value scale = row.version == Version::v1 ? layer_scale(s, "gamma", width, {width}) : Value();
+  const Scope mlp = s["mlp"];
+  Value branch = layer_norm(s["norm"], depthwise(s["conv_dw"], x));
+  branch = gelu(dense(mlp["fc1"], branch, 4 * width, row.as_convolutions));
+  if (row.version == Version::v2) branch = global_response_norm(mlp["grn"], branch);
+  branch = dense(mlp["fc2"], branch, width, row.as_convolutions);
+  if (row.version == Version::v1) branch = branch * scale;
+  return stochastic_depth(s["drop_path"], branch, block.drop) + x;
+}
+
+// ---- the networks ----
+
+using BlockText = Value (*)(Scope s, Value x, const Block& block);
+
+// The blocks of stage `index`, each in its own scope.
+Value stage(Scope s, Value x, const Row& row, size_t index, BlockText text) {
+  int64_t blocks = 0, before = 0;
+  for (size_t i = 0; i < row.blocks.size(); ++i) {
+    if (i < index) before += row.blocks[i];
+    blocks += row.blocks[i];
+  }
+  for (int64_t b = 0; b < row.blocks[index]; ++b) {
+    const double drop = row.stochastic_depth * static_cast<double>(before + b) / static_cast<double>(blocks - 1);
+    x = text(s[b], x, {row, drop});
+  }
+  return x;
+}
+
+Features torchvision_convnext(const Row& row, Scope s, Value x) {
+  const Scope features = s["features"];
+  int64_t place = 0;
+  const Scope stem = features[place++];
+  x = stem.tap(layer_norm(stem[1], patches(stem[0], x, row.width, 4)));
+  for (size_t i = 0; i < row.blocks.size(); ++i) {
+    if (i > 0) {
+      const Scope downsample = features[place++];
+      x = downsample.tap(patches(downsample[1], layer_norm(downsample[0], x), row.width << i, 2));
+    }
+    const Scope blocks = features[place++];
+    x = blocks.tap(stage(blocks, x, row, i, torchvision_block));
+  }
+  const Value pooled = global_average_pool(x);
+  return {x, pooled, layer_norm(s["classifier"][0], pooled)};
+}
+
+Features timm_convnext(const Row& row, Scope s, Value x) {
+  const Scope stem = s["stem"];
+  x = stem.tap(layer_norm(stem[1], patches(stem[0], x, row.width, 4)));
+  for (size_t i = 0; i < row.blocks.size(); ++i) {
+    const Scope place = s["stages"][static_cast<int64_t>(i)], downsample = place["downsample"];
+    if (i > 0) x = patches(downsample[1], layer_norm(downsample[0], x), row.width << i, 2);
+    x = place.tap(stage(place["blocks"], x, row, i, timm_block));
+  }
+  const Value pooled = global_average_pool(x);
+  return {x, pooled, layer_norm(s["head"]["norm"], pooled)};
+}
+
+// ---- variants ----
+
+constexpr Row kRows[] = {
+    {"convnext_tiny", "torchvision", {3, 3, 9, 3}, 96, 0.1},
+    {"convnext_small", "torchvision", {3, 3, 27, 3}, 96, 0.4},
+    {"convnext_base", "torchvision", {3, 3, 27, 3}, 128, 0.5},
+    {"convnext_large", "torchvision", {3, 3, 27, 3}, 192, 0.5},
+    {"timm/convnext_tiny", "timm", {3, 3, 9, 3}, 96},
+    {"timm/convnext_small", "timm", {3, 3, 27, 3}, 96},
+    {"timm/convnext_base", "timm", {3, 3, 27, 3}, 128},
+    {"timm/convnext_large", "timm", {3, 3, 27, 3}, 192},
+    {"convnextv2_atto", "timm", {2, 2, 6, 2}, 40, 0, Version::v2, true},
+    {"convnextv2_femto", "timm", {2, 2, 6, 2}, 48, 0, Version::v2, true},
+    {"convnextv2_pico", "timm", {2, 2, 6, 2}, 64, 0, Version::v2, true},
+    {"convnextv2_nano", "timm", {2, 2, 8, 2}, 80, 0, Version::v2, true},
+    {"convnextv2_tiny", "timm", {3, 3, 9, 3}, 96, 0, Version::v2},
+    {"convnextv2_small", "timm", {3, 3, 27, 3}, 96, 0, Version::v2},
+    {"convnextv2_base", "timm", {3, 3, 27, 3}, 128, 0, Version::v2},
+    {"convnextv2_large", "timm", {3, 3, 27, 3}, 192, 0, Version::v2},
+};
+
+Init head_weight_init(int64_t, int64_t) { return weight_init(); }
+Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
+
+}  // namespace
+
+std::vector<Variant> convnext_variants() {
+  std::vector<Variant> variants;
+  for (const Row& row : kRows) {
+    Variant variant;
+    variant.name = row.name;
+    variant.family = "convnext";
+    variant.layout = row.layout;
+    variant.feature_width = row.width << 3;
+    variant.least_size = 32;  // the stem's patch of 4, halved three times
+    const bool timm = variant.layout == "timm";
+    variant.head = timm ? "head.fc" : "classifier.2";
+    variant.body = [&row, text = timm ? timm_convnext : torchvision_convnext](Scope s, Value image, Size2) { return text(row, s, image); };
+    variant.head_weight_init = head_weight_init;
+    variant.head_bias_init = head_bias_init;
+    variants.push_back(std::move(variant));
+  }
+  return variants;
+}
+
+}  // namespace fovea::models
