@@ -21,7 +21,8 @@ struct BadPicture {
 std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
 
 struct PictureOptions {
-  int64_t top = 5;                                                 // classes a picture
+  int64_t top = 5;                                                 // predict_files: classes a picture
+  std::string output = "pre_logits";                               // embed_files: any name that Model::features knows
   std::function<bool(int64_t done, int64_t total)> progress = {};  // after each picture; false: stop there
 };
 
@@ -36,11 +37,11 @@ struct Predictions {
 
 struct Embeddings {
   std::vector<std::string> files;  // one a row
-  Tensor vectors;                  // f32 [files, feature_width]
+  Tensor features;  // f32 [files, feature_width], or the output's [files, channels, height, width] or [files, tokens, channels]
   std::vector<BadPicture> left_out;
 };
 
-// The same numbers as Model::predict and Model::embed give for each file alone. Pictures are decoded ahead on the same cores. Those that
+// The same numbers as Model::predict and Model::features give for each file alone. Pictures are decoded ahead on the same cores. Those that
 // cannot be read are left out and listed, never an error.
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});

@@ -29,6 +29,8 @@ class Model::Implementation {
   // One prepared picture [height, width, 3] to a vector: "logits", "pre_logits".
   std::vector<float> run(std::span<const float> image, const std::string& vector);
   std::vector<float> run(const Image& image, const std::string& vector);
+  // Any output of one prepared picture, as Session::run gives it.
+  Tensor output(std::span<const float> image, const std::string& name);
   // The most probable classes, best first.
   std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
 

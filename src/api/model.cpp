@@ -54,6 +54,15 @@ std::vector<float> Model::Implementation::run(const Image& image, const std::str
   return run(prepared, vector);
 }
 
+Tensor Model::Implementation::output(std::span<const float> image, const std::string& name) {
+  const Preprocessing& size = network_->preprocessing();
+  const std::vector<int64_t> shape{1, network_->channels(), size.height, size.width};
+  std::vector<float> room;
+  const auto pixels = image::with_channels(image, size, network_->channels(), room);
+  const Tensor picture = engine::read_memory(pixels.data(), {DType::f32, Shape(shape)}, shape, DType::f32);
+  return session_->run(picture, {name}).front();
+}
+
 std::vector<ClassProbability> Model::Implementation::best(std::span<const float> logits, int64_t top) const {
   const std::vector<std::string>& names = network_->classes();
   std::vector<float> probabilities(logits.size());

@@ -3,6 +3,7 @@
 #include "api/implementation.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "image/fit.h"
 #include "image/folder.h"
 #include "image/loader.h"
 
@@ -15,18 +16,18 @@ std::string reason_of(const std::string& file, const std::string& message) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
-// Calls take(index, output) for each picture that can be read, in order. One picture at a time goes through the network, so that its
-// numbers depend on nothing beside it.
+// Calls take(index, prepared picture [height, width, 3]) for each picture that can be read, in order. One picture at a time goes through
+// the network, so that its numbers depend on nothing beside it.
 template <class Take>
-std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const std::string& output,
-                                  const PictureOptions& options, Take&& take) {
-  Model::Implementation& implementation = model.implementation();
+std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options, Take&& take) {
   std::vector<BadPicture> left_out;
   const int64_t total = static_cast<int64_t>(files.size());
   if (total == 1) {  // no threads to start
     try {
-      const Image image = read_image(files[0], model.preprocessing().alpha);
-      take(size_t{0}, implementation.run(image, output));
+      const Preprocessing& size = model.preprocessing();
+      std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width));
+      image::normalize_into(read_image(files[0], size.alpha), size, prepared.data());
+      take(size_t{0}, std::span<const float>(prepared));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
       left_out.push_back({files[0], reason_of(files[0], error.what())});
@@ -52,7 +53,7 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
         left_out.push_back({files[index], reason_of(files[index], bad->picture.message)});
         ++bad;
       } else {
-        take(index, implementation.run(batch->images.subspan(static_cast<size_t>(i) * floats, floats), output));
+        take(index, batch->images.subspan(static_cast<size_t>(i) * floats, floats));
       }
       if (options.progress && !options.progress(++done, total)) return left_out;
     }
@@ -87,8 +88,9 @@ std::vector<std::string> list_pictures(const std::vector<std::string>& paths) {
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   Predictions result;
-  result.left_out = run_files(model, files, "logits", options, [&](size_t index, const std::vector<float>& logits) {
-    result.pictures.push_back({files[index], model.implementation().best(logits, options.top)});
+  Model::Implementation& implementation = model.implementation();
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<const float> picture) {
+    result.pictures.push_back({files[index], implementation.best(implementation.run(picture, "logits"), options.top)});
   });
   return result;
 }
@@ -96,12 +98,17 @@ Predictions predict_files(const Model& model, const std::vector<std::string>& fi
 Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
   Embeddings result;
   std::vector<float> rows;
-  result.left_out = run_files(model, files, "pooled", options, [&](size_t index, const std::vector<float>& vector) {
+  std::vector<int64_t> shape{0};
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<const float> picture) {
+    const Tensor output = model.implementation().output(picture, options.output);
+    if (shape.size() == 1) shape = output.shape();
     result.files.push_back(files[index]);
-    rows.insert(rows.end(), vector.begin(), vector.end());
+    const auto values = output.values<float>();
+    rows.insert(rows.end(), values.begin(), values.end());
   });
-  result.vectors = Tensor(DType::f32, {static_cast<int64_t>(result.files.size()), model.feature_width()});
-  std::copy(rows.begin(), rows.end(), result.vectors.mutable_values<float>().begin());
+  shape[0] = static_cast<int64_t>(result.files.size());
+  result.features = Tensor(DType::f32, shape);
+  std::copy(rows.begin(), rows.end(), result.features.mutable_values<float>().begin());
   return result;
 }
 

@@ -17,6 +17,12 @@ void add_weights_option(CLI::App& command, ModelOptions& options) {
                   "(.pth or .safetensors)")
       ->type_name("default|none|TAG|FILE")
       ->capture_default_str();
+  command
+      .add_option(
+          "--channels", options.channels,
+          "Of the pictures that the network takes: 1 makes them grey and sums the first layer's weights (default: the model's own, 3)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536));
 }
 
 void add_compute(CLI::App& command, ModelOptions& options) {
@@ -96,6 +102,7 @@ Model load(const ModelOptions& options, uint64_t seed) {
   LoadOptions loading;
   loading.weights = options.weights;
   loading.dtype = options.dtype;
+  loading.channels = options.channels;
   loading.seed = seed;
   loading.progress = [&](int64_t done, int64_t total) {
     progress.show("fetching weights", static_cast<double>(done), static_cast<double>(total),

@@ -16,7 +16,8 @@ struct ModelOptions {
   std::string model;
   std::string weights = "default";
   std::string dtype = "f32";
-  int threads = 0;  // 0: every core
+  int64_t channels = 0;  // 0: the model's own
+  int threads = 0;       // 0: every core
 };
 
 // MODEL as the first argument, --weights, --dtype and --threads.

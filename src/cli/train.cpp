@@ -35,7 +35,8 @@ struct Options {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
-  std::string recipe = "auto", optimizer, freeze;
+  std::string recipe = "auto", optimizer, freeze, head;
+  HeadOptions head_options;
   TrainOptions train;
   bool no_augment = false, json = false;
 };
@@ -46,10 +47,19 @@ Recipe parse_recipe(const std::string& name) {
   return name == "full" ? Recipe::full : Recipe::automatic;
 }
 
+HeadKind parse_head(const std::string& name) {
+  if (name == "mlp") return HeadKind::mlp;
+  return name == "concat_pool" ? HeadKind::concat_pool : HeadKind::linear;
+}
+
 TrainOptions train_options(const Options& options) {
   TrainOptions train = options.train;
   train.recipe = parse_recipe(options.recipe);
   train.freeze = options.freeze;
+  if (!options.head.empty()) {
+    train.head = options.head_options;
+    train.head->kind = parse_head(options.head);
+  }
   train.threads = options.model.threads;
   train.augment = !options.no_augment;
   train.optimizer_given = !options.optimizer.empty();
@@ -177,6 +187,17 @@ void add_train(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->add_option("--freeze", options->freeze, "Leave everything up to and including a tap as it is (default: the recipe's)")
       ->type_name("none|all|TAP");
+  command
+      ->add_option(
+          "--head", options->head,
+          "The new head: linear, mlp (a hidden layer) or concat_pool (mean and maximum of the last map, a hidden layer, batch norm); "
+          "default: what the model has")
+      ->type_name("linear|mlp|concat_pool")
+      ->check(CLI::IsMember({"linear", "mlp", "concat_pool"}));
+  command->add_option("--hidden", options->head_options.hidden, "Width of the hidden layer of mlp and concat_pool")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   add_schedule(*command, *options);
   command->add_option("--validation", train.validation, "Share of the pictures to choose the best epoch by")
       ->type_name("F")

@@ -236,9 +236,9 @@ TEST(PictureFiles, GiveTheNumbersOfEachAlone) {
   EXPECT_EQ(predictions.pictures[1].classes[0].probability, model.predict(files[2])[0].probability);
   const Embeddings embeddings = embed_files(model, files);
   EXPECT_THAT(embeddings.files, ElementsAre(files[0], files[2]));
-  EXPECT_THAT(embeddings.vectors.shape(), ElementsAre(2, 512));
+  EXPECT_THAT(embeddings.features.shape(), ElementsAre(2, 512));
   const Tensor alone = model.embed(files[2]);
-  EXPECT_TRUE(std::equal(alone.values<float>().begin(), alone.values<float>().end(), embeddings.vectors.values<float>().begin() + 512));
+  EXPECT_TRUE(std::equal(alone.values<float>().begin(), alone.values<float>().end(), embeddings.features.values<float>().begin() + 512));
 }
 
 }  // namespace
