@@ -1,5 +1,7 @@
 // A program of one's own: load a backbone, replace its head, freeze a part, train on a folder, take features and maps.
 //
+// The same lines for every family.
+//
 // usage: outside_tree [PICTURES [WEIGHTS]]
 // PICTURES has one folder a class; without it a few are drawn. WEIGHTS is "none" (the default here, so that nothing is fetched), "default"
 // for the published ones, or a file for tf_efficientnet_lite0.
@@ -17,26 +19,55 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void fine_tune(const std::string& name, const std::string& weights, const std::string& tap, const std::string& pictures) {
-  auto model = fovea::Model::load(name, {.weights = weights});
-  model.replace_head(12);
-  model.freeze(tap);
-  auto result = fovea::train(model, pictures, {.recipe = fovea::Recipe::finetune, .epochs = 1, .batch = 4});
+struct Encoder {
+  const char* name;
+  const char* tap;  // frozen up to here
+};
 
-  const auto best = model.predict(fovea::list_pictures({pictures}).front(), 1).front();
-  std::printf("%s: accuracy %.2f on %d pictures; the first one is %s (%.2f)\n", name.c_str(), result.validation.accuracy,
-              static_cast<int>(result.validation.pictures), best.name.c_str(), best.probability);
-  if (model.frozen() != tap) throw std::runtime_error("training forgot what was frozen");
+// One of every family.
+constexpr Encoder kEncoders[] = {
+    {"resnet50", "layer3"},
+    {"resnetv2_50", "stages.2"},
+    {"vgg16", "features.23"},
+    {"densenet121", "features.transition3"},
+    {"mobilenetv1_100", "blocks.3"},
+    {"mobilenet_v3_small", "features.8"},
+    {"efficientnet_b0", "features.5"},
+    {"tf_efficientnet_lite0", "blocks.2"},
+    {"convnext_tiny", "features.5"},
+    {"vit_b_16", "encoder.layers.encoder_layer_9"},
+};
+
+void check(bool good, const std::string& what) {
+  if (!good) throw std::runtime_error(what);
 }
 
-void take_features(const std::string& name, const std::string& weights, const std::string& tap, const std::string& picture) {
-  const auto model = fovea::Model::load(name, {.weights = weights});
-  const auto vector = model.embed(picture);
-  const auto maps = model.features(fovea::read_image(picture), {tap});
+// Load a backbone, replace its classifier, freeze the early layers, train, take features.
+void use(const Encoder& encoder, const std::string& weights, const std::string& pictures) {
+  auto model = fovea::Model::load(encoder.name, {.weights = weights});
+  if (weights == "none") {  // small, so that all of this takes a minute
+    fovea::Preprocessing small = model.preprocessing();
+    small.height = small.width = small.resize = 64;
+    model.set_preprocessing(small);
+  }
+  model.replace_head(12);
+  model.freeze(encoder.tap);
+  const auto result = fovea::train(model, pictures, {.recipe = fovea::Recipe::finetune, .epochs = 1, .batch = 4});
 
-  std::printf("%s: a vector of %s, maps of %s\n", name.c_str(), fovea::shape_string(vector.shape()).c_str(),
-              fovea::shape_string(maps.at(tap).shape()).c_str());
-  if (vector.shape() != std::vector<int64_t>{model.feature_width()}) throw std::runtime_error("a vector of another width");
+  const std::string picture = fovea::list_pictures({pictures}).front();
+  const auto best = model.predict(picture, 1).front();
+  const auto vector = model.embed(picture);
+  const auto outputs = model.features(fovea::read_image(picture), {encoder.tap, "pooled"});
+  const auto& map = outputs.at(encoder.tap);
+  std::printf("%s: accuracy %.2f on %d pictures; the first one is %s (%.2f); a vector of %s, maps of %s\n", encoder.name,
+              result.validation.accuracy, static_cast<int>(result.validation.pictures), best.name.c_str(), best.probability,
+              fovea::shape_string(vector.shape()).c_str(), fovea::shape_string(map.shape()).c_str());
+  check(model.frozen() == encoder.tap, "training forgot what was frozen");
+  check(model.classes().size() == 2, "the head has other classes than the pictures");
+  check(vector.shape() == std::vector<int64_t>{model.feature_width()}, "a vector of another width");
+  for (const fovea::TapInfo& tap : model.taps())
+    if (tap.name == encoder.tap)
+      check(map.shape() == std::vector<int64_t>{1, tap.shape[0], tap.shape[1], tap.shape[2]}, "maps of another shape than announced");
 }
 
 // A BMP of one colour with a gradient: 54 bytes of header, then rows of blue, green, red from the bottom up.
@@ -82,11 +113,10 @@ std::string draw_pictures() {
 int main(int argc, char** argv) {
   try {
     const std::string pictures = argc > 1 ? argv[1] : draw_pictures(), weights = argc > 2 ? argv[2] : "none";
-    fine_tune("resnet18", weights == "default" ? "default" : "none", "layer3", pictures);
-    fine_tune("tf_efficientnet_lite0", weights, "blocks.2", pictures);
-    const std::string picture = fovea::list_pictures({pictures}).front();
-    take_features("resnet18", weights == "default" ? "default" : "none", "layer3", picture);
-    take_features("tf_efficientnet_lite0", weights, "blocks.2", picture);
+    for (const Encoder& encoder : kEncoders) {
+      const bool is_default = encoder.name == std::string("tf_efficientnet_lite0");
+      use(encoder, is_default || weights == "default" ? weights : "none", pictures);
+    }
     if (argc < 2) fs::remove_all(pictures);
     return 0;
   } catch (const std::exception& error) {
