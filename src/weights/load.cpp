@@ -88,6 +88,25 @@ void check_names(const StateDict& file, const Pairing& pairing, const LoadOption
   }
 }
 
+// Whether a dense layer's weight [O,X] and a convolution's [O,I,kh,kw] over the whole picture hold the same elements.
+bool flattened(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  return a.size() == 2 && b.size() == 4 && a[0] == b[0] && a[1] == b[1] * b[2] * b[3];
+}
+
+// The tensor in the expected shape.
+Tensor fitted(const Tensor& found, const ExpectedTensor& expected, const LoadOptions& options) {
+  if (options.adapt) {
+    const auto adapted = in_context(expected.name, [&] { return options.adapt(expected, found); });
+    if (adapted && adapted->shape() != expected.shape)
+      fail(ErrorKind::internal, "{}: adapted to {}, not {}", expected.name, shape_string(adapted->shape()), shape_string(expected.shape));
+    if (adapted) return *adapted;
+  }
+  const auto &from = found.shape(), &to = expected.shape;
+  if (from == to) return found;
+  if (without_ones(from) == without_ones(to) || flattened(from, to) || flattened(to, from)) return found.reshaped(to);
+  fail(ErrorKind::mismatch, "{}: shape {} in the file, {} in the model", expected.name, shape_string(from), shape_string(to));
+}
+
 Tensor converted(const Tensor& tensor, const ExpectedTensor& expected) {
   if (tensor.dtype() == expected.dtype) return tensor;
   if (is_float(tensor.dtype()) != is_float(expected.dtype)) {
@@ -120,15 +139,8 @@ LoadReport match(const StateDict& file, std::span<const ExpectedTensor> model, c
     if (!pairing.tensors[i]) continue;
     const ExpectedTensor& expected = model[i];
     const Tensor& found = *pairing.tensors[i];
-    if (found.shape() == expected.shape) {
-      ready[i] = found;
-    } else if (without_ones(found.shape()) == without_ones(expected.shape)) {
-      ready[i] = found.reshaped(expected.shape);
-      pairing.report.reshaped.push_back({expected.name, found.shape(), expected.shape});
-    } else {
-      fail(ErrorKind::mismatch, "{}: shape {} in the file, {} in the model", expected.name, shape_string(found.shape()),
-           shape_string(expected.shape));
-    }
+    ready[i] = fitted(found, expected, options);
+    if (found.shape() != expected.shape) pairing.report.reshaped.push_back({expected.name, found.shape(), expected.shape});
     ready[i] = converted(ready[i], expected);
     pairing.report.loaded.push_back(expected.name);
   }

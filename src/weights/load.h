@@ -4,6 +4,7 @@
 #include <fovea/tensor.h>
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ struct LoadOptions {
   std::string name_map;             // empty: the one that fits best
   // Prefixes of the model's names that are left as they are, whatever the file has there: the head, where it was replaced.
   std::vector<std::string> skip;
+  // Asked about every tensor that was found: what to take in its place, of the expected shape (other input channels, positions of another
+  // size); nothing where the file's own is to be taken. Errors get the name as their context.
+  std::function<std::optional<Tensor>(const ExpectedTensor& expected, const Tensor& found)> adapt;
   bool allow_missing = false, allow_unexpected = false;
 };
 
@@ -36,7 +40,7 @@ struct LoadReport {
   std::vector<std::string> missing;     // the model's names that the file lacks (optional ones too), but for skipped ones
   std::vector<std::string> unexpected;  // the file's names that the model lacks
   std::vector<std::string> skipped;     // the model's names under LoadOptions::skip
-  std::vector<Reshaped> reshaped;       // same elements, dimensions of 1 added or dropped
+  std::vector<Reshaped> reshaped;       // same elements in another shape, or adapted ones
   std::string name_map;                 // the map that was applied
 
   // "296 of 296 tensors loaded (names by efficientnet-pytorch, 2 skipped)"
