@@ -6,6 +6,7 @@
 namespace fovea::testing {
 
 std::vector<OpCase> activation_cases();
+std::vector<OpCase> attention_cases();
 std::vector<OpCase> batch_norm_cases();
 std::vector<OpCase> broadcast_cases();  // add, multiply, broadcast_to, sum_to
 std::vector<OpCase> conv2d_cases();
@@ -14,12 +15,13 @@ std::vector<OpCase> cross_entropy_cases();
 std::vector<OpCase> dropout_cases();
 std::vector<OpCase> optimizer_cases();  // sgd_update, adamw_update
 std::vector<OpCase> pool_cases();       // max_pool2d, global_average_pool
+std::vector<OpCase> resample_cases();   // average_pool2d, adaptive_average_pool2d, resize_bicubic, their gradients
 std::vector<OpCase> scalar_cases();     // constant, increment
 
 inline std::vector<OpCase> all_cases() {
   std::vector<OpCase> all;
-  for (const auto& list : {activation_cases, batch_norm_cases, broadcast_cases, conv2d_cases, copy_cases, cross_entropy_cases,
-                           dropout_cases, optimizer_cases, pool_cases, scalar_cases})
+  for (const auto& list : {activation_cases, attention_cases, batch_norm_cases, broadcast_cases, conv2d_cases, copy_cases,
+                           cross_entropy_cases, dropout_cases, optimizer_cases, pool_cases, resample_cases, scalar_cases})
     for (OpCase& entry : list()) all.push_back(std::move(entry));
   return all;
 }

@@ -23,6 +23,16 @@ void max_start(const float* x, int32_t index, float* best, int32_t* where, int64
 // dx += dy where `where` is index.
 void add_where(const float* dy, const int32_t* where, int32_t index, float* dx, int64_t n);
 
+// A rectangle of pixels: its first one, the distances of neighbours, and a weight for every row and every column.
+struct WeightedWindow {
+  const float* x;
+  int64_t row_step, pixel_step;
+  int64_t rows, columns;
+  const float *row_weights, *column_weights;
+};
+// y[c] = sum of row weight * column weight * x[c] over the window; 0 for an empty one.
+void weighted_sum(const WeightedWindow& window, float* y, int64_t channels);
+
 struct SgdStep {
   float momentum, weight_decay, rate;
   bool nesterov;

@@ -13,6 +13,7 @@
 #include "backends/reference/optimizers.h"
 #include "backends/reference/pool.h"
 #include "backends/reference/random_mask.h"
+#include "backends/reference/resample.h"
 #include "backends/reference/scalars.h"
 #include "base/error.h"
 #include "base/parallel.h"
@@ -85,11 +86,15 @@ constexpr Row row() {
 constexpr Row rows[] = {
     row<Activation>(),
     row<ActivationGrad>(),
+    row<AdaptiveAveragePool2d>(),
+    row<AdaptiveAveragePool2dGrad>(),
     row<AdamWUpdate>(),
     row<Add>(),
     row<Attention>(),
     row<AttentionGrad>(),
     row<AttentionProbabilities>(),
+    row<AveragePool2d>(),
+    row<AveragePool2dGrad>(),
     row<BatchNormInference>(),
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
@@ -111,6 +116,8 @@ constexpr Row rows[] = {
     row<Multiply>(),
     row<Pad>(),
     row<RandomMask>(),
+    row<ResizeBicubic>(),
+    row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
     row<Slice>(),
     row<SumTo>(),
