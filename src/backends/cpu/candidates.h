@@ -22,6 +22,12 @@ Planned plan_sum_to(const Request&);
 Planned plan_global_average_pool(const Request&);
 Planned plan_max_pool2d(const Request&);
 Planned plan_max_pool2d_grad(const Request&);
+Planned plan_average_pool2d(const Request&);
+Planned plan_average_pool2d_grad(const Request&);
+Planned plan_adaptive_average_pool2d(const Request&);
+Planned plan_adaptive_average_pool2d_grad(const Request&);
+Planned plan_resize_bicubic(const Request&);
+Planned plan_resize_bicubic_grad(const Request&);
 
 Planned plan_batch_norm_training(const Request&);
 Planned plan_batch_norm_training_grad(const Request&);
