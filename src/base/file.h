@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -42,6 +43,8 @@ class AtomicFile {
 
   void write(const void* data, size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
+  // Writes over what is there already.
+  void write_at(uint64_t position, const void* data, size_t bytes);
   // Makes it permanent; without it the destructor drops what was written.
   void commit();
 

@@ -44,6 +44,10 @@ Pairing pair_names(const StateDict& file, std::span<const ExpectedTensor> model,
   const std::vector<std::string> mapped = map.apply(file_names, model_names);
   std::unordered_map<std::string_view, size_t> place;  // in the file, by the model's name
   for (size_t i = 0; i < mapped.size(); ++i) {
+    if (mapped[i].empty()) {
+      pairing.report.left_out.push_back(file_names[i]);
+      continue;
+    }
     const auto [there, is_new] = place.emplace(mapped[i], i);
     if (!is_new) {
       fail(ErrorKind::mismatch, "both {} and {} would be {}", in_quotes(file_names[there->second]), in_quotes(file_names[i]),
@@ -124,6 +128,7 @@ std::string LoadReport::summary() const {
   if (!missing.empty()) notes.push_back(fmt::format("{} missing, first '{}'", missing.size(), missing[0]));
   if (!unexpected.empty()) notes.push_back(fmt::format("{} unexpected, first {}", unexpected.size(), in_quotes(unexpected[0])));
   if (!reshaped.empty()) notes.push_back(fmt::format("{} reshaped, first '{}'", reshaped.size(), reshaped[0].name));
+  if (!left_out.empty()) notes.push_back(fmt::format("{} left out, first {}", left_out.size(), in_quotes(left_out[0])));
   if (!skipped.empty()) notes.push_back(fmt::format("{} skipped", skipped.size()));
   std::string result = fmt::format("{} of {} tensors loaded", loaded.size(), loaded.size() + missing.size());
   if (!notes.empty()) result += fmt::format(" ({})", fmt::join(notes, ", "));

@@ -39,6 +39,7 @@ struct LoadReport {
   std::vector<std::string> loaded;      // the model's names, reshaped ones included
   std::vector<std::string> missing;     // the model's names that the file lacks (optional ones too), but for skipped ones
   std::vector<std::string> unexpected;  // the file's names that the model lacks
+  std::vector<std::string> left_out;    // the file's names that the map says nobody needs
   std::vector<std::string> skipped;     // the model's names under LoadOptions::skip
   std::vector<Reshaped> reshaped;       // same elements in another shape, or adapted ones
   std::string name_map;                 // the map that was applied

@@ -2,42 +2,16 @@
 
 #include <fmt/ranges.h>
 
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <unordered_set>
+#include <utility>
 
 #include "base/error.h"
 
 namespace fovea::weights {
 namespace {
-
-// EfficientNet as first ported to PyTorch and as the Lite files are saved: all blocks numbered through, batch norms from 0; to timm's
-// stages. A block without expansion has no _bn0 and, at timm, no conv_pwl.
-constexpr std::string_view kEfficientNet = R"(
-blocks blocks.*.*
-_conv_stem.** -> conv_stem.$1
-_bn0.** -> bn1.$1
-_conv_head.** -> conv_head.$1
-_bn1.** -> bn2.$1
-_fc.** -> classifier.$1
-_blocks.*._expand_conv.** -> blocks.#1.conv_pw.$2
-_blocks.*._bn0.** -> blocks.#1.bn1.$2
-_blocks.*._depthwise_conv.** -> blocks.#1.conv_dw.$2
-_blocks.*._bn1.** -> blocks.#1.bn2.$2 if blocks.#1.conv_pwl.weight
-_blocks.*._bn1.** -> blocks.#1.bn1.$2
-_blocks.*._se_reduce.** -> blocks.#1.se.conv_reduce.$2
-_blocks.*._se_expand.** -> blocks.#1.se.conv_expand.$2
-_blocks.*._project_conv.** -> blocks.#1.conv_pwl.$2 if blocks.#1.conv_pwl.weight
-_blocks.*._project_conv.** -> blocks.#1.conv_pw.$2
-_blocks.*._bn2.** -> blocks.#1.bn3.$2 if blocks.#1.conv_pwl.weight
-_blocks.*._bn2.** -> blocks.#1.bn2.$2
-)";
-
-// torchvision's DenseNet files keep the names of modules whose own names held a dot.
-constexpr std::string_view kDenseNet = R"(
-**denselayer*.norm.** -> $1denselayer$2.norm$3
-**denselayer*.conv.** -> $1denselayer$2.conv$3
-)";
 
 // No real name is longer; matching takes time that grows with a power of the length.
 constexpr size_t kLongestName = 512;
@@ -97,50 +71,109 @@ std::optional<std::string> substitute(std::string_view text, const std::vector<s
   return result;
 }
 
-}  // namespace
-
-NameMap::NameMap(std::string name, std::string_view rules) : name_(std::move(name)) {
-  std::istringstream lines{std::string(rules)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    Rule rule;
-    std::string arrow, keyword;
-    if (!(words >> rule.pattern)) continue;
-    if (rule.pattern == "blocks") {
-      words >> blocks_;
+// "2..4" as "2", "3", "4"; anything else as itself.
+std::vector<std::string> entries_of(const std::string& list) {
+  std::vector<std::string> entries;
+  std::istringstream parts(list);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const size_t dots = part.find("..");
+    if (dots == std::string::npos) {
+      entries.push_back(part);
       continue;
     }
-    if (!(words >> arrow >> rule.replacement) || arrow != "->" || (words >> keyword && (keyword != "if" || !(words >> rule.condition)))) {
-      fail(ErrorKind::internal, "name map {}: cannot read the rule '{}'", name_, line);
+    const int last = std::stoi(part.substr(dots + 2));
+    for (int number = std::stoi(part.substr(0, dots)); number <= last; ++number) entries.push_back(std::to_string(number));
+  }
+  return entries;
+}
+
+// A text around its first list in braces.
+struct Braces {
+  std::string before, after;
+  std::vector<std::string> entries;
+};
+
+std::optional<Braces> first_braces(const std::string& text) {
+  const size_t open = text.find('{'), close = text.find('}', open);
+  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+  return Braces{text.substr(0, open), text.substr(close + 1), entries_of(text.substr(open + 1, close - open - 1))};
+}
+
+// The rules that a rule with lists in braces stands for.
+std::vector<std::pair<std::string, std::string>> expand(const std::string& left, const std::string& right) {
+  const auto a = first_braces(left), b = first_braces(right);
+  if (!a && !b) return {{left, right}};
+  if (!a || !b || a->entries.size() != b->entries.size()) fail(ErrorKind::internal, "name map: the lists of {} and {} differ", left, right);
+  std::vector<std::pair<std::string, std::string>> result;
+  for (size_t i = 0; i < a->entries.size(); ++i)
+    for (auto& pair : expand(a->before + a->entries[i] + a->after, b->before + b->entries[i] + b->after)) result.push_back(std::move(pair));
+  return result;
+}
+
+// A pattern as a replacement: its wildcards as $1, $2 and on.
+std::string with_references(const std::string& pattern) {
+  std::string result;
+  int count = 0;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '*') {
+      result += pattern[i];
+      continue;
     }
-    rules_.push_back(std::move(rule));
+    if (pattern.substr(i, 2) == "**") ++i;
+    result += "$" + std::to_string(++count);
+  }
+  return result;
+}
+
+}  // namespace
+
+NameMap::NameMap(std::string name, std::string_view rules, Direction direction) : name_(std::move(name)) {
+  std::istringstream lines{std::string(rules)};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) read_rule(line, direction);
+  }
+}
+
+void NameMap::read_rule(const std::string& line, Direction direction) {
+  std::istringstream text(line);
+  const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+  const bool backward = direction == Direction::backward;
+  const auto is = [&](size_t count, size_t place, std::string_view word) { return words.size() == count && words[place] == word; };
+  if (is(2, 0, "blocks")) {
+    blocks_ = words[1];
+  } else if (is(2, 0, "drop")) {
+    if (!backward) rules_.push_back({words[1], "", "", true});
+  } else if (is(3, 1, "<->")) {
+    for (const auto& [left, right] : expand(words[0], words[2]))
+      rules_.push_back(backward ? Rule{right, with_references(left), ""} : Rule{left, with_references(right), ""});
+  } else if (is(3, 1, "->") || (is(5, 1, "->") && words[3] == "if")) {
+    for (const auto& [pattern, replacement] : expand(words[0], words[2]))
+      if (!backward) rules_.push_back({pattern, replacement, words.size() == 5 ? words[4] : ""});
+  } else {
+    fail(ErrorKind::internal, "name map {}: cannot read the rule '{}'", name_, line);
   }
 }
 
 std::vector<std::string> NameMap::apply(std::span<const std::string> file, std::span<const std::string> model) const {
   const std::unordered_set<std::string_view> known(model.begin(), model.end());
   const std::vector<std::string> blocks = list_blocks(blocks_, model);
-  std::vector<std::string> result;
-  for (const std::string& name : file) {
-    std::string mapped = name;
+  const auto mapped = [&](const std::string& name) {
+    std::optional<std::string> first;
     for (const Rule& rule : rules_) {
       std::vector<std::string_view> captures;
       if (name.size() > kLongestName || !match(rule.pattern, name, captures)) continue;
+      if (rule.drop) return std::string();
       const auto condition = substitute(rule.condition, captures, blocks);
       if (!condition || (!condition->empty() && !known.count(*condition))) continue;
-      if (auto replaced = substitute(rule.replacement, captures, blocks)) {
-        mapped = std::move(*replaced);
-        break;
-      }
+      auto replaced = substitute(rule.replacement, captures, blocks);
+      if (replaced && known.count(*replaced)) return std::move(*replaced);
+      if (!first) first = std::move(replaced);
     }
-    result.push_back(std::move(mapped));
-  }
+    return first.value_or(name);
+  };
+  std::vector<std::string> result;
+  for (const std::string& name : file) result.push_back(mapped(name));
   return result;
-}
-
-const std::vector<NameMap>& name_maps() {
-  static const std::vector<NameMap> maps = {{"none", ""}, {"efficientnet-pytorch", kEfficientNet}, {"densenet-dotted", kDenseNet}};
-  return maps;
 }
 
 const NameMap& find_name_map(std::string_view name) {
@@ -158,7 +191,7 @@ const NameMap& choose_name_map(std::span<const std::string> file, std::span<cons
   size_t most = 0;
   for (const NameMap& map : name_maps()) {
     size_t hits = 0;
-    for (const std::string& name : map.apply(file, model)) hits += known.count(name);
+    for (const std::string& name : map.apply(file, model)) hits += name.empty() || known.count(name);
     if (!best || hits > most) {
       best = &map;
       most = hits;

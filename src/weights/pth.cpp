@@ -42,8 +42,8 @@ bool holds_tensors(const Unpickler& pickle, const PickleValue& dict) {
 
 // The dictionary of tensors in a checkpoint; null where there is none.
 const PickleValue* find_state_dict(const Unpickler& pickle, const PickleValue& root, int depth) {
-  constexpr std::array kPlain = {"state_dict", "model_state_dict", "model"};
-  constexpr std::array kAveraged = {"state_dict_ema", "model_ema"};
+  constexpr std::array kPlain = {"state_dict", "model_state_dict", "model", "module", "net"};
+  constexpr std::array kElse = {"state_dict_ema", "model_ema", "ema", "teacher", "student"};
   if (root.kind != PickleKind::dict || depth == 0) return nullptr;
   const auto below = [&](const auto& keys) -> const PickleValue* {
     for (const char* key : keys) {
@@ -55,7 +55,7 @@ const PickleValue* find_state_dict(const Unpickler& pickle, const PickleValue& r
   };
   if (const PickleValue* found = below(kPlain)) return found;
   if (holds_tensors(pickle, root)) return &root;
-  return below(kAveraged);
+  return below(kElse);
 }
 
 [[noreturn]] void fail_without_tensors(const Unpickler& pickle, const PickleValue& root) {
@@ -66,22 +66,6 @@ const PickleValue* find_state_dict(const Unpickler& pickle, const PickleValue& r
     keys += (keys.empty() ? "" : ", ") + (key.kind == PickleKind::text ? in_quotes(key.text) : std::string(to_string(key.kind)));
   }
   fail(ErrorKind::format, "holds no state dict; its entries are {}", keys.empty() ? "none" : keys);
-}
-
-// What wrappers put before every name.
-std::string common_prefix(const std::vector<std::string_view>& names) {
-  constexpr std::array<std::string_view, 3> kPrefixes = {"module.", "_orig_mod.", "model."};
-  size_t length = 0;
-  for (bool found = !names.empty(); found;) {
-    found = false;
-    for (std::string_view prefix : kPrefixes) {
-      if (!std::all_of(names.begin(), names.end(), [&](std::string_view name) { return name.substr(length).starts_with(prefix); }))
-        continue;
-      length += prefix.size();
-      found = true;
-    }
-  }
-  return names.empty() ? "" : std::string(names[0].substr(0, length));
 }
 
 StateDict collect(const Unpickler& pickle, const PickleValue& root, const FindStorage& find_storage, CopyBudget& budget) {
@@ -99,7 +83,7 @@ StateDict collect(const Unpickler& pickle, const PickleValue& root, const FindSt
           to_string(item.kind));
     }
   }
-  const std::string prefix = common_prefix(names);
+  const std::string prefix = wrapper_prefix(names);
   if (!prefix.empty()) log("weights", "took the prefix {} off {} names", in_quotes(prefix), names.size());
 
   struct Loaded {

@@ -10,10 +10,11 @@
 
 namespace fovea::weights {
 
-// The state dict in a checkpoint: the file's own, or the one under `state_dict`, `model_state_dict`, `model`, or else the averaged
-// `state_dict_ema`, `model_ema`. A prefix that all names have and that wrappers add (`module.`, `_orig_mod.`, `model.`) is taken off. What
-// is not a tensor is left out and logged under the topic "weights". Tensors of 32 bits and more look into the mapped file where it is
-// aligned. Throws Error(io), Error(format) or Error(unsupported), naming the file and the tensor. Nothing in the file is ever executed.
+// The state dict in a checkpoint: the file's own, or the one under `state_dict`, `model_state_dict`, `model`, `module`, `net`, or else an
+// averaged one (`state_dict_ema`, `model_ema`, `ema`) or one of self-distillation (`teacher`, `student`). A wrapper's prefix is taken off
+// all names. What is not a tensor is left out and logged under the topic "weights". Tensors of 32 bits and more look into the mapped file
+// where it is aligned. Throws Error(io), Error(format) or Error(unsupported), naming the file and the tensor. Nothing in the file is ever
+// executed.
 StateDict read_pth(const std::filesystem::path& path);
 
 // The same from memory, which `owner` keeps alive for the tensors.

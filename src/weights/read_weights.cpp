@@ -60,7 +60,7 @@ StateDict read_weights(const std::filesystem::path& path) {
     const auto bytes = file->bytes();
     if (bytes.empty()) fail(ErrorKind::format, "is empty");
     if (is_pth_zip(bytes) || is_pth_stream(bytes)) return read_pth(bytes, file);
-    if (is_safetensors(bytes)) return read_safetensors(bytes, file);
+    if (is_safetensors(bytes)) return without_wrapper_prefix(read_safetensors(bytes, file));
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string looks = guess(text);
     fail(ErrorKind::format, "is not a .pth or .safetensors file: starts with {}{}", in_quotes(text, 16),

@@ -7,8 +7,8 @@
 
 namespace fovea::weights {
 
-// .pth (either container) or .safetensors. Throws Error(io), Error(format) or Error(unsupported); what is neither gets a sentence that says
-// what it looks like instead.
+// .pth (either container) or .safetensors, without a wrapper's prefix. Throws Error(io), Error(format) or Error(unsupported); what is
+// neither gets a sentence that says what it looks like instead.
 StateDict read_weights(const std::filesystem::path& path);
 
 }  // namespace fovea::weights

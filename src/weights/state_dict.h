@@ -38,4 +38,8 @@ class StateDict {
   std::unordered_map<std::string, size_t> index_;
 };
 
+// What wrappers (`module.`, `_orig_mod.`, `model.`, `backbone.`, one in another) put before every one of the names.
+std::string wrapper_prefix(const std::vector<std::string_view>& names);
+StateDict without_wrapper_prefix(StateDict tensors);
+
 }  // namespace fovea::weights
