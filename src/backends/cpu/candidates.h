@@ -35,6 +35,10 @@ Planned plan_batch_norm_inference(const Request&);
 Planned plan_batch_norm_inference_grad(const Request&);
 Planned plan_fold_batch_norm(const Request&);
 
+Planned plan_attention(const Request&);
+Planned plan_attention_grad(const Request&);
+Planned plan_attention_probabilities(const Request&);
+
 Planned plan_random_mask(const Request&);
 Planned plan_cross_entropy(const Request&);
 Planned plan_cross_entropy_grad(const Request&);

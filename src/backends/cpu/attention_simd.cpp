@@ -1,0 +1,180 @@
+#include "backends/cpu/attention.h"
+
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/attention_simd.cpp"
+#define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace fovea::cpu::HWY_NAMESPACE {
+
+using V = hn::Vec<UnitTag>;
+
+// exp(x) for x <= 88, with a relative error below 3e-7; what is below -87 counts as -87.
+HWY_INLINE HWY_ATTR V fast_exp(V x) {
+  const UnitTag d;
+  const hn::RebindToSigned<UnitTag> integers;
+  x = hn::IfThenElse(hn::Lt(x, hn::Set(d, -87.0f)), hn::Set(d, -87.0f), x);  // keeps what is not a number
+  // The sum's last bits are the integer nearest to x / ln 2.
+  const V shifter = hn::Set(d, 12582912.0f), shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), shifter);
+  const V r = hn::NegMulAdd(hn::Sub(shifted, shifter), hn::Set(d, 0.693147181f), x);
+  // Taylor's series: |r| <= ln 2 / 2.
+  V y = hn::Set(d, 1.0f / 720);
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f / 120));
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f / 24));
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f / 6));
+  y = hn::MulAdd(y, r, hn::Set(d, 0.5f));
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f));
+  y = hn::MulAdd(y, r, hn::Set(d, 1.0f));
+  const auto exponent = hn::Add(hn::ShiftLeft<23>(hn::BitCast(integers, shifted)), hn::Set(integers, 127 << 23));
+  return hn::Mul(y, hn::BitCast(d, exponent));
+}
+
+float scale_of(const simd::HeadSize& size) { return static_cast<float>(1 / std::sqrt(static_cast<double>(size.width))); }
+
+// Row by row: exp(x - the row's largest) in place of x; the largest and the sum of the exponentials.
+HWY_INLINE HWY_ATTR void exponentials(float* row, int64_t tokens, int64_t wide, float* largest, float* sum) {
+  const UnitTag d;
+  std::fill(row + tokens, row + wide, -std::numeric_limits<float>::infinity());
+  V most = hn::LoadU(d, row);
+  for (int64_t k = kLanes; k < wide; k += kLanes) most = hn::Max(most, hn::LoadU(d, row + k));
+  most = hn::MaxOfLanes(d, most);
+  V total = hn::Zero(d);
+  for (int64_t k = 0; k < wide; k += kLanes) {
+    const V e = fast_exp(hn::Sub(hn::LoadU(d, row + k), most));
+    total = hn::Add(total, e);
+    hn::StoreU(e, d, row + k);
+  }
+  *largest = hn::GetLane(most);
+  *sum = hn::GetLane(hn::SumOfLanes(d, total));
+}
+
+void AttentionPack(const simd::HeadSize& size, const simd::HeadRows& keys, const simd::HeadRows& values,
+                   const simd::ForwardScratch& scratch) {
+  pack_transposed(keys, size.tokens, size.width, scratch.keys);
+  if (values.data) copy_padded(values, size.tokens, size.width, 1, scratch.values, size.tokens, size.columns());
+}
+
+// The block's exponentials into scratch.scores; calls done(row, largest, sum) for each query.
+template <class Done>
+HWY_INLINE HWY_ATTR void score_block(const simd::ForwardBlock& b, const simd::ForwardScratch& scratch, const Done& done) {
+  const int64_t rows = simd::padded_rows(b.rows), columns = b.size.columns(), wide = b.size.wide();
+  const simd::HeadRows queries{b.queries.data + b.first * b.queries.stride, b.queries.stride};
+  copy_padded(queries, b.rows, b.size.width, scale_of(b.size), scratch.queries, rows, columns);
+  product<false>({rows, wide, b.size.width, scratch.queries, columns, scratch.keys, 0, scratch.scores, wide});
+  for (int64_t row = 0; row < b.rows; ++row) {
+    float largest, sum;
+    exponentials(scratch.scores + row * wide, b.size.tokens, wide, &largest, &sum);
+    done(row, largest, sum);
+  }
+}
+
+HWY_INLINE HWY_ATTR void scaled_copy(const float* from, int64_t n, float scale, float* to) {
+  const UnitTag d;
+  const V factor = hn::Set(d, scale);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) hn::StoreU(hn::Mul(hn::LoadU(d, from + i), factor), d, to + i);
+  for (; i < n; ++i) to[i] = from[i] * scale;
+}
+
+void AttentionForward(const simd::ForwardBlock& b, const simd::ForwardScratch& scratch) {
+  const int64_t columns = b.size.columns(), wide = b.size.wide();
+  float* const sums = scratch.queries;  // the queries have been read when the sums are known
+  score_block(b, scratch, [&](int64_t row, float largest, float sum) HWY_ATTR {
+    sums[row] = sum;
+    if (b.log_sum) b.log_sum[(b.first + row) * b.log_sum_stride] = largest + std::log(sum);
+  });
+  if (!b.y) return;
+  product<false>(
+      {simd::padded_rows(b.rows), columns, b.size.tokens, scratch.scores, wide, scratch.values, columns, scratch.results, columns});
+  for (int64_t row = 0; row < b.rows; ++row)
+    scaled_copy(scratch.results + row * columns, b.size.width, 1 / sums[row], b.y + (b.first + row) * b.y_stride);
+}
+
+void AttentionProbabilities(const simd::ForwardBlock& b, const simd::ForwardScratch& scratch) {
+  score_block(b, scratch, [&](int64_t row, float, float sum) HWY_ATTR {
+    float* const p = scratch.scores + row * b.size.wide();
+    scaled_copy(p, b.size.tokens, 1 / sum, p);
+  });
+}
+
+void AttentionGradPack(const simd::HeadSize& size, const simd::HeadRows& keys, const simd::HeadRows& values,
+                       const simd::BackwardScratch& scratch) {
+  pack_transposed(keys, size.tokens, size.width, scratch.keys_transposed);
+  pack_transposed(values, size.tokens, size.width, scratch.values_transposed);
+  copy_padded(keys, size.tokens, size.width, 1, scratch.keys, size.tokens, size.columns());
+}
+
+// Of a query: probabilities in place of the scores, and the scores' gradient in place of the probabilities'.
+HWY_INLINE HWY_ATTR void softmax_grad(float* scores, float* slopes, int64_t wide, float log_sum, float mean) {
+  const UnitTag d;
+  const V shift = hn::Set(d, log_sum), center = hn::Set(d, mean);
+  for (int64_t k = 0; k < wide; k += kLanes) {
+    const V p = fast_exp(hn::Sub(hn::LoadU(d, scores + k), shift));
+    hn::StoreU(p, d, scores + k);
+    hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, slopes + k), center)), d, slopes + k);
+  }
+}
+
+HWY_INLINE HWY_ATTR float dot(const float* a, const float* b, int64_t n) {
+  const UnitTag d;
+  V sum = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+void AttentionGrad(const simd::BackwardBlock& b, const simd::BackwardScratch& s) {
+  const auto& [tokens, width, most_rows] = b.size;
+  const int64_t rows = simd::padded_rows(b.rows), columns = b.size.columns(), wide = b.size.wide();
+  const auto from_first = [&](const simd::HeadRows& all) { return simd::HeadRows{all.data + b.first * all.stride, all.stride}; };
+  const simd::HeadRows dy = from_first(b.dy), y = from_first(b.y), log_sum = from_first(b.log_sum);
+  const float scale = scale_of(b.size);
+  copy_padded(from_first(b.queries), b.rows, width, scale, s.queries, rows, columns);
+  copy_padded(dy, b.rows, width, 1, s.slopes, rows, columns);
+  product<false>({rows, wide, width, s.queries, columns, s.keys_transposed, 0, s.scores, wide});
+  product<false>({rows, wide, width, s.slopes, columns, s.values_transposed, 0, s.score_slopes, wide});
+  for (int64_t row = 0; row < b.rows; ++row)
+    softmax_grad(s.scores + row * wide, s.score_slopes + row * wide, wide, log_sum.data[row * log_sum.stride],
+                 dot(dy.data + row * dy.stride, y.data + row * y.stride, width));
+  product<false>({rows, columns, tokens, s.score_slopes, wide, s.keys, columns, s.results, columns});
+  for (int64_t row = 0; row < b.rows; ++row)
+    scaled_copy(s.results + row * columns, width, scale, b.dqueries + (b.first + row) * b.dqueries_stride);
+  const int64_t keys = simd::padded_rows(tokens);
+  product<true>({keys, columns, b.rows, s.scores, wide, s.slopes, columns, s.dvalues, columns, b.add});
+  product<true>({keys, columns, b.rows, s.score_slopes, wide, s.queries, columns, s.dkeys, columns, b.add});
+}
+
+}  // namespace fovea::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fovea::cpu {
+HWY_EXPORT(AttentionPack);
+HWY_EXPORT(AttentionForward);
+HWY_EXPORT(AttentionProbabilities);
+HWY_EXPORT(AttentionGradPack);
+HWY_EXPORT(AttentionGrad);
+namespace simd {
+void attention_pack(const HeadSize& size, const HeadRows& keys, const HeadRows& values, const ForwardScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionPack)(size, keys, values, scratch);
+}
+void attention_forward(const ForwardBlock& block, const ForwardScratch& scratch) { HWY_DYNAMIC_DISPATCH(AttentionForward)(block, scratch); }
+void attention_probabilities(const ForwardBlock& block, const ForwardScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionProbabilities)(block, scratch);
+}
+void attention_grad_pack(const HeadSize& size, const HeadRows& keys, const HeadRows& values, const BackwardScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionGradPack)(size, keys, values, scratch);
+}
+void attention_grad(const BackwardBlock& block, const BackwardScratch& scratch) { HWY_DYNAMIC_DISPATCH(AttentionGrad)(block, scratch); }
+}  // namespace simd
+}  // namespace fovea::cpu
+#endif
