@@ -70,9 +70,6 @@ void add_slice(std::vector<OpCase>& cases) {
   cases.push_back({"axis", Pad{5, 1, 2}, {only("f32[1,3,7,4]")}, "error: pad: axis 5, 0 to 3 are possible"});
 }
 
-// What a view holds follows from the memory order, so these values say it by hand.
-CaseInput counted(const Shape& shape, std::vector<double> values) { return {{DType::f32, shape}, std::move(values)}; }
-
 void add_view(std::vector<OpCase>& cases) {
   const auto view = [&](const std::string& name, CaseInput x, const Shape& shape) {
     cases.push_back({name, View{shape}, {std::move(x)}, to_string(Type{DType::f32, shape}), {0}, {}, 0, 0});
@@ -84,7 +81,6 @@ void add_view(std::vector<OpCase>& cases) {
   view("vector", normal({2, 6, 3, 5}), {2, 90, 1, 1});
   view("stored_table", parameter(normal({1, 9, 16})), {1, 16, 9, 1});
   view("list", normal({1, 16, 9, 1}), {144});
-  view("counted", counted({1, 2, 2, 2}, {0, 2, 4, 6, 1, 3, 5, 7}), {1, 2, 4, 1});
   cases.push_back({"elements",
                    View{{2, 19, 4, 4}},
                    {only("f32[2,19,3,5]")},

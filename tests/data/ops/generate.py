@@ -134,6 +134,42 @@ optimizer("momentum", "sgd_update", {"momentum": "0.9", "weight_decay": "0", "ra
 optimizer("adamw", "adamw_update", {"beta1": "0.9", "beta2": "0.99", "eps": "1e-08", "weight_decay": "0.05", "rate_scale": "1"},
           lambda p: torch.optim.AdamW(p, lr=0.1, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05), ["exp_avg", "exp_avg_sq"], True)
 
+
+# Means over windows and bicubic resampling; sixteenths, because they are short as text.
+def resample(name, op, fields, function, shape, with_gradient=True):
+    sixteenths = lambda shape: torch.randint(-64, 65, shape).double() / 16
+    x = sixteenths(shape).requires_grad_()
+    y = function(x)
+    case(name, op, fields, [x], [y])
+    if with_gradient:
+        dy = sixteenths(y.shape)
+        y.backward(dy)
+        case(name, f"{op}_grad", fields | {"size": f"{shape[2]},{shape[3]}"}, [dy], [x.grad])
+
+
+for name, shape, kernel, stride in [("transition", (2, 3, 4, 6), 2, 2), ("leaves a rest", (1, 4, 7, 5), 2, 2), ("overlapping", (1, 2, 7, 9), 3, 2)]:
+    fields = {"kernel": f"{kernel},{kernel}", "stride": f"{stride},{stride}"}
+    resample(name, "average_pool2d", fields, lambda x: F.avg_pool2d(x, kernel, stride), shape)
+for shape, size in [((1, 2, 10, 9), (7, 7)), ((2, 3, 3, 3), (7, 7)), ((1, 2, 7, 7), (7, 7)), ((2, 5, 4, 3), (1, 1))]:
+    name = f"{shape[2]}x{shape[3]} to {size[0]}x{size[1]}"
+    resample(name, "adaptive_average_pool2d", {"size": f"{size[0]},{size[1]}"}, lambda x: F.adaptive_avg_pool2d(x, size), shape)
+for shape, size in [((1, 1, 37, 37), (16, 16)), ((1, 1, 14, 14), (24, 24)), ((1, 1, 14, 14), (7, 10)), ((2, 3, 5, 4), (3, 6)), ((1, 2, 6, 6), (6, 6))]:
+    name = f"{shape[2]}x{shape[3]} to {size[0]}x{size[1]}"
+    bicubic = lambda x: F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
+    resample(name, "resize_bicubic", {"size": f"{size[0]},{size[1]}"}, bicubic, shape, with_gradient=shape[2] < 37)
+
+# Operations that move elements: a view is of the memory, which is N, H, W, C where torch's is N, C, H, W.
+x, y, table = torch.arange(48.0).reshape(2, 3, 2, 4), torch.arange(50.0, 82.0).reshape(2, 2, 2, 4), torch.arange(15.0).reshape(1, 5, 3)
+case("channels", "concat", {"axis": "1"}, [x, y], [torch.cat([x, y], 1)])
+case("rows", "concat", {"axis": "2"}, [x, x, x], [torch.cat([x, x, x], 2)])
+case("channels", "slice", {"axis": "1", "begin": "1", "end": "3"}, [x], [x[:, 1:3]])
+case("columns", "slice", {"axis": "3", "begin": "0", "end": "2"}, [x], [x[..., :2]])
+case("channels", "pad", {"axis": "1", "before": "1", "after": "2"}, [x], [F.pad(x, (0, 0, 0, 0, 1, 2))])
+case("map to tokens", "view", {"shape": "[2,3,8,1]"}, [x], [x.flatten(2).unsqueeze(3)])
+case("tokens to map", "view", {"shape": "[2,3,2,4]"}, [x.flatten(2).unsqueeze(3)], [x])
+case("table", "view", {"shape": "[1,3,5,1]"}, [table], [table.transpose(1, 2).unsqueeze(3)])
+case("channels to pixels", "view", {"shape": "[2,1,8,3]"}, [x], [x.permute(0, 2, 3, 1).reshape(2, 1, 8, 3)])
+
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{len(cases)} cases, {path.stat().st_size} bytes")
