@@ -15,7 +15,7 @@ struct BuildOptions {
   int64_t height = 224, width = 224;
   int64_t channels = 3;
   int64_t classes = 1000;  // 0: no head, the graph ends with the features
-  HeadOptions head;
+  HeadOptions head = {};
   // The size that parameters shaped by it (position embeddings) belong to; another height and width resizes them in the graph. 0: the
   // variant's own.
   int64_t native_height = 0, native_width = 0;

@@ -13,6 +13,8 @@
 #include "models/registry.h"
 #include "ops/batch_norm.h"
 #include "ops/dropout.h"
+#include "ops/group_norm.h"
+#include "ops/layer_norm.h"
 
 namespace fovea {
 namespace {
@@ -73,7 +75,7 @@ TEST_P(EveryVariant, IsItsLibrarysNetwork) {
   EXPECT_EQ(variant.feature_width, std::stoll(row.at("feature_width")));
   EXPECT_EQ(variant.head_dropout, std::stod(row.at("dropout")));
 
-  const ModelGraph model = models::build(variant, {.height = variant.input_size, .width = variant.input_size});
+  const ModelGraph model = models::build(variant, {.height = variant.input_size, .width = variant.input_size, .classes = variant.classes});
   verify(model.graph);
   EXPECT_EQ(parameters(model.graph), std::stoll(row.at("parameters")));
   EXPECT_EQ(model.graph.states().size(), std::stoull(row.at("states")));
@@ -89,6 +91,8 @@ TEST_P(EveryVariant, IsItsLibrarysNetwork) {
       EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
       EXPECT_EQ(norm->momentum, std::stod(row.at("momentum"))) << node.name;
     }
+    if (const auto* norm = node.op.as<LayerNorm>()) EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
+    if (const auto* norm = node.op.as<GroupNorm>()) EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
     if (const auto* dropout = node.op.as<Dropout>(); dropout && dropout->per_sample) stochastic_depth += dropout->probability;
   }
   EXPECT_NEAR(stochastic_depth, std::stod(row.at("stochastic_depth")), 1e-12);
@@ -96,27 +100,34 @@ TEST_P(EveryVariant, IsItsLibrarysNetwork) {
 
 TEST_P(EveryVariant, KeepsTheContractOfModels) {
   const models::Variant& variant = models::get(GetParam().at("model"));
-  const ModelGraph model = models::build(variant, {.batch = 2, .height = 96, .width = 64, .channels = 1, .classes = 5});
+  const int64_t height = 448, width = 224;  // multiples of every stride and every patch
+  const ModelGraph model = models::build(variant, {.batch = 2, .height = height, .width = width, .channels = 1, .classes = 5});
   const Graph& graph = model.graph;
-  EXPECT_EQ(to_string(graph.type(model.image)), "f32[2,1,96,64]");
-  EXPECT_EQ(to_string(graph.type(model.map)), fmt::format("f32[2,{},3,2]", variant.feature_width));
-  EXPECT_EQ(to_string(graph.type(model.pooled)), fmt::format("f32[2,{},1,1]", variant.feature_width));
+  EXPECT_EQ(to_string(graph.type(model.image)), "f32[2,1,448,224]");
+  ASSERT_FALSE(model.taps.empty());
+  const Tap& last = model.taps.back();
+  EXPECT_EQ(last.value == model.map, !last.tokens);  // of tokens the map is a part
+  const int64_t stride = static_cast<int64_t>(last.stride);
+  EXPECT_EQ(to_string(graph.type(model.map)), fmt::format("f32[2,{},{},{}]", last.channels, height / stride, width / stride));
+  EXPECT_EQ(to_string(graph.type(model.pooled)), fmt::format("f32[2,{},1,1]", last.channels));
+  EXPECT_EQ(to_string(graph.type(model.pre_logits)), fmt::format("f32[2,{},1,1]", variant.feature_width));
   EXPECT_EQ(to_string(graph.type(model.logits)), "f32[2,5,1,1]");
   EXPECT_EQ(graph.states().back().stored_shape, (std::vector<int64_t>{5}));
 
-  ASSERT_FALSE(model.taps.empty());
-  EXPECT_EQ(model.taps.back().value, model.map);
   size_t below = 0;
   for (const Tap& tap : model.taps) {
     const Shape& shape = graph.type(tap.value).shape;
+    const Size2 grid = tap.tokens ? tap.grid : Size2{shape.height(), shape.width()};
     EXPECT_EQ(tap.channels, shape.channels()) << tap.name;
-    EXPECT_EQ(tap.stride, 96.0 / static_cast<double>(shape.height())) << tap.name;
+    if (tap.tokens) EXPECT_EQ(shape.height(), tap.prefix + grid.height * grid.width) << tap.name;
+    EXPECT_EQ(tap.stride * static_cast<double>(grid.height), height) << tap.name;
+    EXPECT_EQ(tap.stride * static_cast<double>(grid.width), width) << tap.name;
     const std::vector<std::string> states = states_below(graph, tap.value);
     EXPECT_GE(states.size(), below) << tap.name;
     below = states.size();
   }
-  // Everything but the head's weight and bias lies below the last tap, counters included.
-  EXPECT_EQ(below, graph.states().size() - 2);
+  // Everything but the head's weight and bias lies below what the head reads, counters included.
+  EXPECT_EQ(states_below(graph, model.pre_logits).size(), graph.states().size() - 2);
 
   const ModelGraph headless = models::build(variant, {.classes = 0});
   EXPECT_FALSE(headless.logits.valid());
@@ -134,7 +145,7 @@ TEST(Variants, TheTableHoldsEveryRegisteredName) {
   std::vector<std::string> listed;
   for (const Row& row : rows()) {
     const std::string& name = row.at("model");
-    listed.push_back(name.substr(name.find('/') + 1));
+    listed.push_back(models::get(name).name);
     EXPECT_EQ(models::get(name).layout, name.substr(0, name.find('/')));
   }
   std::ranges::sort(listed);
@@ -147,7 +158,8 @@ TEST(Variants, ParametersAreTheReferenceAnswersInTheirOrder) {
     if (entry.path().extension() != ".json") continue;
     ++files;
     const auto answer = nlohmann::ordered_json::parse(read_text(entry.path()));
-    const ModelGraph model = models::build(models::get(answer.at("model").get<std::string>()), {});
+    const models::Variant& variant = models::get(answer.at("model").get<std::string>());
+    const ModelGraph model = models::build(variant, {.classes = variant.classes});
     std::string expected;
     for (const auto& [name, shape] : answer.at("parameters").items())
       expected += name + shape_string(shape.get<std::vector<int64_t>>()) + "\n";

@@ -2,11 +2,20 @@
 """Writes variants.csv: what torchvision and timm hold of every network here. Run where both are installed."""
 import csv, re, sys
 import torch, torchvision, timm
+from torch.utils.flop_counter import FlopCounterMode
 
 NAMES = ["torchvision/" + n for n in """resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d
 wide_resnet50_2 wide_resnet101_2 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
 efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l""".split()]
 NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)] + [f"timm/tf_efficientnet_b{i}" for i in range(8)]
+NAMES += ["timm/" + n for n in """resnetv2_18 resnetv2_34 resnetv2_50 resnetv2_101 resnetv2_152 resnetv2_50x1_bit resnetv2_50x3_bit
+resnetv2_101x1_bit resnetv2_101x3_bit""".split()]
+NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
+NAMES += [f"timm/convnextv2_{size}" for size in "atto femto pico nano tiny small base large".split()]
+NAMES += ["torchvision/" + n for n in "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split()]
+NAMES += [f"timm/deit_{size}_patch16_224" for size in ("tiny", "small", "base")]
+NAMES += [f"timm/vit_{size}_patch14_dinov2" for size in ("small", "base")]
+NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm
 
 
 def fnv1a64(text):
@@ -26,30 +35,29 @@ def build(spec):
         if library == "timm":
             model = timm.create_model(name, pretrained=False)
             return model, model.default_cfg["input_size"][1], model.default_cfg["classifier"]
-        model = torchvision.models.get_model(name, weights=None)
         # The sizes of the original weights; the later recipes measure some networks at others.
+        size = weights_of(name)[0].transforms().crop_size[0]
+        model = torchvision.models.get_model(name, weights=None, **({"image_size": size} if name.startswith("vit") else {}))
         head = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)][-1]
-        return model, weights_of(name)[0].transforms().crop_size[0], head
+        return model, size, head
 
 
 def multiply_adds(model, size):
-    total = 0
+    """Of convolutions, linear layers and the two products of attention."""
+    with FlopCounterMode(display=False) as counter:
+        model(torch.empty(1, 3, size, size, device="meta"))
+    return counter.get_total_flops() // 2
 
-    def count(module, inputs, output):
-        nonlocal total
-        total += output.numel() * module.weight[0].numel()
 
-    for module in model.modules():
-        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
-            module.register_forward_hook(count)
-    model(torch.empty(1, 3, size, size, device="meta"))
-    return total
+def feature_width(model, head):
+    layer = dict(model.named_modules())[head]
+    return model.num_features if isinstance(layer, torch.nn.Identity) else layer.weight.shape[1]
 
 
 def drop(model):
     """The head's dropout and the sum of every block's stochastic depth that has a shortcut."""
     dropout = next((m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)), getattr(model, "drop_rate", 0.0))
-    depth = sum(m.stochastic_depth.p for m in model.modules() if getattr(m, "use_res_connect", False))
+    depth = sum(m.stochastic_depth.p for m in model.modules() if hasattr(m, "stochastic_depth") and getattr(m, "use_res_connect", True))
     return dropout, depth
 
 
@@ -57,14 +65,14 @@ def row(spec):
     model, size, head = build(spec)
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
-    norms = {(m.eps, m.momentum) for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    norms = {(m.eps, getattr(m, "momentum", "")) for m in model.modules() if isinstance(m, NORMS)}
     assert len(norms) == 1
     (eps, momentum), = norms
     dropout, depth = drop(model)
     library, name = spec.split("/")
     published = "%.3f" % weights_of(name)[0].meta["_ops"] if library == "torchvision" else ""
     return [spec, size, sum(p.numel() for p in model.parameters()), len(model.state_dict()), "%016x" % fnv1a64(state), head,
-            dict(model.named_modules())[head].in_features, multiply_adds(model, size), published, eps, momentum, dropout, repr(depth)]
+            feature_width(model, head), multiply_adds(model, size), published, eps, momentum, dropout, repr(depth)]
 
 
 with open("variants.csv", "w") as file:

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Writes positions.json: what timm's deit_tiny answers, in float64, for pictures whose size is not that of its position embeddings. Parameters
+and pictures are those of ../reference/README.md. Run where timm is installed."""
+import json, pathlib, sys
+from unittest import mock
+
+import numpy as np
+import timm
+import torch
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "reference"))
+from generate import fill, load, rounded, summary
+
+MODEL, STAGE = "deit_tiny_patch16_224", "blocks.5"
+SIZES = [(1, 384, 256), (2, 96, 160)]  # batch, height, width: a larger and a smaller grid than 14 x 14, neither square
+
+
+def images(batch, height, width):
+    name = f"input:{batch}x3x{height}x{width}"
+    fine = fill(name, batch * 3 * height * width).reshape(batch, 3, height, width)
+    coarse = fill(name + ":coarse", batch * 3 * 64).reshape(batch, 3, 8, 8)
+    rows, columns = np.arange(height) * 8 // height, np.arange(width) * 8 // width
+    return torch.from_numpy(0.5 * fine + 0.5 * coarse[:, :, rows][:, :, :, columns])
+
+
+def answer(model, size):
+    stages = {}
+    hook = model.get_submodule(STAGE).register_forward_hook(lambda m, i, o: stages.__setitem__(STAGE, summary(STAGE, o)))
+    x = images(*size)
+    with torch.no_grad():
+        plain = model(x)
+        with mock.patch.object(torch.Tensor, "float", torch.Tensor.double):  # timm resizes in float32 else
+            logits = model(x)
+    hook.remove()
+    assert (plain - logits).norm() < 1e-6 * logits.norm()
+    return {"input": list(x.shape), "logits": summary("logits", logits), "stages": stages}
+
+
+model = load(timm.create_model(MODEL, dynamic_img_size=True), 0).eval()
+result = {"model": "timm/" + MODEL, "seed": 0, "cases": [answer(model, size) for size in SIZES]}
+(HERE / "positions.json").write_text(json.dumps(rounded(result), separators=(",", ":")) + "\n")
