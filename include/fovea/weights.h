@@ -19,6 +19,8 @@ struct WeightsInfo {
   std::string file;
   std::string source;                          // where it comes from: a URL, or a Python package and the file in it
   std::string licence;                         // read the publisher's own words before relying on it
+  bool non_commercial = false;                 // the licence forbids any other use
+  bool classifies = true;                      // false: the file's classifier has no values of use; its features do
   std::optional<double> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
   std::string digest;                          // SHA-256: all 64 digits, or the first ones where no more are published
   Preprocessing preprocessing;
@@ -44,9 +46,10 @@ struct ConvertedWeights {
   int64_t tensors = 0, bytes = 0;
 };
 
-// Writes a .pth or .safetensors file as a .safetensors file, under the file's own names, or under those of a registered model's library
-// where one is named (then everything that the model has must be there). Nothing in a .pth is ever executed. Throws Error: unsupported for
-// another format to write, io, format, mismatch.
+// Writes a .pth or .safetensors file as the one of the two that the ending of `to` says (.pt is .pth), under the file's own names, or under
+// those of a registered model's library where one is named ("timm/convnext_tiny" for the other of two layouts; then everything that the
+// model has must be there). Values stay as they are, bit by bit; text metadata stays in .safetensors files alone. Nothing in a .pth is ever
+// executed. Throws Error: unsupported for another format to write, io, format, mismatch.
 ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model = "");
 
 }  // namespace fovea

@@ -6,6 +6,8 @@
 #include "api/implementation.h"
 #include "base/error.h"
 #include "weights/fetch.h"
+#include "weights/model_file.h"
+#include "weights/pth_writer.h"
 #include "weights/published.h"
 #include "weights/read_weights.h"
 #include "weights/safetensors.h"
@@ -20,6 +22,21 @@ std::string source_of(const weights::PublishedWeights& row) {
   return row.base_url + row.file;
 }
 
+// The file's tensors as the model's library names and shapes them.
+weights::StateDict renamed(const std::string& from, const std::string& model) {
+  if (!weights::is_model_file(from)) {
+    LoadOptions options;
+    options.weights = from;
+    return Model::load(model, options).implementation().network().state_dict();
+  }
+  const weights::ModelFile file = weights::read_model_file(from);
+  const models::Variant& variant = models::get(model);
+  engine::Network network(variant, {file.classes, file.head, file.channels, {file.native_height, file.native_width}}, file.preprocessing,
+                          std::nullopt);
+  in_context(fmt::format("loading {} from {}", variant.name, from), [&] { network.load(file.tensors); });
+  return network.state_dict();
+}
+
 }  // namespace
 
 std::vector<WeightsInfo> published_weights() {
@@ -32,6 +49,8 @@ std::vector<WeightsInfo> published_weights() {
     info.file = row.file;
     info.source = source_of(row);
     info.licence = row.licence;
+    info.non_commercial = row.non_commercial;
+    info.classifies = row.without.empty();
     info.accuracy1 = row.accuracy1;
     info.accuracy5 = row.accuracy5;
     info.digest = row.sha256;
@@ -52,19 +71,17 @@ std::string fetch_weights(const std::string& model, const std::string& tag, cons
 }
 
 ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model) {
-  const std::string extension = fs::path(to).extension().string();
-  if (extension != ".safetensors")
-    fail(ErrorKind::unsupported, "{}: writing {} is not supported, only .safetensors is", to,
-         extension.empty() ? "a file without an ending" : extension);
-  weights::StateDict tensors;
-  if (model.empty()) {
-    tensors = weights::read_weights(from);
-  } else {
-    LoadOptions options;
-    options.weights = from;
-    tensors = Model::load(model, options).implementation().network().state_dict();
+  const std::string ending = fs::path(to).extension().string();
+  const bool pth = ending == ".pth" || ending == ".pt";
+  if (!pth && ending != ".safetensors") {
+    fail(ErrorKind::unsupported, "{}: writing {} is not supported, .pth and .safetensors are", to,
+         ending.empty() ? "a file without an ending" : ending);
   }
-  weights::write_safetensors(to, tensors);
+  const weights::StateDict tensors = model.empty() ? weights::read_weights(from) : renamed(from, model);
+  if (pth)
+    weights::write_pth(to, tensors);
+  else
+    weights::write_safetensors(to, tensors);
   return {static_cast<int64_t>(tensors.size()), static_cast<int64_t>(fs::file_size(to))};
 }
 

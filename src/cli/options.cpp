@@ -2,6 +2,7 @@
 
 #include <fovea/pictures.h>
 #include <fovea/threads.h>
+#include <fovea/weights.h>
 
 #include <filesystem>
 #include <iostream>
@@ -96,6 +97,13 @@ void apply(Model& model, const PreprocessingOptions& options) {
   model.set_preprocessing(changed(model.preprocessing(), options));
 }
 
+void say_licence(const std::string& model, const std::string& tag) {
+  const bool by_default = tag.empty() || tag == "default";
+  for (const WeightsInfo& weights : published_weights())
+    if (weights.model == model && (by_default ? weights.is_default : weights.tag == tag) && weights.non_commercial)
+      say(fmt::format("{} {}: licence {}", model, weights.tag, weights.licence));
+}
+
 Model load(const ModelOptions& options, uint64_t seed) {
   use_threads(options);
   Progress progress;
@@ -104,11 +112,16 @@ Model load(const ModelOptions& options, uint64_t seed) {
   loading.dtype = options.dtype;
   loading.channels = options.channels;
   loading.seed = seed;
+  bool fetched = false;
   loading.progress = [&](int64_t done, int64_t total) {
+    fetched = true;
     progress.show("fetching weights", static_cast<double>(done), static_cast<double>(total),
                   total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
   };
-  return Model::load(options.model, loading);
+  Model model = Model::load(options.model, loading);
+  progress.clear();
+  if (fetched) say_licence(options.model, options.weights);
+  return model;
 }
 
 void add_data(CLI::App& command, std::vector<std::string>& data) {

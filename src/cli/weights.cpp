@@ -23,12 +23,23 @@ nlohmann::json to_json(const WeightsInfo& one) {
           {"file", one.file},
           {"source", one.source},
           {"licence", one.licence},
+          {"non_commercial", one.non_commercial},
+          {"classifies", one.classifies},
           {"accuracy1", accuracy(one.accuracy1)},
           {"accuracy5", accuracy(one.accuracy5)},
           {"sha256", one.digest},
           {"preprocessing", to_string(one.preprocessing)},
           {"path", one.path},
           {"cached", one.cached}};
+}
+
+constexpr const char* kRemarks =
+    R"(non-commercial: the licence (CC-BY-NC-4.0, facebookresearch/SWAG) forbids any other use.
+features only: the file's classifier holds nothing of use.
+Files, sources, digests and preprocessing: --json.)";
+
+std::string remark(const WeightsInfo& weights) {
+  return weights.non_commercial ? "non-commercial" : weights.classifies ? "" : "features only";
 }
 
 int list(bool json) {
@@ -40,12 +51,12 @@ int list(bool json) {
     return 0;
   }
   Table table("<<>><<");
-  table.add({"model", "tag", "size", "top 1", "here", "file"});
+  table.add({"model", "tag", "size", "top 1", "here", ""});
   for (const WeightsInfo& one : all) {
     table.add({one.model, one.tag + (one.is_default ? " (default)" : ""), std::to_string(one.preprocessing.height),
-               one.accuracy1 ? fmt::format("{:.2f} %", *one.accuracy1) : "", one.cached ? "yes" : "no", one.file});
+               one.accuracy1 ? fmt::format("{:.2f} %", *one.accuracy1) : "", one.cached ? "yes" : "no", remark(one)});
   }
-  print("{}\nThe cache: {}\n", table.text(), cache_directory());
+  print("{}\n{}\nThe cache: {}\n", table.text(), kRemarks, cache_directory());
   return 0;
 }
 
@@ -58,6 +69,7 @@ int fetch(const std::vector<std::string>& models, const std::string& tag, bool j
                     total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
     });
     progress.clear();
+    say_licence(model, tag);
     if (json)
       result.push_back({{"model", model}, {"path", path}});
     else
@@ -84,9 +96,9 @@ int convert(const Conversion& conversion) {
 void add_list(CLI::App& weights, Run& run) {
   CLI::App* command = weights.add_subcommand("list", "Published weights: tags, accuracy as published, and which are here already");
   const auto json = std::make_shared<bool>(false);
-  add_json(
-      *command, *json,
-      R"([{"model", "tag", "default", "file", "source", "licence", "accuracy1", "accuracy5", "sha256", "preprocessing", "path", "cached"}])");
+  add_json(*command, *json,
+           R"([{"model", "tag", "default", "file", "source", "licence", "non_commercial", "classifies", "accuracy1", "accuracy5",
+  "sha256", "preprocessing", "path", "cached"}])");
   command->callback([json, &run] { run = [json] { return list(*json); }; });
 }
 
@@ -106,15 +118,18 @@ void add_fetch(CLI::App& weights, Run& run) {
 }
 
 void add_convert(CLI::App& weights, Run& run) {
-  CLI::App* command = weights.add_subcommand("convert", "Writes a .pth or .safetensors file as .safetensors");
+  CLI::App* command = weights.add_subcommand("convert", "Writes a .pth or .safetensors file as either of them");
   const auto options = std::make_shared<Conversion>();
   command->add_option("FROM", options->from, "The file to read")->required()->type_name("");
-  command->add_option("TO", options->to, "The file to write, FILE.safetensors")->required()->type_name("");
-  command->add_option("--model", options->model, "Write the names that this model's library has, and see that all of them are there")
+  command->add_option("TO", options->to, "The file to write, FILE.safetensors or FILE.pth")->required()->type_name("");
+  command
+      ->add_option("--model", options->model,
+                   "Write the names and shapes that this model has (timm/NAME: timm's), and see that all of them are there")
       ->type_name("NAME");
   add_json(*command, options->json, R"({"file", "tensors", "bytes"})");
   command->footer(
-      "Nothing that a .pth file asks for is ever executed.\n\nExample:\n  fovea weights convert checkpoint.pth checkpoint.safetensors");
+      "Nothing that a .pth file asks for is ever executed.\n\nExamples:\n  fovea weights convert checkpoint.pth checkpoint.safetensors\n"
+      "  fovea weights convert convnext_tiny-983f1562.pth timm.pth --model timm/convnext_tiny");
   command->callback([options, &run] { run = [options] { return convert(*options); }; });
 }
 

@@ -28,8 +28,10 @@ struct PublishedWeights {
   Preprocessing preprocessing;
   std::optional<float> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
   std::string licence;
-  std::string layout;    // whose names the tensors have: "torchvision", "timm"
-  std::string name_map;  // that brings the file's names to the layout's; "none" where they are it
+  bool non_commercial = false;       // the licence forbids any other use
+  std::vector<std::string> without;  // prefixes of the model's names for which the file has no values of use
+  std::string layout;                // whose names the tensors have: "torchvision", "timm"
+  std::string name_map;              // that brings the file's names to the layout's; "none" where they are it
 };
 
 const std::vector<PublishedWeights>& published_weights();
