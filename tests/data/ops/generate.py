@@ -170,6 +170,20 @@ case("tokens to map", "view", {"shape": "[2,3,2,4]"}, [x.flatten(2).unsqueeze(3)
 case("table", "view", {"shape": "[1,3,5,1]"}, [table], [table.transpose(1, 2).unsqueeze(3)])
 case("channels to pixels", "view", {"shape": "[2,1,8,3]"}, [x], [x.permute(0, 2, 3, 1).reshape(2, 1, 8, 3)])
 
+# Tokens (N, T, C) of torch are [N,C,T,1] here, (N, heads, T, width) with the channels of a head side by side.
+for name, batch, heads, width, tokens in [("pictures", 2, 3, 4, 5), ("one head", 1, 1, 6, 7)]:
+    qkv = rand(batch, tokens, 3 * heads * width).requires_grad_()
+    q, k, v = qkv.reshape(batch, tokens, 3, heads, width).permute(2, 0, 3, 1, 4)
+    y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, tokens, heads * width)
+    dy = rand(*y.shape)
+    y.backward(dy)
+    scores = q @ k.transpose(2, 3) / width**0.5
+    as_tokens = lambda t: t.transpose(1, 2).unsqueeze(3)
+    fields, log_sum = {"heads": str(heads)}, torch.logsumexp(scores, 3, keepdim=True)
+    case(name, "attention", fields, [as_tokens(qkv)], [as_tokens(y), log_sum])
+    case(name, "attention_grad", fields, [as_tokens(t) for t in (dy, qkv, y)] + [log_sum], [as_tokens(qkv.grad)])
+    case(name, "attention_probabilities", fields, [as_tokens(qkv)], [F.softmax(scores, 3)])
+
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{len(cases)} cases, {path.stat().st_size} bytes")
