@@ -14,12 +14,16 @@
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/global_average_pool.h"
+#include "ops/global_response_norm.h"
+#include "ops/group_norm.h"
 #include "ops/increment.h"
+#include "ops/layer_norm.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
 #include "ops/sgd_update.h"
 #include "ops/slice.h"
+#include "ops/standardize_weight.h"
 #include "ops/sum_to.h"
 #include "ops/view.h"
 
@@ -66,7 +70,13 @@ constexpr Row rows[] = {
     row<FoldBatchNorm>(),
     row<FusedConv2d>(),
     row<GlobalAveragePool>(),
+    row<GlobalResponseNorm>(),
+    row<GlobalResponseNormGrad>(),
+    row<GroupNorm>(),
+    row<GroupNormGrad>(),
     row<Increment>(),
+    row<LayerNorm>(),
+    row<LayerNormGrad>(),
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
@@ -76,6 +86,8 @@ constexpr Row rows[] = {
     row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
     row<Slice>(),
+    row<StandardizeWeight>(),
+    row<StandardizeWeightGrad>(),
     row<SumTo>(),
     row<View>(),
 };
