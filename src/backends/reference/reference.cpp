@@ -10,11 +10,15 @@
 #include "backends/reference/copy.h"
 #include "backends/reference/cross_entropy.h"
 #include "backends/reference/elementwise.h"
+#include "backends/reference/global_response_norm.h"
+#include "backends/reference/group_norm.h"
+#include "backends/reference/layer_norm.h"
 #include "backends/reference/optimizers.h"
 #include "backends/reference/pool.h"
 #include "backends/reference/random_mask.h"
 #include "backends/reference/resample.h"
 #include "backends/reference/scalars.h"
+#include "backends/reference/standardize_weight.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
@@ -110,7 +114,13 @@ constexpr Row rows[] = {
     row<FoldBatchNorm>(),
     row<FusedConv2d>(),
     row<GlobalAveragePool>(),
+    row<GlobalResponseNorm>(),
+    row<GlobalResponseNormGrad>(),
+    row<GroupNorm>(),
+    row<GroupNormGrad>(),
     row<Increment>(),
+    row<LayerNorm>(),
+    row<LayerNormGrad>(),
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
@@ -120,6 +130,8 @@ constexpr Row rows[] = {
     row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
     row<Slice>(),
+    row<StandardizeWeight>(),
+    row<StandardizeWeightGrad>(),
     row<SumTo>(),
     row<fovea::View>(),
 };
