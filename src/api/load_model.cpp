@@ -9,6 +9,7 @@
 #include "weights/name_map.h"
 #include "weights/published.h"
 #include "weights/read_weights.h"
+#include "weights/usual_preprocessing.h"
 
 namespace fovea {
 namespace {
@@ -26,11 +27,11 @@ std::vector<std::string> classes_for(int64_t count) {
   return count == static_cast<int64_t>(imagenet.size()) ? imagenet : numbered(count);
 }
 
-// Where nothing is published for a network: the usual share of a picture's shorter side.
+// Where nothing is known of a network's weights: the usual share of a picture's shorter side.
 Preprocessing usual_preprocessing(const models::Variant& variant) {
+  if (const auto* published = weights::look_up_published(variant.name)) return published->preprocessing;
+  if (const auto known = weights::usual_preprocessing(variant.name)) return *known;
   Preprocessing usual;
-  const weights::PublishedWeights* published = weights::look_up_published(variant.name);
-  if (published) return published->preprocessing;
   usual.height = usual.width = variant.input_size;
   usual.resize = (variant.input_size * 256 + 112) / 224;
   return usual;

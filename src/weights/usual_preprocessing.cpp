@@ -1,0 +1,106 @@
+#include "weights/usual_preprocessing.h"
+
+#include <sstream>
+#include <string>
+
+namespace fovea::weights {
+namespace {
+
+// From timm 1.0: pretrained_cfg of each name. The columns: model, size, shorter side before the crop (floor of size / crop_pct),
+// interpolation, mean and deviation (ImageNet's, or all 0.5).
+constexpr std::string_view kTimm = R"(
+convnextv2_atto 224 256 bicubic imagenet
+convnextv2_base 224 256 bicubic imagenet
+convnextv2_femto 224 256 bicubic imagenet
+convnextv2_large 224 256 bicubic imagenet
+convnextv2_nano 224 256 bicubic imagenet
+convnextv2_pico 224 256 bicubic imagenet
+convnextv2_tiny 224 256 bicubic imagenet
+deit_base_patch16_224 224 248 bicubic imagenet
+deit_small_patch16_224 224 248 bicubic imagenet
+deit_tiny_patch16_224 224 248 bicubic imagenet
+efficientnet_lite0 224 256 bicubic imagenet
+efficientnet_lite1 240 272 bicubic imagenet
+efficientnet_lite2 260 292 bicubic imagenet
+efficientnet_lite3 300 331 bicubic imagenet
+efficientnet_lite4 380 412 bicubic imagenet
+mobilenetv1_100 224 256 bicubic half
+mobilenetv1_125 224 248 bicubic half
+resnetv2_101 224 235 bicubic half
+resnetv2_101x1_bit 448 448 bilinear half
+resnetv2_101x3_bit 448 448 bilinear half
+resnetv2_152 224 256 bicubic half
+resnetv2_18 224 248 bicubic half
+resnetv2_34 224 248 bicubic half
+resnetv2_50 224 235 bicubic half
+resnetv2_50x1_bit 224 256 bicubic half
+resnetv2_50x3_bit 448 448 bilinear half
+tf_efficientnet_b0 224 256 bicubic imagenet
+tf_efficientnet_b1 240 272 bicubic imagenet
+tf_efficientnet_b2 260 292 bicubic imagenet
+tf_efficientnet_b3 300 331 bicubic imagenet
+tf_efficientnet_b4 380 412 bicubic imagenet
+tf_efficientnet_b5 456 488 bicubic imagenet
+tf_efficientnet_b6 528 560 bicubic imagenet
+tf_efficientnet_b7 600 632 bicubic imagenet
+tf_efficientnet_lite0 224 256 bicubic half
+tf_efficientnet_lite1 240 272 bicubic half
+tf_efficientnet_lite2 260 292 bicubic half
+tf_efficientnet_lite3 300 331 bilinear half
+tf_efficientnet_lite4 380 413 bilinear half
+timm/convnext_base 224 256 bicubic imagenet
+timm/convnext_large 224 256 bicubic imagenet
+timm/convnext_small 224 235 bicubic imagenet
+timm/convnext_tiny 224 235 bicubic imagenet
+timm/densenet121 224 256 bicubic imagenet
+timm/densenet161 224 256 bicubic imagenet
+timm/densenet169 224 256 bicubic imagenet
+timm/densenet201 224 256 bicubic imagenet
+timm/efficientnet_b0 224 256 bicubic imagenet
+timm/efficientnet_b1 240 266 bicubic half
+timm/efficientnet_b2 256 292 bicubic imagenet
+timm/efficientnet_b3 288 329 bicubic imagenet
+timm/efficientnet_b4 320 365 bicubic imagenet
+timm/efficientnet_b5 448 448 bicubic imagenet
+timm/efficientnet_b6 528 560 bicubic imagenet
+timm/efficientnet_b7 600 632 bicubic imagenet
+timm/resnet101 224 235 bicubic imagenet
+timm/resnet152 224 235 bicubic imagenet
+timm/resnet18 224 235 bicubic imagenet
+timm/resnet34 224 235 bicubic imagenet
+timm/resnet50 224 235 bicubic imagenet
+timm/resnext101_32x8d 224 256 bilinear imagenet
+timm/resnext101_64x4d 224 235 bicubic imagenet
+timm/resnext50_32x4d 224 235 bicubic imagenet
+timm/vgg11 224 256 bilinear imagenet
+timm/vgg11_bn 224 256 bilinear imagenet
+timm/vgg13 224 256 bilinear imagenet
+timm/vgg13_bn 224 256 bilinear imagenet
+timm/vgg16 224 256 bilinear imagenet
+timm/vgg16_bn 224 256 bilinear imagenet
+timm/vgg19 224 256 bilinear imagenet
+timm/vgg19_bn 224 256 bilinear imagenet
+timm/wide_resnet101_2 224 256 bilinear imagenet
+timm/wide_resnet50_2 224 256 bicubic imagenet
+vit_base_patch14_dinov2 518 518 bicubic imagenet
+vit_small_patch14_dinov2 518 518 bicubic imagenet
+)";
+
+}  // namespace
+
+std::optional<Preprocessing> usual_preprocessing(std::string_view model) {
+  std::istringstream lines{std::string(kTimm)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name, interpolation, normalization;
+    Preprocessing usual;
+    if (!(words >> name >> usual.height >> usual.resize >> interpolation >> normalization) || name != model) continue;
+    usual.width = usual.height;
+    usual.interpolation = parse_interpolation(interpolation);
+    if (normalization == "half") usual.mean = usual.std = {0.5f, 0.5f, 0.5f};
+    return usual;
+  }
+  return std::nullopt;
+}
+
+}  // namespace fovea::weights
