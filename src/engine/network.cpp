@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "nn/init.h"
 #include "ops/conv2d.h"
+#include "weights/adapt.h"
 #include "weights/load.h"
 
 namespace fovea::engine {
@@ -27,6 +28,11 @@ std::string first_convolution(const ModelGraph& model) {
     return graph.state_of(weight)->name;
   }
   fail(ErrorKind::internal, "no convolution reads the pictures");
+}
+
+// Stored as [1, positions, channels], as no other parameter is but a class token, which has one.
+bool is_position_table(const weights::ExpectedTensor& tensor) {
+  return tensor.shape.size() == 3 && tensor.shape[0] == 1 && tensor.shape[1] > 1;
 }
 
 // Copies the rows of `from` that belong to `classes` already known.
@@ -106,7 +112,8 @@ void Network::restart_head(uint64_t seed) {
 }
 
 weights::LoadReport Network::load(const weights::StateDict& file, bool with_head) {
-  const Graph graph = build(1).graph;
+  const ModelGraph model = build(1);
+  const Graph& graph = model.graph;
   std::vector<weights::ExpectedTensor> expected;
   for (const State& state : graph.states()) {
     const DType dtype = graph.type(state.value).dtype;
@@ -115,6 +122,14 @@ weights::LoadReport Network::load(const weights::StateDict& file, bool with_head
   weights::LoadOptions options;
   options.model = variant_->name;
   if (!with_head) options.skip = {variant_->head + "."};
+  options.adapt = [&, first = first_convolution(model)](const weights::ExpectedTensor& wanted,
+                                                        const Tensor& found) -> std::optional<Tensor> {
+    if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] != wanted.shape[1])
+      return weights::adapt_input_channels(found, wanted.shape[1]);
+    if (is_position_table(wanted) && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
+      return resize_positions(found, model);
+    return std::nullopt;
+  };
   return weights::match(file, expected, options, [&](size_t i, const Tensor& tensor) { store_->set(expected[i].name, tensor); });
 }
 
@@ -123,6 +138,15 @@ weights::StateDict Network::state_dict() const {
   const ModelGraph model = build(1);
   for (const State& state : model.graph.states()) result.add(state.name, store_->get(state.name));
   return result;
+}
+
+Tensor Network::resize_positions(const Tensor& table, const ModelGraph& model) const {
+  int64_t prefix = 0;
+  for (const Tap& tap : model.taps) prefix = std::max(prefix, tap.prefix);
+  const int64_t patch = variant_->size_multiple;
+  const Size2 native = form_.native.height > 0 ? form_.native : Size2{variant_->input_size, variant_->input_size};
+  return weights::resize_position_table(table, prefix, weights::square_grid(table.shape()[1] - prefix),
+                                        {native.height / patch, native.width / patch});
 }
 
 std::set<std::string> Network::frozen_by(const std::string& freeze) const {

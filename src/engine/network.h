@@ -62,6 +62,9 @@ class Network {
   int64_t parameter_count() const;
 
  private:
+  // A file's position embeddings for this network's native size.
+  Tensor resize_positions(const Tensor& table, const ModelGraph& model) const;
+
   const models::Variant* variant_;
   NetworkForm form_;
   Preprocessing preprocessing_;
