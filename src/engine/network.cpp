@@ -124,7 +124,7 @@ weights::LoadReport Network::load(const weights::StateDict& file, bool with_head
   if (!with_head) options.skip = {variant_->head + "."};
   options.adapt = [&, first = first_convolution(model)](const weights::ExpectedTensor& wanted,
                                                         const Tensor& found) -> std::optional<Tensor> {
-    if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] != wanted.shape[1])
+    if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] == 3 && wanted.shape[1] != 3)
       return weights::adapt_input_channels(found, wanted.shape[1]);
     if (is_position_table(wanted) && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
       return resize_positions(found, model);
