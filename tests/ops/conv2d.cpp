@@ -35,6 +35,9 @@ std::vector<Geometry> geometries() {
       {"linear_one_row", {1, 64, 1, 1}, {1000, 64, 1, 1}, {1, 1000, 1, 1}, {}},
       {"linear_one_output", {3, 16, 1, 1}, {1, 16, 1, 1}, {3, 1, 1, 1}, {}},
       {"squeeze", {2, 96, 1, 1}, {4, 96, 1, 1}, {2, 4, 1, 1}, {}},
+      {"tokens", {2, 48, 37, 1}, {144, 48, 1, 1}, {2, 144, 37, 1}, {}},
+      {"tokens_odd", {3, 21, 5, 1}, {13, 21, 1, 1}, {3, 13, 5, 1}, {}},
+      {"tokens_strided", {2, 32, 9, 1}, {16, 32, 1, 1}, {2, 16, 5, 1}, {{2, 1}, {}, 1}},
       {"groups", {2, 24, 6, 5}, {36, 8, 3, 3}, {2, 36, 6, 5}, {{1, 1}, one, 3}},
       {"groups_strided", {1, 32, 8, 8}, {32, 8, 3, 3}, {1, 32, 4, 4}, {{2, 2}, one, 4}},
       {"groups_of_one_input", {1, 6, 5, 5}, {12, 1, 3, 3}, {1, 12, 5, 5}, {{1, 1}, one, 6}},
@@ -124,7 +127,7 @@ std::vector<OpCase> conv2d_cases() {
   for (const Geometry& g : geometries()) {
     add_plain(cases, g);
     if (g.name == "3x3_strided" || g.name == "1x1" || g.name == "depthwise_3x3_strided" || g.name == "1x1_strided_odd_8_channels" ||
-        g.name == "linear" || g.name == "groups")
+        g.name == "linear" || g.name == "tokens" || g.name == "groups")
       add_fused(cases, g);
   }
   add_errors(cases);

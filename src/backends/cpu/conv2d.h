@@ -15,8 +15,11 @@ struct ConvProblem {
   bool bias = false, residual = false;
   ActivationKind activation = ActivationKind::identity;
 
-  // A linear layer: every image one pixel, every weight one number.
-  bool linear() const { return groups == 1 && w[2] == 1 && w[3] == 1 && x.height() == 1 && x.width() == 1 && padding == Padding2{}; }
+  // A linear layer: each result from one vector of x. Images have one pixel, or one column (tokens).
+  bool linear() const {
+    return groups == 1 && w[2] == 1 && w[3] == 1 && x.width() == 1 && x.height() == y.height() && padding == Padding2{};
+  }
+  int64_t pixels() const { return x.batch() * x.height() * x.width(); }
   memory::dims strides() const { return {stride.height, stride.width}; }
   memory::dims padding_before() const { return {padding.top, padding.left}; }
   memory::dims padding_after() const { return {padding.bottom, padding.right}; }

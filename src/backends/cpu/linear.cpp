@@ -1,4 +1,4 @@
-// Linear layers (1x1 convolutions of images of one pixel) and their gradients as matrix products of oneDNN.
+// Linear layers (1x1 convolutions of images of one pixel, or of one column: tokens) and their gradients as matrix products of oneDNN.
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/conv2d.h"
 
@@ -34,7 +34,7 @@ std::string not_linear(const Request& request, const ConvProblem& problem) {
 
 Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
-  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
   const memory::desc y = matrix(count, out, request.outputs[0].row_stride);
   const memory::desc w = transposed(out, in, in);
   Product product{OneDnnArgument::in(DNNL_ARG_SRC, 0, matrix(count, in, request.inputs[0].row_stride)),
@@ -65,7 +65,7 @@ Planned plan_fused_conv2d_matmul(const Request& request) {
 Planned plan_conv2d_input_grad_matmul(const Request& request) {
   const ConvProblem problem = problem_of(*request.op.as<Conv2dInputGrad>(), request);
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
-  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
   const memory::desc w = matrix(out, in, in);
   return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, matrix(count, out, request.inputs[1].row_stride)),
                        {DNNL_ARG_WEIGHTS, 0, w, w, false, request.inputs[0].constant},
@@ -78,7 +78,7 @@ Planned plan_conv2d_input_grad_matmul(const Request& request) {
 Planned plan_conv2d_weight_grad_matmul(const Request& request) {
   const ConvProblem problem = problem_of(*request.op.as<Conv2dWeightGrad>(), request);
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
-  const int64_t count = problem.x.batch(), in = problem.x.channels(), out = problem.y.channels();
+  const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
   return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, transposed(count, out, request.inputs[1].row_stride)),
                        OneDnnArgument::in(DNNL_ARG_WEIGHTS, 0, matrix(count, in, request.inputs[0].row_stride)),
                        OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(out, in, in)),
