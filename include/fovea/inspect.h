@@ -1,9 +1,11 @@
-// What a network costs: parameters, multiply-adds and memory by layer, and measured time.
+// What a network is made of and what it costs: parameters, multiply-adds, memory and receptive field by stage, the formulas of its kind
+// worked out, measured time, and several networks side by side.
 #pragma once
 
 #include <fovea/model.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,14 +26,60 @@ struct SummaryOptions {
   std::string freeze = "none";  // for the memory of training
 };
 
-// From one tap to the next, then pooling and head.
+// How much of the picture one position of a map can see. Araujo et al. 2019, "Computing receptive fields of convolutional neural networks"
+// (distill.pub/2019/computing-receptive-fields), says how it is counted; padding counts, so it may be larger than the picture.
+struct ReceptiveField {
+  int64_t height = 0, width = 0;  // pixels, through convolutions and pools alone; 0: what is no map any more has no window of its own
+  bool whole = false;             // through means over the map (squeeze-excite, pooling), attention or group statistics it sees everything
+};
+
+// From one tap to the next, then pooling, the layers between it and the head, and the head. Bytes are of one picture.
 struct StageSummary {
-  std::string name;            // the tap's, or the head's
-  std::vector<int64_t> shape;  // of one picture's result: [channels, height, width], or [classes]
+  std::string name;            // the tap's, or its layers'
+  bool is_tap = false;         // the result can be asked for by this name
+  std::vector<int64_t> shape;  // of one picture's result: [channels, height, width]; tokens: of their grid; vectors: [channels]
+  double stride = 0;           // input pixels from one position to the next; 0 for a vector
+  ReceptiveField field;        // of one position of the result
   int64_t layers = 0;          // that have parameters
   int64_t parameters = 0;
-  int64_t multiply_adds = 0;     // of one picture
-  int64_t activation_bytes = 0;  // of one picture: what its operations write, before memory is shared
+  int64_t multiply_adds = 0;    // of one picture
+  int64_t inference_bytes = 0;  // most activations held at once while the stage runs for inference, what later stages still need included
+  int64_t training_bytes = 0;   // activations of the stage that are held until the backward reads them
+};
+
+// A node of the network whose result can be asked for by its name.
+struct NodeSummary {
+  std::string name;            // "layer1.0.bn1:relu"
+  std::string operation;       // "activation"
+  std::vector<int64_t> shape;  // of one picture's result: [channels, height, width]
+};
+
+enum class Unit { count, multiply_adds, bytes, pixels, ratio, share };  // how a number is meant; a share is a part of 1
+
+struct ExplanationColumn {
+  std::string key, title;  // for programs, for people
+  Unit unit = Unit::count;
+};
+struct ExplanationRow {
+  std::string name;
+  std::vector<double> values;  // one a column
+};
+struct Fact {
+  std::string key, title;
+  double value = 0;
+  Unit unit = Unit::count;
+};
+
+// A formula of the network's kind, worked out for this network at this size: what it is, and every number that goes into it.
+struct Explanation {
+  std::string topic;    // for programs: "depthwise_separable"
+  std::string title;    // "Depthwise separable convolutions"
+  std::string formula;  // "1/N + 1/K^2"
+  std::string text;     // what its letters mean, and what follows for this network
+  std::string rows_are;
+  std::vector<ExplanationColumn> columns;
+  std::vector<ExplanationRow> rows;  // in the network's order
+  std::vector<Fact> facts;
 };
 
 // Planned, before anything runs; bytes for the whole batch.
@@ -39,7 +87,7 @@ struct MemorySummary {
   int64_t weights = 0;            // parameters and buffers
   int64_t inference = 0;          // values and workspace
   int64_t inference_weights = 0;  // folded and packed copies of the weights
-  int64_t training = 0;           // values and workspace of a step
+  int64_t training = 0;           // values and workspace of a step; 0 for a network without a head, which cannot be trained
   int64_t optimizer = 0;          // SGD's momentum
 };
 
@@ -51,8 +99,12 @@ struct Summary {
   int64_t trainable_parameters = 0;    // that are not frozen
   int64_t multiply_adds = 0;           // of one picture, forward
   int64_t training_multiply_adds = 0;  // of one picture, forward and backward
+  int64_t inference_bytes = 0;         // of one picture: the most that any stage holds
+  int64_t training_bytes = 0;          // of one picture: what all stages hold
   std::vector<TapInfo> taps;
   std::vector<StageSummary> stages;
+  std::vector<NodeSummary> nodes;
+  std::vector<Explanation> explanations;
   MemorySummary memory;
 };
 
@@ -96,5 +148,34 @@ struct BenchResult {
 };
 
 BenchResult bench(const std::string& name_or_file, const BenchOptions& options = {});
+
+struct CompareOptions {
+  int64_t batch = 1;
+  int64_t height = 0, width = 0;  // 0: each model's own
+  double seconds = 2;             // to measure each model for; 0: no time is measured
+};
+
+// One network beside others.
+struct Comparison {
+  std::string name;  // as it was asked for
+  std::string model;
+  int64_t height = 0, width = 0;
+  int64_t parameters = 0;
+  int64_t weights_bytes = 0;
+  int64_t multiply_adds = 0;                        // of one picture
+  int64_t inference_bytes = 0, training_bytes = 0;  // activations of one picture, as in Summary
+  MemorySummary memory;                             // planned for the batch
+  int64_t feature_width = 0;                        // of the vector that the head reads
+  double stride = 0;                                // of the last map
+  ReceptiveField field;                             // likewise
+  std::string weights;                              // the tag that the accuracy is of: the default weights
+  std::optional<double> accuracy1, accuracy5;       // ImageNet-1k validation, %, as published; of a registered name alone
+  // Inference of the whole batch; 0 where nothing was measured.
+  double least_milliseconds = 0, median_milliseconds = 0;
+  int64_t runs = 0;
+};
+
+// In the order asked for. Every round runs each network once, so that whatever else the machine does meets all of them alike.
+std::vector<Comparison> compare(const std::vector<std::string>& names_or_files, const CompareOptions& options = {});
 
 }  // namespace fovea

@@ -3,86 +3,149 @@
 #include <algorithm>
 #include <set>
 
+#include "api/activations.h"
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/executable.h"
-#include "passes/drop_dead.h"
+#include "explain/explain.h"
+#include "explain/receptive_field.h"
+#include "passes/lower_mode.h"
+#include "passes/pipeline.h"
 #include "train/step.h"
 
 namespace fovea {
 namespace {
 
-int64_t multiply_adds_of(const Graph& graph, const NodeInfo& node) {
-  return node.op.cost(graph.types(node.inputs), graph.types(node.outputs)).multiply_adds;
-}
-
 int64_t multiply_adds_of(const Graph& graph) {
   int64_t sum = 0;
-  for (const NodeInfo& node : graph.nodes()) sum += multiply_adds_of(graph, node);
+  for (uint32_t n = 0; n < graph.node_count(); ++n) sum += explain::multiply_adds_of(graph, NodeId{n});
   return sum;
 }
 
-// Everything between one cut through the network and the next. The graph has one picture and runs forward.
-StageSummary stage_between(const Graph& graph, std::set<uint32_t>& seen, ValueId end, const std::string& name) {
-  StageSummary stage;
-  stage.name = name;
-  std::set<std::string> layers;
-  std::vector<ValueId> open{end};
-  while (!open.empty()) {
-    const ValueId value = open.back();
-    open.pop_back();
-    if (!seen.insert(value.index).second) continue;
-    if (const State* state = graph.state_of(value); state && state->role == StateRole::parameter) {
-      stage.parameters += graph.type(value).elements();
-      layers.insert(state->name.substr(0, state->name.rfind('.')));
-    }
-    const NodeId producer = graph.value(value).producer;
-    if (!producer.valid()) continue;
-    const NodeInfo& node = graph.node(producer);
-    open.insert(open.end(), node.inputs.begin(), node.inputs.end());
-    if (value != node.outputs[0]) continue;  // count a node once
-    stage.multiply_adds += multiply_adds_of(graph, node);
-    for (ValueId output : node.outputs) stage.activation_bytes += static_cast<int64_t>(graph.type(output).bytes());
-  }
-  stage.layers = static_cast<int64_t>(layers.size());
-  const Shape& shape = graph.type(end).shape;
-  stage.shape = {shape.channels(), shape.height(), shape.width()};
-  return stage;
+bool on_the_way(const Graph& graph, ValueId value, ValueId end) { return stages_of(graph, std::vector{end})[value.index] >= 0; }
+
+// The network is cut at its taps, at the pooled vector, where the head begins, and at its end.
+struct Cuts {
+  std::vector<ValueId> ends;
+  std::vector<const TapInfo*> taps;  // by end; null where it is none
+};
+
+Cuts cuts_of(const ModelGraph& model, const std::vector<TapInfo>& taps) {
+  const ValueId last = model.logits.valid() ? model.logits : model.pre_logits;
+  Cuts cuts;
+  const auto add = [&](ValueId end, const TapInfo* tap) {
+    if (!on_the_way(model.graph, end, last) || (!cuts.ends.empty() && cuts.ends.back() == end)) return;
+    cuts.ends.push_back(end);
+    cuts.taps.push_back(tap);
+  };
+  for (size_t i = 0; i < taps.size(); ++i) add(model.taps[i].value, &taps[i]);
+  add(model.pooled, nullptr);
+  add(model.pre_logits, nullptr);
+  add(last, nullptr);
+  return cuts;
 }
 
-void add_stages(const engine::Network& network, const ModelGraph& model, Summary& result) {
-  std::set<uint32_t> seen;
-  for (const Tap& tap : model.taps) {
-    const Shape& shape = model.graph.type(tap.value).shape;
-    result.taps.push_back({tap.name, tap.channels, tap.stride, {shape.channels(), shape.height(), shape.width()}});
-    result.stages.push_back(stage_between(model.graph, seen, tap.value, tap.name));
-  }
-  StageSummary rest = stage_between(model.graph, seen, model.pooled, "pooling");
-  result.stages.push_back(rest);
-  StageSummary head = stage_between(model.graph, seen, model.logits, network.variant().head);
-  head.shape = {network.class_count()};
-  result.stages.push_back(head);
-  for (const StageSummary& stage : result.stages) result.multiply_adds += stage.multiply_adds;
+std::vector<int64_t> shape_of(const Shape& shape) {
+  if (shape.height() == 1 && shape.width() == 1) return {shape.channels()};
+  return {shape.channels(), shape.height(), shape.width()};
 }
 
-Graph training_graph(const engine::Network& network, const SummaryOptions& options, int64_t batch) {
+// After the last tap parts are called by the layers that they have.
+std::string name_of(const std::vector<std::string>& layers) {
+  if (layers.empty()) return "pooling";
+  if (layers.size() == 1) return layers[0];
+  return layers.front() + (layers.size() == 2 ? ", " : " to ") + layers.back();
+}
+
+std::vector<StageSummary> plain_stages(const ModelGraph& model, const Cuts& cuts) {
+  const Graph& graph = model.graph;
+  const std::vector<int> by_value = stages_of(graph, cuts.ends);
+  const std::vector<ReceptiveField> fields = explain::receptive_fields(graph, model.image);
+  std::vector<StageSummary> stages(cuts.ends.size());
+  std::vector<std::vector<std::string>> layers(stages.size());
+  for (const State& state : graph.states()) {
+    const int stage = by_value[state.value.index];
+    if (stage < 0 || state.role != StateRole::parameter) continue;
+    stages[static_cast<size_t>(stage)].parameters += graph.type(state.value).elements();
+    const std::string layer = state.name.substr(0, state.name.rfind('.'));
+    auto& known = layers[static_cast<size_t>(stage)];
+    if (std::ranges::find(known, layer) == known.end()) known.push_back(layer);
+  }
+  for (uint32_t n = 0; n < graph.node_count(); ++n) {
+    const int stage = by_value[graph.node(NodeId{n}).outputs[0].index];
+    if (stage >= 0) stages[static_cast<size_t>(stage)].multiply_adds += explain::multiply_adds_of(graph, NodeId{n});
+  }
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const TapInfo* tap = cuts.taps[i];
+    StageSummary& stage = stages[i];
+    stage.name = tap ? tap->name : name_of(layers[i]);
+    stage.is_tap = tap != nullptr;
+    stage.shape = tap ? tap->shape : shape_of(graph.type(cuts.ends[i]).shape);
+    stage.stride = tap ? tap->stride : 0;
+    stage.field = fields[cuts.ends[i].index];
+    stage.layers = static_cast<int64_t>(layers[i].size());
+  }
+  return stages;
+}
+
+Graph marked(const ModelGraph& model, const Cuts& cuts) {
+  Graph graph = model.graph;
+  for (size_t i = 0; i < cuts.ends.size(); ++i) graph.output(stage_output(i), cuts.ends[i]);
+  return graph;
+}
+
+training::StepOptions step_options(const engine::Network& network, const SummaryOptions& options) {
   training::StepOptions step;
   step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   step.frozen = network.frozen_by(options.freeze);
-  return training::build_step(training::lower_for_training(network.build(batch, options.height, options.width), step.frozen), step);
+  return step;
+}
+
+void add_held(const engine::Network& network, const SummaryOptions& options, const ModelGraph& model, const Cuts& cuts, Summary& result) {
+  std::vector<StageSummary>& stages = result.stages;
+  const auto inference = held_for_inference(passes::optimize(passes::lower_mode(marked(model, cuts), {})), stages.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    stages[i].inference_bytes = inference[i];
+    result.inference_bytes = std::max(result.inference_bytes, inference[i]);
+  }
+  if (!model.logits.valid()) return;
+  const training::StepOptions step = step_options(network, options);
+  Graph graph = marked(model, cuts);
+  graph.output("logits", model.logits);
+  const auto held = held_for_training(training::build_step(passes::lower_mode(graph, {true, step.frozen}), step), stages.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    stages[i].training_bytes = held[i];
+    result.training_bytes += held[i];
+  }
+}
+
+std::vector<NodeSummary> nodes_of(const ModelGraph& model) {
+  const bool tokens = std::ranges::any_of(model.taps, &Tap::tokens);
+  const std::vector<std::string> labels = node_labels(model.graph);
+  std::vector<NodeSummary> nodes;
+  for (size_t n = 0; n < labels.size(); ++n) {
+    const NodeInfo& node = model.graph.nodes()[n];
+    const Shape& shape = model.graph.type(node.outputs[0]).shape;
+    if (shape.rank() != Shape::max_rank) continue;
+    nodes.push_back({labels[n], std::string(node.op.name()), shape_of(shape)});
+    if (tokens && shape.width() == 1 && shape.height() > 1) nodes.back().shape = {shape.height(), shape.channels()};
+  }
+  return nodes;
 }
 
 void add_memory(const engine::Network& network, const SummaryOptions& options, Summary& result) {
   MemorySummary& memory = result.memory;
   memory.weights = static_cast<int64_t>(network.store()->bytes());
   const ModelGraph model = network.build(options.batch, options.height, options.width);
-  const auto inference = engine::Executable::compile(engine::inference_graph(model, {"logits"}), cpu::cpu_backend(), network.store(),
-                                                     std::make_shared<engine::Arena>());
+  const auto inference = engine::Executable::compile(engine::inference_graph(model, {model.logits.valid() ? "logits" : "pre_logits"}),
+                                                     cpu::cpu_backend(), network.store(), std::make_shared<engine::Arena>());
   memory.inference = static_cast<int64_t>(inference->memory().arena);
   memory.inference_weights = static_cast<int64_t>(inference->memory().constants);
+  if (!model.logits.valid()) return;
 
-  const Graph step = training_graph(network, options, options.batch);
+  const training::StepOptions step_of = step_options(network, options);
+  const Graph step = training::build_step(training::lower_for_training(model, step_of.frozen), step_of);
   for (const State& state : step.states())
     if (state.role == StateRole::optimizer) memory.optimizer += static_cast<int64_t>(step.type(state.value).bytes());
   result.training_multiply_adds = multiply_adds_of(step) / options.batch;
@@ -103,7 +166,14 @@ Summary summarize(const engine::Network& network, const SummaryOptions& options)
   result.trainable_parameters = result.parameters;
   for (const std::string& name : network.frozen_by(options.freeze))
     result.trainable_parameters -= network.store()->at(name).type.elements();
-  add_stages(network, network.build(1, options.height, options.width), result);
+  const ModelGraph model = network.build(1, options.height, options.width);
+  result.taps = taps_of(model);
+  const Cuts cuts = cuts_of(model, result.taps);
+  result.stages = plain_stages(model, cuts);
+  for (const StageSummary& stage : result.stages) result.multiply_adds += stage.multiply_adds;
+  add_held(network, options, model, cuts, result);
+  result.nodes = nodes_of(model);
+  result.explanations = explain::explain(explain::Subject(model, network.variant()));
   add_memory(network, options, result);
   return result;
 }

@@ -1,9 +1,10 @@
-// fovea summary: layers, taps, parameters, multiply-adds, memory.
+// fovea summary: stages, taps, parameters, multiply-adds, memory, receptive fields and the formulas of a network's kind.
 #include <fovea/inspect.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/explanations.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -11,47 +12,86 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(A tap is a place in the network that has a name: --freeze of `fovea train` takes it, and features are taken there. Multiply-adds are of one
-picture; memory is planned for the whole batch, before anything runs.
+    R"(A tap is a place in the network that has a name: --tap of `fovea embed` takes features there, --freeze of `fovea train` freezes up to
+it. Multiply-adds and activations are of one picture: for inference the most that is held at once while a stage runs, for training what is
+held until the backward pass reads it. Memory is planned for the whole batch, before anything runs.
 
 Examples:
   fovea summary resnet50 --size 320x240
   fovea summary tf_efficientnet_lite0 --batch 16 --freeze blocks.2   what freezing saves
+  fovea summary vit_b_16 --nodes                                     every output that can be asked for
   fovea summary resnet18 --graph)";
 
 struct Options {
   ModelOptions model;
   std::string size, freeze = "none";
   int64_t batch = 1;
-  bool graph = false, compiled = false, json = false;
+  bool nodes = false, graph = false, compiled = false, json = false;
 };
 
-void print_text(const Summary& summary) {
-  print("{}, {}x{}, {} classes\n\n", summary.model, summary.height, summary.width, summary.classes);
-  Table table("<>>>>>>");
-  table.add({"up to", "output", "stride", "layers", "parameters", "multiply-adds", "activations"});
-  for (size_t i = 0; i < summary.stages.size(); ++i) {
-    const StageSummary& stage = summary.stages[i];
-    const std::string stride = i < summary.taps.size() ? fmt::format("{:g}", summary.taps[i].stride) : "";
-    table.add({stage.name, as_shape(stage.shape), stride, std::to_string(stage.layers), with_commas(stage.parameters),
-               as_millions(stage.multiply_adds), as_megabytes(stage.activation_bytes)});
+// "427", "299x427"; "1,155 *" where gates, attention or group statistics bring the rest of the picture; "all" for what is no map.
+std::string field_of(const ReceptiveField& field) {
+  if (field.height == 0) return "all";
+  const std::string size = field.height == field.width ? std::to_string(field.height) : fmt::format("{}x{}", field.height, field.width);
+  return size + (field.whole ? " *" : "");
+}
+
+void print_stages(const Summary& summary) {
+  Table table("<>>>>>>>");
+  table.add({"up to", "output", "stride", "sees", "params", "mult-adds", "inference", "training"});
+  bool gated = false;
+  for (const StageSummary& stage : summary.stages) {
+    table.add({stage.name, as_shape(stage.shape), stage.is_tap ? fmt::format("{:g}", stage.stride) : "", field_of(stage.field),
+               as_millions(stage.parameters), as_millions(stage.multiply_adds), as_megabytes(stage.inference_bytes),
+               as_megabytes(stage.training_bytes)});
+    gated = gated || (stage.field.whole && stage.field.height > 0);
   }
+  table.add({"in all", "", "", "", as_millions(summary.parameters), as_millions(summary.multiply_adds),
+             as_megabytes(summary.inference_bytes), as_megabytes(summary.training_bytes)});
   print("{}\n", table.text());
+  print("{}",
+        wrapped("Rows with a stride are taps. \"sees\" is the receptive field in pixels; inference and training are activations of one "
+                "picture, held at once and held for the backward pass.",
+                0));
+  if (gated)
+    print("{}", wrapped("* through convolutions and pools; means over the map (squeeze-excite), attention or group statistics bring "
+                        "the whole picture.",
+                        0));
+}
+
+void print_sums(const Summary& summary) {
   Table sums("<>");
   sums.add({"parameters", with_commas(summary.parameters)});
   if (summary.trainable_parameters != summary.parameters) sums.add({"that train", with_commas(summary.trainable_parameters)});
   sums.add({"multiply-adds", as_millions(summary.multiply_adds)});
-  sums.add({"multiply-adds of a training step", as_millions(summary.training_multiply_adds)});
   sums.add({"memory: weights", as_megabytes(summary.memory.weights)});
   sums.add({fmt::format("memory: inference, batch {}", summary.batch), as_megabytes(summary.memory.inference)});
   sums.add({"memory: inference, packed weights", as_megabytes(summary.memory.inference_weights)});
-  sums.add({fmt::format("memory: training, batch {}", summary.batch), as_megabytes(summary.memory.training)});
-  sums.add({"memory: training, momentum of SGD", as_megabytes(summary.memory.optimizer)});
-  print("{}", sums.text());
+  if (summary.memory.training > 0) {
+    sums.add({"multiply-adds of a training step", as_millions(summary.training_multiply_adds)});
+    sums.add({fmt::format("memory: training, batch {}", summary.batch), as_megabytes(summary.memory.training)});
+    sums.add({"memory: training, momentum of SGD", as_megabytes(summary.memory.optimizer)});
+  }
+  print("\n{}", sums.text());
 }
 
-nlohmann::json to_json(const Summary& summary) {
-  nlohmann::json taps = nlohmann::json::array(), stages = nlohmann::json::array();
+void print_nodes(const Summary& summary) {
+  Table table("<<>");
+  table.add({"node", "operation", "output"});
+  for (const NodeSummary& node : summary.nodes) table.add({node.name, node.operation, as_shape(node.shape)});
+  print("{}", table.text());
+}
+
+void print_text(const Summary& summary) {
+  const std::string head = summary.classes > 0 ? counted(summary.classes, "class", "classes") : "no head";
+  print("{}, {}x{}, {}\n\n", summary.model, summary.height, summary.width, head);
+  print_stages(summary);
+  print_sums(summary);
+  for (const Explanation& explanation : summary.explanations) print_explanation(explanation);
+}
+
+nlohmann::json to_json(const Summary& summary, bool nodes) {
+  nlohmann::json taps = nlohmann::json::array(), stages = nlohmann::json::array(), explanations = nlohmann::json::array();
   for (const TapInfo& tap : summary.taps)
     taps.push_back({{"name", tap.name}, {"channels", tap.channels}, {"stride", tap.stride}, {"shape", tap.shape}});
   for (const StageSummary& stage : summary.stages) {
@@ -60,25 +100,37 @@ nlohmann::json to_json(const Summary& summary) {
                       {"layers", stage.layers},
                       {"parameters", stage.parameters},
                       {"multiply_adds", stage.multiply_adds},
-                      {"activation_bytes", stage.activation_bytes}});
+                      {"inference_bytes", stage.inference_bytes},
+                      {"training_bytes", stage.training_bytes},
+                      {"stride", stage.stride},
+                      {"receptive_field", {{"height", stage.field.height}, {"width", stage.field.width}, {"whole", stage.field.whole}}}});
   }
-  return {{"model", summary.model},
-          {"height", summary.height},
-          {"width", summary.width},
-          {"batch", summary.batch},
-          {"classes", summary.classes},
-          {"parameters", summary.parameters},
-          {"trainable_parameters", summary.trainable_parameters},
-          {"multiply_adds", summary.multiply_adds},
-          {"training_multiply_adds", summary.training_multiply_adds},
-          {"taps", taps},
-          {"stages", stages},
-          {"memory",
-           {{"weights", summary.memory.weights},
-            {"inference", summary.memory.inference},
-            {"inference_weights", summary.memory.inference_weights},
-            {"training", summary.memory.training},
-            {"optimizer", summary.memory.optimizer}}}};
+  for (const Explanation& explanation : summary.explanations) explanations.push_back(cli::to_json(explanation));
+  nlohmann::json json{{"model", summary.model},
+                      {"height", summary.height},
+                      {"width", summary.width},
+                      {"batch", summary.batch},
+                      {"classes", summary.classes},
+                      {"parameters", summary.parameters},
+                      {"trainable_parameters", summary.trainable_parameters},
+                      {"multiply_adds", summary.multiply_adds},
+                      {"training_multiply_adds", summary.training_multiply_adds},
+                      {"inference_bytes", summary.inference_bytes},
+                      {"training_bytes", summary.training_bytes},
+                      {"taps", taps},
+                      {"stages", stages},
+                      {"explanations", explanations},
+                      {"memory",
+                       {{"weights", summary.memory.weights},
+                        {"inference", summary.memory.inference},
+                        {"inference_weights", summary.memory.inference_weights},
+                        {"training", summary.memory.training},
+                        {"optimizer", summary.memory.optimizer}}}};
+  for (size_t i = 0; nodes && i < summary.nodes.size(); ++i) {
+    const NodeSummary& node = summary.nodes[i];
+    json["nodes"].push_back({{"name", node.name}, {"operation", node.operation}, {"shape", node.shape}});
+  }
+  return json;
 }
 
 int summarize(const Options& options) {
@@ -94,7 +146,9 @@ int summarize(const Options& options) {
   const bool plain = weights == "default" || weights == "none";
   const Summary result = plain ? summary(options.model.model, summary_options) : summary(load(options.model), summary_options);
   if (options.json)
-    print_json(to_json(result));
+    print_json(to_json(result, options.nodes));
+  else if (options.nodes)
+    print_nodes(result);
   else
     print_text(result);
   return 0;
@@ -103,7 +157,7 @@ int summarize(const Options& options) {
 }  // namespace
 
 void add_summary(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("summary", "Layers, taps, parameters, multiply-adds and memory of a network");
+  CLI::App* command = app.add_subcommand("summary", "What a network is made of, what it costs and why");
   const auto options = std::make_shared<Options>();
   add_model(*command, options->model);
   add_size(*command, options->size, "Height and width of the pictures (default: the model's own)");
@@ -114,10 +168,12 @@ void add_summary(CLI::App& app, Run& run) {
   command->add_option("--freeze", options->freeze, "Plan training with everything up to and including a tap frozen")
       ->type_name("none|all|TAP")
       ->capture_default_str();
+  command->add_flag("--nodes", options->nodes, "List every node whose result can be asked for, with its shape");
   command->add_flag("--graph", options->graph, "Print the network as text instead");
   command->add_flag("--compiled", options->compiled, "Print it as it runs, folded and fused");
-  add_json(*command, options->json,
-           R"({"parameters", "multiply_adds", "taps": [{"name", "channels", "stride", "shape"}], "stages", "memory", ...})");
+  add_json(
+      *command, options->json,
+      R"({"parameters", "multiply_adds", "taps": [{"name", "channels", "stride", "shape"}], "stages", "memory", "explanations": [{"topic", "formula", "facts", "rows"}], ...})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return summarize(*options); }; });
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace fovea::cli {
 
@@ -117,6 +118,20 @@ std::string as_shape(const std::vector<int64_t>& shape) {
   std::string text;
   for (int64_t dim : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", dim);
   return text;
+}
+
+std::string wrapped(const std::string& text, size_t indent) {
+  constexpr size_t kWidth = 100;
+  std::string result, line;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (!line.empty() && indent + line.size() + 1 + word.size() > kWidth) {
+      result += std::string(indent, ' ') + line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return line.empty() ? result : result + std::string(indent, ' ') + line + "\n";
 }
 
 std::string counted(int64_t count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); }

@@ -70,6 +70,8 @@ std::string as_megabytes(int64_t bytes);                  // "12.3 MB"
 std::string as_millions(int64_t number);                  // "4.09 G", "386 M"
 std::string as_percent(double fraction);                  // "81.7 %"
 std::string as_shape(const std::vector<int64_t>& shape);  // "256x14x14"
+// In lines of at most 100 characters, each after `indent` spaces and with its end.
+std::string wrapped(const std::string& text, size_t indent);
 std::string counted(int64_t count, const char* one, const char* many);
 
 }  // namespace fovea::cli

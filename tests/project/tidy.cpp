@@ -31,9 +31,11 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"backends/cpu", {"backend", "ops"}},
       {"weights", {"base"}},
       {"image", {"base"}},
+      {"explain", {"models"}},
       {"engine", {"passes", "autodiff", "backend", "weights", "nn", "models"}},
       {"train", {"engine", "image", "weights", "nn", "models"}},
-      {"api", {"train", "backends/reference", "backends/cpu"}},
+      {"export", {"engine"}},
+      {"api", {"train", "explain", "export", "backends/reference", "backends/cpu"}},
       {"cli", {}},
   };
   return table;

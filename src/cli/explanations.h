@@ -1,0 +1,16 @@
+// Formulas worked out, for people and for programs.
+#pragma once
+
+#include <fovea/inspect.h>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace fovea::cli {
+
+// Rows in a sequence that differ in nothing but their names are told once.
+void print_explanation(const Explanation& explanation);
+
+// {"topic", "title", "formula", "text", "facts": {KEY: number}, "rows": [{"name", KEY: number}]}
+nlohmann::json to_json(const Explanation& explanation);
+
+}  // namespace fovea::cli

@@ -1,0 +1,20 @@
+// How much of the picture each value of a network can see.
+#pragma once
+
+#include <fovea/inspect.h>
+
+#include <functional>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace fovea::explain {
+
+// What a convolution's kernel is taken to be, for asking what another one would see.
+using KernelOf = std::function<Size2(const NodeInfo& convolution, Size2 kernel)>;
+
+// By value: r of r += (k - 1) j for every window of k on the way, where j, the product of the strides so far, is the pixels between two
+// places; of several ways the largest. Values that do not depend on the image stay empty.
+std::vector<ReceptiveField> receptive_fields(const Graph& graph, ValueId image, const KernelOf& kernel_of = {});
+
+}  // namespace fovea::explain
