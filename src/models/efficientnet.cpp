@@ -1,7 +1,7 @@
 // EfficientNet: Tan and Le 2019, arXiv:1905.11946, table 1 (B0) and equation 3 (compound scaling); EfficientNetV2: Tan and Le 2021,
 // arXiv:2104.00298, figure 2 and table 4; EfficientNet-Lite: the same without squeeze-excite, ReLU6 for SiLU, stem and head of one size
-// (github.com/tensorflow/tpu, models/official/efficientnet/lite). B0 to B7 and V2 follow the layout of torchvision's weights, Lite and the
-// networks of the TensorFlow weights ("tf_": SAME padding, eps of 1e-3) that of timm's.
+// (github.com/tensorflow/tpu, models/official/efficientnet/lite). B0 to B7 and V2 follow the layout of torchvision's weights, Lite, B0
+// to B7 again and the networks of the TensorFlow weights ("tf_": SAME padding, eps of 1e-3) that of timm's.
 #include <cmath>
 #include <span>
 
@@ -177,6 +177,7 @@ constexpr Scaling kB[] = {{1.0, 1.0, 224, 0.2}, {1.0, 1.1, 240, 0.2}, {1.1, 1.2,
                           {1.4, 1.8, 380, 0.4}, {1.6, 2.2, 456, 0.4}, {1.8, 2.6, 528, 0.5}, {2.0, 3.1, 600, 0.5}};
 // The sizes are those of timm's weights; it has no dropout, in the head neither.
 constexpr Scaling kLite[] = {{1.0, 1.0, 224, 0}, {1.0, 1.1, 240, 0}, {1.1, 1.2, 260, 0}, {1.2, 1.4, 300, 0}, {1.4, 1.8, 380, 0}};
+constexpr int64_t kTimmBSizes[] = {224, 240, 256, 288, 320, 448, 528, 600};
 constexpr int64_t kTfB2Size = 260;  // the TensorFlow weights' own; torchvision measured its B2 at 288
 
 std::vector<Stage> scaled_stages(const Scaling& scaling) {
@@ -251,6 +252,7 @@ std::vector<Variant> efficientnet_variants() {
     const Scaling& scaling = kB[i];
     Network network = b_network(scaling);
     network.head = scaled_channels(1280, scaling.width);
+    variants.push_back(variant("timm/efficientnet_b" + std::to_string(i), "timm", network, kTimmBSizes[i], 0));
     variants.push_back(variant("tf_efficientnet_b" + std::to_string(i), "timm", tensorflow(network), i == 2 ? kTfB2Size : scaling.size, 0));
     network.head = 4 * network.stages.back().channels;
     network.stochastic_depth = 0.2;

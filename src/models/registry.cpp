@@ -12,7 +12,8 @@ namespace {
 
 using Family = std::vector<Variant> (*)();
 constexpr Family kFamilies[] = {
-    resnet_variants, efficientnet_variants, preact_resnet_variants, convnext_variants, vit_variants,
+    resnet_variants,    preact_resnet_variants, vgg_variants,      densenet_variants,
+    mobilenet_variants, efficientnet_variants,  convnext_variants, vit_variants,
 };
 
 const std::vector<Variant>& all() {
@@ -24,6 +25,11 @@ const std::vector<Variant>& all() {
     return list;
   }();
   return variants;
+}
+
+// "timm/NAME" for both "NAME" and "timm/NAME" of timm's layout.
+std::string full_name(const Variant& variant) {
+  return variant.name.find('/') == std::string::npos ? variant.layout + "/" + variant.name : variant.name;
 }
 
 void check_options(const Variant& variant, const BuildOptions& options) {
@@ -51,17 +57,17 @@ std::vector<std::string> names() {
 }
 
 const Variant* find(std::string_view name) {
-  const auto is_named = [&](const Variant& variant) {
-    if (variant.name == name) return true;
-    return variant.name.find('/') == std::string::npos && variant.layout + "/" + variant.name == name;
-  };
+  const auto is_named = [&](const Variant& variant) { return variant.name == name || full_name(variant) == name; };
   const auto found = std::ranges::find_if(all(), is_named);
   return found == all().end() ? nullptr : &*found;
 }
 
 const Variant& get(std::string_view name) {
   if (const Variant* variant = find(name)) return *variant;
-  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest(name, names()));
+  // As it was asked for: with or without a library.
+  std::vector<std::string> candidates = names();
+  if (name.find('/') != std::string_view::npos) std::ranges::transform(all(), candidates.begin(), full_name);
+  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest(name, candidates));
 }
 
 ModelGraph build(const Variant& variant, const BuildOptions& options) {

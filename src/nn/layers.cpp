@@ -96,7 +96,7 @@ Value linear(Scope s, Value x, const LinearOptions& options) {
 
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
   const int64_t channels = x.channels();
-  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(options.first_weight));
   const Value beta = channel_parameter(s, "bias", channels, constant_init(0));
   const Value mean = channel_buffer(s, "running_mean", channels, 0);
   const Value var = channel_buffer(s, "running_var", channels, 1);

@@ -44,9 +44,10 @@ Value linear(Scope s, Value x, const LinearOptions& options);
 
 struct BatchNormOptions {
   double eps = 1e-5, momentum = 0.1;
+  double first_weight = 1;  // 0: a residual block starts as its shortcut
 };
-// weight 1, bias 0, running_mean 0, running_var 1, all [C], and the counter num_batches_tracked, which no node of the text reads: lowering
-// increments it where the layer trains.
+// weight from `first_weight`, bias 0, running_mean 0, running_var 1, all [C], and the counter num_batches_tracked, which no node of the
+// text reads: lowering increments it where the layer trains.
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options = {});
 
 // weight 1 and bias 0, both [C].

@@ -28,7 +28,10 @@ std::string usage_error(Body&& body) {
 TEST(Registry, FindsByNameAndByLayout) {
   EXPECT_EQ(models::get("resnet50").name, "resnet50");
   EXPECT_EQ(models::get("torchvision/resnet50").name, "resnet50");
-  EXPECT_EQ(models::find("timm/resnet50"), nullptr);
+  EXPECT_EQ(models::get("timm/resnet50").name, "timm/resnet50");
+  EXPECT_EQ(models::get("timm/resnetv2_50").name, "resnetv2_50");
+  EXPECT_EQ(models::find("torchvision/resnetv2_50"), nullptr);
+  EXPECT_EQ(models::find("timm/timm/resnet50"), nullptr);
   EXPECT_EQ(models::find("torchvision/torchvision/resnet50"), nullptr);
   EXPECT_EQ(models::find(""), nullptr);
 }
@@ -37,7 +40,9 @@ TEST(Registry, SuggestsTheNearestNames) {
   const std::string message = usage_error([] { models::get("resnet5"); });
   EXPECT_THAT(message, HasSubstr("'resnet5'"));
   EXPECT_THAT(message, HasSubstr("resnet50"));
-  EXPECT_THAT(usage_error([] { models::get("timm/eficientnet_lite0"); }), HasSubstr("efficientnet_lite0"));
+  EXPECT_THAT(usage_error([] { models::get("timm/eficientnet_lite0"); }), HasSubstr(": timm/efficientnet_lite0"));
+  EXPECT_THAT(usage_error([] { models::get("torchvison/vgg16"); }), HasSubstr(": torchvision/vgg16"));
+  EXPECT_THAT(usage_error([] { models::get("vgg-16"); }), HasSubstr(": vgg16"));
 }
 
 TEST(Registry, RefusesSizesThatMakeNoSense) {
@@ -93,6 +98,24 @@ TEST(Registry, NewHeadsStartAsTheLibrarysDo) {
     EXPECT_EQ(bias.kind, Init::Kind::constant) << name;
     EXPECT_EQ(bias.value, 0) << name;
   }
+}
+
+TEST(Registry, LayersStartAsTheLibrarysDo) {
+  const auto start = [](const char* model, const char* state) {
+    const ModelGraph graph = models::build(models::get(model), {});
+    return graph.graph.find_state(state)->init.value;
+  };
+  // By the inputs, torch.nn.init.kaiming_normal_'s default.
+  EXPECT_DOUBLE_EQ(start("densenet121", "features.denseblock1.denselayer2.conv1.weight"), std::sqrt(2.0 / 96));
+  EXPECT_DOUBLE_EQ(start("densenet121", "features.denseblock1.denselayer2.conv2.weight"), std::sqrt(2.0 / (128 * 9)));
+  EXPECT_DOUBLE_EQ(start("vgg11", "features.3.weight"), std::sqrt(2.0 / (128 * 9)));
+  EXPECT_DOUBLE_EQ(start("vgg11", "classifier.0.weight"), 0.01);
+  EXPECT_DOUBLE_EQ(start("timm/vgg11", "pre_logits.fc1.weight"), std::sqrt(2.0 / (4096 * 49)));
+  EXPECT_DOUBLE_EQ(start("mobilenet_v3_small", "classifier.0.weight"), 0.01);
+  EXPECT_DOUBLE_EQ(start("mobilenetv1_100", "blocks.0.0.conv_dw.weight"), std::sqrt(2.0 / 9));
+  EXPECT_EQ(start("resnet50", "layer1.0.bn3.weight"), 1);
+  EXPECT_EQ(start("timm/resnet50", "layer1.0.bn3.weight"), 0);
+  EXPECT_EQ(start("timm/resnet50", "layer1.0.bn2.weight"), 1);
 }
 
 // torchvision counts every group's outputs for a depthwise weight's variance, timm one group's.

@@ -4,10 +4,13 @@ import csv, re, sys
 import torch, torchvision, timm
 from torch.utils.flop_counter import FlopCounterMode
 
-NAMES = ["torchvision/" + n for n in """resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d
-wide_resnet50_2 wide_resnet101_2 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
-efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l""".split()]
-NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)] + [f"timm/tf_efficientnet_b{i}" for i in range(8)]
+BOTH = """resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2 wide_resnet101_2
+vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn densenet121 densenet161 densenet169 densenet201""".split()
+NAMES = [f"{library}/{name}" for name in BOTH for library in ("torchvision", "timm")]
+NAMES += ["timm/mobilenetv1_100", "timm/mobilenetv1_125"]
+NAMES += ["torchvision/" + n for n in """mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_b1 efficientnet_b2
+efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l""".split()]
+NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)] + [f"timm/{p}efficientnet_b{i}" for p in ("", "tf_") for i in range(8)]
 NAMES += ["timm/" + n for n in """resnetv2_18 resnetv2_34 resnetv2_50 resnetv2_101 resnetv2_152 resnetv2_50x1_bit resnetv2_50x3_bit
 resnetv2_101x1_bit resnetv2_101x3_bit""".split()]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
@@ -66,8 +69,7 @@ def row(spec):
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
     norms = {(m.eps, getattr(m, "momentum", "")) for m in model.modules() if isinstance(m, NORMS)}
-    assert len(norms) == 1
-    (eps, momentum), = norms
+    (eps, momentum), = norms or {("", "")}
     dropout, depth = drop(model)
     library, name = spec.split("/")
     published = "%.3f" % weights_of(name)[0].meta["_ops"] if library == "torchvision" else ""
