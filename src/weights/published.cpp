@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 namespace fovea::weights {
 namespace {
@@ -170,12 +172,16 @@ const PublishedWeights* look_up_published(std::string_view model, std::string_vi
 
 const PublishedWeights& find_published(std::string_view model, std::string_view tag) {
   if (const PublishedWeights* row = look_up_published(model, tag)) return *row;
-  std::vector<std::string_view> tags, models;
+  std::vector<std::string_view> tags;
+  std::set<std::string> models;
   for (const PublishedWeights& row : published_weights()) {
     if (row.model == model) tags.push_back(row.tag);
-    if (models.empty() || models.back() != row.model) models.push_back(row.model);
+    models.insert(row.model);
   }
-  if (tags.empty()) fail(ErrorKind::usage, "no weights are published for '{}'; there are some for {}", model, fmt::join(models, ", "));
+  if (tags.empty()) {
+    fail(ErrorKind::usage, "no weights are published for '{}'; the nearest names that have some: {}", model,
+         nearest(model, std::vector<std::string>(models.begin(), models.end())));
+  }
   fail(ErrorKind::usage, "{} has no weights '{}'; there are {}", model, tag, fmt::join(tags, ", "));
 }
 

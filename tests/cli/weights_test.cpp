@@ -31,14 +31,41 @@ TEST(WeightsCommand, FetchesNothingOffline) {
   expect_one_line(run_fovea({"weights", "fetch", "resnet18", "--tag", "NONE_SUCH"}, before), 2, {"NONE_SUCH", "IMAGENET1K_V1"});
 }
 
-TEST(WeightsCommand, ConvertsToSafetensorsOnly) {
+TEST(WeightsCommand, ListSaysWhatMayNotBeUsedForEverything) {
+  const Folder cache;
+  const std::string before = "FOVEA_CACHE=" + quoted(cache.path().string());
+  const std::string text = run_fovea({"weights", "list"}, before).out;
+  std::istringstream lines(text);
+  int restricted = 0, features = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("The cache") == std::string::npos) EXPECT_LE(line.size(), 100u) << line;
+    restricted += line.find("SWAG_") != std::string::npos && line.find("non-commercial") != std::string::npos;
+    features += line.find("features only") != std::string::npos && line.starts_with("vgg16 ");
+  }
+  EXPECT_EQ(restricted, 6);
+  EXPECT_EQ(features, 1);
+  int in_json = 0, without_classifier = 0;
+  const nlohmann::json json = run_fovea({"weights", "list", "--json"}, before).json();
+  for (const nlohmann::json& row : json) {
+    in_json += row.at("non_commercial").get<bool>() && row.at("licence").get<std::string>().starts_with("CC-BY-NC-4.0");
+    without_classifier += !row.at("classifies").get<bool>() && row.at("accuracy1").is_null();
+  }
+  EXPECT_EQ(in_json, 6);
+  EXPECT_EQ(without_classifier, 1);
+}
+
+TEST(WeightsCommand, ConvertsBothWays) {
   const Folder folder;
   const std::string model = small_model(folder);
   const Outcome outcome = run_fovea({"weights", "convert", model, folder / "copy.safetensors", "--json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(outcome.json().at("tensors"), 122);  // as torchvision's resnet18 has
   EXPECT_EQ(run_fovea({"summary", folder / "copy.safetensors"}).status, 0);
-  expect_one_line(run_fovea({"weights", "convert", model, folder / "copy.pth"}), 1, {"copy.pth", ".safetensors"});
+  ASSERT_EQ(run_fovea({"weights", "convert", folder / "copy.safetensors", folder / "copy.pth"}).status, 0);
+  ASSERT_EQ(run_fovea({"weights", "convert", folder / "copy.pth", folder / "again.safetensors"}).status, 0);
+  ASSERT_EQ(run_fovea({"weights", "convert", folder / "again.safetensors", folder / "again.pth"}).status, 0);
+  EXPECT_EQ(read_all(folder / "again.pth"), read_all(folder / "copy.pth"));
+  expect_one_line(run_fovea({"weights", "convert", model, folder / "copy.onnx"}), 1, {"copy.onnx", ".pth and .safetensors"});
   expect_one_line(run_fovea({"weights", "convert", folder / "gone.pth", folder / "x.safetensors"}), 1, {"gone.pth"});
   EXPECT_FALSE(fs::exists(folder / "x.safetensors"));
 }

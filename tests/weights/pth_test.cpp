@@ -74,7 +74,8 @@ TEST_P(BothContainers, ModulesStateDictWithItsMetadata) {
 }
 
 TEST(Pth, OtherShapesOfCheckpoints) {
-  for (const char* file : {"averaged.pth", "twice_nested.pth", "parameters.pth", "protocol4.pth", "extra_entries.pth"}) {
+  for (const char* file :
+       {"averaged.pth", "twice_nested.pth", "parameters.pth", "protocol4.pth", "extra_entries.pth", "distilled.pth", "deepspeed.pth"}) {
     const StateDict dict = read(file);
     EXPECT_EQ(names_of(dict), (std::vector<std::string>{"conv.weight", "fc.bias"})) << file;
     for (const auto& [name, tensor] : dict) expect_values(name, tensor);

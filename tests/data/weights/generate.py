@@ -74,6 +74,7 @@ def safe():
                     "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}})
     torch.save({"model": {"state_dict": plain("module._orig_mod.")}, "model_ema": {"x": torch.zeros(1)}}, path("twice_nested.pth"))
     torch.save({"step": 7, "model_ema": plain()}, path("averaged.pth"))
+    distilled()
     torch.save(collections.OrderedDict((name, torch.nn.Parameter(tensor)) for name, tensor in plain().items()), path("parameters.pth"))
     torch.save(plain(), path("protocol4.pth"), pickle_protocol=4)
     with_extra = plain()
@@ -86,6 +87,11 @@ def safe():
             tensor.copy_(values(name, tensor.shape, tensor.dtype))
     both("module", module.state_dict())
     compressed(path("mixed.zip.pth"), path("compressed.pth"))
+
+
+def distilled():
+    torch.save({"student": {"module.backbone.x": torch.zeros(1)}, "teacher": plain("backbone."), "epoch": 3}, path("distilled.pth"))
+    torch.save({"module": plain("module."), "ds_version": "0"}, path("deepspeed.pth"))
 
 
 def compressed(source, target):
@@ -194,6 +200,23 @@ def safetensors_files():
     save_file({"w": values("w", (2, 3))}, path("one.safetensors"))
 
 
+def adapted():
+    """What timm makes of a first convolution for other input channels, and of a position table for other grids."""
+    from safetensors.torch import save_file
+    from timm.layers import resample_abs_pos_embed
+    from timm.models._manipulate import adapt_input_conv
+    generator = torch.Generator().manual_seed(5)
+    tensors = {"conv.3": torch.randn(2, 3, 2, 3, generator=generator), "table.4x4": torch.randn(1, 17, 3, generator=generator),
+               "table.3x5": torch.randn(1, 17, 2, generator=generator), "table.7x7": torch.randn(1, 49, 2, generator=generator)}
+    for channels in (1, 2, 4, 5, 6, 7):
+        tensors["conv.%d" % channels] = adapt_input_conv(channels, tensors["conv.3"])
+    for name, prefix, old, sizes in [("table.4x4", 1, (4, 4), [(7, 5), (2, 3), (1, 1), (4, 9), (8, 8)]),
+                                     ("table.3x5", 2, (3, 5), [(5, 3), (6, 2)]), ("table.7x7", 0, (7, 7), [(12, 12), (3, 4)])]:
+        for size in sizes:
+            tensors["%s.%dx%d" % (name, *size)] = resample_abs_pos_embed(tensors[name], size, old, prefix)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path("adapt/timm.safetensors"))
+
+
 def lite0_names(file):
     import timm
     old = torch.load(file, weights_only=True)
@@ -212,6 +235,7 @@ def main():
     safe()
     hostile()
     safetensors_files()
+    adapted()
     if options.lite0:
         lite0_names(options.lite0)
     return 0
