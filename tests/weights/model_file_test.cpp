@@ -16,6 +16,10 @@ ModelFile example() {
   model.preprocessing.interpolation = Interpolation::bicubic;
   model.preprocessing.fit = Fit::squash;
   model.preprocessing.mean = model.preprocessing.std = {0.5f, 0.5f, 0.5f};
+  model.head = {.kind = HeadKind::mlp, .hidden = 96, .dropout = 0.25};
+  model.channels = 4;
+  model.native_height = 384;
+  model.native_width = 224;
   model.extra["recipe"] = "probe";
   model.tensors.add("conv_stem.weight", Tensor(DType::f32, {4, 3, 3, 3}));
   model.tensors.add("bn1.num_batches_tracked", Tensor(DType::i64, {}));
@@ -31,7 +35,10 @@ TEST(ModelFile, ComesBackAsItWas) {
   EXPECT_EQ(again.architecture, model.architecture);
   EXPECT_EQ(again.classes, model.classes);
   EXPECT_EQ(again.preprocessing, model.preprocessing);
-  EXPECT_EQ(again.head, "linear");
+  EXPECT_EQ(again.head, model.head);
+  EXPECT_EQ(again.channels, 4);
+  EXPECT_EQ(again.native_height, 384);
+  EXPECT_EQ(again.native_width, 224);
   EXPECT_EQ(again.format_version, 1);
   EXPECT_EQ(again.extra, model.extra);
   ASSERT_EQ(again.tensors.size(), 2u);
@@ -74,6 +81,12 @@ TEST(ModelFile, EveryEntryIsChecked) {
   EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\",[[]]]"), "not a JSON list of names");
   EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\""), "not a JSON list of names");
   EXPECT_CONTAINS(message_with("fovea.preprocessing", "fit=sideways"), "fovea.preprocessing: ");
+  for (const char* head : {"round", "mlp hidden=0", "mlp hidden=99999999999", "mlp hidden=x", "linear dropout=1.5", "linear wide"})
+    EXPECT_CONTAINS(message_with("fovea.head", head), std::string("fovea.head is '") + head + "' and not a head");
+  for (const char* channels : {"0", "-3", "3x3", "three", "99999999999999999999"})
+    EXPECT_CONTAINS(message_with("fovea.channels", channels), std::string("fovea.channels is '") + channels + "', a number expected");
+  for (const char* size : {"224", "224x", "224x0", "x", "224x224x224", "1e9x1"})
+    EXPECT_CONTAINS(message_with("fovea.native_size", size), std::string("fovea.native_size is '") + size + "', HEIGHTxWIDTH expected");
 }
 
 TEST(ModelFile, RefusesToWriteWhatCannotBeRead) {
