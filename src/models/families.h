@@ -1,19 +1,26 @@
-// The families' tables of variants, for the registry.
+// One line a family: FAMILY.cpp defines `std::vector<Variant> FAMILY_variants()`, its table.
 #pragma once
 
 #include <vector>
 
 #include "models/registry.h"
 
+// clang-format off
+#define FOVEA_FAMILIES(FAMILY) \
+  FAMILY(resnet) \
+  FAMILY(preact_resnet) \
+  FAMILY(vgg) \
+  FAMILY(densenet) \
+  FAMILY(mobilenet) \
+  FAMILY(efficientnet) \
+  FAMILY(convnext) \
+  FAMILY(vit)
+// clang-format on
+
 namespace fovea::models {
 
-std::vector<Variant> resnet_variants();
-std::vector<Variant> efficientnet_variants();
-std::vector<Variant> preact_resnet_variants();
-std::vector<Variant> convnext_variants();
-std::vector<Variant> vit_variants();
-std::vector<Variant> vgg_variants();
-std::vector<Variant> densenet_variants();
-std::vector<Variant> mobilenet_variants();
+#define FOVEA_DECLARE_FAMILY(NAME) std::vector<Variant> NAME##_variants();
+FOVEA_FAMILIES(FOVEA_DECLARE_FAMILY)
+#undef FOVEA_DECLARE_FAMILY
 
 }  // namespace fovea::models

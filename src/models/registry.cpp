@@ -1,6 +1,7 @@
 #include "models/registry.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -10,17 +11,13 @@
 namespace fovea::models {
 namespace {
 
-using Family = std::vector<Variant> (*)();
-constexpr Family kFamilies[] = {
-    resnet_variants,    preact_resnet_variants, vgg_variants,      densenet_variants,
-    mobilenet_variants, efficientnet_variants,  convnext_variants, vit_variants,
-};
-
 const std::vector<Variant>& all() {
   static const std::vector<Variant> variants = [] {
     std::vector<Variant> list;
-    for (Family family : kFamilies)
-      for (Variant& variant : family()) list.push_back(std::move(variant));
+    const auto add = [&](std::vector<Variant> family) { std::ranges::move(family, std::back_inserter(list)); };
+#define FOVEA_ADD_FAMILY(NAME) add(NAME##_variants());
+    FOVEA_FAMILIES(FOVEA_ADD_FAMILY)
+#undef FOVEA_ADD_FAMILY
     std::ranges::sort(list, {}, &Variant::name);
     return list;
   }();

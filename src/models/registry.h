@@ -1,4 +1,4 @@
-// Every network by name. One row a variant, in its family's file; one line a family, in registry.cpp.
+// Every network by name. One row a variant, in its family's file; one line a family, in families.h.
 #pragma once
 
 #include <functional>
