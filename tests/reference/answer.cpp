@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "reference/formula.h"
 
 namespace fovea::answers {
@@ -61,17 +63,27 @@ Answer parse(const Json& json) {
   return answer;
 }
 
+// Of term(i), in blocks: the same number for any number of threads.
+template <class Term>
+double sum_of(int64_t count, const Term& term) {
+  constexpr int64_t kBlock = 1 << 16;
+  std::vector<double> sums(static_cast<size_t>((count + kBlock - 1) / kBlock));
+  parallel_for(static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block)
+      for (int64_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) sums[static_cast<size_t>(block)] += term(i);
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 }  // namespace
 
 double distance(const Description& description, const Tensor& own) {
   const auto values = own.values<double>();
-  double squares = 0;
-  for (double value : values) squares += value * value;
+  const double squares = sum_of(own.size(), [&](int64_t i) { return values[static_cast<size_t>(i)] * values[static_cast<size_t>(i)]; });
   double worst = std::abs(description.l2 - std::sqrt(squares)) / description.l2;
   for (size_t k = 0; k < description.projections.size(); ++k) {
     const Noise direction("projection" + std::to_string(k) + ":" + description.name);
-    double product = 0;
-    for (size_t i = 0; i < values.size(); ++i) product += values[i] * direction[static_cast<int64_t>(i)];
+    const double product = sum_of(own.size(), [&](int64_t i) { return values[static_cast<size_t>(i)] * direction[i]; });
     const double apart = std::abs(description.projections[k] - product / description.l2);
     if (!(apart <= worst)) worst = apart;  // a NaN stays
   }

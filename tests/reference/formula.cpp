@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/parallel.h"
 
 namespace fovea::answers {
 
@@ -44,7 +45,10 @@ Tensor parameter(const std::string& name, const std::vector<int64_t>& shape, uin
   const Noise noise(name, seed);
   Tensor tensor(DType::f32, shape);
   const auto values = tensor.mutable_values<float>();
-  for (int64_t i = 0; i < tensor.size(); ++i) values[static_cast<size_t>(i)] = static_cast<float>(rule.offset + rule.scale * noise[i]);
+  constexpr int64_t kGrain = 1 << 16;
+  parallel_for(tensor.size(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(i)] = static_cast<float>(rule.offset + rule.scale * noise[i]);
+  });
   return tensor;
 }
 
