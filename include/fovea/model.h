@@ -48,7 +48,7 @@ struct TapInfo {
 // What loading did, by parameter name.
 struct LoadSummary {
   int64_t loaded = 0;
-  std::vector<std::string> missing, unexpected;
+  std::vector<std::string> missing, unexpected;  // missing: not in the file, or of no use there; it starts new
   std::vector<std::string> reshaped;  // "NAME [10,512] -> [10,512,1,1]"
   std::string source;                 // the file, or "none"
 };

@@ -43,6 +43,7 @@ LoadSummary to_summary(const weights::LoadReport& report, const std::string& sou
   LoadSummary summary;
   summary.loaded = static_cast<int64_t>(report.loaded.size());
   summary.missing = report.missing;
+  summary.missing.insert(summary.missing.end(), report.skipped.begin(), report.skipped.end());
   summary.unexpected = report.unexpected;
   for (const auto& one : report.reshaped)
     summary.reshaped.push_back(fmt::format("{} {} -> {}", one.name, shape_string(one.from), shape_string(one.to)));
@@ -60,11 +61,19 @@ engine::NetworkForm form_of(const weights::ModelFile& file) {
   return {file.classes, file.head, file.channels, {file.native_height, file.native_width}};
 }
 
+// What starts new although the file has it, because the values there are of no use.
+struct NewPart {
+  std::vector<std::string> prefixes = {};  // of parameter names
+  uint64_t seed = 0;
+};
+
 std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, engine::NetworkForm form,
                                                     const Preprocessing& preprocessing, const weights::StateDict& tensors,
-                                                    const std::string& source) {
-  auto network = std::make_shared<engine::Network>(variant, std::move(form), preprocessing, std::nullopt);
-  const auto report = in_context(fmt::format("loading {} from {}", variant.name, source), [&] { return network->load(tensors); });
+                                                    const std::string& source, const NewPart& part = {}) {
+  const auto seed = part.prefixes.empty() ? std::nullopt : std::optional(part.seed);
+  auto network = std::make_shared<engine::Network>(variant, std::move(form), preprocessing, seed);
+  const auto report =
+      in_context(fmt::format("loading {} from {}", variant.name, source), [&] { return network->load(tensors, part.prefixes); });
   return std::make_shared<Model::Implementation>(std::move(network), to_summary(report, source));
 }
 
@@ -113,10 +122,14 @@ std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& 
   const weights::StateDict file = weights::read_weights(path);
   Preprocessing preprocessing = usual_preprocessing(variant);
   const std::string name = fs::path(path).filename().string();
-  for (const weights::PublishedWeights& row : weights::published_weights())
-    if (row.model == variant.name && row.file == name) preprocessing = row.preprocessing;
+  NewPart part{{}, options.seed};
+  for (const weights::PublishedWeights& row : weights::published_weights()) {
+    if (row.model != variant.name || row.file != name) continue;
+    preprocessing = row.preprocessing;
+    part.prefixes = row.without;
+  }
   const engine::NetworkForm form{classes_for(head_width(variant, file)), {}, channels_of(options), native_size(variant, preprocessing)};
-  return with_weights(variant, form, preprocessing, file, path);
+  return with_weights(variant, form, preprocessing, file, path, part);
 }
 
 std::shared_ptr<Model::Implementation> from_published(const models::Variant& variant, const weights::PublishedWeights& row,
@@ -126,7 +139,7 @@ std::shared_ptr<Model::Implementation> from_published(const models::Variant& var
   const std::string path = weights::fetch(row, fetch).string();
   const weights::StateDict file = weights::read_weights(path);
   const engine::NetworkForm form{weights::imagenet_classes(), {}, channels_of(options), native_size(variant, row.preprocessing)};
-  return with_weights(variant, form, row.preprocessing, file, path);
+  return with_weights(variant, form, row.preprocessing, file, path, {row.without, options.seed});
 }
 
 std::shared_ptr<Model::Implementation> from_name(const models::Variant& variant, const LoadOptions& options) {

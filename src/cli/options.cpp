@@ -97,11 +97,13 @@ void apply(Model& model, const PreprocessingOptions& options) {
   model.set_preprocessing(changed(model.preprocessing(), options));
 }
 
-void say_licence(const std::string& model, const std::string& tag) {
+void say_limits(const std::string& model, const std::string& tag) {
   const bool by_default = tag.empty() || tag == "default";
-  for (const WeightsInfo& weights : published_weights())
-    if (weights.model == model && (by_default ? weights.is_default : weights.tag == tag) && weights.non_commercial)
-      say(fmt::format("{} {}: licence {}", model, weights.tag, weights.licence));
+  for (const WeightsInfo& weights : published_weights()) {
+    if (weights.model != model || (by_default ? !weights.is_default : weights.tag != tag)) continue;
+    if (weights.non_commercial) say(fmt::format("{} {}: licence {}", model, weights.tag, weights.licence));
+    if (!weights.classifies) say(fmt::format("{} {}: for features only, the classifier starts at random", model, weights.tag));
+  }
 }
 
 Model load(const ModelOptions& options, uint64_t seed) {
@@ -120,7 +122,7 @@ Model load(const ModelOptions& options, uint64_t seed) {
   };
   Model model = Model::load(options.model, loading);
   progress.clear();
-  if (fetched) say_licence(options.model, options.weights);
+  if (fetched) say_limits(options.model, options.weights);
   return model;
 }
 

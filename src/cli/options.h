@@ -41,8 +41,8 @@ void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const c
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 
-// One line where published weights ("default" or empty: the default ones) may not be used for everything.
-void say_licence(const std::string& model, const std::string& tag);
+// One line where published weights ("default" or empty: the default ones) may not or cannot be used for everything.
+void say_limits(const std::string& model, const std::string& tag);
 // Loads with a progress bar where weights are fetched.
 Model load(const ModelOptions& options, uint64_t seed = 0);
 

@@ -69,7 +69,7 @@ int fetch(const std::vector<std::string>& models, const std::string& tag, bool j
                     total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
     });
     progress.clear();
-    say_licence(model, tag);
+    say_limits(model, tag);
     if (json)
       result.push_back({{"model", model}, {"path", path}});
     else

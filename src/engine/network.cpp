@@ -111,7 +111,7 @@ void Network::restart_head(uint64_t seed) {
   }
 }
 
-weights::LoadReport Network::load(const weights::StateDict& file, bool with_head) {
+weights::LoadReport Network::load(const weights::StateDict& file, std::vector<std::string> without) {
   const ModelGraph model = build(1);
   const Graph& graph = model.graph;
   std::vector<weights::ExpectedTensor> expected;
@@ -121,7 +121,7 @@ weights::LoadReport Network::load(const weights::StateDict& file, bool with_head
   }
   weights::LoadOptions options;
   options.model = variant_->name;
-  if (!with_head) options.skip = {variant_->head + "."};
+  options.skip = std::move(without);
   options.adapt = [&, first = first_convolution(model)](const weights::ExpectedTensor& wanted,
                                                         const Tensor& found) -> std::optional<Tensor> {
     if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] == 3 && wanted.shape[1] != 3)

@@ -50,8 +50,8 @@ class Network {
   void restart_head(uint64_t seed);
 
   // Takes weights by name; the first convolution's and position embeddings are brought to this network's channels and size where the file
-  // has others. `with_head`: false leaves the head as it is. Throws Error(mismatch) for what does not fit.
-  weights::LoadReport load(const weights::StateDict& file, bool with_head = true);
+  // has others. What begins with one of `without` stays as it is. Throws Error(mismatch) for what does not fit.
+  weights::LoadReport load(const weights::StateDict& file, std::vector<std::string> without = {});
   // Everything in the library's order and shape, num_batches_tracked included.
   weights::StateDict state_dict() const;
 
