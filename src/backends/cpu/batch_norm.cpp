@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "backends/cpu/candidates.h"
+#include "backends/cpu/moments.h"
 #include "backends/cpu/simd.h"
 #include "ops/batch_norm.h"
 
@@ -55,16 +56,6 @@ struct Layout {
   }
 };
 
-// Near the mean of each channel: the mean of a few rows from all over. Sums of squares about it do not cancel.
-void sample_means(const float* x, int64_t stride, const Layout& layout, float* shift) {
-  const int64_t samples = std::min<int64_t>(layout.rows, 16);
-  for (int64_t c = 0; c < layout.channels; ++c) {
-    double sum = 0;
-    for (int64_t i = 0; i < samples; ++i) sum += x[layout.rows * i / samples * stride + c];
-    shift[c] = static_cast<float>(sum / static_cast<double>(samples));
-  }
-}
-
 bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elements() > 0; }
 
 }  // namespace
@@ -78,7 +69,7 @@ Planned plan_batch_norm_training(const Request& request) {
   return accept(layout.workspace_bytes(4), [=](const Bound& bound) {
     float *const shift = layout.vector(bound, 0), *const mean = layout.vector(bound, 1), *const scale = layout.vector(bound, 2),
                  *const offset = layout.vector(bound, 3);
-    sample_means(bound.in(0), x.stride, layout, shift);
+    sample_means(bound.in(0), x.count, x.stride, x.channels, shift);
     layout.reduce(bound, [&](int64_t row, int64_t rows, const simd::ColumnSums& sums) {
       simd::column_moments(bound.in(0) + row * x.stride, rows, x.stride, x.channels, shift, sums);
     });

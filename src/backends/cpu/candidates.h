@@ -34,6 +34,14 @@ Planned plan_batch_norm_training_grad(const Request&);
 Planned plan_batch_norm_inference(const Request&);
 Planned plan_batch_norm_inference_grad(const Request&);
 Planned plan_fold_batch_norm(const Request&);
+Planned plan_layer_norm(const Request&);
+Planned plan_layer_norm_grad(const Request&);
+Planned plan_standardize_weight(const Request&);
+Planned plan_standardize_weight_grad(const Request&);
+Planned plan_group_norm(const Request&);
+Planned plan_group_norm_grad(const Request&);
+Planned plan_global_response_norm(const Request&);
+Planned plan_global_response_norm_grad(const Request&);
 
 Planned plan_attention(const Request&);
 Planned plan_attention_grad(const Request&);
