@@ -16,7 +16,7 @@ struct ModelInfo {
   std::string layout;         // whose parameter names: "torchvision" or "timm"
   int64_t input_size = 0;     // usual height and width
   int64_t feature_width = 0;  // of the pooled vector
-  int64_t parameters = 0;     // with 1000 classes
+  int64_t parameters = 0;     // as published: with 1000 classes, or without a head
 };
 std::vector<ModelInfo> list_models();  // by name
 

@@ -2,25 +2,19 @@
 #include <fovea/threads.h>
 
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <fstream>
 #include <map>
 
 #include "api/implementation.h"
+#include "api/measure.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/random.h"
 #include "engine/executable.h"
 #include "train/step.h"
 
 namespace fovea {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 
 // A line of /proc/self/status in bytes: "VmRSS", memory that the process has now, or "VmHWM", the most it ever had.
 int64_t process_memory(std::string_view what) {
@@ -34,32 +28,6 @@ int64_t process_memory(std::string_view what) {
 // VmHWM counts from here on, where the system allows it.
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
-// What a step is given. A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
-class Inputs {
- public:
-  Inputs(engine::Executable& executable, int64_t classes) : executable_(executable), image_(executable.input_as<float>("image").size()) {
-    const RandomStream random(0, "bench");
-    for (size_t i = 0; i < image_.size(); ++i) image_[i] = static_cast<float>(random.uniform(i) * 4 - 2);
-    if (!executable.has_input("labels")) return;
-    labels_.resize(executable.input_as<int32_t>("labels").size());
-    for (size_t i = 0; i < labels_.size(); ++i) labels_[i] = static_cast<int32_t>(static_cast<int64_t>(i) % classes);
-  }
-
-  void write(int64_t step) {
-    std::copy(image_.begin(), image_.end(), executable_.input_as<float>("image").begin());
-    if (!labels_.empty()) std::copy(labels_.begin(), labels_.end(), executable_.input_as<int32_t>("labels").begin());
-    // So small that however many steps run, the weights stay what they are: only the time counts.
-    if (executable_.has_input("rate")) executable_.input_as<float>("rate")[0] = 1e-6f;
-    if (executable_.has_input("step")) executable_.input_as<int64_t>("step")[0] = step;
-    if (executable_.has_input("seed")) executable_.input_as<int64_t>("seed")[0] = 0;
-  }
-
- private:
-  engine::Executable& executable_;
-  std::vector<float> image_;
-  std::vector<int32_t> labels_;
-};
-
 Graph graph_for(const engine::Network& network, const BenchOptions& options) {
   const ModelGraph model = network.build(options.batch, options.height, options.width);
   if (options.mode == BenchMode::infer) return engine::inference_graph(model, {"logits"});
@@ -69,18 +37,13 @@ Graph graph_for(const engine::Network& network, const BenchOptions& options) {
   return training::build_step(training::lower_for_training(model, step.frozen), step);
 }
 
-std::vector<double> measure(engine::Executable& executable, Inputs& inputs, double seconds, std::span<double> by_node) {
+std::vector<double> measure(engine::Executable& executable, BenchInputs& inputs, double seconds, std::span<double> by_node) {
   constexpr size_t kLeastRuns = 3;
   std::vector<double> times;
-  const Clock::time_point begin = Clock::now();
+  const auto begin = std::chrono::steady_clock::now();
   for (int64_t step = 1; times.size() < kLeastRuns || milliseconds_since(begin) < 1000 * seconds; ++step) {
     inputs.write(step);
-    const Clock::time_point start = Clock::now();
-    if (by_node.empty())
-      executable.run();
-    else
-      executable.run_timed(by_node);
-    times.push_back(milliseconds_since(start));
+    times.push_back(timed_run(executable, by_node));
   }
   return times;
 }
@@ -125,7 +88,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   const auto executable =
       engine::Executable::compile(graph_for(*network, options), cpu::cpu_backend(), network->store(), std::make_shared<engine::Arena>());
   executable->prepare();
-  Inputs inputs(*executable, network->class_count());
+  BenchInputs inputs(*executable, network->class_count());
   inputs.write(0);
   executable->run();  // the first touches the memory
 
@@ -141,7 +104,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   if (options.profile) result.profile = profile_rows(*executable, by_node, times.size());
   std::sort(times.begin(), times.end());
   result.least_milliseconds = times.front();
-  result.median_milliseconds = (times[(times.size() - 1) / 2] + times[times.size() / 2]) / 2;
+  result.median_milliseconds = median(times);
   result.pictures_per_second = 1000 * static_cast<double>(options.batch) / result.median_milliseconds;
   result.planned_bytes = static_cast<int64_t>(executable->memory().total());
   result.measured_bytes = std::max<int64_t>(0, peak - before);

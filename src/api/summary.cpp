@@ -5,6 +5,7 @@
 
 #include "api/activations.h"
 #include "api/implementation.h"
+#include "api/summary.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/executable.h"
@@ -155,6 +156,8 @@ void add_memory(const engine::Network& network, const SummaryOptions& options, S
   memory.training = static_cast<int64_t>(training->memory().arena + training->memory().constants);
 }
 
+}  // namespace
+
 Summary summarize(const engine::Network& network, const SummaryOptions& options) {
   Summary result;
   result.model = network.variant().name;
@@ -178,14 +181,13 @@ Summary summarize(const engine::Network& network, const SummaryOptions& options)
   return result;
 }
 
-}  // namespace
-
 std::vector<ModelInfo> list_models() {
   std::vector<ModelInfo> result;
   for (const std::string& name : models::names()) {
     const models::Variant& variant = models::get(name);
     BuildOptions options;
     options.height = options.width = variant.input_size;
+    options.classes = variant.classes;
     const Graph graph = models::build(variant, options).graph;
     ModelInfo info{variant.name, variant.family, variant.layout, variant.input_size, variant.feature_width, 0};
     for (const State& state : graph.states())

@@ -1,0 +1,33 @@
+// What a measured run is given, and how long runs take.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/executable.h"
+
+namespace fovea {
+
+// A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
+class BenchInputs {
+ public:
+  BenchInputs(engine::Executable& executable, int64_t classes);
+  void write(int64_t step);
+
+ private:
+  engine::Executable& executable_;
+  std::vector<float> image_;
+  std::vector<int32_t> labels_;
+};
+
+double milliseconds_since(std::chrono::steady_clock::time_point start);
+
+// Milliseconds of one run; its seconds by node are added to `by_node` where that is not empty.
+double timed_run(engine::Executable& executable, std::span<double> by_node = {});
+
+// Of a sorted list.
+double median(std::span<const double> sorted);
+
+}  // namespace fovea
