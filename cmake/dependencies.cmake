@@ -21,6 +21,7 @@ find_package(fmt QUIET CONFIG)
 find_package(nlohmann_json QUIET CONFIG)
 find_package(CLI11 QUIET CONFIG)
 find_path(FOVEA_STB_INCLUDE_DIR stb/stb_image.h)
+find_path(FOVEA_PROTOZERO_INCLUDE_DIR protozero/pbf_builder.hpp)
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -44,6 +45,7 @@ fovea_need(SPNG_FOUND "libspng" libspng-dev)
 fovea_need(WEBP_FOUND "libwebp and libwebpdemux" libwebp-dev)
 fovea_need(GIF_FOUND "giflib" libgif-dev)
 fovea_need(FOVEA_STB_INCLUDE_DIR "stb" libstb-dev)
+fovea_need(FOVEA_PROTOZERO_INCLUDE_DIR "protozero" libprotozero-dev)
 fovea_need(MINIZIP_FOUND "minizip" libminizip-dev)
 fovea_need(CURL_FOUND "libcurl" libcurl4-openssl-dev)
 fovea_need(OpenSSL_FOUND "OpenSSL" libssl-dev)
@@ -71,7 +73,7 @@ endif()
 message(STATUS "oneDNN ${dnnl_VERSION}: ${FOVEA_DNNL_LIBRARY}")
 
 add_library(fovea_dependencies INTERFACE)
-target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR})
+target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR} ${FOVEA_PROTOZERO_INCLUDE_DIR})
 target_link_libraries(fovea_dependencies INTERFACE
   DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX Threads::Threads
   JPEG::JPEG PkgConfig::SPNG PkgConfig::WEBP GIF::GIF

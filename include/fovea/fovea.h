@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fovea/error.h>
+#include <fovea/export.h>
 #include <fovea/image.h>
 #include <fovea/inspect.h>
 #include <fovea/model.h>

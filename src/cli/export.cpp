@@ -1,0 +1,94 @@
+// fovea export: the network as an ONNX file.
+#include <fovea/export.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(The file runs in ONNX Runtime and the like, for any number of pictures. Its input is "image", f32 [batch,channels,height,width], prepared as
+fovea.preprocessing in the file's metadata says; the classes' names are there as fovea.classes. With --preprocess the input is u8
+[batch,height,width,3], RGB, of any size, and the file resizes, crops and normalizes by itself: bytes may differ by one level from what fovea
+itself gets, since each runtime rounds in its own way.
+
+Examples:
+  fovea export run/model.safetensors -o model.onnx
+  fovea export resnet50 -o features.onnx --output pooled --output layer4
+  fovea export vit_b_16 -o vit.onnx --size 384x256 --preprocess)";
+
+struct Options {
+  ModelOptions model;
+  PreprocessingOptions preprocessing;
+  std::string out;
+  std::vector<std::string> outputs;
+  bool keep_batch_norm = false, preprocess = false, json = false;
+};
+
+// A free dimension is a question mark.
+std::string shape_text(const ExportedValue& value) {
+  std::string text;
+  for (int64_t dim : value.shape) text += (text.empty() ? "" : ",") + (dim < 0 ? "?" : std::to_string(dim));
+  return fmt::format("{} [{}]", to_string(value.dtype), text);
+}
+
+nlohmann::json to_json(const std::vector<ExportedValue>& values) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ExportedValue& value : values) {
+    nlohmann::json shape = nlohmann::json::array();
+    for (int64_t dim : value.shape) shape.push_back(dim < 0 ? nlohmann::json(nullptr) : nlohmann::json(dim));
+    list.push_back({{"name", value.name}, {"type", to_string(value.dtype)}, {"shape", shape}});
+  }
+  return list;
+}
+
+int run_export(const Options& options) {
+  Model model = load(options.model);
+  apply(model, options.preprocessing);
+  const ExportResult result = export_onnx(model, options.out, {options.outputs, !options.keep_batch_norm, options.preprocess});
+  if (options.json) {
+    print_json({{"file", options.out},
+                {"inputs", to_json(result.inputs)},
+                {"outputs", to_json(result.outputs)},
+                {"nodes", result.nodes},
+                {"weights", result.weights},
+                {"opset", result.opset}});
+    return 0;
+  }
+  print("{}: {}, {} weights, operator set {}\n", options.out, counted(result.nodes, "node", "nodes"), with_commas(result.weights),
+        result.opset);
+  Table table("<<<");
+  for (const ExportedValue& input : result.inputs) table.add({"input", input.name, shape_text(input)});
+  for (const ExportedValue& output : result.outputs) table.add({"output", output.name, shape_text(output)});
+  print("{}", table.text());
+  return 0;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("export", "A network as an ONNX file, for other runtimes");
+  const auto options = std::make_shared<Options>();
+  add_model(*command, options->model);
+  command->add_option("-o,--out", options->out, "The file to write")->required()->type_name("FILE.onnx");
+  command
+      ->add_option(
+          "--output", options->outputs,
+          "What the file gives: logits, pooled, pre_logits, a tap of `fovea summary` or any layer; repeat it for several (default: "
+          "logits, or pre_logits without a head)")
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  command->add_flag("--keep-batch-norm", options->keep_batch_norm, "Batch norms as nodes of their own, not folded into convolutions");
+  command->add_flag("--preprocess", options->preprocess, "Resizing, cropping and normalization in the file");
+  add_json(*command, options->json, R"({"file", "inputs": [{"name", "type", "shape"}], "outputs", "nodes", "weights", "opset"})");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return run_export(*options); }; });
+}
+
+}  // namespace fovea::cli
