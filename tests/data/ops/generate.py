@@ -1,4 +1,4 @@
-"""Writes torch.json: operations of PyTorch in double, as text of fovea's operations, inputs and results. Needs torch and numpy."""
+"""Writes torch.json: operations of PyTorch in double, as text of fovea's operations, inputs and results. Needs torch, timm and numpy."""
 
 import json
 import pathlib
@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from timm.layers import StdConv2d
+from timm.layers.grn import GlobalResponseNorm
 
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(0)
@@ -183,6 +185,57 @@ for name, batch, heads, width, tokens in [("pictures", 2, 3, 4, 5), ("one head",
     case(name, "attention", fields, [as_tokens(qkv)], [as_tokens(y), log_sum])
     case(name, "attention_grad", fields, [as_tokens(t) for t in (dy, qkv, y)] + [log_sum], [as_tokens(qkv.grad)])
     case(name, "attention_probabilities", fields, [as_tokens(qkv)], [F.softmax(scores, 3)])
+
+# Normalizations. LayerNorm is over the last dimension of N, H, W, C; weight standardization as timm's StdConv2d does it.
+def norm(name, op, fields, function, x, statistics=None):
+    x, gamma, beta = rand(*x).requires_grad_(), rand(x[1]).requires_grad_(), rand(x[1]).requires_grad_()
+    y = function(x, gamma, beta)
+    dy = rand(*y.shape)
+    y.backward(dy)
+    vector = lambda t: t.reshape(1, -1, 1, 1)
+    of_x = statistics(x) if statistics else []
+    case(name, op, fields, [x, vector(gamma), vector(beta)], [y] + of_x)
+    fields = {key: value for key, value in fields.items() if key != "eps" or not statistics}
+    case(name, f"{op}_grad", fields, [dy, x, vector(gamma)] + of_x, [x.grad, vector(gamma.grad), vector(beta.grad)])
+
+
+def statistics_of(eps, groups):
+    def by_pixel(x):
+        return [x.mean(1, keepdim=True), 1 / torch.sqrt(x.var(1, unbiased=False, keepdim=True) + eps)]
+
+    def by_group(x):
+        rows = x.reshape(x.shape[0], groups, -1)
+        return [t.reshape(x.shape[0], groups, 1, 1) for t in (rows.mean(2), 1 / torch.sqrt(rows.var(2, unbiased=False) + eps))]
+
+    return by_group if groups else by_pixel
+
+
+def layer_norm(x, gamma, beta):
+    return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), gamma, beta, 1e-6).permute(0, 3, 1, 2)
+
+
+def global_response_norm(x, gamma, beta):
+    module = GlobalResponseNorm(x.shape[1], channels_last=True)
+    return torch.func.functional_call(module, {"weight": gamma, "bias": beta}, (x.permute(0, 2, 3, 1),)).permute(0, 3, 1, 2)
+
+
+for name, shape in [("tokens", (2, 12, 5, 1)), ("map", (2, 7, 3, 4))]:
+    norm(name, "layer_norm", {"eps": "1e-06"}, layer_norm, shape, statistics_of(1e-6, 0))
+for name, shape, groups in [("pictures", (2, 12, 3, 4), 4), ("one group", (1, 5, 4, 3), 1)]:
+    group_norm = lambda x, gamma, beta: F.group_norm(x, groups, gamma, beta, 1e-5)
+    norm(name, "group_norm", {"groups": str(groups), "eps": "1e-05"}, group_norm, shape, statistics_of(1e-5, groups))
+for name, shape in [("pictures", (2, 7, 3, 4)), ("one picture", (1, 12, 5, 5))]:
+    norm(name, "global_response_norm", {"eps": "1e-06"}, global_response_norm, shape)
+for name, shape in [("3x3", (4, 5, 3, 3)), ("1x1", (3, 16, 1, 1))]:
+    conv = StdConv2d(shape[1], shape[0], shape[2], padding=0, eps=1e-8)
+    conv.weight.data = rand(*shape)
+    # An input of one 1 in each place gives the standardized weights back.
+    taps = torch.eye(shape[1] * shape[2] * shape[3]).reshape(-1, *shape[1:])
+    y = conv(taps).reshape(len(taps), shape[0]).t().reshape(shape)
+    dy = rand(*shape)
+    y.backward(dy)
+    case(name, "standardize_weight", {"eps": "1e-08"}, [conv.weight], [y])
+    case(name, "standardize_weight_grad", {"eps": "1e-08"}, [dy, conv.weight], [conv.weight.grad])
 
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
