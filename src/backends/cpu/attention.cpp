@@ -10,7 +10,7 @@
 namespace fovea::cpu {
 namespace {
 
-constexpr int64_t kScoreBytes = int64_t{96} * 1024;  // of a block, so that keys and values stay in a core's second-level cache beside it
+constexpr int64_t kScoreBytes = int64_t{192} * 1024;  // of a block, so that keys and values stay in a core's second-level cache beside it
 constexpr int64_t kMostQueries = 72;
 
 struct Heads {
