@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/random.h"
+#include "weights/name_map.h"
 #include "weights/pth.h"
 #include "weights/safetensors.h"
 #include "weights/support.h"
@@ -110,6 +111,22 @@ TEST(Hostile, TakesNoMoreMemoryThanTheFileJustifies) {
   EXPECT_LT(most_memory_kib() - before, 120 * 1024);
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 10.0);
 #endif
+}
+
+TEST(Hostile, NamesThatFitNothingTakeNoTimeInAnyMap) {
+  const auto repeated = [](const std::string& part, size_t bytes) {
+    std::string name;
+    while (name.size() + part.size() <= bytes) name += part;
+    return name;
+  };
+  std::vector<std::string> names = {"", ".", "..", "$1", "#1", "{0,1}", "**", "_blocks.#1._bn1.$9", std::string("a\0b", 3)};
+  for (const char* part :
+       {"a", ".", "a.", "*", "denselayer1.norm.", "mlp.linear_1.", "_blocks.0.", "features.1.", "stages.0.", "backbone."})
+    for (size_t bytes : {511, 512, 513, 100000}) names.push_back(repeated(part, bytes));
+  const std::vector<std::string> model = {"features.0.weight", "stages.0.blocks.0.gamma", "blocks.0.0.conv_pwl.weight"};
+  const auto begin = std::chrono::steady_clock::now();
+  for (const NameMap& map : name_maps()) EXPECT_EQ(map.apply(names, model).size(), names.size()) << map.name();
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), 10.0);
 }
 
 }  // namespace
