@@ -57,7 +57,7 @@ TEST(Registry, TheLeastSizeIsEnough) {
   for (const std::string& name : models::names()) {
     const models::Variant& variant = models::get(name);
     const ModelGraph model = models::build(variant, {.height = variant.least_size, .width = variant.least_size});
-    EXPECT_EQ(to_string(model.graph.type(model.pooled)), fmt::format("f32[1,{},1,1]", variant.feature_width)) << name;
+    EXPECT_EQ(to_string(model.graph.type(model.pre_logits)), fmt::format("f32[1,{},1,1]", variant.feature_width)) << name;
   }
 }
 
