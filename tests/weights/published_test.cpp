@@ -9,7 +9,7 @@
 namespace fovea::weights {
 namespace {
 
-std::optional<float> accuracy(const std::string& word) { return word == "-" ? std::nullopt : std::optional(std::stof(word)); }
+std::optional<double> accuracy(const std::string& word) { return word == "-" ? std::nullopt : std::optional(std::stod(word)); }
 
 std::array<float, 3> three(const std::string& list) {
   std::array<float, 3> values{};
