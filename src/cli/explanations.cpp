@@ -1,5 +1,6 @@
 #include "cli/explanations.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/terminal.h"
@@ -8,6 +9,7 @@ namespace fovea::cli {
 namespace {
 
 std::string in_words(double value, Unit unit) {
+  if (std::isnan(value)) return "-";
   switch (unit) {
     case Unit::multiply_adds:
       return as_millions(static_cast<int64_t>(value));

@@ -36,18 +36,24 @@ std::string field_of(const ReceptiveField& field) {
   return size + (field.whole ? " *" : "");
 }
 
+// Small stages too: "9.5 k".
+std::string as_short(int64_t number) {
+  if (number == 0 || number >= 1'000'000) return number == 0 ? "0" : as_millions(number);
+  return number < 1000 ? std::to_string(number) : fmt::format("{:.1f} k", static_cast<double>(number) / 1e3);
+}
+
 void print_stages(const Summary& summary) {
   Table table("<>>>>>>>");
   table.add({"up to", "output", "stride", "sees", "params", "mult-adds", "inference", "training"});
   bool gated = false;
   for (const StageSummary& stage : summary.stages) {
     table.add({stage.name, as_shape(stage.shape), stage.is_tap ? fmt::format("{:g}", stage.stride) : "", field_of(stage.field),
-               as_millions(stage.parameters), as_millions(stage.multiply_adds), as_megabytes(stage.inference_bytes),
+               as_short(stage.parameters), as_short(stage.multiply_adds), as_megabytes(stage.inference_bytes),
                as_megabytes(stage.training_bytes)});
     gated = gated || (stage.field.whole && stage.field.height > 0);
   }
-  table.add({"in all", "", "", "", as_millions(summary.parameters), as_millions(summary.multiply_adds),
-             as_megabytes(summary.inference_bytes), as_megabytes(summary.training_bytes)});
+  table.add({"in all", "", "", "", as_short(summary.parameters), as_short(summary.multiply_adds), as_megabytes(summary.inference_bytes),
+             as_megabytes(summary.training_bytes)});
   print("{}\n", table.text());
   print("{}",
         wrapped("Rows with a stride are taps. \"sees\" is the receptive field in pixels; inference and training are activations of one "

@@ -143,8 +143,8 @@ std::optional<Explanation> dense_blocks(const Subject& subject) {
     const DenseBlock& block = blocks[i];
     const auto layers = static_cast<int64_t>(block.concats.size());
     const int64_t in = graph.type(block.start).shape.channels(), out = channels_of(graph, block.concats.back());
-    const int64_t next = i + 1 < blocks.size() ? graph.type(blocks[i + 1].start).shape.channels() : 0;
-    result.rows.push_back({name_of(graph, block), {real(layers), real(in), real((out - in) / layers), real(out), real(next)}});
+    const double next = i + 1 < blocks.size() ? real(graph.type(blocks[i + 1].start).shape.channels()) : kNone;
+    result.rows.push_back({name_of(graph, block), {real(layers), real(in), real((out - in) / layers), real(out), next}});
   }
   result.text =
       "Every layer of a dense block reads all channels before it and appends k, the growth rate: after L layers C channels have become "

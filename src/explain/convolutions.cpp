@@ -203,7 +203,8 @@ std::optional<Explanation> fully_connected(const Subject& subject) {
     const int64_t parameters = parameters_of(subject.graph, subject.from_image, {conv.node});
     sum += parameters;
     multiply_adds += conv.multiply_adds;
-    result.rows.push_back({conv.name, {real(conv.in), real(conv.out), real(parameters), ratio(parameters, subject.parameters)}});
+    result.rows.push_back(
+        {conv.name, {real(conv.weights / conv.out), real(conv.out), real(parameters), ratio(parameters, subject.parameters)}});
   }
   if (result.rows.size() < 2) return std::nullopt;
   result.text = "After the last map every layer reads all of the one before it.";

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace fovea::explain {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // where a row has no such number
 
 inline double real(int64_t number) { return static_cast<double>(number); }
 // 0 where there is nothing to compare with.

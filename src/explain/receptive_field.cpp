@@ -77,6 +77,8 @@ Reach reach_of(const Graph& graph, const NodeInfo& node, const Reach& in, const 
   if (const auto* conv = node.op.as<Conv2d>()) {
     const Shape& w = graph.type(node.inputs[1]).shape;
     const Size2 kernel{w[2], w[3]};
+    // One kernel over all of the map is a linear layer.
+    if (places(y) == 1 && places(x) > 1 && kernel == Size2{x.height(), x.width()}) return everything(in);
     return through(in, window_of(kernel_of ? kernel_of(node, kernel) : kernel, conv->stride));
   }
   if (const auto* pool = node.op.as<MaxPool2d>()) return through(in, window_of(pool->kernel, pool->stride));

@@ -1,10 +1,13 @@
-// summary, models, bench.
+// summary, compare, models, bench.
+#include <sstream>
+
 #include "cli/support.h"
 
 namespace fovea::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(SummaryCommand, KnowsResNet50) {
   const Outcome outcome = run_fovea({"summary", "resnet50", "--size", "224", "--json"});
@@ -62,6 +65,70 @@ TEST(SummaryCommand, PrintsTheGraph) {
 TEST(SummaryCommand, RefusesASizeThatTheNetworkCannotTake) {
   const Outcome outcome = run_fovea({"summary", "resnet18", "--size", "65537"});
   expect_one_line(outcome, 2, {"65537"});
+}
+
+TEST(SummaryCommand, ExplainsItself) {
+  const nlohmann::json json = run_fovea({"summary", "resnet50", "--size", "224", "--json"}).json();
+  const nlohmann::json& stages = json.at("stages");
+  EXPECT_EQ(stages.at(5).at("name"), "layer4");
+  EXPECT_EQ(stages.at(5).at("receptive_field"), nlohmann::json({{"height", 427}, {"width", 427}, {"whole", false}}));
+  EXPECT_EQ(stages.at(5).at("stride"), 32);
+  ASSERT_EQ(json.at("explanations").size(), 1U);
+  const nlohmann::json& shortcuts = json.at("explanations").at(0);
+  EXPECT_EQ(shortcuts.at("topic"), "shortcuts");
+  EXPECT_EQ(shortcuts.at("facts").at("parameters"), 2776576);  // torchvision's "downsample" modules
+  EXPECT_EQ(shortcuts.at("rows").size(), 4U);
+
+  const Outcome text = run_fovea({"summary", "deit_tiny_patch16_224"});
+  EXPECT_THAT(text.out, HasSubstr("(224/16)(224/16) = 14 x 14 = 196 patches"));
+  std::istringstream lines(text.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+}
+
+TEST(SummaryCommand, ListsTheNodes) {
+  const Outcome text = run_fovea({"summary", "resnet18", "--nodes"});
+  EXPECT_THAT(text.out, HasSubstr("layer1.0.bn1:relu"));
+  const nlohmann::json nodes = run_fovea({"summary", "resnet18", "--size", "64", "--nodes", "--json"}).json().at("nodes");
+  EXPECT_EQ(nodes.at(0), nlohmann::json({{"name", "conv1"}, {"operation", "conv2d"}, {"shape", {64, 32, 32}}}));
+}
+
+TEST(SummaryCommand, KnowsANetworkWithoutAHead) {
+  const Outcome text = run_fovea({"summary", "vit_small_patch14_dinov2", "--size", "28"});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("vit_small_patch14_dinov2, 28x28, no head"));
+}
+
+TEST(CompareCommand, PutsNetworksSideBySide) {
+  const Folder folder;
+  const std::string file = small_model(folder);
+  const nlohmann::json json =
+      run_fovea({"compare", "resnet18", file, "--batch", "2", "--size", "64", "--seconds", "0.01", "--threads", "1", "--json"}).json();
+  const nlohmann::json &published = json.at("models").at(0), &own = json.at("models").at(1);
+  EXPECT_EQ(published.at("parameters"), 11689512);
+  EXPECT_EQ(own.at("parameters"), 11689512 - 997 * 513);
+  EXPECT_EQ(own.at("model"), "resnet18");
+  EXPECT_NEAR(published.at("accuracy1").get<double>(), 69.758, 1e-3);
+  EXPECT_TRUE(own.at("accuracy1").is_null());
+  EXPECT_GE(json.at("rounds"), 3);
+  EXPECT_LE(own.at("milliseconds").at("least"), own.at("milliseconds").at("median"));
+
+  const Outcome text =
+      run_fovea({"compare", "resnet18", "resnet34", "mobilenet_v3_small", "efficientnet_b0", "vit_b_32", "--size", "64", "--no-time"});
+  EXPECT_THAT(text.out, HasSubstr("21,797,672"));
+  EXPECT_THAT(text.out, Not(HasSubstr(" ms")));
+  std::istringstream lines(text.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
+  expect_one_line(run_fovea({"compare", "resnet18", "resnet51"}), 2, {"resnet51", "resnet50"});
+}
+
+// The table in the README is the registry's.
+TEST(ModelsCommand, WritesTheTableOfTheReadme) {
+  const std::string readme = read_all(fs::path(FOVEA_SOURCE_DIR) / "README.md"), begin = "<!-- models -->\n", end = "<!-- /models -->";
+  const size_t from = readme.find(begin), to = readme.find(end);
+  ASSERT_NE(from, readme.npos);
+  ASSERT_NE(to, readme.npos);
+  EXPECT_EQ(readme.substr(from + begin.size(), to - from - begin.size()), run_fovea({"models", "--markdown"}).out)
+      << "put what `fovea models --markdown` prints between the two marks";
 }
 
 TEST(ModelsCommand, ListsThemWithTheirWeights) {
