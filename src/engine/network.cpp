@@ -71,8 +71,9 @@ ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {
 }
 
 std::vector<std::string> Network::head_states() const {
+  const ModelGraph model = build(1);
   std::vector<std::string> names;
-  for (const State& state : build(1).graph.states())
+  for (const State& state : model.graph.states())
     if (state.name.starts_with(variant_->head + ".")) names.push_back(state.name);
   return names;
 }
