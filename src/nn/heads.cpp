@@ -1,5 +1,7 @@
 #include "nn/heads.h"
 
+#include <cmath>
+
 namespace fovea {
 namespace {
 
@@ -8,6 +10,10 @@ Value plain_linear(Scope s, Value x, int64_t out, const Head& head) {
   return linear(s, x, {.out = out, .weight = head.weight(in, out), .bias = head.bias(in, out), .as_convolution = head.as_convolution});
 }
 
+// Layers before the last start as torch.nn.Linear does: torchvision starts a transformer's last from 0, and two such in a row would stay
+// there.
+Init hidden_init(int64_t in) { return uniform_init(1 / std::sqrt(static_cast<double>(in))); }
+
 double dropout_of(const Head& head, double otherwise) { return head.options.dropout < 0 ? otherwise : head.options.dropout; }
 
 Value linear_head(Scope s, Value x, const Head& head) {
@@ -15,16 +21,15 @@ Value linear_head(Scope s, Value x, const Head& head) {
 }
 
 Value mlp_head(Scope s, Value x, const Head& head) {
-  x = relu(plain_linear(s[0], x, head.options.hidden, head));
+  const Init init = hidden_init(x.channels());
+  x = relu(linear(s[0], x, {.out = head.options.hidden, .weight = init, .bias = init, .as_convolution = head.as_convolution}));
   return plain_linear(s[3], dropout(s[2], x, dropout_of(head, 0.5)), head.classes, head);
 }
 
 Value concat_pool_head(Scope s, Value x, const Head& head) {
   const double last_dropout = dropout_of(head, 0.5);
-  const auto without_bias = [&](Scope place, Value x, int64_t out) {
-    return linear(place, x, {.out = out, .weight = head.weight(x.channels(), out), .has_bias = false});
-  };
-  x = without_bias(s[4], dropout(s[3], batch_norm(s[2], x), last_dropout / 2), head.options.hidden);
+  x = dropout(s[3], batch_norm(s[2], x), last_dropout / 2);
+  x = linear(s[4], x, {.out = head.options.hidden, .weight = hidden_init(x.channels()), .has_bias = false});
   x = batch_norm(s[6], relu(x));
   return plain_linear(s[8], dropout(s[7], x, last_dropout), head.classes, head);
 }

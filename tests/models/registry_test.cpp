@@ -98,6 +98,45 @@ TEST(Registry, NewHeadsStartAsTheLibrarysDo) {
     EXPECT_EQ(bias.kind, Init::Kind::constant) << name;
     EXPECT_EQ(bias.value, 0) << name;
   }
+  const auto expect = [&](const char* name, Init::Kind kind, double value) {
+    const auto [weight, bias] = head(name, 16);
+    EXPECT_EQ(weight.kind, kind) << name;
+    EXPECT_EQ(weight.value, value) << name;
+    EXPECT_EQ(bias.kind, Init::Kind::constant) << name;
+    EXPECT_EQ(bias.value, 0) << name;
+  };
+  expect("resnetv2_50x1_bit", Init::Kind::normal, 0.01);
+  expect("convnext_tiny", Init::Kind::truncated_normal, 0.02);
+  expect("convnextv2_atto", Init::Kind::truncated_normal, 0.02);
+  expect("vit_b_32", Init::Kind::constant, 0);
+  expect("vit_small_patch14_dinov2", Init::Kind::truncated_normal, 0.02);
+}
+
+// The last layer of a torchvision transformer starts at 0; were the layer before it to, neither would ever learn.
+TEST(Registry, HiddenLayersOfHeadsDoNotStartAtZero) {
+  const ModelGraph mlp = models::build(models::get("vit_b_32"), {.head = {.kind = HeadKind::mlp}});
+  EXPECT_DOUBLE_EQ(mlp.graph.find_state("heads.head.0.weight")->init.value, 1 / std::sqrt(768.0));
+  EXPECT_EQ(mlp.graph.find_state("heads.head.3.weight")->init.value, 0);
+  const ModelGraph concat_pool = models::build(models::get("vit_b_32"), {.head = {.kind = HeadKind::concat_pool}});
+  EXPECT_DOUBLE_EQ(concat_pool.graph.find_state("heads.head.4.weight")->init.value, 1 / std::sqrt(2 * 768.0));
+}
+
+TEST(Registry, TransformersLayersStartAsTheLibrarysDo) {
+  const auto start = [](const char* model, const char* state) {
+    const ModelGraph graph = models::build(models::get(model), {});
+    const Init init = graph.graph.find_state(state)->init;
+    return std::pair(init.kind, init.value);
+  };
+  const auto uniform = [](double bound) { return std::pair(Init::Kind::uniform, bound); };
+  EXPECT_EQ(start("vit_b_32", "conv_proj.weight"), std::pair(Init::Kind::truncated_normal, std::sqrt(1.0 / 3072)));
+  EXPECT_EQ(start("vit_b_32", "encoder.pos_embedding"), std::pair(Init::Kind::normal, 0.02));
+  EXPECT_EQ(start("vit_b_32", "encoder.layers.encoder_layer_0.self_attention.in_proj_weight"), uniform(std::sqrt(6.0 / 3072)));
+  EXPECT_EQ(start("vit_b_32", "encoder.layers.encoder_layer_0.self_attention.out_proj.weight"), uniform(1 / std::sqrt(768.0)));
+  EXPECT_EQ(start("vit_b_32", "encoder.layers.encoder_layer_0.mlp.3.weight"), uniform(std::sqrt(6.0 / 3840)));
+  EXPECT_EQ(start("vit_b_32", "encoder.layers.encoder_layer_0.mlp.3.bias"), std::pair(Init::Kind::normal, 1e-6));
+  EXPECT_EQ(start("vit_small_patch14_dinov2", "patch_embed.proj.bias"), uniform(1 / std::sqrt(588.0)));
+  EXPECT_EQ(start("vit_small_patch14_dinov2", "blocks.0.attn.qkv.weight"), std::pair(Init::Kind::truncated_normal, 0.02));
+  EXPECT_EQ(start("vit_small_patch14_dinov2", "blocks.0.ls1.gamma"), std::pair(Init::Kind::constant, 1e-5));
 }
 
 TEST(Registry, LayersStartAsTheLibrarysDo) {
