@@ -62,7 +62,7 @@ struct ExplanationColumn {
 };
 struct ExplanationRow {
   std::string name;
-  std::vector<double> values;  // one a column
+  std::vector<double> values;  // one a column; not a number where the row has none
 };
 struct Fact {
   std::string key, title;

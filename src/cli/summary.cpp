@@ -147,10 +147,11 @@ int summarize(const Options& options) {
     print("{}", graph_text(options.model.model, summary_options, options.compiled));
     return 0;
   }
-  // Only a file can change what the summary tells.
-  const std::string& weights = options.model.weights;
-  const bool plain = weights == "default" || weights == "none";
-  const Summary result = plain ? summary(options.model.model, summary_options) : summary(load(options.model), summary_options);
+  // Published weights change nothing of what the summary tells: none are fetched for it. A file's head or other channels do.
+  ModelOptions model = options.model;
+  if (model.weights == "default") model.weights = "none";
+  const bool plain = model.weights == "none" && model.channels == 0;
+  const Summary result = plain ? summary(model.model, summary_options) : summary(load(model), summary_options);
   if (options.json)
     print_json(to_json(result, options.nodes));
   else if (options.nodes)

@@ -98,6 +98,11 @@ TEST(SummaryCommand, KnowsANetworkWithoutAHead) {
   EXPECT_THAT(text.out, HasSubstr("vit_small_patch14_dinov2, 28x28, no head"));
 }
 
+TEST(SummaryCommand, CountsOtherChannels) {
+  const nlohmann::json json = run_fovea({"summary", "resnet18", "--size", "64", "--channels", "1", "--json"}).json();
+  EXPECT_EQ(json.at("parameters"), 11689512 - 2 * 64 * 7 * 7);
+}
+
 TEST(CompareCommand, PutsNetworksSideBySide) {
   const Folder folder;
   const std::string file = small_model(folder);
