@@ -55,6 +55,7 @@ Answer parse(const Json& json) {
     if (value.is_null()) answer.train.zero_gradients.push_back(name);
   answer.train.buffers = descriptions("buffer:", train.at("first_step_buffers"));
 
+  answer.float32_logits = json.at("float32_distance").at("logits").get<double>();
   answer.float32_losses = json.at("float32_distance").at("losses").get<std::vector<double>>();
   for (const auto* input : {&answer.eval.input, &answer.train.input})
     if (input->size() != 4) fail(ErrorKind::format, "an input of shape {}, [N,C,H,W] expected", shape_string(*input));

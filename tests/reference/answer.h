@@ -45,6 +45,7 @@ struct Answer {
     std::vector<Description> buffers;         // after the first step
   } train;
 
+  double float32_logits = 0;           // of one float32 run of torch, beside its float64
   std::vector<double> float32_losses;  // distances of a float32 run of the other library
 };
 

@@ -82,8 +82,11 @@ class Run {
 struct Allowed {
   bool exact;  // float64
   bool kinks;
+  double float32_logits;
 
-  double outputs() const { return exact ? 1e-8 : 2e-5; }
+  // Some networks magnify rounding in torch as here: BiT's ResNet-50 ends its last stage 2.6e-5 from float64 in torch's own float32, where
+  // its logits are 5e-6 away; others stay ten times below.
+  double outputs() const { return exact ? 1e-8 : std::max(2e-5, 10 * float32_logits); }
   double buffers() const { return exact ? 1e-8 : 1e-4; }
   std::optional<double> loss(size_t step, double float32_distance) const {
     if (exact) return 1e-8;
@@ -203,7 +206,7 @@ std::vector<std::pair<std::string, Tensor>> step_inputs(const Answer& answer, in
 Report compare(const Answer& answer, const Target& target) {
   Report report{fmt::format("{} ({}, {})", answer.model, target.backend.name(), to_string(target.dtype)), {}};
   return in_context(answer.model, [&] {
-    const Allowed allowed{target.dtype == DType::f64, has_kinks(build(answer, answer.train.input).graph)};
+    const Allowed allowed{target.dtype == DType::f64, has_kinks(build(answer, answer.train.input).graph), answer.float32_logits};
     compare_inference(answer, target, allowed, report);
     compare_training(answer, target, allowed, report);
     return report;
