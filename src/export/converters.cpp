@@ -97,6 +97,12 @@ void convert(Translation& to, const NodeInfo& node, const Slice& op) {
          to.emit("Slice", {to.value(node.inputs[0], layout), to.ints({op.begin}), to.ints({op.end}), to.ints({axis_in(layout, op.axis)})}));
 }
 
+void convert(Translation& to, const NodeInfo& node, const Pad& op) {
+  const Layout layout = to.layout(node.inputs[0]);
+  const std::string axis = to.ints({axis_in(layout, op.axis)});
+  to.set(node.outputs[0], layout, to.emit("Pad", {to.value(node.inputs[0], layout), to.ints({op.before, op.after}), "", axis}));
+}
+
 // Only what is repeated for each picture.
 void convert(Translation& to, const NodeInfo& node, const BroadcastTo& op) {
   const Shape& x = to.shape(node.inputs[0]);
@@ -281,6 +287,7 @@ constexpr Row kRows[] = {
     row<LayerNorm>(),
     row<MaxPool2d>(),
     row<Multiply>(),
+    row<Pad>(),
     row<Slice>(),
     row<View>(),
 };

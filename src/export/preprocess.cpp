@@ -31,18 +31,29 @@ std::string contained(Translation& to, const std::string& size, const Preprocess
   return to.emit("Min", {to.emit("Max", {rounded, to.ints({1})}), most});
 }
 
-std::string resize(Translation& to, const std::string& pictures, const std::string& size, Interpolation interpolation) {
+std::string resize_to(Translation& to, const std::string& pictures, const std::string& size, const Attributes& attributes) {
   const std::string first = to.emit("Shape", {pictures}, {{"start", int64_t{0}}, {"end", int64_t{2}}});
-  const std::string whole = to.emit("Concat", {first, size}, {{"axis", int64_t{0}}});
-  Attributes attributes;
-  if (interpolation == Interpolation::nearest) {
-    attributes = {{"mode", "nearest"}, {"nearest_mode", "round_prefer_ceil"}};
-  } else if (interpolation == Interpolation::bilinear) {
-    attributes = {{"mode", "linear"}, {"antialias", int64_t{1}}};
-  } else {
-    attributes = {{"mode", "cubic"}, {"antialias", int64_t{1}}, {"cubic_coeff_a", -0.5f}, {"exclude_outside", int64_t{1}}};
-  }
-  return to.emit("Resize", {pictures, "", "", whole}, attributes);
+  return to.emit("Resize", {pictures, "", "", to.emit("Concat", {first, size}, {{"axis", int64_t{0}}})}, attributes);
+}
+
+// [height, width] between the two passes where Pillow takes the columns first (see image/resize.cpp), else the size as it is.
+std::string size_after_columns(Translation& to, const std::string& now, const std::string& size) {
+  const auto sides = [&](const std::string& x) { return to.emit("Split", {x, to.ints({1, 1})}, {{"axis", int64_t{0}}}, 2); };
+  const auto from = sides(now), less = sides(to.emit("Sub", {now, size}));
+  const std::string shrinks = to.emit("Greater", {less[0], to.ints({0})});
+  const std::string columns_first = to.emit("And", {shrinks, to.emit("Greater", {less[0], to.emit("Mul", {less[1], to.ints({2})})})});
+  return to.emit("Concat", {to.emit("Where", {columns_first, sides(size)[0], from[0]}), from[1]}, {{"axis", int64_t{0}}});
+}
+
+// A Resize takes the rows first, so the columns have one of their own, which changes nothing where their turn comes later.
+std::string resize(Translation& to, const std::string& pictures, const std::string& size, Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest)
+    return resize_to(to, pictures, size, {{"mode", "nearest"}, {"nearest_mode", "round_prefer_ceil"}});
+  Attributes attributes{{"mode", "linear"}, {"antialias", int64_t{1}}, {"exclude_outside", int64_t{1}}};
+  if (interpolation == Interpolation::bicubic)
+    attributes = {{"mode", "cubic"}, {"antialias", int64_t{1}}, {"exclude_outside", int64_t{1}}, {"cubic_coeff_a", -0.5f}};
+  const std::string columns = resize_to(to, pictures, size_after_columns(to, size_of(to, pictures), size), attributes);
+  return resize_to(to, columns, size, attributes);
 }
 
 // Half of each, a half to even.
