@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "passes/drop_dead.h"
 #include "passes/fold_batch_norm.h"
+#include "passes/fold_channel_scale.h"
 #include "passes/fuse_batch_norm.h"
 #include "passes/fuse_epilogue.h"
 #include "passes/place_updates.h"
@@ -30,6 +31,7 @@ struct Step {
 constexpr Step kSteps[] = {
     {"drop_dead", drop_dead, false},
     {"fold_batch_norm", fold_batch_norm, true},
+    {"fold_channel_scale", fold_channel_scale, true},
     {"fuse_conv_epilogue", fuse_conv_epilogue, true},
     {"fuse_batch_norm", fuse_batch_norm, true},
     {"drop_dead", drop_dead, false},

@@ -9,7 +9,7 @@ struct PipelineOptions {
   bool fuse = true;  // false: every operation stays plain, for comparison
 };
 
-// Of a lowered graph, after autodiff: drop_dead, fold_batch_norm, fuse_conv_epilogue, fuse_batch_norm, drop_dead, place_updates.
+// Of a lowered graph, after autodiff: drop_dead, fold_batch_norm, fold_channel_scale, fuse_conv_epilogue, fuse_batch_norm, drop_dead, place_updates.
 // `verify` runs after each in debug builds and where FOVEA_VERIFY is set.
 Graph optimize(Graph graph, const PipelineOptions& options = {});
 

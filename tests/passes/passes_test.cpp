@@ -6,6 +6,7 @@
 #include "ops/registry.h"
 #include "passes/drop_dead.h"
 #include "passes/fold_batch_norm.h"
+#include "passes/fold_channel_scale.h"
 #include "passes/fuse_batch_norm.h"
 #include "passes/fuse_epilogue.h"
 #include "passes/lower_mode.h"
@@ -97,6 +98,49 @@ TEST(FoldBatchNorm, LeavesWeightsThatTrainAlone) {
                ") eps=0.001 @bn\n%2, %3 = sgd_update(conv.weight, conv.weight, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 "
                "nesterov=no @u\nnext conv.weight = %2\nnext v = %3\noutput y = %1\n");
   EXPECT_EQ(print(fold_batch_norm(graph)), print(graph));
+}
+
+const std::string kScale = "parameter gamma f32[1,4,1,1] stored=[4] init=constant:1e-06\n";
+
+TEST(FoldChannelScale, IntoWeightsAndBiasSoThatTheAdditionFollows) {
+  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + "parameter conv.bias f32[1,4,1,1] stored=[4] init=constant:0\n" + kScale +
+                               "%0 = conv2d(x, conv.weight, conv.bias) stride=1,1 padding=0,0,0,0 groups=1 @conv\n"
+                               "%1 = multiply(%0, gamma) @scale\n%2 = add(%1, x) @add\noutput y = %2\n");
+  const std::string weights =
+      "%0 = view(gamma) shape=[4,1,1,1] @scale\n%1 = multiply(conv.weight, %0) @scale\n%2 = multiply(conv.bias, gamma) @scale\n";
+  const Graph folded = fold_channel_scale(graph);
+  EXPECT_EQ(nodes_of(folded),
+            weights + "%3 = conv2d(x, %1, %2) stride=1,1 padding=0,0,0,0 groups=1 @conv\n%4 = add(%3, x) @add\noutput y = %4\n");
+  EXPECT_EQ(nodes_of(fuse_conv_epilogue(folded)),
+            weights +
+                "%3 = fused_conv2d(x, %1, %2, x) stride=1,1 padding=0,0,0,0 groups=1 bias=yes residual=yes activation=identity @conv\n"
+                "output y = %3\n");
+}
+
+TEST(FoldChannelScale, OnEitherSideAndWithoutABias) {
+  const Graph graph =
+      graph_of("input x f32[2,4,3,3]\n" + kConv + kScale + kConvLine + "%1 = multiply(gamma, %0) @scale\noutput y = %1\n");
+  EXPECT_EQ(nodes_of(fold_channel_scale(graph)),
+            "%0 = view(gamma) shape=[4,1,1,1] @scale\n%1 = multiply(conv.weight, %0) @scale\n"
+            "%2 = conv2d(x, %1) stride=1,1 padding=0,0,0,0 groups=1 @conv\noutput y = %2\n");
+}
+
+TEST(FoldChannelScale, LeavesAGateATrainedScaleAnotherShapeAndASecondReaderAlone) {
+  const std::string start = "input x f32[2,4,3,3]\ninput rate f32[]\ninput gate f32[2,4,1,1]\n" + kConv + kScale;
+  const std::string velocity = "optimizer v f32[1,4,1,1] stored=[4] init=constant:0\n", scale = "%1 = multiply(%0, gamma) @scale\n";
+  for (const std::string& text : {
+           start + kConvLine + "%1 = multiply(%0, gate) @scale\noutput y = %1\n",
+           start + velocity + kConvLine + scale +
+               "%2, %3 = sgd_update(gamma, gamma, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 nesterov=no @u\n"
+               "next gamma = %2\nnext v = %3\noutput y = %1\n",
+           start + "parameter plane f32[1,1,3,3] stored=[3,3] init=constant:1\n" + kConvLine +
+               "%1 = multiply(%0, plane) @scale\noutput y = %1\n",
+           start + kConvLine + scale + "output y = %1\noutput z = %0\n",
+           start + "%0 = activation(x) kind=relu @act\n" + scale + "output y = %1\n",
+       }) {
+    const Graph graph = graph_of(text);
+    EXPECT_EQ(print(fold_channel_scale(graph)), print(graph));
+  }
 }
 
 TEST(FuseEpilogue, TakesAddAndActivation) {
