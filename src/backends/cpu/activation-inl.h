@@ -30,44 +30,45 @@ HWY_INLINE V clamp(D d, V x, float low, float high) {
   return hn::IfThenElse(hn::Gt(raised, hn::Set(d, high)), hn::Set(d, high), raised);
 }
 
-// The normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2. erfc(t) = u exp(-t^2 + p(u)), u = 1 / (1 + t/2), t >= 0, with the polynomial of
-// Numerical Recipes 6.2.2 (relative error 1.2e-7 everywhere), in double because p and t^2 cancel.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V normal_cdf(D d, V x) {
-  const V one = hn::Set(d, 1.0), two = hn::Set(d, 2.0);
-  const V t = hn::Min(hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678118654752440)), hn::Set(d, 26.0));
-  const V u = hn::Div(two, hn::Add(two, t));
-  V p = hn::Set(d, 0.17087277);
-  for (const double c : {-0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223})
-    p = hn::MulAdd(p, u, hn::Set(d, c));
-  const V tail = hn::Mul(hn::Mul(u, hn::Set(d, 0.5)), hn::Exp(d, hn::NegMulAdd(t, t, p)));
-  return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Sub(one, tail), tail);
-}
+// What lies beyond a = |x| of the normal distribution, Q(a) = erfc(a / sqrt 2) / 2, as bell(a) mills(a): bell(a) = exp(-a^2 / 2) and mills
+// varies slowly, so that even the smallest Q keep all their digits. Everything at and past kFarthest is 0 in float.
+constexpr float kFarthest = 14.5f;
 
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V gelu_double(D d, V x) {
-  return hn::Mul(x, normal_cdf(d, x));
-}
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V gelu_derivative_double(D d, V x) {
-  const V square = hn::Min(hn::Mul(x, x), hn::Set(d, 1400.0));
-  const V density = hn::Mul(hn::Set(d, 0.39894228040143267794), hn::Exp(d, hn::Mul(square, hn::Set(d, -0.5))));
-  return hn::MulAdd(x, density, normal_cdf(d, x));
+HWY_INLINE V bell(D d, V a) {
+  const V half = hn::Set(d, 0.5f), square = hn::Mul(a, a);
+  // What rounding took from the square, which exp would make a relative error of up to 50 units. Half of a's digits square exactly, so this
+  // needs no fused multiplication.
+  const hn::RebindToUnsigned<D> bits;
+  const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, a), hn::Set(bits, 0xFFFFF000u)));
+  const V lost = hn::MulAdd(hn::Add(a, high), hn::Sub(a, high), hn::Sub(hn::Mul(high, high), square));
+  const V rounded = hn::Exp(d, hn::Neg(hn::Mul(half, square)));
+  return hn::NegMulAdd(hn::Mul(half, lost), rounded, rounded);
 }
 
-// A function of double vectors applied to a float vector.
+// Fitted on [0, kFarthest] for the least relative error (2.6e-8 with these coefficients); all are positive, so that nothing cancels.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V gelu_in_double(D d, V x, bool derivative) {
-  HWY_ALIGN float lanes[hn::MaxLanes(d)];
-  hn::Store(x, d, lanes);
-  const hn::CappedTag<double, (hn::MaxLanes(d) > 1 ? hn::MaxLanes(d) / 2 : 1)> wide;
-  const hn::Rebind<float, decltype(wide)> narrow;
-  for (size_t i = 0; i < hn::Lanes(d); i += hn::Lanes(wide)) {
-    const auto v = hn::PromoteTo(wide, hn::LoadU(narrow, lanes + i));
-    const auto y = derivative ? gelu_derivative_double(wide, v) : gelu_double(wide, v);
-    hn::StoreU(hn::DemoteTo(narrow, y), narrow, lanes + i);
-  }
-  return hn::Load(d, lanes);
+HWY_INLINE V mills(D d, V a) {
+  V above = hn::Set(d, 0.00408559945f), below = hn::Set(d, 0.0102409566f);
+  for (const float c : {0.0404418011f, 0.182690114f, 0.437594946f, 0.5f}) above = hn::MulAdd(above, a, hn::Set(d, c));
+  for (const float c : {0.101379141f, 0.468024889f, 1.2002968f, 1.67307474f, 1.0f}) below = hn::MulAdd(below, a, hn::Set(d, c));
+  return hn::Div(above, below);
+}
+
+// x Phi(x) = max(x, 0) - |x| Q(|x|). Measured against double on [-12, 12] in steps of 5e-6, on AVX-512 down to SSE4: within 2.4e-7 and
+// within 4.9e-7 of the value; the derivative within 1.2e-7.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu(D d, V x) {
+  const V a = clamp(d, hn::Abs(x), 0.0f, kFarthest), zero = hn::Zero(d);
+  return hn::NegMulAdd(hn::Mul(a, bell(d, a)), mills(d, a), hn::IfThenElse(hn::Lt(x, zero), zero, x));
+}
+
+// Phi(x) + x bell(x) / sqrt(2 pi): what it is for -|x|, or that from 1.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu_derivative(D d, V x) {
+  const V a = clamp(d, hn::Abs(x), 0.0f, kFarthest);
+  const V left = hn::Mul(bell(d, a), hn::NegMulAdd(a, hn::Set(d, 0.398942280f), mills(d, a)));
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 1.0f), left), left);
 }
 
 template <ActivationKind K, class D, class V = hn::Vec<D>>
@@ -80,7 +81,7 @@ HWY_INLINE V activate_vector(D d, V x) {
     const V gate = hn::Mul(clamp(d, hn::Add(x, hn::Set(d, 3.0f)), 0.0f, 6.0f), hn::Set(d, 1.0f / 6.0f));
     return K == ActivationKind::hard_swish ? hn::Mul(x, gate) : gate;
   }
-  if constexpr (K == ActivationKind::gelu) return gelu_in_double(d, x, false);
+  if constexpr (K == ActivationKind::gelu) return gelu(d, x);
   return x;
 }
 
@@ -101,7 +102,7 @@ HWY_INLINE V derivative_vector(D d, V v) {
     return hn::IfThenElse(hn::Le(v, hn::Neg(three)), zero, hn::IfThenElse(hn::Ge(v, three), one, inner));
   }
   if constexpr (K == ActivationKind::hard_sigmoid) return hn::IfThenElseZero(hn::Lt(hn::Abs(v), three), hn::Set(d, 1.0f / 6.0f));
-  if constexpr (K == ActivationKind::gelu) return gelu_in_double(d, v, true);
+  if constexpr (K == ActivationKind::gelu) return gelu_derivative(d, v);
   return one;
 }
 
