@@ -118,8 +118,7 @@ TEST(FoldChannelScale, IntoWeightsAndBiasSoThatTheAdditionFollows) {
 }
 
 TEST(FoldChannelScale, OnEitherSideAndWithoutABias) {
-  const Graph graph =
-      graph_of("input x f32[2,4,3,3]\n" + kConv + kScale + kConvLine + "%1 = multiply(gamma, %0) @scale\noutput y = %1\n");
+  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kScale + kConvLine + "%1 = multiply(gamma, %0) @scale\noutput y = %1\n");
   EXPECT_EQ(nodes_of(fold_channel_scale(graph)),
             "%0 = view(gamma) shape=[4,1,1,1] @scale\n%1 = multiply(conv.weight, %0) @scale\n"
             "%2 = conv2d(x, %1) stride=1,1 padding=0,0,0,0 groups=1 @conv\noutput y = %2\n");
