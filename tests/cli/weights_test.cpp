@@ -38,7 +38,9 @@ TEST(WeightsCommand, ListSaysWhatMayNotBeUsedForEverything) {
   std::istringstream lines(text);
   int restricted = 0, features = 0;
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("The cache") == std::string::npos) EXPECT_LE(line.size(), 100u) << line;
+    if (line.find("The cache") == std::string::npos) {
+      EXPECT_LE(line.size(), 100u) << line;
+    }
     restricted += line.find("SWAG_") != std::string::npos && line.find("non-commercial") != std::string::npos;
     features += line.find("features only") != std::string::npos && line.starts_with("vgg16 ");
   }

@@ -34,9 +34,15 @@ inline ModelGraph tiny_model(const TinyOptions& options = {}) {
   x = tiny_unit(s["unit1"], x, 8, 1, options);
   x = tiny_unit(s["unit2"], x, 16, 2, options);
   model.map = x.id();
-  const Value pooled = global_average_pool(x);
-  model.pooled = pooled.id();
-  model.logits = linear_head(s["fc"], pooled, {options.classes, options.random ? 0.2 : 0.0, uniform_init(0.25), uniform_init(0.25)}).id();
+  const auto quarter = [](int64_t, int64_t) { return uniform_init(0.25); };
+  const Features features = features_of(x);
+  const HeadValues values =
+      head(s["fc"], features,
+           {.classes = options.classes, .options = {}, .dropout = options.random ? 0.2 : 0.0, .weight = quarter, .bias = quarter});
+  model.pooled = features.pooled.id();
+  model.pre_logits = features.pre_logits.id();
+  model.head_input = values.input.id();
+  model.logits = values.logits.id();
   return model;
 }
 

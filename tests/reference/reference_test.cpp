@@ -98,7 +98,7 @@ TEST(Distance, OneWrongValueMovesIt) {
     squares += noise[i] * noise[i];
     product += noise[i] * direction[i];
   }
-  const Description description{"x", std::sqrt(squares), {product / std::sqrt(squares)}};
+  const Description description{"x", std::sqrt(squares), {product / std::sqrt(squares)}, {}};
   EXPECT_LT(distance(description, tensor), 1e-14);
   values[500] += 0.01;
   EXPECT_GT(distance(description, tensor), 1e-5);

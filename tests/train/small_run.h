@@ -49,11 +49,11 @@ inline const models::Variant& small_variant() {
     v.input_size = kPictureSize;
     v.head = "fc";
     v.head_dropout = 0.2;
-    v.body = [](Scope s, Value x) {
+    v.body = [](Scope s, Value x, Size2) {
       x = s["stem"].tap(
           relu(batch_norm(s["stem"]["bn"], conv2d(s["stem"]["conv"], x, {.out = 8, .kernel = 3, .stride = 2, .padding = 1}))));
       x = relu(batch_norm(s["stage"]["bn"], conv2d(s["stage"]["conv"], x, {.out = 12, .kernel = 3, .stride = 2, .padding = 1})));
-      return s["stage"].tap(x);
+      return features_of(s["stage"].tap(x));
     };
     v.head_weight_init = v.head_bias_init = [](int64_t, int64_t) { return uniform_init(0.2); };
     return v;
