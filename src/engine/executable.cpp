@@ -139,6 +139,9 @@ void Executable::bind() {
 
 void Executable::prepare() {
   void* const workspace = workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr;
+  // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
+  for (Packed& packed : packed_)
+    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
   for (const State& state : graph_.states()) pack(state.value);
   for (size_t i = 0; i < prologue_.size(); ++i) {
     const NodeInfo& node = graph_.node(prologue_[i].node);
@@ -160,7 +163,6 @@ void Executable::pack(ValueId id) {
   for (Packed& packed : packed_) {
     const Step& step = body_[packed.step];
     if (graph_.node(step.node).inputs[static_cast<size_t>(packed.input)] != id) continue;
-    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
     step.kernel->pack(packed.input, address(id), packed.memory.get());
   }
 }
