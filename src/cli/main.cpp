@@ -55,7 +55,9 @@ int run_command(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   Run run;
-  for (const auto add : {add_train, add_evaluate, add_predict, add_embed, add_export, add_summary, add_compare, add_models, add_weights, add_bench}) add(app, run);
+  for (const auto add :
+       {add_train, add_evaluate, add_predict, add_embed, add_export, add_summary, add_compare, add_models, add_weights, add_bench})
+    add(app, run);
   check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
@@ -68,9 +70,9 @@ int run_command(int argc, char** argv) {
 
 // A full disk under standard output shows only here. A reader that has gone away has seen what it wanted.
 int finish_output(int status) {
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
-  if (errno == EPIPE || status != 0) return status;
-  return report_error(std::string("standard output: ") + std::strerror(errno), kFailed);
+  const int error = output_error();
+  if (error == 0 || error == EPIPE || status != 0) return status;
+  return report_error(std::string("standard output: ") + std::strerror(error), kFailed);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <unistd.h>
+#include <cerrno>
 
 #include <algorithm>
 #include <csignal>
@@ -20,6 +21,19 @@ int report_error(const std::string& message, int status) {
 void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
 
 // File names that are no UTF-8 cannot be told in JSON as they are.
+namespace {
+int first_output_error = 0;
+}
+
+void write_output(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && first_output_error == 0) first_output_error = errno;
+}
+
+int output_error() {
+  if (std::fflush(stdout) != 0 && first_output_error == 0) first_output_error = errno;
+  return first_output_error;
+}
+
 void print_json(const nlohmann::json& json) { print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)); }
 
 void report_left_out(const std::vector<BadPicture>& left_out) {

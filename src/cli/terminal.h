@@ -17,10 +17,13 @@ int report_error(const std::string& message, int status);
 // One line on standard error.
 void say(const std::string& text);
 
-// On standard output.
+// On standard output. What cannot be written does not end the command: `output_error` tells at the end.
+void write_output(const std::string& text);
+// Flushes; the first error (errno) that standard output had, or 0.
+int output_error();
 template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
-  fmt::print(stdout, format, std::forward<Args>(args)...);
+  write_output(fmt::format(format, std::forward<Args>(args)...));
 }
 void print_json(const nlohmann::json& json);
 
