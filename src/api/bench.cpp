@@ -30,7 +30,7 @@ void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 Graph graph_for(const engine::Network& network, const BenchOptions& options) {
   const ModelGraph model = network.build(options.batch, options.height, options.width);
-  if (options.mode == BenchMode::infer) return engine::inference_graph(model, {"logits"});
+  if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
   training::StepOptions step;
   step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   step.frozen = network.frozen_by(options.freeze);

@@ -56,8 +56,8 @@ Comparison describe(const std::string& name, const engine::Network& network, con
 Runner runner_for(const engine::Network& network, const CompareOptions& options) {
   const ModelGraph model = network.build(options.batch, options.height, options.width);
   Runner runner;
-  runner.executable = engine::Executable::compile(engine::inference_graph(model, {model.logits.valid() ? "logits" : "pre_logits"}),
-                                                  cpu::cpu_backend(), network.store(), std::make_shared<engine::Arena>());
+  runner.executable = engine::Executable::compile(engine::inference_graph(model, {last_output(model)}), cpu::cpu_backend(), network.store(),
+                                                  std::make_shared<engine::Arena>());
   runner.executable->prepare();
   runner.inputs = std::make_unique<BenchInputs>(*runner.executable, network.class_count());
   runner.inputs->write(0);

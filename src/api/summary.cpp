@@ -139,8 +139,8 @@ void add_memory(const engine::Network& network, const SummaryOptions& options, S
   MemorySummary& memory = result.memory;
   memory.weights = static_cast<int64_t>(network.store()->bytes());
   const ModelGraph model = network.build(options.batch, options.height, options.width);
-  const auto inference = engine::Executable::compile(engine::inference_graph(model, {model.logits.valid() ? "logits" : "pre_logits"}),
-                                                     cpu::cpu_backend(), network.store(), std::make_shared<engine::Arena>());
+  const auto inference = engine::Executable::compile(engine::inference_graph(model, {last_output(model)}), cpu::cpu_backend(),
+                                                     network.store(), std::make_shared<engine::Arena>());
   memory.inference = static_cast<int64_t>(inference->memory().arena);
   memory.inference_weights = static_cast<int64_t>(inference->memory().constants);
   if (!model.logits.valid()) return;
@@ -204,10 +204,10 @@ Summary summary(const std::string& name_or_file, const SummaryOptions& options) 
 std::string graph_text(const std::string& name_or_file, const SummaryOptions& options, bool compiled) {
   const auto network = plain_network(name_or_file);
   const ModelGraph model = network->build(options.batch, options.height, options.width);
-  if (compiled) return print(engine::inference_graph(model, {"logits"}));
+  if (compiled) return print(engine::inference_graph(model, {last_output(model)}));
   Graph graph = model.graph;
   for (const Tap& tap : model.taps) graph.output(tap.name, tap.value);
-  graph.output("logits", model.logits);
+  graph.output(last_output(model), model.logits.valid() ? model.logits : model.pre_logits);
   return print(graph);
 }
 

@@ -91,11 +91,11 @@ std::optional<OutputView> node_output(ModelGraph& model, const std::string& name
 }
 
 [[noreturn]] void fail_unknown(const ModelGraph& model, const std::string& name) {
-  std::string taps;
-  for (const Tap& tap : model.taps) taps += ", " + tap.name;
-  const std::string near = nearest(name, node_labels(model.graph));
-  fail(ErrorKind::usage, "the network has no output '{}'; there are logits, pooled, pre_logits{}, and every layer (the nearest: {})", name,
-       taps, near);
+  if (name == "logits") fail(ErrorKind::usage, "the network has no head, so it gives no logits: ask for pre_logits, or give it a head");
+  std::string others = model.logits.valid() ? "logits, pooled, pre_logits" : "pooled, pre_logits";
+  for (const Tap& tap : model.taps) others += ", " + tap.name;
+  fail(ErrorKind::usage, "the network has no output '{}'; there are {}, and every layer (the nearest: {})", name, others,
+       nearest(name, node_labels(model.graph)));
 }
 
 }  // namespace
@@ -116,6 +116,8 @@ OutputView find_output(ModelGraph& model, const std::string& name) {
   if (const auto node = node_output(model, name)) return *node;
   fail_unknown(model, name);
 }
+
+std::string last_output(const ModelGraph& model) { return model.logits.valid() ? "logits" : "pre_logits"; }
 
 std::vector<std::string> node_labels(const Graph& graph) {
   std::vector<std::string> labels;

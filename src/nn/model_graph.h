@@ -56,6 +56,9 @@ struct OutputView {
 // to the graph. Throws Error(usage) with the nearest names and the taps for an unknown one.
 OutputView find_output(ModelGraph& model, const std::string& name);
 
+// What comes out at the end: "logits", or "pre_logits" where there is no head.
+std::string last_output(const ModelGraph& model);
+
 // By node, unique: the path of its layer; further nodes of the same path (activations, additions) carry what they do behind a colon, as in
 // "layer1.0.bn1:relu".
 std::vector<std::string> node_labels(const Graph& graph);
