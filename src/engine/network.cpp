@@ -35,6 +35,8 @@ bool is_position_table(const weights::ExpectedTensor& tensor) {
   return tensor.shape.size() == 3 && tensor.shape[0] == 1 && tensor.shape[1] > 1;
 }
 
+std::string layer_of(const std::string& state) { return state.substr(0, state.rfind('.')); }
+
 // Copies the rows of `from` that belong to `classes` already known.
 void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row, const std::vector<std::string>& classes, Tensor& to) {
   const size_t row = static_cast<size_t>(to.size()) / classes.size();  // elements of one class
@@ -92,13 +94,17 @@ void Network::replace_head(std::vector<std::string> classes, const HeadOptions& 
   store_->declare(graph);
   std::map<std::string, size_t> old_row;
   for (size_t i = 0; keep_known && same && i < old_classes.size(); ++i) old_row.emplace(old_classes[i], i);
-  for (const std::string& name : head_states()) {
+  const bool keeps = std::ranges::any_of(form_.classes, [&](const std::string& name) { return old_row.contains(name); });
+  const std::vector<std::string> names = head_states();
+  const std::string last_layer = layer_of(names.back());
+  for (const std::string& name : names) {
     const State& state = *graph.find_state(name);
     Tensor fresh = initialize(state, seed, graph.type(state.value).dtype);
-    const auto before = old.find(name);
-    const bool by_class = before != old.end() && static_cast<size_t>(before->second.shape()[0]) == old_classes.size() &&
-                          static_cast<size_t>(fresh.shape()[0]) == form_.classes.size();
-    if (by_class && !old_row.empty()) keep_rows(before->second, old_row, form_.classes, fresh);
+    // What lies before the last layer is kept whole: without it the rows would mean nothing.
+    if (keeps && layer_of(name) != last_layer)
+      fresh = old.at(name);
+    else if (keeps)
+      keep_rows(old.at(name), old_row, form_.classes, fresh);
     store_->set(name, fresh);
   }
 }

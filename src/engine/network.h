@@ -41,8 +41,9 @@ class Network {
   // The graph for a batch and size of its own; 0: those of the preprocessing.
   ModelGraph build(int64_t batch, int64_t height = 0, int64_t width = 0) const;
 
-  // A new head of as many outputs, started as the family's library starts one. Where the old head is of the same kind and width, the rows
-  // of its last layer for classes already known, by name, are kept if `keep_known` says so (numbers in place of names say nothing).
+  // A new head of as many outputs, started as the family's library starts one. Where the old head is of the same kind and width and
+  // a class is already known by name, its inner layers are kept and its last layer's rows for such classes, if `keep_known` says so (numbers
+  // in place of names say nothing).
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;

@@ -180,6 +180,30 @@ INSTANTIATE_TEST_SUITE_P(Slow, EveryFamily,
                                          Encoder{"vit_b_32", "heads.head", "encoder.layers.encoder_layer_3.mlp.0", 768}),
                          test_name);
 
+TEST(Heads, KeepWhatTheyKnow) {
+  Model model = load("resnet18", 64, 64);
+  model.replace_head({"cat", "dog", "bird"}, 1, {.kind = HeadKind::mlp, .hidden = 3});  // as many as classes: no layer is taken for another
+  const auto before = model.state_dict();
+  model.replace_head({"fish", "dog", "mouse"}, 2, {.kind = HeadKind::mlp, .hidden = 3});
+  const auto after = model.state_dict();
+  const auto row = [](const Tensor& tensor, size_t i) {
+    const auto values = tensor.values<float>();
+    const size_t width = values.size() / 3;
+    return std::vector<float>(values.begin() + static_cast<long>(i * width), values.begin() + static_cast<long>((i + 1) * width));
+  };
+  for (const char* name : {"fc.0.weight", "fc.0.bias"})
+    for (size_t i = 0; i < 3; ++i) EXPECT_EQ(row(after.at(name), i), row(before.at(name), i)) << name;
+  for (const char* name : {"fc.3.weight", "fc.3.bias"}) {
+    EXPECT_EQ(row(after.at(name), 1), row(before.at(name), 1)) << name;
+    EXPECT_NE(row(after.at(name), 0), row(before.at(name), 0)) << name;
+  }
+  // Nothing is known to a head of another kind, or by numbers.
+  model.replace_head({"dog", "cat", "bird"}, 3);
+  const auto linear = model.state_dict();
+  model.replace_head(3, 4);
+  EXPECT_NE(row(model.state_dict().at("fc.weight"), 0), row(linear.at("fc.weight"), 0));
+}
+
 TEST(Outputs, HaveNamesAndErrorsThatHelp) {
   const Model model = load("resnet18", 64, 64);
   const Tensor images = pictures(1, 3, 64, 64);
