@@ -86,16 +86,21 @@ struct Allowed {
   bool kinks;
   bool hard_sigmoid;
   double float32_logits;
+  std::vector<double> float32_losses;
 
   // Some networks magnify rounding in torch as here: BiT's ResNet-50 ends its last stage 2.6e-5 from float64 in torch's own float32, where
   // its logits are 5e-6 away; others stay ten times below.
   double outputs() const { return exact ? 1e-8 : std::max(2e-5, 10 * float32_logits); }
-  double buffers() const { return exact ? 1e-8 : 1e-4; }
-  std::optional<double> loss(size_t step, double float32_distance) const {
-    if (exact) return 1e-8;
-    if (step == 0) return std::max(1e-5, 5 * float32_distance);
+  // Of small pictures few numbers make a batch's statistics: at 96 px torch's float32 is 1.1e-4 away in ResNet-152, and 1.7e-5 in its loss.
+  double buffers() const { return exact ? 1e-8 : std::max(1e-4, 10 * float32_losses[0]); }
+  // Where float32 loses its way altogether in the steps before, double loses some digits: torch's own double moves ResNet-152's third loss
+  // by 8e-8 where the pictures of the batch change places.
+  std::optional<double> loss(size_t step) const {
+    const bool lost = step > 0 && *std::max_element(float32_losses.begin(), float32_losses.begin() + static_cast<long>(step) + 1) > 1e-2;
+    if (exact) return lost ? 1e-7 : 1e-8;
+    if (step == 0) return std::max(1e-5, 5 * float32_losses[0]);
     if (kinks) return std::nullopt;
-    return std::max(1e-5, 10 * float32_distance);
+    return std::max(1e-5, 10 * float32_losses[step]);
   }
   // Torch's derivative of the hard sigmoid has the float32 number nearest to 1/6 in it in double too, which is 3e-8 off.
   std::optional<double> gradient() const {
@@ -164,7 +169,7 @@ void compare_training(const Answer& answer, const Target& target, const Allowed&
   for (size_t step = 0; step < answer.train.losses.size(); ++step) {
     run.run(step_inputs(answer, static_cast<int64_t>(step)));
     const double expected = answer.train.losses[step], own = run.output("loss").values<double>()[0];
-    report.add(fmt::format("loss {}", step + 1), std::abs(own - expected) / expected, allowed.loss(step, answer.float32_losses[step]));
+    report.add(fmt::format("loss {}", step + 1), std::abs(own - expected) / expected, allowed.loss(step));
     if (step == 0) compare_first_step(answer, run, allowed, report);
   }
 }
@@ -213,7 +218,7 @@ Report compare(const Answer& answer, const Target& target) {
   return in_context(answer.model, [&] {
     const Graph graph = build(answer, answer.train.input).graph;
     const Allowed allowed{target.dtype == DType::f64, has_kinks(graph), has_activation(graph, {ActivationKind::hard_sigmoid}),
-                          answer.float32_logits};
+                          answer.float32_logits, answer.float32_losses};
     compare_inference(answer, target, allowed, report);
     compare_training(answer, target, allowed, report);
     return report;
