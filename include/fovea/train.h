@@ -13,44 +13,98 @@
 namespace fovea {
 
 enum class Recipe {
-  automatic,  // probe or finetune by the number of pictures, full for weights that start new; the reason is reported
-  probe,      // the backbone frozen, its features computed once, the head trained on them
+  automatic,  // by pictures, classes and weights; on little data probe and finetune are both tried and the better one kept; the reason is
+              // reported
+  probe,      // the backbone frozen, its features computed once, a linear head fitted to convergence (logistic regression)
   finetune,   // the head first, then everything, with rates that fall with depth
   full,       // everything from the first step
 };
 
-enum class Optimizer { adamw, sgd };
+enum class Optimizer { adamw, sgd, nesterov, rmsprop };  // rmsprop: TensorFlow's kind, as timm has it
+enum class RateSchedule { cosine, step, one_cycle, plateau, constant };
+enum class Loss {
+  automatic,  // cross entropy, or the binary one where pictures have several labels
+  cross_entropy,
+  focal,                 // focal: Lin et al. 2017, arXiv:1708.02002
+  binary_cross_entropy,  // each class on its own
+};
+enum class FeatureCache { automatic, memory, disk, off };  // automatic: in memory, beyond `cache_bytes` on disk
+enum class Choice { automatic, on, off };
 
-// 0 or an empty text leaves a choice to the recipe.
+// 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe.
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
-  std::string freeze = {};               // "none", "all", a tap; empty: what the model's own freeze() or the recipe says
+  std::string preset = {};  // "bit": the steps, rates and schedule of BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370)
+  // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the number of pictures), or a pattern of
+  // parameter names ("layer1.*", "*.bn*"); empty: what the model's own freeze() or the recipe says
+  std::string freeze = {};
   std::optional<HeadOptions> head = {};  // empty: the one that the model has
+
+  // Length and optimizer.
   int64_t epochs = 0;
   int64_t batch = 0;
-  double rate = 0;
+  int64_t accumulate = 1;  // batches whose gradients make one step
   Optimizer optimizer = Optimizer::adamw;
   bool optimizer_given = false;  // false: the recipe's own
-  double weight_decay = -1;      // below 0: the recipe's
-  double label_smoothing = -1;   // below 0: the recipe's
-  double warmup = 0.1;           // share of the steps
+  double rate = 0;
+  RateSchedule schedule = RateSchedule::cosine;
+  double warmup = 0.1;       // share of the steps
+  double momentum = 0.9;     // of sgd, nesterov and rmsprop
+  double weight_decay = -1;  // not of norms and biases
+  double layer_decay = 0;    // a layer group's rate, of the one above it
+  double clip_norm = 0;      // of all gradients together; 0: not clipped
+  double ema = 0;            // decay of the averaged weights, which are then the ones validated and saved; 0: none
+  int64_t patience = 0;      // epochs without a better validation before the phase ends; 0: all epochs
+
+  // Loss and regularization.
+  Loss loss = Loss::automatic;
+  double focal_gamma = 2;
+  double label_smoothing = -1;
+  bool class_weights = false;      // the loss of a class's pictures counts by 1 / their number
+  bool balanced_sampling = false;  // every class is drawn equally often
+  double dropout = -1;             // before the classifier
+  double stochastic_depth = -1;    // of the last block, falling linearly to 0 at the first
+
+  // Augmentation. The policies are torchvision's.
   bool augment = true;
+  std::string augmentation = {};  // "light" (flips), "standard" (crops, flips, colors), "randaugment", "trivialaugment", "autoaugment"
+  double random_erasing = 0;      // probability
+  double mixup = 0, cutmix = 0;   // alpha of the Beta distribution
+  int64_t stored_views = 0;       // augmented views of each picture kept in the feature cache of a frozen prefix
+
   // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
   // squash in place of the published crop, and white.
   std::optional<Fit> fit = {};
+  bool fit_by_validation = false;  // the best of crop, pad and squash
+  // The mirrored picture's answer averaged in: in validation, test and, as it is stored with the model, every later prediction. Automatic:
+  // where validation says so.
+  Choice mirrored = Choice::off;
   std::optional<Alpha> alpha = {};
+
+  // Data.
   double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
   double test = 0;
+  int64_t folds = 0;  // K: K runs, each tested on the pictures that it did not see, then one on all of them
+  int64_t seeds = 1;  // N: everything N times, with the seeds from `seed` on
   uint64_t seed = 0;
-  int threads = 0;       // 0: every core
-  std::string out = {};  // the run's folder: model.safetensors, last.ckpt, history.csv, metrics.json; empty: nothing is written
-  bool resume = false;   // continue the run in `out`
+  int threads = 0;  // 0: every core
+  FeatureCache cache = FeatureCache::automatic;
+  size_t cache_bytes = size_t{1} << 30;
+
+  // What is written and told.
+  // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html; empty: nothing is written.
+  std::string out = {};
+  bool resume = false;                                // continue the run in `out`
+  bool report = true;                                 // report.html
+  bool tensorboard = false;                           // event files in `out`/tensorboard
+  std::vector<std::string> command = {};              // that repeats the run, for the report
   std::function<void(const std::string&)> note = {};  // one line of news
   // Called after every step; false: finish the step, save, and leave with `interrupted`.
   struct Progress {
     std::string phase;                                   // "check", "features", then the recipe's
     int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
     double loss = 0;
+    double best = -1;  // validation accuracy so far; below 0: none yet
   };
   std::function<bool(const Progress&)> progress = {};
 };
@@ -60,8 +114,15 @@ struct Score {
   int64_t pictures = 0;
 };
 
+// Of several runs: mean, sample standard deviation, and the 95 % confidence interval of the mean.
+struct Spread {
+  double mean = 0, deviation = 0, low = 0, high = 0;
+  std::vector<double> values;
+};
+
 struct TrainResult {
   Score validation, test;
+  std::optional<Spread> folds, seeds;  // test accuracies: of each fold (of each seed), of each seed
   double seconds = 0;
   std::string recipe, reason;  // what ran, and why
   std::vector<BadPicture> left_out;
@@ -90,12 +151,21 @@ struct ClassScore {
   int64_t pictures = 0, correct = 0;
 };
 
+// What became of one picture.
+struct Outcome {
+  std::string file;
+  int64_t label = 0, predicted = 0;  // into the classes
+  double confidence = 0;             // probability of what was predicted
+  std::vector<float> probabilities;  // by class
+};
+
 struct Evaluation {
   Score score;
   double top5 = 0;
   double loss = 0;  // mean cross entropy
   std::vector<ClassScore> classes;
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
+  std::vector<Outcome> outcomes;                // in the order of the pictures
   std::vector<BadPicture> left_out;
 };
 

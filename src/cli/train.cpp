@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "cli/train_options.h"
 
 namespace fovea::cli {
 namespace {
@@ -33,43 +34,10 @@ Examples:
 
 struct Options {
   ModelOptions model;
-  PreprocessingOptions preprocessing;
+  TrainingOptions training;
   std::vector<std::string> data;
-  std::string recipe = "auto", optimizer, freeze, head;
-  HeadOptions head_options;
-  TrainOptions train;
-  bool no_augment = false, json = false;
+  bool json = false;
 };
-
-Recipe parse_recipe(const std::string& name) {
-  if (name == "probe") return Recipe::probe;
-  if (name == "finetune") return Recipe::finetune;
-  return name == "full" ? Recipe::full : Recipe::automatic;
-}
-
-HeadKind parse_head(const std::string& name) {
-  if (name == "mlp") return HeadKind::mlp;
-  return name == "concat_pool" ? HeadKind::concat_pool : HeadKind::linear;
-}
-
-TrainOptions train_options(const Options& options) {
-  TrainOptions train = options.train;
-  train.recipe = parse_recipe(options.recipe);
-  train.freeze = options.freeze;
-  if (!options.head.empty()) {
-    train.head = options.head_options;
-    train.head->kind = parse_head(options.head);
-  }
-  train.threads = options.model.threads;
-  train.augment = !options.no_augment;
-  train.optimizer_given = !options.optimizer.empty();
-  train.optimizer = options.optimizer == "sgd" ? Optimizer::sgd : Optimizer::adamw;
-  if (!options.preprocessing.fit.empty()) train.fit = parse_fit(options.preprocessing.fit);
-  if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
-  if (train.validation + train.test >= 1)
-    throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));
-  return train;
-}
 
 void show_progress(Progress& bar, const TrainOptions::Progress& step) {
   const double done = static_cast<double>(std::max<int64_t>(step.epoch - 1, 0) * step.steps + step.step);
@@ -92,7 +60,7 @@ void print_result(const Options& options, const TrainResult& result) {
   table.add({"epochs", fmt::format("{}, the best one {}", result.epochs, result.best_epoch)});
   table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
   if (!result.left_out.empty()) table.add({"left out", counted(static_cast<int64_t>(result.left_out.size()), "picture", "pictures")});
-  table.add({"model", (std::filesystem::path(options.train.out) / "model.safetensors").string()});
+  table.add({"model", (std::filesystem::path(options.training.train.out) / "model.safetensors").string()});
   print("{}", table.text());
 }
 
@@ -109,11 +77,11 @@ nlohmann::json result_json(const Options& options, const TrainResult& result) {
           {"epochs", result.epochs},
           {"best_epoch", result.best_epoch},
           {"left_out", left_out},
-          {"out", options.train.out}};
+          {"out", options.training.train.out}};
 }
 
 int run_training(const Options& options) {
-  TrainOptions training = train_options(options);
+  TrainOptions training = train_options(options.training);
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
   if (data.folder.empty())
@@ -121,7 +89,7 @@ int run_training(const Options& options) {
   else
     find_classes(data.folder);
   Model model = load(options.model, training.seed);
-  if (!options.preprocessing.size.empty()) apply(model, {options.preprocessing.size, "", ""});
+  if (!options.training.preprocessing.size.empty()) apply(model, {options.training.preprocessing.size, "", ""});
   Progress bar;
   const auto tell = [&](const std::string& line) {
     bar.clear();
@@ -131,6 +99,7 @@ int run_training(const Options& options) {
   };
   tell(fmt::format("{}, weights: {}, {}x{}, seed {}, into {}", model.name(), model.loaded().source, model.preprocessing().height,
                    model.preprocessing().width, training.seed, training.out));
+  training.threads = options.model.threads;
   training.note = tell;
   watch_interrupts();
   training.progress = [&](const TrainOptions::Progress& step) {
@@ -149,71 +118,19 @@ int run_training(const Options& options) {
   return 0;
 }
 
-void add_schedule(CLI::App& command, Options& options) {
-  TrainOptions& train = options.train;
-  command.add_option("--epochs", train.epochs, "Passes over the pictures (default: the recipe's)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--batch", train.batch, "Pictures a step (default: the recipe's)")->type_name("N")->check(CLI::PositiveNumber);
-  command.add_option("--lr", train.rate, "Highest rate (default: the recipe's)")->type_name("RATE")->check(CLI::PositiveNumber);
-  command.add_option("--optimizer", options.optimizer, "adamw or sgd (default: the recipe's)")
-      ->type_name("adamw|sgd")
-      ->check(CLI::IsMember({"adamw", "sgd"}));
-  command.add_option("--weight-decay", train.weight_decay, "Default: the recipe's")->type_name("D")->check(CLI::NonNegativeNumber);
-  command.add_option("--label-smoothing", train.label_smoothing, "Default: the recipe's")->type_name("E")->check(CLI::Range(0.0, 0.999));
-  command.add_option("--warmup", train.warmup, "Share of the steps over which the rate rises")
-      ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command.add_flag("--no-augment", options.no_augment, "Show the pictures as they are, without random crops, flips and colours");
-}
-
 }  // namespace
 
 void add_train(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("train", "Fine-tune a network on pictures of your own");
   const auto options = std::make_shared<Options>();
-  TrainOptions& train = options->train;
   options->model.model = "tf_efficientnet_lite0";
-  train.out = "run";
   add_labelled_data(*command, options->data);
   command->add_option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from")
       ->type_name("MODEL")
       ->capture_default_str();
   add_weights_option(*command, options->model);
-  command->add_option("--recipe", options->recipe, "How to train")
-      ->type_name("auto|probe|finetune|full")
-      ->check(CLI::IsMember({"auto", "probe", "finetune", "full"}))
-      ->capture_default_str();
-  command->add_option("--freeze", options->freeze, "Leave everything up to and including a tap as it is (default: the recipe's)")
-      ->type_name("none|all|TAP");
-  command
-      ->add_option(
-          "--head", options->head,
-          "The new head: linear, mlp (a hidden layer) or concat_pool (mean and maximum of the last map, a hidden layer, batch norm); "
-          "default: what the model has")
-      ->type_name("linear|mlp|concat_pool")
-      ->check(CLI::IsMember({"linear", "mlp", "concat_pool"}));
-  command->add_option("--hidden", options->head_options.hidden, "Width of the hidden layer of mlp and concat_pool")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  add_schedule(*command, *options);
-  command->add_option("--validation", train.validation, "Share of the pictures to choose the best epoch by")
-      ->type_name("F")
-      ->check(CLI::Range(0.0, 0.99))
-      ->capture_default_str();
-  command->add_option("--test", train.test, "Share of the pictures to look at only at the end")
-      ->type_name("F")
-      ->check(CLI::Range(0.0, 0.99))
-      ->capture_default_str();
-  command->add_option("--seed", train.seed, "Decides the split and the training; the same one gives the same bits")
-      ->type_name("N")
-      ->capture_default_str();
-  add_preprocessing(*command, options->preprocessing, "squash");
+  add_training(*command, options->training);
   add_compute(*command, options->model);
-  command->add_option("--out", train.out, "The run's folder")->type_name("DIR")->capture_default_str();
-  command->add_flag("--resume", train.resume, "Go on with the run in DIR where it stopped, to the same bits as without the interruption");
   add_json(*command, options->json, R"({"validation": {"accuracy", "pictures"}, "test": {...}, "seconds", ...})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return run_training(*options); }; });

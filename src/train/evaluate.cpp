@@ -35,8 +35,11 @@ Evaluation evaluate(const engine::Network& network, engine::Session& session, co
   while (const image::Batch* batch = loader.next()) {
     engine::FeatureTable logits;
     writer.append(image::with_channels(batch->images, source.preprocessing, session.network().channels(), room), batch->size(), logits);
-    for (int64_t i = 0; i < batch->size(); ++i)
-      if (!is_bad(*batch, i)) tally.add(logits.row(i), batch->labels[static_cast<size_t>(i)]);
+    for (int64_t i = 0; i < batch->size(); ++i) {
+      const auto position = static_cast<size_t>(i);
+      if (!is_bad(*batch, i))
+        tally.add(logits.row(i), batch->labels[position], source.samples[static_cast<size_t>(batch->indices[position])].path);
+    }
     for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
     if (on_batch && !on_batch(++done, loader.batches_per_epoch())) break;
   }

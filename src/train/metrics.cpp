@@ -14,6 +14,15 @@ double cross_entropy(std::span<const float> logits, int64_t label) {
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<size_t>(label)]);
 }
 
+std::vector<float> softmax(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  std::vector<float> probabilities;
+  for (float logit : logits) probabilities.push_back(static_cast<float>(std::exp(static_cast<double>(logit) - largest) / sum));
+  return probabilities;
+}
+
 bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
   const float own = logits[static_cast<size_t>(label)];
   return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
@@ -24,8 +33,13 @@ Tally::Tally(std::vector<std::string> classes) {
   for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
 }
 
-void Tally::add(std::span<const float> logits, int64_t label) {
+void Tally::add(std::span<const float> logits, int64_t label, const std::string& file) {
   const int64_t predicted = argmax(logits);
+  if (!file.empty()) {
+    std::vector<float> probabilities = softmax(logits);
+    const double confidence = static_cast<double>(probabilities[static_cast<size_t>(predicted)]);
+    counts_.outcomes.push_back({file, label, predicted, confidence, std::move(probabilities)});
+  }
   ClassScore& own = counts_.classes[static_cast<size_t>(label)];
   ++own.pictures;
   own.correct += predicted == label;

@@ -14,6 +14,8 @@ namespace fovea::training {
 int64_t argmax(std::span<const float> logits);
 // -log softmax(logits)[label], in double.
 double cross_entropy(std::span<const float> logits, int64_t label);
+// In double, rounded once.
+std::vector<float> softmax(std::span<const float> logits);
 // Whether fewer than k logits are larger than the label's.
 bool in_top(std::span<const float> logits, int64_t label, int64_t k);
 
@@ -21,7 +23,8 @@ class Tally {
  public:
   explicit Tally(std::vector<std::string> classes);
 
-  void add(std::span<const float> logits, int64_t label);
+  // `file`: of the picture, for its outcome; without one none is kept.
+  void add(std::span<const float> logits, int64_t label, const std::string& file = {});
   Evaluation finish() const;
 
  private:

@@ -144,6 +144,18 @@ const char* to_string(Recipe recipe) {
   return "full";
 }
 
-const char* to_string(Optimizer optimizer) { return optimizer == Optimizer::adamw ? "adamw" : "sgd"; }
+const char* to_string(Optimizer optimizer) {
+  switch (optimizer) {
+    case Optimizer::adamw:
+      return "adamw";
+    case Optimizer::sgd:
+      return "sgd";
+    case Optimizer::nesterov:
+      return "nesterov";
+    case Optimizer::rmsprop:
+      break;
+  }
+  return "rmsprop";
+}
 
 }  // namespace fovea::training

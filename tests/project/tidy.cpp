@@ -35,7 +35,10 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"engine", {"passes", "autodiff", "backend", "weights", "nn", "models"}},
       {"train", {"engine", "image", "weights", "nn", "models"}},
       {"export", {"engine"}},
-      {"api", {"train", "explain", "export", "backends/reference", "backends/cpu"}},
+      {"audit", {"image"}},
+      {"saliency", {"engine", "image"}},
+      {"report", {"train", "saliency", "audit"}},
+      {"api", {"report", "explain", "export", "backends/reference", "backends/cpu"}},
       {"cli", {}},
   };
   return table;

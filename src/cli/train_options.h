@@ -1,0 +1,25 @@
+// What `fovea train` can be told about how to train.
+#pragma once
+
+#include <fovea/train.h>
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+#include "cli/options.h"
+
+namespace fovea::cli {
+
+struct TrainingOptions {
+  PreprocessingOptions preprocessing;
+  std::string recipe = "auto", optimizer, schedule, loss, freeze, head, mirrored, cache, cache_limit;
+  HeadOptions head_options;
+  bool no_augment = false, no_report = false;
+  TrainOptions train;  // what needs no translation
+};
+
+void add_training(CLI::App& command, TrainingOptions& options);
+// Throws Error(usage) for options that contradict each other.
+TrainOptions train_options(const TrainingOptions& options);
+
+}  // namespace fovea::cli
