@@ -18,8 +18,8 @@ Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs,
   return passes::optimize(passes::lower_mode(model.graph, {}));
 }
 
-Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend)
-    : network_(std::move(network)), backend_(backend), arena_(std::make_shared<Arena>()) {}
+Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
+    : network_(std::move(network)), backend_(backend), arena_(arena ? std::move(arena) : std::make_shared<Arena>()) {}
 
 Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
   // Sizes change from call to call in some uses: what was used longest ago goes when there are too many.

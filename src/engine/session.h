@@ -16,7 +16,8 @@ namespace fovea::engine {
 // What can be asked for: what find_output (nn/model_graph.h) knows.
 class Session {
  public:
-  Session(std::shared_ptr<const Network> network, const backend::Backend& backend);
+  // `arena`: one to share with whatever does not run at the same time; null: its own.
+  Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena = nullptr);
 
   // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: vectors [N,K], maps
   // [N,C,H,W], tokens [N,T,C]. Callable from several threads: calls wait for one another, each uses all cores.

@@ -6,80 +6,106 @@
 namespace fovea::passes {
 namespace {
 
-// By value: whether it belongs to the prefix.
-std::vector<bool> frozen_values(const Graph& graph, const std::set<std::string>& frozen, const std::set<std::string>& data) {
-  std::vector<bool> result(graph.value_count(), false);
-  for (const NamedValue& input : graph.inputs()) result[input.value.index] = data.contains(input.name);
+// By value: whether no step changes it, and whether it follows from the data too.
+struct Frozen {
+  std::vector<bool> fixed, below;
+};
+
+Frozen frozen_values(const Graph& graph, const std::set<std::string>& frozen, const std::set<std::string>& data) {
+  Frozen result{std::vector<bool>(graph.value_count()), std::vector<bool>(graph.value_count())};
+  for (const NamedValue& input : graph.inputs()) {
+    result.fixed[input.value.index] = result.below[input.value.index] = data.contains(input.name);
+  }
   for (const State& state : graph.states()) {
-    result[state.value.index] = !state.next.valid() && (state.role == StateRole::buffer || frozen.contains(state.name));
+    result.fixed[state.value.index] = !state.next.valid() && (state.role == StateRole::buffer || frozen.contains(state.name));
   }
   for (const NodeInfo& node : graph.nodes()) {
-    bool all = !node.inputs.empty();
-    for (ValueId id : node.inputs) all = all && result[id.index];
-    for (ValueId id : node.outputs) result[id.index] = all;
+    bool all = !node.inputs.empty(), any = false;
+    for (ValueId id : node.inputs) {
+      all = all && result.fixed[id.index];
+      any = any || result.below[id.index];
+    }
+    for (ValueId id : node.outputs) {
+      result.fixed[id.index] = all;
+      result.below[id.index] = all && any;
+    }
   }
   return result;
 }
 
-void copy_state(Graph& target, std::vector<ValueId>& mapped, const Graph& graph, ValueId id) {
-  const State* state = graph.state_of(id);
-  if (!state || mapped[id.index].valid()) return;
-  mapped[id.index] = target.state(state->name, graph.type(id), state->role, state->stored_shape, state->init);
-}
+// One of the two graphs as it grows. What follows from weights alone is copied to wherever it is read.
+class Part {
+ public:
+  Part(const Graph& graph, Graph& target) : graph_(graph), target_(target), mapped_(graph.value_count()) {}
 
-void copy_node(Graph& target, std::vector<ValueId>& mapped, const Graph& graph, const NodeInfo& node) {
-  std::vector<ValueId> inputs;
-  for (ValueId id : node.inputs) {
-    copy_state(target, mapped, graph, id);
-    inputs.push_back(mapped[id.index]);
+  void set(ValueId id, ValueId target) { mapped_[id.index] = target; }
+  ValueId map(ValueId id) {
+    if (mapped_[id.index].valid()) return mapped_[id.index];
+    if (const State* state = graph_.state_of(id))
+      set(id, target_.state(state->name, graph_.type(id), state->role, state->stored_shape, state->init));
+    else
+      copy(graph_.node(graph_.value(id).producer));
+    return mapped_[id.index];
   }
-  const auto outputs = target.add(node.op, std::move(inputs), node.name);
-  for (size_t k = 0; k < outputs.size(); ++k) mapped[node.outputs[k].index] = outputs[k];
-}
+  void copy(const NodeInfo& node) {
+    std::vector<ValueId> inputs;
+    for (ValueId id : node.inputs) inputs.push_back(map(id));
+    const auto outputs = target_.add(node.op, std::move(inputs), node.name);
+    for (size_t k = 0; k < outputs.size(); ++k) set(node.outputs[k], outputs[k]);
+  }
+
+ private:
+  const Graph& graph_;
+  Graph& target_;
+  std::vector<ValueId> mapped_;
+};
 
 }  // namespace
 
 SplitGraph split_frozen(const Graph& graph, const std::set<std::string>& frozen, const std::set<std::string>& data) {
-  const auto below = frozen_values(graph, frozen, data);
-  const auto in_prefix = [&](const NodeInfo& node) { return !node.outputs.empty() && below[node.outputs[0].index]; };
+  const Frozen values = frozen_values(graph, frozen, data);
+  const auto is_in = [](const std::vector<bool>& set, const NodeInfo& node) { return !node.outputs.empty() && set[node.outputs[0].index]; };
+  const auto in_prefix = [&](const NodeInfo& node) { return is_in(values.below, node); };
+  const auto in_suffix = [&](const NodeInfo& node) { return !is_in(values.fixed, node); };
 
   // Values made in the prefix and read outside of it.
   std::vector<bool> cut(graph.value_count(), false);
-  const auto read_outside = [&](ValueId id) { cut[id.index] = below[id.index] && graph.value(id).producer.valid(); };
+  const auto read_outside = [&](ValueId id) { cut[id.index] = values.below[id.index] && graph.value(id).producer.valid(); };
   for (const NodeInfo& node : graph.nodes())
-    if (!in_prefix(node))
+    if (in_suffix(node))
       for (ValueId id : node.inputs) read_outside(id);
   for (const NamedValue& output : graph.outputs()) read_outside(output.value);
 
   SplitGraph split;
-  std::vector<ValueId> front(graph.value_count()), back(graph.value_count());
+  Part front(graph, split.prefix), back(graph, split.suffix);
   for (const NamedValue& input : graph.inputs()) {
-    if (data.contains(input.name)) front[input.value.index] = split.prefix.input(input.name, graph.type(input.value));
+    if (data.contains(input.name)) front.set(input.value, split.prefix.input(input.name, graph.type(input.value)));
   }
   for (const NodeInfo& node : graph.nodes())
-    if (in_prefix(node)) copy_node(split.prefix, front, graph, node);
+    if (in_prefix(node)) front.copy(node);
 
   for (uint32_t v = 0; v < graph.value_count(); ++v) {
     if (!cut[v]) continue;
+    const ValueId id{v};
     const std::string name = fmt::format("cut.{}", split.cuts.size());
-    split.cuts.push_back({name, ValueId{v}});
-    split.prefix.output(name, front[v]);
-    back[v] = split.suffix.input(name, graph.type(ValueId{v}));
+    split.cuts.push_back({name, id});
+    split.prefix.output(name, front.map(id));
+    back.set(id, split.suffix.input(name, graph.type(id)));
   }
   const Uses uses(graph);
   for (const NamedValue& input : graph.inputs()) {
     bool read = uses.other[input.value.index] > 0 || !data.contains(input.name);
-    for (NodeId reader : uses.nodes[input.value.index]) read = read || !in_prefix(graph.node(reader));
-    if (read) back[input.value.index] = split.suffix.input(input.name, graph.type(input.value));
+    for (NodeId reader : uses.nodes[input.value.index]) read = read || in_suffix(graph.node(reader));
+    if (read) back.set(input.value, split.suffix.input(input.name, graph.type(input.value)));
   }
   for (const NodeInfo& node : graph.nodes())
-    if (!in_prefix(node)) copy_node(split.suffix, back, graph, node);
+    if (in_suffix(node)) back.copy(node);
   for (const State& state : graph.states()) {
     if (!state.next.valid()) continue;
-    copy_state(split.suffix, back, graph, state.value);
-    split.suffix.set_next(state.name, back[state.next.index]);
+    back.map(state.value);
+    split.suffix.set_next(state.name, back.map(state.next));
   }
-  for (const NamedValue& output : graph.outputs()) split.suffix.output(output.name, back[output.value.index]);
+  for (const NamedValue& output : graph.outputs()) split.suffix.output(output.name, back.map(output.value));
   return split;
 }
 

@@ -1,7 +1,7 @@
 // Cuts a graph into what no step changes and the rest: the prefix's outputs, "cut.0", "cut.1", ..., are inputs of the suffix under the same
 // names. A value belongs to the prefix where it follows from inputs named as data (the image) and from states that are never written and do
-// not train alone; nothing random (seed and step are no data) and no training batch norm is among it. Run it on a lowered graph, before
-// autodiff.
+// not train alone; nothing random (seed and step are no data) and no training batch norm is among it. What follows from such states without
+// the data (weights on their way) is no cut: either side has its own. Run it on a lowered graph, before autodiff.
 #pragma once
 
 #include <set>

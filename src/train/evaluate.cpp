@@ -25,20 +25,29 @@ bool is_bad(const image::Batch& batch, int64_t position) {
 }  // namespace
 
 Evaluation evaluate(const engine::Network& network, engine::Session& session, const PictureSource& source, const OnBatch& on_batch) {
+  engine::FeatureWriter writer(session, source.preprocessing.height, source.preprocessing.width, "logits", kInferenceBatch);
+  engine::FeatureTable logits;
+  const auto logits_of = [&](std::span<const float> pictures, int64_t count) -> std::span<const float> {
+    logits = {};
+    writer.append(pictures, count, logits);
+    return logits.values;
+  };
+  return evaluate(network, source, logits_of, on_batch);
+}
+
+Evaluation evaluate(const engine::Network& network, const PictureSource& source, const LogitsOf& logits_of, const OnBatch& on_batch) {
   Tally tally(network.classes());
   std::vector<BadPicture> left_out;
   if (source.samples.empty()) return tally.finish();
   image::Loader loader(source.samples, loader_options(source));
-  engine::FeatureWriter writer(session, source.preprocessing.height, source.preprocessing.width, "logits", kInferenceBatch);
   std::vector<float> room;
+  const size_t classes = network.classes().size();
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
-    engine::FeatureTable logits;
-    writer.append(image::with_channels(batch->images, source.preprocessing, session.network().channels(), room), batch->size(), logits);
-    for (int64_t i = 0; i < batch->size(); ++i) {
-      const auto position = static_cast<size_t>(i);
-      if (!is_bad(*batch, i))
-        tally.add(logits.row(i), batch->labels[position], source.samples[static_cast<size_t>(batch->indices[position])].path);
+    const auto logits = logits_of(image::with_channels(batch->images, source.preprocessing, network.channels(), room), batch->size());
+    for (size_t i = 0; i < batch->labels.size(); ++i) {
+      if (!is_bad(*batch, static_cast<int64_t>(i)))
+        tally.add(logits.subspan(i * classes, classes), batch->labels[i], source.samples[static_cast<size_t>(batch->indices[i])].path);
     }
     for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
     if (on_batch && !on_batch(++done, loader.batches_per_epoch())) break;

@@ -29,6 +29,10 @@ using OnBatch = std::function<bool(int64_t done, int64_t all)>;
 // Logits of every picture; bad ones are left out where the source says so, else the first of them throws.
 Evaluation evaluate(const engine::Network& network, engine::Session& session, const PictureSource& source, const OnBatch& on_batch = {});
 
+// The same with logits from elsewhere: [count, classes] for at most kInferenceBatch pictures [count, height, width, channels].
+using LogitsOf = std::function<std::span<const float>(std::span<const float> pictures, int64_t count)>;
+Evaluation evaluate(const engine::Network& network, const PictureSource& source, const LogitsOf& logits_of, const OnBatch& on_batch = {});
+
 // The pooled features of every picture and, where asked for, of its mirror image; the rows are the samples'. Nothing where on_batch
 // stopped.
 struct Views {

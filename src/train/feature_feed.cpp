@@ -77,7 +77,7 @@ class FeatureFeed final : public Feed {
   }
 
   Batches batches() const override { return {static_cast<int64_t>(train_.labels.size()), phase_.batch}; }
-  std::string data_input() const override { return kFeatures; }
+  std::vector<std::string> data_inputs() const override { return {kFeatures}; }
 
   Graph build_step(int64_t batch) const override {
     const ModelGraph model = parts_.network->build(batch);

@@ -18,6 +18,7 @@ namespace fovea::training {
 struct Parts {
   std::shared_ptr<engine::Network> network;
   const backend::Backend& backend;
+  std::shared_ptr<engine::Arena> arena;
   engine::Session& session;
   const Data& data;
 };
@@ -30,7 +31,7 @@ class Feed {
   virtual ~Feed() = default;
   virtual Batches batches() const = 0;
   virtual Graph build_step(int64_t batch) const = 0;
-  virtual std::string data_input() const = 0;
+  virtual std::vector<std::string> data_inputs() const = 0;  // of the step
   // The phase starts from its first step: what is to be reset is.
   virtual void begin() {}
   // Goes on with this step of this epoch.

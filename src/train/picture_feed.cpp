@@ -1,7 +1,11 @@
 #include "base/error.h"
 #include "image/channels.h"
 #include "image/loader.h"
+#include "passes/lower_mode.h"
+#include "passes/pipeline.h"
 #include "train/feed.h"
+#include "train/frozen_prefix.h"
+#include "train/metrics.h"
 
 namespace fovea::training {
 namespace {
@@ -32,15 +36,17 @@ class PictureFeed final : public Feed {
       : parts_(parts),
         phase_(phase),
         frozen_(parts.network->frozen_by(phase.freeze)),
+        prefix_(FrozenPrefix::find(*parts.network, frozen_, phase.batch, {parts.backend, parts.arena})),
         loader_(samples_of(parts, phase), loader_options(parts, phase, seed)) {}
 
   Batches batches() const override { return {static_cast<int64_t>(loader_.samples().size()), phase_.batch}; }
-  std::string data_input() const override { return "image"; }
+  std::vector<std::string> data_inputs() const override { return prefix_ ? prefix_->inputs() : std::vector<std::string>{"image"}; }
 
   Graph build_step(int64_t batch) const override {
     const ModelGraph model = parts_.network->build(batch);
     const StepOptions options = step_options(parts_, phase_, model, frozen_);
-    return training::build_step(lower_for_training(model, frozen_), options);
+    const Graph lowered = lower_for_training(model, frozen_);
+    return training::build_step(prefix_ ? without_prefix(lowered, frozen_) : lowered, options);
   }
 
   void start(int64_t epoch, int64_t step) override {
@@ -52,13 +58,18 @@ class PictureFeed final : public Feed {
     const image::Batch* batch = loader_.next();
     while (!batch) batch = loader_.next();  // the end of an epoch is told once
     const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
-    return {images, batch->labels, 0, 0};
+    return {prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0};
   }
 
   Evaluation validate() override {
+    const PictureSource source{parts_.data.splits.validation.samples, parts_.network->preprocessing(), parts_.data.cache, false};
+    if (prefix_) {
+      rest().prepare();
+      return evaluate(*parts_.network, source,
+                      [&](std::span<const float> pictures, int64_t count) { return logits_of(rows_of(pictures, count), count); });
+    }
     parts_.session.weights_changed();
-    return evaluate(*parts_.network, parts_.session,
-                    {parts_.data.splits.validation.samples, parts_.network->preprocessing(), parts_.data.cache, false});
+    return evaluate(*parts_.network, parts_.session, source);
   }
 
   size_t bytes() const override {
@@ -68,9 +79,54 @@ class PictureFeed final : public Feed {
   }
 
  private:
+  // What the frozen part gives for pictures; valid until the next call.
+  std::span<const float> rows_of(std::span<const float> images, int64_t count) {
+    rows_.resize(static_cast<size_t>(count * prefix_->width()));
+    prefix_->run(images, count, rows_);
+    return rows_;
+  }
+
+  std::span<const float> arranged(std::span<const float> rows, int64_t count) {
+    if (prefix_->cuts().size() == 1) return rows;
+    data_.resize(rows.size());
+    const auto width = static_cast<size_t>(prefix_->width());
+    for (int64_t i = 0; i < count; ++i) prefix_->arrange(rows.subspan(static_cast<size_t>(i) * width, width), i, count, data_);
+    return data_;
+  }
+
+  // The rest of the network for validation.
+  engine::Executable& rest() {
+    if (rest_) return *rest_;
+    ModelGraph model = parts_.network->build(kInferenceBatch);
+    model.graph.output("logits", model.logits);
+    Graph graph = passes::optimize(without_prefix(passes::lower_mode(model.graph, {}), frozen_));
+    rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena);
+    return *rest_;
+  }
+
+  // Of at most kInferenceBatch rows; the rest of the batch is zeros.
+  std::span<const float> logits_of(std::span<const float> rows, int64_t count) {
+    const auto width = static_cast<size_t>(prefix_->width());
+    std::vector<float>& batch = validation_data_;
+    batch.assign(static_cast<size_t>(kInferenceBatch) * width, 0.0f);
+    for (int64_t i = 0; i < count; ++i) prefix_->arrange(rows.subspan(static_cast<size_t>(i) * width, width), i, kInferenceBatch, batch);
+    auto next = batch.begin();
+    for (const FrozenPrefix::Cut& cut : prefix_->cuts()) {
+      const auto input = rest().input_as<float>(cut.name);
+      std::copy_n(next, input.size(), input.begin());
+      next += static_cast<std::ptrdiff_t>(input.size());
+    }
+    rest().run();
+    const auto logits = rest().output_as<float>("logits");
+    return logits.first(logits.size() / kInferenceBatch * static_cast<size_t>(count));
+  }
+
   const Parts parts_;
   const Phase phase_;
   const std::set<std::string> frozen_;
+  const std::unique_ptr<FrozenPrefix> prefix_;  // null: nothing is frozen below all that trains
+  std::unique_ptr<engine::Executable> rest_;
+  std::vector<float> rows_, data_, validation_data_;
   image::Loader loader_;
   std::vector<float> room_;
   int64_t next_epoch_ = 0;

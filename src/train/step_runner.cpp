@@ -7,13 +7,13 @@
 
 namespace fovea::training {
 
-StepRunner::StepRunner(Build build, std::string data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store,
-                       uint64_t seed)
+StepRunner::StepRunner(Build build, std::vector<std::string> data, const backend::Backend& backend,
+                       std::shared_ptr<engine::StateStore> store, std::shared_ptr<engine::Arena> arena, uint64_t seed)
     : build_(std::move(build)),
       data_(std::move(data)),
       backend_(backend),
       store_(std::move(store)),
-      arena_(std::make_shared<engine::Arena>()),
+      arena_(std::move(arena)),
       seed_(static_cast<int64_t>(seed >> 1)) {}
 
 engine::Executable& StepRunner::find(int64_t batch) {
@@ -27,9 +27,14 @@ engine::Executable& StepRunner::find(int64_t batch) {
 
 StepResult StepRunner::run(const StepInput& input) {
   engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()));
-  const auto data = executable.input_as<float>(data_);
-  if (data.size() != input.data.size()) fail(ErrorKind::internal, "a batch of {} numbers, {} expected", input.data.size(), data.size());
-  std::copy(input.data.begin(), input.data.end(), data.begin());
+  size_t taken = 0;
+  for (const std::string& name : data_) {
+    const auto data = executable.input_as<float>(name);
+    if (taken + data.size() > input.data.size()) break;
+    std::copy_n(input.data.begin() + static_cast<std::ptrdiff_t>(taken), data.size(), data.begin());
+    taken += data.size();
+  }
+  if (taken != input.data.size()) fail(ErrorKind::internal, "a batch of {} numbers for {}", input.data.size(), fmt::join(data_, ", "));
   const auto labels = executable.input_as<int32_t>("labels");
   std::copy(input.labels.begin(), input.labels.end(), labels.begin());
   executable.input_as<float>("rate")[0] = static_cast<float>(input.rate);

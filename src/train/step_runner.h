@@ -5,13 +5,15 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "engine/executable.h"
 
 namespace fovea::training {
 
 struct StepInput {
-  std::span<const float> data;  // the batch, in the engine's order
+  std::span<const float> data;  // the batch, in the engine's order; where several inputs take it, one after the other
   std::span<const int32_t> labels;
   double rate = 0;
   int64_t step = 0;  // of the phase, from 0
@@ -26,8 +28,9 @@ class StepRunner {
  public:
   using Build = std::function<Graph(int64_t batch)>;  // training::build_step's result
 
-  // `data` names the input that the batch goes to. `seed` decides all that is random in a step.
-  StepRunner(Build build, std::string data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store, uint64_t seed);
+  // `data` names the inputs that the batch goes to. `seed` decides all that is random in a step.
+  StepRunner(Build build, std::vector<std::string> data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store,
+             std::shared_ptr<engine::Arena> arena, uint64_t seed);
 
   // Plans the step of a batch size now: its states are declared, its memory is known.
   void compile(int64_t batch) { find(batch); }
@@ -39,7 +42,7 @@ class StepRunner {
   engine::Executable& find(int64_t batch);
 
   Build build_;
-  std::string data_;
+  std::vector<std::string> data_;
   const backend::Backend& backend_;
   std::shared_ptr<engine::StateStore> store_;
   std::shared_ptr<engine::Arena> arena_;

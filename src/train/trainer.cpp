@@ -38,7 +38,7 @@ Trainer::Trainer(RunInput input)
       options_(input.options),
       data_(input.data),
       plan_(std::move(input.plan)),
-      session_(network_, backend_),
+      session_(network_, backend_, arena_),
       started_(Clock::now()),
       saved_(started_) {
   state_.record = record_of(*network_, options_, plan_, data_);
@@ -101,7 +101,7 @@ bool Trainer::resume() {
 }
 
 std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
-  const Parts parts{network_, backend_, session_, data_};
+  const Parts parts{network_, backend_, arena_, session_, data_};
   if (!phase.on_features) return picture_feed(parts, phase, phase_seed());
   const bool complete = features_.compute(parts, phase.augmentation.has_value(), [&](int64_t done, int64_t all) {
     return !options_.progress || options_.progress({"features", 0, 1, done, all, 0});
@@ -115,7 +115,7 @@ bool Trainer::run_phase(const Phase& phase) {
   const bool begins = state_.epoch == 0 && state_.step == 0;
   bool goes_on = true;
   {
-    StepRunner runner([&](int64_t batch) { return feed->build_step(batch); }, feed->data_input(), backend_, network_->store(),
+    StepRunner runner([&](int64_t batch) { return feed->build_step(batch); }, feed->data_inputs(), backend_, network_->store(), arena_,
                       phase_seed());
     const Batches batches = feed->batches();
     runner.compile(batches.size(0));
@@ -127,10 +127,9 @@ bool Trainer::run_phase(const Phase& phase) {
         if (store.has(name) && store.at(name).role == StateRole::optimizer) store.set(name, tensor);
       moments_.reset();
     }
-    planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + runner.memory().arena + network_->store()->bytes() +
-                                                  session_.memory().constants + session_.memory().arena + feed->bytes() +
-                                                  features_.bytes() + data_.cache->bytes());
     while (goes_on && state_.epoch < phase.epochs) goes_on = run_epoch(phase, *feed, runner);
+    planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + session_.memory().constants + arena_->bytes() +
+                                                  network_->store()->bytes() + feed->bytes() + features_.bytes() + data_.cache->bytes());
   }
   std::optional<Evaluation> last;
   if (goes_on && phase.on_features && !phase.with_validation && !data_.splits.validation.samples.empty()) last = feed->validate();

@@ -56,6 +56,8 @@ class Trainer {
   const TrainOptions& options_;
   const Data& data_;
   const Plan plan_;
+  // Of everything that computes: nothing of it runs at the same time.
+  const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
   FeatureStore features_;
   RunState state_;

@@ -259,5 +259,21 @@ TEST(SplitFrozen, CutsWhereTrainingBegins) {
   EXPECT_EQ(print(nothing.suffix), print(graph));
 }
 
+TEST(SplitFrozen, WeightsOnTheirWayAreNoCut) {
+  const std::string state = "parameter w f32[4,4,1,1] stored=[4,4,1,1] init=normal:0.5\n";
+  const std::string standard = "standardize_weight(w) eps=1e-08 @conv\n";
+  const Graph graph = graph_of(
+      "input x f32[2,4,3,3]\n" + state + "parameter v f32[4,4,1,1] stored=[4,4,1,1] init=normal:0.5\n%0 = " + standard +
+      "%1 = conv2d(x, %0) stride=1,1 padding=0,0,0,0 groups=1 @a\n" + "%2 = conv2d(%1, v) stride=1,1 padding=0,0,0,0 groups=1 @b\n" +
+      "%3 = conv2d(%2, %0) stride=1,1 padding=0,0,0,0 groups=1 @c\noutput y = %3\n");
+  const SplitGraph split = split_frozen(graph, {"w"}, {"x"});
+  verify(split.prefix);
+  verify(split.suffix);
+  EXPECT_EQ(print(split.prefix), "input x f32[2,4,3,3]\n" + state + "%0 = " + standard +
+                                     "%1 = conv2d(x, %0) stride=1,1 padding=0,0,0,0 groups=1 @a\noutput cut.0 = %1\n");
+  EXPECT_EQ(nodes_of(split.suffix), "%0 = conv2d(cut.0, v) stride=1,1 padding=0,0,0,0 groups=1 @b\n%1 = " + standard +
+                                        "%2 = conv2d(%0, %1) stride=1,1 padding=0,0,0,0 groups=1 @c\noutput y = %2\n");
+}
+
 }  // namespace
 }  // namespace fovea::passes
