@@ -26,6 +26,11 @@ enum class PixelOrder { rgb, bgr };
 Image read_image(const std::string& path, Alpha alpha = Alpha::white);
 Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
 
+// A PNG of 8-bit RGB, from which decode_image gives the same pixels. The file is written beside and renamed. Throw Error(usage) where the
+// pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.
+std::vector<std::byte> encode_png(const Image& image);
+void write_png(const std::string& path, const Image& image);
+
 // From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
 Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0, PixelOrder order = PixelOrder::rgb);
 

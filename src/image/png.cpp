@@ -1,13 +1,17 @@
-// PNG by libspng: every colour type and depth, interlaced or not; of 16 bits the high byte.
+// PNG by libspng: every colour type and depth, interlaced or not; of 16 bits the high byte. Written as 8-bit RGB.
 #include <spng.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "image/codecs.h"
 #include "image/exif.h"
+#include "image/resize.h"
 
-namespace fovea::image {
+namespace fovea {
+namespace image {
 namespace {
 
 struct Free {
@@ -59,4 +63,40 @@ Decoded decode_png(Bytes bytes) {
   return picture;
 }
 
-}  // namespace fovea::image
+}  // namespace image
+
+std::vector<std::byte> encode_png(const Image& image) {
+  image::check_image(image);
+  constexpr int64_t most = INT32_MAX;  // of the format
+  if (image.width > most || image.height > most)
+    fail(ErrorKind::usage, "{} x {} pixels, at most {} a side", image.width, image.height, most);
+  const std::unique_ptr<spng_ctx, image::Free> context(spng_ctx_new(SPNG_CTX_ENCODER));
+  if (!context) throw std::bad_alloc();
+  const auto demand = [](int code) {
+    if (code == SPNG_EMEM) throw std::bad_alloc();
+    if (code != SPNG_OK) fail(ErrorKind::internal, "writing a PNG: {}", spng_strerror(code));
+  };
+  demand(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
+  spng_ihdr header{};
+  header.width = static_cast<uint32_t>(image.width);
+  header.height = static_cast<uint32_t>(image.height);
+  header.bit_depth = 8;
+  header.color_type = SPNG_COLOR_TYPE_TRUECOLOR;
+  demand(spng_set_ihdr(context.get(), &header));
+  demand(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE));
+  size_t size = 0;
+  int code = SPNG_OK;
+  const std::unique_ptr<void, decltype(&std::free)> buffer(spng_get_png_buffer(context.get(), &size, &code), &std::free);
+  demand(code);
+  const auto* bytes = static_cast<const std::byte*>(buffer.get());
+  return {bytes, bytes + size};
+}
+
+void write_png(const std::string& path, const Image& image) {
+  const std::vector<std::byte> bytes = encode_png(image);
+  AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.commit();
+}
+
+}  // namespace fovea
