@@ -25,6 +25,7 @@
 #include "ops/slice.h"
 #include "ops/standardize_weight.h"
 #include "ops/sum_to.h"
+#include "ops/target_losses.h"
 #include "ops/view.h"
 
 namespace fovea {
@@ -58,6 +59,8 @@ constexpr Row rows[] = {
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
     row<BatchNormTrainingGrad>(),
+    row<BinaryCrossEntropy>(),
+    row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
     row<Concat>(),
     row<Constant>(),
@@ -86,6 +89,8 @@ constexpr Row rows[] = {
     row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
     row<Slice>(),
+    row<SoftCrossEntropy>(),
+    row<SoftCrossEntropyGrad>(),
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),

@@ -7,7 +7,7 @@ namespace fovea::training {
 StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGraph& model, const std::set<std::string>& frozen) {
   StepOptions options;
   options.optimizer = phase.optimizer;
-  options.label_smoothing = phase.label_smoothing;
+  options.loss = phase.loss;
   options.frozen = frozen;
   options.parameter = parameter_groups(model, parts.network->variant().head, phase.lowest_rate);
   return options;

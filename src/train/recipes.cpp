@@ -20,6 +20,15 @@ constexpr int64_t kFullEpochsOfFew = 10;                    // below kFinetunePi
 constexpr double kNewAdamwRate = 1e-3, kNewSgdRate = 5e-2;  // full, from new weights
 constexpr double kStemRate = 0.01;                          // finetune: of the head's
 
+LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
+  LossOptions loss;
+  if (options.loss == Loss::binary_cross_entropy) loss.kind = LossOptions::Kind::binary;
+  loss.smoothing = options.label_smoothing >= 0 ? options.label_smoothing : numbers.smoothing;
+  if (options.loss == Loss::focal) loss.focal_gamma = options.focal_gamma;
+  loss.class_weights = options.class_weights;
+  return loss;
+}
+
 Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& options) {
   Phase phase;
   phase.name = std::move(name);
@@ -29,7 +38,7 @@ Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& opt
   phase.optimizer.kind = sgd ? OptimizerOptions::Kind::sgd : OptimizerOptions::Kind::adamw;
   phase.rate = sgd ? numbers.sgd_rate : numbers.adamw_rate;
   phase.optimizer.weight_decay = options.weight_decay >= 0 ? options.weight_decay : sgd ? numbers.sgd_decay : numbers.adamw_decay;
-  phase.label_smoothing = options.label_smoothing >= 0 ? options.label_smoothing : numbers.smoothing;
+  phase.loss = loss_options(options, numbers);
   phase.warmup = options.warmup;
   return phase;
 }

@@ -22,7 +22,7 @@ struct Phase {
   double rate = 0;         // the schedule's peak
   double lowest_rate = 1;  // of the rate, below the first tap
   double warmup = 0.1;     // share of the steps
-  double label_smoothing = 0;
+  LossOptions loss;
   std::optional<image::Augmentation> augmentation;  // on features: only whether they are mirrored too
 };
 

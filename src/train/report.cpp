@@ -25,7 +25,10 @@ json to_json(const Phase& phase) {
           {"rate", phase.rate},
           {"lowest_rate", phase.lowest_rate},
           {"weight_decay", phase.optimizer.weight_decay},
-          {"label_smoothing", phase.label_smoothing},
+          {"loss", phase.loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy"},
+          {"focal_gamma", phase.loss.focal_gamma},
+          {"label_smoothing", phase.loss.smoothing},
+          {"class_weights", phase.loss.class_weights},
           {"warmup", phase.warmup},
           {"augmented", phase.augmentation.has_value()},
           {"with_validation_pictures", phase.with_validation}};

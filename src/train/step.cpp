@@ -5,6 +5,7 @@
 #include "ops/adamw_update.h"
 #include "ops/cross_entropy.h"
 #include "ops/sgd_update.h"
+#include "ops/target_losses.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 
@@ -18,6 +19,19 @@ ValueId input_of(Graph& graph, const std::string& name, const Type& type) {
 
 ValueId moment(Graph& graph, const char* prefix, const std::string& parameter, const Type& type, const std::vector<int64_t>& stored) {
   return graph.state(prefix + parameter, type, StateRole::optimizer, stored);
+}
+
+ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options) {
+  const Type type = graph.type(logits);
+  const bool binary = options.kind == LossOptions::Kind::binary;
+  if (!binary && !options.soft_targets && !options.class_weights && options.focal_gamma == 0) {
+    const ValueId labels = graph.input("labels", {DType::i32, {type.shape.batch()}});
+    return graph.add(CrossEntropy{options.smoothing}, {logits, labels}, "loss")[0];
+  }
+  std::vector<ValueId> inputs{logits, graph.input("targets", type)};
+  if (options.class_weights) inputs.push_back(graph.input("class_weights", {type.dtype, {1, type.shape.channels(), 1, 1}}));
+  if (binary) return graph.add(BinaryCrossEntropy{options.smoothing, options.focal_gamma}, inputs, "loss")[0];
+  return graph.add(SoftCrossEntropy{options.smoothing, options.focal_gamma, !options.soft_targets}, inputs, "loss")[0];
 }
 
 class Updates {
@@ -68,8 +82,7 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline) {
   const auto logits = lowered.find_output("logits");
   if (!logits) fail(ErrorKind::internal, "a step is built of a graph without logits");
-  const ValueId labels = lowered.input("labels", {DType::i32, {lowered.type(*logits).shape[0]}});
-  const ValueId loss = lowered.add(CrossEntropy{options.label_smoothing}, {*logits, labels}, "loss")[0];
+  const ValueId loss = add_loss(lowered, *logits, options.loss);
   lowered.output("loss", loss);
 
   std::vector<std::string> names;

@@ -24,9 +24,19 @@ struct ParameterOptions {
   double decay_scale = 1;  // of the weight decay: 0 for norms and biases
 };
 
+struct LossOptions {
+  enum class Kind { cross_entropy, binary };  // binary: each class on its own, for pictures with several labels
+  Kind kind = Kind::cross_entropy;
+  // Targets by class, from the feed: mixed labels, several labels a picture. Without, every picture has one label.
+  bool soft_targets = false;
+  double smoothing = 0;
+  double focal_gamma = 0;      // above 0: focal
+  bool class_weights = false;  // rare classes count more
+};
+
 struct StepOptions {
   OptimizerOptions optimizer;
-  double label_smoothing = 0;
+  LossOptions loss;
   std::set<std::string> frozen;                                   // parameters that do not train
   std::function<ParameterOptions(const State& state)> parameter;  // empty: the defaults for all
   bool gradients_as_outputs = false;                              // "grad:NAME", for comparison
@@ -35,8 +45,9 @@ struct StepOptions {
 // The model's graph for training with some parameters frozen: output "logits", the mode lowered; no loss yet.
 Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen);
 
-// Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N], "rate" [],
-// "step" i64 [] (from 0), "seed" i64 [] where something is random; outputs "loss" [] and "logits". The moments are states named
+// Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N] for plain
+// cross entropy, for every other loss "targets" f32 [N,K,1,1], "class_weights" f32 [1,K,1,1] where they are asked for; "rate" [], "step"
+// i64 [] (from 0), "seed" i64 [] where something is random; outputs "loss" [] and "logits". The moments are states named
 // "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME". Optimized: ready to be compiled.
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline = {});
 

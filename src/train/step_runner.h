@@ -13,15 +13,17 @@
 namespace fovea::training {
 
 struct StepInput {
-  std::span<const float> data;  // the batch, in the engine's order; where several inputs take it, one after the other
-  std::span<const int32_t> labels;
+  std::span<const float> data;      // the batch, in the engine's order; where several inputs take it, one after the other
+  std::span<const int32_t> labels;  // one a picture; where targets are given they count the pictures and say nothing else
   double rate = 0;
-  int64_t step = 0;  // of the phase, from 0
+  int64_t step = 0;                           // of the phase, from 0
+  std::span<const float> targets = {};        // [N,K], where the loss takes soft targets: mixed labels, several labels a picture
+  std::span<const float> class_weights = {};  // [K], where the loss takes them
 };
 
 struct StepResult {
   double loss = 0;
-  int64_t correct = 0;
+  int64_t correct = 0;  // pictures whose largest logit is their label's, or a class whose target is a half or more
 };
 
 class StepRunner {
@@ -40,6 +42,7 @@ class StepRunner {
 
  private:
   engine::Executable& find(int64_t batch);
+  void write_targets(engine::Executable& executable, const StepInput& input) const;
 
   Build build_;
   std::vector<std::string> data_;

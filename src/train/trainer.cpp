@@ -21,6 +21,17 @@ bool better(const Evaluation& a, const Best& b) {
   return a.score.accuracy > b.accuracy || (a.score.accuracy == b.accuracy && a.loss < b.loss);
 }
 
+// By inverse frequency, 1 on average.
+std::vector<float> class_weights_of(const std::vector<image::Sample>& samples, int64_t classes) {
+  std::vector<double> count(static_cast<size_t>(classes), 0.0);
+  for (const image::Sample& sample : samples) ++count[static_cast<size_t>(sample.label)];
+  double sum = 0;
+  for (double c : count) sum += 1 / std::max(c, 1.0);
+  std::vector<float> weights;
+  for (double c : count) weights.push_back(static_cast<float>(static_cast<double>(classes) / (std::max(c, 1.0) * sum)));
+  return weights;
+}
+
 std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
   std::string line =
       fmt::format("{} epoch {} of {}: loss {:.3f}, accuracy {:.1f} %", row.phase, epoch, epochs, row.train_loss, 100 * row.train_accuracy);
@@ -42,6 +53,7 @@ Trainer::Trainer(RunInput input)
       started_(Clock::now()),
       saved_(started_) {
   state_.record = record_of(*network_, options_, plan_, data_);
+  if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train.samples, network_->class_count());
 }
 
 TrainResult Trainer::run() {
@@ -149,6 +161,7 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     StepInput input = feed.next();
     input.step = state_.epoch * steps + state_.step;
     input.rate = rate_at(schedule, input.step);
+    input.class_weights = class_weights_;
     const StepResult step = runner.run(input);
     const int64_t size = static_cast<int64_t>(input.labels.size());
     if (!std::isfinite(step.loss))
@@ -319,7 +332,11 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("optimizer", phase.optimizer.kind == OptimizerOptions::Kind::sgd ? "sgd" : "adamw");
     add("rate", phase.rate);
     add("weight decay", phase.optimizer.weight_decay);
-    add("label smoothing", phase.label_smoothing);
+    add("loss", phase.loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy");
+    add("focal gamma", phase.loss.focal_gamma);
+    add("label smoothing", phase.loss.smoothing);
+    add("class weights", phase.loss.class_weights);
+    add("soft targets", phase.loss.soft_targets);
     add("warm-up", phase.warmup);
     add("augmentation", phase.augmentation.has_value());
   }

@@ -60,6 +60,7 @@ class Trainer {
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
   FeatureStore features_;
+  std::vector<float> class_weights_;  // where the loss takes them
   RunState state_;
   std::optional<weights::StateDict> moments_;  // of a checkpoint, until the phase's step has declared them
   weights::StateDict best_;                    // empty: none yet

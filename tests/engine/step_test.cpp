@@ -67,7 +67,7 @@ Graph step_of(const ModelGraph& model, const training::StepOptions& options, boo
 training::StepOptions sgd() {
   training::StepOptions options;
   options.optimizer.kind = training::OptimizerOptions::Kind::sgd;
-  options.label_smoothing = 0.1;
+  options.loss.smoothing = 0.1;
   return options;
 }
 

@@ -201,7 +201,7 @@ training::StepOptions step_options(const Answer& answer) {
   options.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   options.optimizer.momentum = answer.train.momentum;
   options.optimizer.weight_decay = answer.train.weight_decay;
-  options.label_smoothing = answer.train.label_smoothing;
+  options.loss.smoothing = answer.train.label_smoothing;
   return options;
 }
 

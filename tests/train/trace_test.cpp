@@ -42,7 +42,7 @@ std::vector<double> losses(OptimizerOptions::Kind kind) {
   StepOptions options;
   options.optimizer.kind = kind;
   options.optimizer.weight_decay = 0.05;
-  options.label_smoothing = 0.1;
+  options.loss.smoothing = 0.1;
   options.parameter = [](const State& state) { return ParameterOptions{1, state.stored_shape.size() > 1 ? 1.0 : 0.0}; };
   auto store = std::make_shared<engine::StateStore>(DType::f64);
   const auto step = engine::Executable::compile(passes::retype(build_step(lower_for_training(network(), {}), options), DType::f64),

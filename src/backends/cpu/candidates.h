@@ -50,6 +50,10 @@ Planned plan_attention_probabilities(const Request&);
 Planned plan_random_mask(const Request&);
 Planned plan_cross_entropy(const Request&);
 Planned plan_cross_entropy_grad(const Request&);
+Planned plan_soft_cross_entropy(const Request&);
+Planned plan_soft_cross_entropy_grad(const Request&);
+Planned plan_binary_cross_entropy(const Request&);
+Planned plan_binary_cross_entropy_grad(const Request&);
 Planned plan_sgd_update(const Request&);
 Planned plan_adamw_update(const Request&);
 

@@ -19,6 +19,7 @@
 #include "backends/reference/resample.h"
 #include "backends/reference/scalars.h"
 #include "backends/reference/standardize_weight.h"
+#include "backends/reference/target_losses.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
@@ -103,6 +104,8 @@ constexpr Row rows[] = {
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
     row<BatchNormTrainingGrad>(),
+    row<BinaryCrossEntropy>(),
+    row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
     row<Concat>(),
     row<Constant>(),
@@ -130,6 +133,8 @@ constexpr Row rows[] = {
     row<ResizeBicubicGrad>(),
     row<SgdUpdate>(),
     row<Slice>(),
+    row<SoftCrossEntropy>(),
+    row<SoftCrossEntropyGrad>(),
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),
