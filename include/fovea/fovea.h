@@ -3,6 +3,7 @@
 
 #include <fovea/error.h>
 #include <fovea/export.h>
+#include <fovea/heat_map.h>
 #include <fovea/image.h>
 #include <fovea/inspect.h>
 #include <fovea/model.h>

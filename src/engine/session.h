@@ -40,6 +40,8 @@ class Session {
   // After the head or the preprocessing changed: everything is compiled anew.
   void network_changed();
   MemoryUse memory() const;
+  // Held by whoever runs another executable on the network's weights, so that calls wait for one another.
+  std::unique_lock<std::mutex> alone() const { return std::unique_lock(mutex_); }
 
  private:
   using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;

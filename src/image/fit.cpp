@@ -44,14 +44,14 @@ Image place(const View& source, Size size, const Window& window, Interpolation i
 }
 
 // torchvision's Resize(n): the shorter side becomes n, the longer is rounded down.
-Size shorter_side(const View& source, int64_t n) {
+Size shorter_side(Size source, int64_t n) {
   const int64_t shorter = std::min(source.width, source.height), longer = std::max(source.width, source.height);
   const auto scaled = static_cast<int64_t>(static_cast<double>(n * longer) / static_cast<double>(shorter));
   return source.width <= source.height ? Size{n, scaled} : Size{scaled, n};
 }
 
 // Pillow's ImageOps.contain: the largest size of the same shape inside the given one.
-Size contained(const View& source, Size most) {
+Size contained(Size source, Size most) {
   const double ratio = static_cast<double>(source.width) / static_cast<double>(source.height);
   const double wanted = static_cast<double>(most.width) / static_cast<double>(most.height);
   if (ratio > wanted) {
@@ -82,18 +82,24 @@ std::array<std::array<float, 256>, 3> normalized_levels(const Preprocessing& p) 
 
 }  // namespace
 
-Image fit(const View& source, const Preprocessing& p) {
+Placement placement_of(Size picture, const Preprocessing& p) {
   check_output(p);
   if (p.fit == Fit::crop) {
-    const Size size = shorter_side(source, p.resize);
-    return place(source, size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}, p.interpolation,
-                 {});
+    const Size size = shorter_side(picture, p.resize);
+    return {size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}};
   }
-  if (p.fit == Fit::squash) return place(source, {p.width, p.height}, {0, 0, p.width, p.height}, p.interpolation, {});
-  const Size size = contained(source, {p.width, p.height});
-  const Window window{-round_half_even(static_cast<double>(p.width - size.width) * 0.5),
-                      -round_half_even(static_cast<double>(p.height - size.height) * 0.5), p.width, p.height};
-  return place(source, size, window, p.interpolation, {mean_level(p.mean[0]), mean_level(p.mean[1]), mean_level(p.mean[2])});
+  if (p.fit == Fit::squash) return {{p.width, p.height}, {0, 0, p.width, p.height}};
+  const Size size = contained(picture, {p.width, p.height});
+  return {size,
+          {-round_half_even(static_cast<double>(p.width - size.width) * 0.5),
+           -round_half_even(static_cast<double>(p.height - size.height) * 0.5), p.width, p.height}};
+}
+
+Image fit(const View& source, const Preprocessing& p) {
+  const Placement placement = placement_of({source.width, source.height}, p);
+  std::array<uint8_t, 3> fill{};
+  if (p.fit == Fit::pad) fill = {mean_level(p.mean[0]), mean_level(p.mean[1]), mean_level(p.mean[2])};
+  return place(source, placement.size, placement.window, p.interpolation, fill);
 }
 
 void normalize_into(const Image& image, const Preprocessing& p, float* out) { normalize_fitted_into(fovea::fit(image, p), p, out); }

@@ -10,6 +10,13 @@ namespace fovea::image {
 // As fovea::fit, of a view.
 Image fit(const View& source, const Preprocessing& preprocessing);
 
+// What fit does to a picture of this size: resizes it to `size` and takes `window` of that, which may reach beyond it.
+struct Placement {
+  Size size;
+  Window window;
+};
+Placement placement_of(Size picture, const Preprocessing& preprocessing);
+
 // The normalized pixels of fit(image), channels last: out holds height * width * 3 floats.
 void normalize_into(const Image& image, const Preprocessing& preprocessing, float* out_nhwc);
 // The same for an image that has been through fit or augment already.
