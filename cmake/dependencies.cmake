@@ -22,6 +22,8 @@ find_package(nlohmann_json QUIET CONFIG)
 find_package(CLI11 QUIET CONFIG)
 find_path(FOVEA_STB_INCLUDE_DIR stb/stb_image.h)
 find_path(FOVEA_PROTOZERO_INCLUDE_DIR protozero/pbf_builder.hpp)
+find_path(FOVEA_EIGEN_INCLUDE_DIR eigen3/Eigen/Dense)
+find_library(FOVEA_LBFGS_LIBRARY lbfgs)
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -50,6 +52,8 @@ fovea_need(MINIZIP_FOUND "minizip" libminizip-dev)
 fovea_need(CURL_FOUND "libcurl" libcurl4-openssl-dev)
 fovea_need(OpenSSL_FOUND "OpenSSL" libssl-dev)
 fovea_need(HWY_FOUND "Highway" libhwy-dev)
+fovea_need(FOVEA_EIGEN_INCLUDE_DIR "Eigen 3" libeigen3-dev)
+fovea_need(FOVEA_LBFGS_LIBRARY "libLBFGS" liblbfgs-dev)
 fovea_need(fmt_FOUND "{fmt}" libfmt-dev)
 fovea_need(nlohmann_json_FOUND "nlohmann-json" nlohmann-json3-dev)
 fovea_need(CLI11_FOUND "CLI11" libcli11-dev)
@@ -73,8 +77,8 @@ endif()
 message(STATUS "oneDNN ${dnnl_VERSION}: ${FOVEA_DNNL_LIBRARY}")
 
 add_library(fovea_dependencies INTERFACE)
-target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR} ${FOVEA_PROTOZERO_INCLUDE_DIR})
+target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR} ${FOVEA_PROTOZERO_INCLUDE_DIR} ${FOVEA_EIGEN_INCLUDE_DIR})
 target_link_libraries(fovea_dependencies INTERFACE
   DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX Threads::Threads
   JPEG::JPEG PkgConfig::SPNG PkgConfig::WEBP GIF::GIF
-  PkgConfig::MINIZIP CURL::libcurl OpenSSL::Crypto fmt::fmt nlohmann_json::nlohmann_json)
+  PkgConfig::MINIZIP ${FOVEA_LBFGS_LIBRARY} CURL::libcurl OpenSSL::Crypto fmt::fmt nlohmann_json::nlohmann_json)
