@@ -4,16 +4,27 @@
 #include <array>
 #include <cmath>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "image/color.h"
 #include "image/fit.h"
+#include "image/geometry.h"
 
 namespace fovea::image {
 namespace {
 
 // Where each choice finds its numbers in the picture's stream.
-enum Place : uint64_t { place_crop = 0, place_flip = 100, place_order = 200, place_factors = 300 };
+enum Place : uint64_t {
+  place_crop = 0,
+  place_flip = 100,
+  place_vertical_flip = 101,
+  place_order = 200,
+  place_factors = 300,
+  place_policy = 400,
+  place_erasing = 1000
+};
 
 double between(const RandomStream& random, uint64_t i, double low, double high) { return low + random.uniform(i) * (high - low); }
 
@@ -72,11 +83,36 @@ void check_augmentation(const Augmentation& a) {
   if (!(a.ratio_min > 0) || !(a.ratio_min <= a.ratio_max) || !std::isfinite(a.ratio_max)) {
     fail(ErrorKind::usage, "random crops of ratio {} to {}; both are positive, in order", a.ratio_min, a.ratio_max);
   }
-  if (!(a.flip >= 0) || !(a.flip <= 1)) fail(ErrorKind::usage, "flip {} is no probability", a.flip);
+  const auto demand_probability = [](const char* name, double value) {
+    if (!(value >= 0) || !(value <= 1)) fail(ErrorKind::usage, "{} {} is no probability", name, value);
+  };
+  demand_probability("flip", a.flip);
+  demand_probability("vertical flip", a.vertical_flip);
+  demand_probability("erasing", a.erasing.probability);
   for (double strength : {a.brightness, a.contrast, a.saturation, a.hue}) {
     if (!(strength >= 0) || !std::isfinite(strength)) fail(ErrorKind::usage, "color jitter {} is negative", strength);
   }
   if (a.hue > 0.5) fail(ErrorKind::usage, "hue jitter {} is over 0.5", a.hue);
+  const PolicyOptions& policy = a.policy;
+  if (policy.operations < 0 || policy.operations > 100)
+    fail(ErrorKind::usage, "{} operations a picture, 0 to 100 expected", policy.operations);
+  if (policy.bins < 2 || policy.magnitude < 0 || policy.magnitude >= policy.bins)
+    fail(ErrorKind::usage, "magnitude {} of {} bins; it counts from 0, of 2 bins or more", policy.magnitude, policy.bins);
+  const Erasing& e = a.erasing;
+  if (!(e.area_min >= 0) || !(e.area_min <= e.area_max) || !(e.area_max <= 1))
+    fail(ErrorKind::usage, "erasing {} to {} of the area; both lie in [0, 1], in order", e.area_min, e.area_max);
+  if (!(e.ratio_min > 0) || !(e.ratio_min <= e.ratio_max) || !std::isfinite(e.ratio_max))
+    fail(ErrorKind::usage, "erasing rectangles of ratio {} to {}; both are positive, in order", e.ratio_min, e.ratio_max);
+}
+
+std::string to_string(const Augmentation& a) {
+  const PolicyOptions& p = a.policy;
+  return fmt::format(
+      "crop {} area {} to {} ratio {} to {}, flip {}, vertical flip {}, policy {} operations {} magnitude {} of {} {} fill {}, "
+      "brightness {}, contrast {}, saturation {}, hue {}, erasing {} area {} to {} ratio {} to {}",
+      a.random_resized_crop, a.scale_min, a.scale_max, a.ratio_min, a.ratio_max, a.flip, a.vertical_flip, to_string(p.policy), p.operations,
+      p.magnitude, p.bins, to_string(p.sampling.interpolation), fmt::join(p.sampling.fill, "/"), a.brightness, a.contrast, a.saturation,
+      a.hue, a.erasing.probability, a.erasing.area_min, a.erasing.area_max, a.erasing.ratio_min, a.erasing.ratio_max);
 }
 
 namespace {
@@ -90,7 +126,14 @@ RandomStream stream_of(const Draw& draw) {
 void augment_fitted(Image& fitted, const Augmentation& a, const Draw& draw) {
   const RandomStream random = stream_of(draw);
   if (random.uniform(place_flip) < a.flip) flip_horizontally(fitted);
+  if (random.uniform(place_vertical_flip) < a.vertical_flip) flip_vertically(fitted);
+  for (const Change& change : draw_changes(a.policy, {fitted.width, fitted.height}, random, place_policy))
+    apply(fitted, change, a.policy.sampling);
   jitter(fitted, a, random);
+}
+
+void augment_normalized(std::span<float> pixels, Size size, const Augmentation& a, const Draw& draw) {
+  if (a.erasing.probability > 0) erase(pixels, size, draw_erased(a.erasing, size, stream_of(draw), place_erasing));
 }
 
 Image augment(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {

@@ -1,9 +1,15 @@
-// Random changes of training pictures, after torchvision's RandomResizedCrop, RandomHorizontalFlip and ColorJitter.
+// Random changes of training pictures, after torchvision's RandomResizedCrop, flips, policies, ColorJitter and RandomErasing, in the order
+// of its reference training: crop, flips, policy, colours, normalization, erasing.
 #pragma once
 
 #include <fovea/image.h>
 
 #include <cstdint>
+#include <span>
+#include <string>
+
+#include "image/mix.h"
+#include "image/policy.h"
 
 namespace fovea::image {
 
@@ -12,8 +18,11 @@ struct Augmentation {
   double scale_min = 0.08, scale_max = 1.0;             // of the picture's area
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, drawn evenly in its logarithm
   double flip = 0.5;                                    // probability of mirroring left and right
+  double vertical_flip = 0;                             // and top and bottom
+  PolicyOptions policy;
   // Factors are drawn from [max(0, 1 - x), 1 + x], the hue's shift from [-hue, hue], hue <= 0.5; 0 leaves that change out.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  Erasing erasing;
 
   bool operator==(const Augmentation&) const = default;
 };
@@ -26,8 +35,12 @@ struct Draw {
 
 // A changed picture of preprocessing.height x width. Throws Error(usage) for ranges that make no sense.
 Image augment(const Image& image, const Augmentation& augmentation, const Preprocessing& preprocessing, const Draw& draw);
-// Flip and colours alone, of a picture that has been through fit: augment without random_resized_crop is fit and then this.
+// All but the crop, of a picture that has been through fit: augment without random_resized_crop is fit and then this.
 void augment_fitted(Image& fitted, const Augmentation& augmentation, const Draw& draw);
+// What comes after normalization, [height, width, channels].
+void augment_normalized(std::span<float> pixels, Size size, const Augmentation& augmentation, const Draw& draw);
+// The record of a run: every number in one line.
+std::string to_string(const Augmentation& augmentation);
 void check_augmentation(const Augmentation& augmentation);
 
 }  // namespace fovea::image

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
+#include <vector>
+
+#include "base/error.h"
 
 namespace fovea::image {
 namespace {
@@ -93,11 +95,102 @@ void adjust_hue(Image& image, double shift) {
   }
 }
 
-void flip_horizontally(Image& image) {
-  for (int64_t y = 0; y < image.height; ++y) {
-    uint8_t* left = image.pixels.data() + 3 * image.width * y;
-    for (uint8_t* right = left + 3 * (image.width - 1); left < right; left += 3, right -= 3) std::swap_ranges(left, left + 3, right);
+namespace {
+
+// Pillow's SMOOTH, (sum of nine + 4 * centre) / 13 rounded. Its float sum is never at a half, so integers give the same.
+void smooth_row(const uint8_t* above, const uint8_t* row, const uint8_t* below, size_t bytes, uint8_t* out) {
+  std::copy_n(row, 3, out);
+  for (size_t i = 3; i + 3 < bytes; ++i) {
+    const auto three = [i](const uint8_t* r) { return static_cast<uint32_t>(r[i - 3]) + r[i] + r[i + 3]; };
+    const uint32_t sum = three(above) + three(row) + three(below) + 4u * row[i];
+    out[i] = static_cast<uint8_t>((2 * sum + 13) / 26);
   }
+  std::copy_n(row + bytes - 3, 3, out + bytes - 3);
+}
+
+using Tables = std::array<std::array<uint8_t, 256>, 3>;
+using Histograms = std::array<std::array<int64_t, 256>, 3>;
+
+template <class Level>
+void map_levels(Image& image, Level level) {
+  std::array<uint8_t, 256> table;
+  for (int v = 0; v < 256; ++v) table[static_cast<size_t>(v)] = static_cast<uint8_t>(level(v));
+  for (uint8_t& v : image.pixels) v = table[v];
+}
+
+// Each channel by a table made from its histogram.
+template <class Fill>
+void map_channels(Image& image, Fill fill) {
+  Histograms histograms{};
+  for (size_t i = 0; i < image.pixels.size(); i += 3)
+    for (size_t c = 0; c < 3; ++c) ++histograms[c][image.pixels[i + c]];
+  Tables tables;
+  for (size_t c = 0; c < 3; ++c) {
+    for (size_t v = 0; v < 256; ++v) tables[c][v] = static_cast<uint8_t>(v);
+    fill(histograms[c], tables[c]);
+  }
+  for (size_t i = 0; i < image.pixels.size(); i += 3)
+    for (size_t c = 0; c < 3; ++c) image.pixels[i + c] = tables[c][image.pixels[i + c]];
+}
+
+}  // namespace
+
+void adjust_sharpness(Image& image, double factor) {
+  if (image.width < 3 || image.height < 3) return;  // there is nothing but border
+  const size_t bytes = static_cast<size_t>(3 * image.width);
+  std::vector<uint8_t> above(image.pixels.begin(), image.pixels.begin() + static_cast<std::ptrdiff_t>(bytes)), row(bytes), smooth(bytes);
+  for (int64_t y = 1; y + 1 < image.height; ++y) {
+    uint8_t* pixels = image.pixels.data() + static_cast<size_t>(y) * bytes;
+    std::copy_n(pixels, bytes, row.data());
+    smooth_row(above.data(), row.data(), pixels + bytes, bytes, smooth.data());
+    for (size_t i = 0; i < bytes; ++i) pixels[i] = blend(smooth[i], row[i], static_cast<float>(factor));
+    std::swap(above, row);
+  }
+}
+
+void posterize(Image& image, int bits) {
+  if (bits < 0 || bits > 8) fail(ErrorKind::usage, "posterize to {} bits, 0 to 8 expected", bits);
+  const int mask = 0xFF & ~((1 << (8 - bits)) - 1);
+  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(v & mask);
+}
+
+void solarize(Image& image, double threshold) {
+  map_levels(image, [&](int v) { return v < threshold ? v : 255 - v; });
+}
+
+void invert(Image& image) {
+  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(255 - v);
+}
+
+void autocontrast(Image& image) {
+  map_channels(image, [](const auto& histogram, auto& table) {
+    int low = 0, high = 255;
+    while (low < 255 && histogram[static_cast<size_t>(low)] == 0) ++low;
+    while (high > 0 && histogram[static_cast<size_t>(high)] == 0) --high;
+    if (high <= low) return;
+    const double scale = 255.0 / (high - low), offset = -low * scale;
+    for (int v = 0; v < 256; ++v)
+      table[static_cast<size_t>(v)] = static_cast<uint8_t>(std::clamp(static_cast<int>(v * scale + offset), 0, 255));
+  });
+}
+
+void equalize(Image& image) {
+  map_channels(image, [](const auto& histogram, auto& table) {
+    int64_t sum = 0, last = 0, levels = 0;
+    for (int64_t count : histogram) {
+      sum += count;
+      if (count == 0) continue;
+      last = count;
+      ++levels;
+    }
+    const int64_t step = (sum - last) / 255;
+    if (levels <= 1 || step == 0) return;
+    int64_t n = step / 2;
+    for (size_t v = 0; v < 256; ++v) {
+      table[v] = static_cast<uint8_t>(std::min<int64_t>(n / step, 255));
+      n += histogram[v];
+    }
+  });
 }
 
 }  // namespace fovea::image

@@ -1,5 +1,5 @@
-// Colour changes on 8-bit pixels with the arithmetic of Pillow's ImageEnhance and HSV conversion, as torchvision applies them to Pillow's
-// images.
+// Colour changes on 8-bit pixels with the arithmetic of Pillow's ImageEnhance, ImageOps and HSV conversion, as torchvision applies them to
+// Pillow's images.
 #pragma once
 
 #include <fovea/image.h>
@@ -12,7 +12,16 @@ void adjust_contrast(Image& image, double factor);
 void adjust_saturation(Image& image, double factor);
 // `shift` in turns, -0.5..0.5.
 void adjust_hue(Image& image, double shift);
+// Between the picture smoothed by Pillow's SMOOTH filter (0) and beyond itself; the border is left as it is.
+void adjust_sharpness(Image& image, double factor);
 
-void flip_horizontally(Image& image);
+// Keeps the upper `bits`, 0..8, of each channel. Throws Error(usage) for others.
+void posterize(Image& image, int bits);
+// Inverts what is not below the threshold.
+void solarize(Image& image, double threshold);
+void invert(Image& image);
+// Each channel on its own: stretched from its darkest to its lightest level, or by its histogram.
+void autocontrast(Image& image);
+void equalize(Image& image);
 
 }  // namespace fovea::image

@@ -206,16 +206,18 @@ void Loader::run(const Task& task) {
 void Loader::prepare(const Sample& sample, const Draw& draw, float* out) const {
   const Preprocessing& p = options_.preprocessing;
   const auto& augmentation = options_.augmentation;
-  const auto finish = [&](const Image& image) {
-    normalize_fitted_into(augmentation ? augment(image, *augmentation, p, draw) : fit(image, p), p, out);
+  const auto normalize = [&](const Image& fitted) {
+    normalize_fitted_into(fitted, p, out);
+    if (augmentation) augment_normalized({out, static_cast<size_t>(3 * p.height * p.width)}, {p.width, p.height}, *augmentation, draw);
   };
+  const auto finish = [&](const Image& image) { normalize(augmentation ? augment(image, *augmentation, p, draw) : fit(image, p)); };
   if (!cache_serves_) return finish(read_image(sample.path, p.alpha));
   const std::shared_ptr<const Image> cached = options_.cache->get(sample.path);
   if (!options_.cache->fitted()) return finish(*cached);
-  if (!augmentation) return normalize_fitted_into(*cached, p, out);
+  if (!augmentation) return normalize(*cached);
   Image image = *cached;
   augment_fitted(image, *augmentation, draw);
-  normalize_fitted_into(image, p, out);
+  normalize(image);
 }
 
 }  // namespace fovea::image

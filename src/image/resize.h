@@ -29,6 +29,8 @@ struct Size {
 
 struct Window {
   int64_t left = 0, top = 0, width = 0, height = 0;
+
+  bool operator==(const Window&) const = default;
 };
 
 // The pixels `window` (inside the result) of the source resized to `size`. Writes rows of 3 * window.width bytes, out_stride_bytes apart.

@@ -6,6 +6,7 @@
 
 #include "image/color.h"
 #include "image/fit.h"
+#include "image/geometry.h"
 #include "support.h"
 
 namespace fovea::image {
