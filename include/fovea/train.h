@@ -68,6 +68,7 @@ struct TrainOptions {
   // Augmentation. The policies are torchvision's.
   bool augment = true;
   std::string augmentation = {};  // "light" (flips), "standard" (crops, flips, colors), "randaugment", "trivialaugment", "autoaugment"
+  double vertical_flip = 0;       // probability, for pictures without an up and down
   double random_erasing = 0;      // probability
   double mixup = 0, cutmix = 0;   // alpha of the Beta distribution
   int64_t stored_views = 0;       // augmented views of each picture kept in the feature cache of a frozen prefix
@@ -140,6 +141,12 @@ TrainResult train(Model& model, const std::string& folder, const TrainOptions& o
 // give the run that the folder gives, bit for bit, where they lie directly in their class folders. Throws Error(input) also for a file that
 // is given twice.
 TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options = {});
+
+// What training with these options shows of pictures, to look at: a row for each picture, first as validation sees it, then in so many
+// epochs; one picture alone fills several rows. Mixup and cutmix mix the pictures of a column, as they do those of a batch. Only the seed
+// and what the options say about augmentation matter. Throws Error(usage) for mixing one picture with itself.
+Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing& preprocessing, const TrainOptions& options,
+                         int64_t looks);
 
 // The classes that `train` would find, sorted bytewise, before a model is there. Throws as `train` does for data without classes to train
 // on; no picture is looked at.

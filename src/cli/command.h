@@ -11,6 +11,7 @@ namespace fovea::cli {
 using Run = std::function<int()>;
 
 void add_train(CLI::App& app, Run& run);
+void add_augment(CLI::App& app, Run& run);
 void add_evaluate(CLI::App& app, Run& run);
 void add_predict(CLI::App& app, Run& run);
 void add_embed(CLI::App& app, Run& run);

@@ -113,19 +113,8 @@ void add_loss(CLI::App& command, TrainingOptions& options) {
 }
 
 void add_augmentation(CLI::App& command, TrainingOptions& options) {
-  TrainOptions& train = options.train;
-  command
-      .add_option("--augment", train.augmentation,
-                  "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)")
-      ->type_name("light|standard|randaugment|trivialaugment|autoaugment")
-      ->check(CLI::IsMember({"light", "standard", "randaugment", "trivialaugment", "autoaugment"}).description(""));
-  command.add_flag("--no-augment", options.no_augment, "Show the pictures as they are, without random crops, flips and colours");
-  command.add_option("--erasing", train.random_erasing, "Probability that a random rectangle is erased")
-      ->type_name("P")
-      ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--mixup", train.mixup, "Alpha of mixup (default: none)")->type_name("A")->check(CLI::PositiveNumber);
-  command.add_option("--cutmix", train.cutmix, "Alpha of cutmix (default: none)")->type_name("A")->check(CLI::PositiveNumber);
-  command.add_option("--stored-views", train.stored_views, "Augmented views of a picture that the feature cache keeps")
+  add_changes(command, options);
+  command.add_option("--stored-views", options.train.stored_views, "Augmented views of a picture that the feature cache keeps")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
 }
@@ -165,6 +154,24 @@ void add_outputs(CLI::App& command, TrainingOptions& options) {
 }
 
 }  // namespace
+
+void add_changes(CLI::App& command, TrainingOptions& options) {
+  TrainOptions& train = options.train;
+  command
+      .add_option("--augment", train.augmentation,
+                  "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)")
+      ->type_name("light|standard|randaugment|trivialaugment|autoaugment")
+      ->check(CLI::IsMember({"light", "standard", "randaugment", "trivialaugment", "autoaugment"}).description(""));
+  command.add_flag("--no-augment", options.no_augment, "Show the pictures as they are, without random crops, flips and colours");
+  command.add_option("--vertical-flip", train.vertical_flip, "Probability of turning the picture upside down")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--erasing", train.random_erasing, "Probability that a random rectangle is erased")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--mixup", train.mixup, "Alpha of mixup (default: none)")->type_name("A")->check(CLI::PositiveNumber);
+  command.add_option("--cutmix", train.cutmix, "Alpha of cutmix (default: none)")->type_name("A")->check(CLI::PositiveNumber);
+}
 
 void add_training(CLI::App& command, TrainingOptions& options) {
   options.train.out = "run";

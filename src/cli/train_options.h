@@ -18,6 +18,8 @@ struct TrainingOptions {
   TrainOptions train;  // what needs no translation
 };
 
+// How pictures are changed before the network sees them.
+void add_changes(CLI::App& command, TrainingOptions& options);
 void add_training(CLI::App& command, TrainingOptions& options);
 // Throws Error(usage) for options that contradict each other.
 TrainOptions train_options(const TrainingOptions& options);

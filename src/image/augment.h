@@ -19,10 +19,10 @@ struct Augmentation {
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, drawn evenly in its logarithm
   double flip = 0.5;                                    // probability of mirroring left and right
   double vertical_flip = 0;                             // and top and bottom
-  PolicyOptions policy;
+  PolicyOptions policy = {};
   // Factors are drawn from [max(0, 1 - x), 1 + x], the hue's shift from [-hue, hue], hue <= 0.5; 0 leaves that change out.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
-  Erasing erasing;
+  Erasing erasing = {};
 
   bool operator==(const Augmentation&) const = default;
 };

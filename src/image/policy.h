@@ -56,7 +56,7 @@ struct PolicyOptions {
   int operations = 2;  // of randaugment
   int magnitude = 9;   // of randaugment: the bin
   int bins = 31;       // of randaugment and trivialaugment
-  Sampling sampling;
+  Sampling sampling = {};
 
   bool operator==(const PolicyOptions&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "image/channels.h"
 #include "image/loader.h"
+#include "image/mix.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "train/feed.h"
@@ -35,6 +36,7 @@ class PictureFeed final : public Feed {
   PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed)
       : parts_(parts),
         phase_(phase),
+        seed_(seed),
         frozen_(parts.network->frozen_by(phase.freeze)),
         prefix_(FrozenPrefix::find(*parts.network, frozen_, phase.batch, {parts.backend, parts.arena})),
         loader_(samples_of(parts, phase), loader_options(parts, phase, seed)) {}
@@ -57,8 +59,11 @@ class PictureFeed final : public Feed {
   StepInput next() override {
     const image::Batch* batch = loader_.next();
     while (!batch) batch = loader_.next();  // the end of an epoch is told once
+    mix(*batch);
     const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
-    return {prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0};
+    StepInput input{prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0};
+    if (phase_.mixing.any()) input.targets = targets_;
+    return input;
   }
 
   Evaluation validate() override {
@@ -79,6 +84,17 @@ class PictureFeed final : public Feed {
   }
 
  private:
+  // The pictures of the batch with each other, and their labels into targets_.
+  void mix(const image::Batch& batch) {
+    if (!phase_.mixing.any()) return;
+    const image::Size size{parts_.network->preprocessing().width, parts_.network->preprocessing().height};
+    const image::Mix mix = image::draw_mix(phase_.mixing, size, {seed_, batch.epoch, batch.number});
+    image::mix_images(batch.images, batch.size(), size, mix);
+    targets_.resize(static_cast<size_t>(batch.size() * parts_.network->class_count()));
+    image::one_hot(batch.labels, targets_);
+    image::mix_targets(targets_, batch.size(), mix);
+  }
+
   // What the frozen part gives for pictures; valid until the next call.
   std::span<const float> rows_of(std::span<const float> images, int64_t count) {
     rows_.resize(static_cast<size_t>(count * prefix_->width()));
@@ -123,10 +139,11 @@ class PictureFeed final : public Feed {
 
   const Parts parts_;
   const Phase phase_;
+  const uint64_t seed_;
   const std::set<std::string> frozen_;
   const std::unique_ptr<FrozenPrefix> prefix_;  // null: nothing is frozen below all that trains
   std::unique_ptr<engine::Executable> rest_;
-  std::vector<float> rows_, data_, validation_data_;
+  std::vector<float> rows_, data_, validation_data_, targets_;
   image::Loader loader_;
   std::vector<float> room_;
   int64_t next_epoch_ = 0;

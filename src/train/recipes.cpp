@@ -1,5 +1,7 @@
 #include "train/recipes.h"
 
+#include <cmath>
+
 #include "base/error.h"
 
 namespace fovea::training {
@@ -49,12 +51,21 @@ void apply(Phase& phase, const TrainOptions& options) {
   if (options.rate > 0) phase.rate = options.rate;
 }
 
-image::Augmentation strong_augmentation() {
-  image::Augmentation augmentation;
-  augmentation.random_resized_crop = true;
-  augmentation.scale_min = 0.35;  // a smaller part of a picture with one object often shows none of it
-  augmentation.brightness = augmentation.contrast = augmentation.saturation = 0.2;
-  return augmentation;
+// On features there is nothing left to crop, to colour or to mix.
+void show_changed(Phase& phase, const TrainOptions& options) {
+  phase.augmentation = augmentation_of(options);
+  phase.mixing = mixing_of(options);
+  phase.loss.soft_targets = phase.loss.soft_targets || phase.mixing.any();
+}
+
+// The option that only training on pictures can follow; empty: none was given.
+std::string changes_pictures(const TrainOptions& options) {
+  if (options.mixup > 0) return fmt::format("mixup {}", options.mixup);
+  if (options.cutmix > 0) return fmt::format("cutmix {}", options.cutmix);
+  if (options.random_erasing > 0) return fmt::format("erasing {}", options.random_erasing);
+  if (options.vertical_flip > 0) return fmt::format("vertical flip {}", options.vertical_flip);
+  if (!options.augmentation.empty() && options.augmentation != "light") return fmt::format("augmentation {}", options.augmentation);
+  return {};
 }
 
 Phase features_phase(std::string name, const Numbers& numbers, const TrainOptions& options) {
@@ -69,6 +80,8 @@ std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
   if (!options.freeze.empty() && options.freeze != "all")
     fail(ErrorKind::usage, "the recipe probe trains the head alone (freeze all), freeze {} was asked for: finetune or full can do that",
          options.freeze);
+  if (const std::string change = changes_pictures(options); !change.empty())
+    fail(ErrorKind::usage, "the recipe probe looks at each picture once, {} was asked for: finetune or full can do that", change);
   std::vector<Phase> phases{features_phase("head", kProbe, options)};
   apply(phases[0], options);
   if (facts.validation > 0) {
@@ -84,7 +97,7 @@ std::vector<Phase> finetune(const TrainOptions& options) {
   apply(all, options);
   all.lowest_rate = kStemRate;
   if (!options.freeze.empty()) all.freeze = options.freeze;
-  if (options.augment) all.augmentation = strong_augmentation();
+  show_changed(all, options);
   return {features_phase("head", kHeadFirst, options), all};
 }
 
@@ -94,7 +107,7 @@ std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
   if (facts.pictures < kFinetunePictures) all.epochs = kFullEpochsOfFew;
   apply(all, options);
   if (!options.freeze.empty()) all.freeze = options.freeze;
-  if (options.augment) all.augmentation = strong_augmentation();
+  show_changed(all, options);
   return {all};
 }
 
@@ -107,6 +120,8 @@ void check(const TrainOptions& options) {
   demand(options.rate >= 0 && options.rate < 1e3, "the rate", options.rate, "a number above 0");
   demand(options.weight_decay < 1e3, "the weight decay", options.weight_decay, "a number of 0 or more");
   demand(options.label_smoothing < 1, "the label smoothing", options.label_smoothing, "a number from 0 to below 1");
+  demand(options.mixup >= 0 && std::isfinite(options.mixup), "the alpha of mixup", options.mixup, "a number of 0 or more");
+  demand(options.cutmix >= 0 && std::isfinite(options.cutmix), "the alpha of cutmix", options.cutmix, "a number of 0 or more");
   demand(options.warmup >= 0 && options.warmup <= 1, "the warm-up", options.warmup, "a share from 0 to 1");
 }
 
@@ -124,6 +139,9 @@ Plan make_plan(const TrainOptions& options, const Facts& facts) {
   } else if (!options.freeze.empty() && options.freeze != "all") {
     recipe = Recipe::finetune;
     plan.reason = fmt::format("freeze {} leaves more than the head to train", options.freeze);
+  } else if (const std::string change = changes_pictures(options); options.freeze != "all" && !change.empty()) {
+    recipe = Recipe::finetune;
+    plan.reason = fmt::format("{} changes pictures at every look, which a frozen backbone takes only once", change);
   } else if (options.freeze == "all" || facts.pictures < kFinetunePictures) {
     recipe = Recipe::probe;
     plan.reason = options.freeze == "all" ? "freeze all leaves the head alone to train"
@@ -138,6 +156,35 @@ Plan make_plan(const TrainOptions& options, const Facts& facts) {
   plan.phases = recipe == Recipe::probe ? probe(options, facts) : recipe == Recipe::finetune ? finetune(options) : full(options, facts);
   return plan;
 }
+
+std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) {
+  image::Augmentation augmentation;
+  augmentation.flip = options.augment ? 0.5 : 0.0;
+  augmentation.vertical_flip = options.vertical_flip;
+  augmentation.erasing.probability = options.random_erasing;
+  const std::string& name = options.augmentation;
+  const bool light = name == "light", standard = name.empty() || name == "standard";
+  if (!light && !standard) {
+    if (name == "randaugment")
+      augmentation.policy.policy = image::Policy::randaugment;
+    else if (name == "trivialaugment")
+      augmentation.policy.policy = image::Policy::trivialaugment;
+    else if (name == "autoaugment")
+      augmentation.policy.policy = image::Policy::autoaugment;
+    else
+      fail(ErrorKind::usage, "augmentation \"{}\"; there are light, standard, randaugment, trivialaugment and autoaugment", name);
+  }
+  if (options.augment && !light) {
+    augmentation.random_resized_crop = true;
+    augmentation.scale_min = 0.35;  // a smaller part of a picture with one object often shows none of it
+    if (standard) augmentation.brightness = augmentation.contrast = augmentation.saturation = 0.2;
+  }
+  image::check_augmentation(augmentation);
+  const bool changes = options.augment || augmentation.vertical_flip > 0 || augmentation.erasing.probability > 0;
+  return changes ? std::optional(augmentation) : std::nullopt;
+}
+
+image::Mixing mixing_of(const TrainOptions& options) { return {options.mixup, options.cutmix}; }
 
 const char* to_string(Recipe recipe) {
   switch (recipe) {

@@ -24,6 +24,7 @@ struct Phase {
   double warmup = 0.1;     // share of the steps
   LossOptions loss;
   std::optional<image::Augmentation> augmentation;  // on features: only whether they are mirrored too
+  image::Mixing mixing;                             // of the pictures of a batch, and of their labels
 };
 
 struct Plan {
@@ -49,6 +50,12 @@ struct Facts {
 // --epochs and --lr replace those of the last phase (of both of a probe), the others apply to every phase.
 // Throws Error(usage) for options that contradict the recipe.
 Plan make_plan(const TrainOptions& options, const Facts& facts);
+
+// What the options make of the pictures before they are normalized and mixed; nothing where they are shown as they are. "" is "standard":
+// crops of 0.35 to 1 of the area, flips, brightness, contrast and saturation within 0.2. The policies replace the colours. Throws
+// Error(usage) for a name that is none of TrainOptions::augmentation's.
+std::optional<image::Augmentation> augmentation_of(const TrainOptions& options);
+image::Mixing mixing_of(const TrainOptions& options);
 
 const char* to_string(Recipe recipe);
 const char* to_string(Optimizer optimizer);

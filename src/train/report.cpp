@@ -31,6 +31,9 @@ json to_json(const Phase& phase) {
           {"class_weights", phase.loss.class_weights},
           {"warmup", phase.warmup},
           {"augmented", phase.augmentation.has_value()},
+          {"augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none"},
+          {"mixup", phase.mixing.mixup},
+          {"cutmix", phase.mixing.cutmix},
           {"with_validation_pictures", phase.with_validation}};
 }
 

@@ -338,7 +338,9 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("class weights", phase.loss.class_weights);
     add("soft targets", phase.loss.soft_targets);
     add("warm-up", phase.warmup);
-    add("augmentation", phase.augmentation.has_value());
+    add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
+    add("mixup", phase.mixing.mixup);
+    add("cutmix", phase.mixing.cutmix);
   }
   return record;
 }

@@ -107,7 +107,13 @@ TEST_F(LoaderTest, ThreadsChangeNothing) {
   const auto samples = pictures(23);
   LoaderOptions o = options(5);
   o.shuffle = o.endless = true;
-  o.augmentation = Augmentation{.random_resized_crop = true, .brightness = 0.3, .saturation = 0.3, .hue = 0.1};
+  o.augmentation = Augmentation{.random_resized_crop = true,
+                                .vertical_flip = 0.5,
+                                .policy = {.policy = Policy::randaugment},
+                                .brightness = 0.3,
+                                .saturation = 0.3,
+                                .hue = 0.1,
+                                .erasing = {.probability = 0.5}};
   std::vector<Copy> first;
   for (int workers : {1, 2, 5}) {
     for (int ahead : {1, 3}) {
@@ -127,6 +133,30 @@ TEST_F(LoaderTest, ThreadsChangeNothing) {
     }
   }
   EXPECT_NE(first[0].indices, first[5].indices);
+}
+
+TEST_F(LoaderTest, ErasesNormalizedPictures) {
+  const auto samples = pictures(20);
+  LoaderOptions o = options(20);
+  o.augmentation = Augmentation{.flip = 0};
+  Loader plain(samples, o);
+  const Copy before = copy(*plain.next());
+  o.augmentation->erasing.probability = 1;
+  for (const bool kept : {false, true}) {
+    o.cache = kept ? std::make_shared<ImageCache>(size_t{1} << 20, o.preprocessing, true) : nullptr;
+    Loader loader(samples, o);
+    const Copy after = copy(*loader.next());
+    for (size_t i = 0; i < 20; ++i) {
+      int64_t erased = 0;
+      for (size_t k = i * 576; k < (i + 1) * 576; ++k) {
+        if (after.images[k] == before.images[k]) continue;
+        EXPECT_EQ(after.images[k], 0.0f);
+        ++erased;
+      }
+      EXPECT_GE(erased, 576 / 50) << i;
+      EXPECT_LE(erased, 576 * 2 / 5) << i;
+    }
+  }
 }
 
 TEST_F(LoaderTest, ResumesAtAnyBatch) {

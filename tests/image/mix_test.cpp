@@ -1,8 +1,8 @@
 // Mixed batches and erased rectangles against torchvision (tests/data/image/generate_policies.py), and how they are drawn.
 #include "image/mix.h"
 
+#include <fovea/threads.h>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "image/augment.h"
 #include "support.h"

@@ -1,0 +1,58 @@
+// fovea augment: what training makes of pictures, to look at.
+#include <fovea/train.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "cli/train_options.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Of one picture the sheet shows what the network gets of it in validation, then what it would get in so many epochs of training; of several,
+a row for each. --mixup and --cutmix mix the pictures of a column with each other, as training does those of a batch.
+
+Examples:
+  fovea augment cat.jpg                                           crops, flips and colours, as fovea train has them by default
+  fovea augment cat.jpg --augment randaugment --erasing 0.25      a policy, and rectangles erased
+  fovea augment cat.jpg dog.jpg cow.jpg --cutmix 1 -o mixed.png   pictures mixed with each other)";
+
+struct Options {
+  std::vector<std::string> data;
+  std::string out = "augmented.png";
+  int64_t looks = 11;
+  PreprocessingOptions preprocessing;
+  TrainingOptions training;
+};
+
+int augment(const Options& options) {
+  std::vector<Image> pictures;
+  Preprocessing preprocessing = changed(Preprocessing{}, options.preprocessing);
+  if (options.preprocessing.fit.empty()) preprocessing.fit = Fit::squash;
+  for (const std::string& file : picture_files(options.data)) pictures.push_back(read_image(file, preprocessing.alpha));
+  const Image sheet = augmentation_sheet(pictures, preprocessing, train_options(options.training), options.looks);
+  write_png(options.out, sheet);
+  print("{}  {} x {}\n", options.out, sheet.width, sheet.height);
+  return 0;
+}
+
+}  // namespace
+
+void add_augment(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("augment", "A sheet of what training makes of pictures");
+  const auto options = std::make_shared<Options>();
+  add_data(*command, options->data);
+  command->add_option("-o,--out", options->out, "The sheet, a PNG")->type_name("FILE")->capture_default_str();
+  command->add_option("--looks", options->looks, "Times that each picture is looked at")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  add_changes(*command, options->training);
+  command->add_option("--seed", options->training.train.seed, "Decides what is drawn")->type_name("N")->capture_default_str();
+  add_preprocessing(*command, options->preprocessing, "squash");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return augment(*options); }; });
+}
+
+}  // namespace fovea::cli

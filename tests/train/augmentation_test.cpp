@@ -1,0 +1,188 @@
+// Augmentation as a run's options ask for it: which phases it changes, mixed labels, the same bits again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "train/small_run.h"
+
+namespace fovea::training {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class Augmented : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              ("fovea_augmented_" + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    draw_pictures(folder_ / "pictures", 11);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TrainOptions options(const char* out) const {
+    TrainOptions options;
+    options.recipe = Recipe::full;
+    options.epochs = 3;
+    options.batch = 4;
+    options.seed = 5;
+    options.report = false;
+    options.out = (folder_ / out).string();
+    return options;
+  }
+  TrainOptions everything(const char* out) const {
+    TrainOptions all = options(out);
+    all.augmentation = "randaugment";
+    all.vertical_flip = 0.3;
+    all.random_erasing = 0.5;
+    all.mixup = 0.4;
+    all.cutmix = 1;
+    return all;
+  }
+  std::string model(const char* out) const { return bytes_of(folder_ / out / "model.safetensors"); }
+
+  // Column 4 of the last line of history.csv.
+  double last_train_accuracy(const char* out) const {
+    const std::string text = bytes_of(folder_ / out / "history.csv");
+    const size_t line = text.rfind('\n', text.size() - 2) + 1;
+    size_t field = line;
+    for (int i = 0; i < 3; ++i) field = text.find(',', field) + 1;
+    return std::stod(text.substr(field));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Augmented, TheSameBitsAgainAndInPieces) {
+  run_small(folder_ / "pictures", everything("a"));
+  run_small(folder_ / "pictures", everything("b"));
+  EXPECT_EQ(model("a"), model("b"));
+  TrainOptions pieces = everything("pieces");
+  int stops = 0;
+  for (;; ++stops) {
+    int calls = 0;
+    pieces.progress = [&](const TrainOptions::Progress&) { return ++calls < 4; };
+    if (!run_small(folder_ / "pictures", pieces).result.interrupted) break;
+    pieces.resume = true;
+  }
+  EXPECT_GT(stops, 4);
+  EXPECT_EQ(model("a"), model("pieces"));
+}
+
+TEST_F(Augmented, EveryOptionChangesTheRun) {
+  run_small(folder_ / "pictures", options("plain"));
+  const auto change = [&](const char* out, const std::function<void(TrainOptions&)>& with) {
+    TrainOptions own = options(out);
+    with(own);
+    run_small(folder_ / "pictures", own);
+    EXPECT_NE(model("plain"), model(out)) << out;
+  };
+  for (const char* name : {"light", "randaugment", "trivialaugment", "autoaugment"})
+    change(name, [&](TrainOptions& o) { o.augmentation = name; });
+  change("erasing", [](TrainOptions& o) { o.random_erasing = 0.9; });
+  change("vertical", [](TrainOptions& o) { o.vertical_flip = 0.5; });
+  change("mixup", [](TrainOptions& o) { o.mixup = 0.2; });
+  change("cutmix", [](TrainOptions& o) { o.cutmix = 1; });
+  TrainOptions standard = options("standard");
+  standard.augmentation = "standard";
+  run_small(folder_ / "pictures", standard);
+  EXPECT_EQ(model("plain"), model("standard"));
+}
+
+// With an alpha near 0 the share is 0 or 1: each batch is itself, or all of it moved on by one. That is learned, and counted, only where
+// labels go with their pictures.
+TEST_F(Augmented, LabelsAreMixedWithTheirPictures) {
+  for (const char* kind : {"mixup", "cutmix"}) {
+    TrainOptions own = options(kind);
+    own.epochs = 20;
+    own.rate = 0.02;
+    own.augmentation = "light";
+    (std::string(kind) == "mixup" ? own.mixup : own.cutmix) = 1e-6;
+    run_small(folder_ / "pictures", own);
+    EXPECT_GE(last_train_accuracy(kind), 0.95) << kind;
+  }
+}
+
+TEST_F(Augmented, ResumingWithAnotherOneNamesBoth) {
+  TrainOptions own = everything("run");
+  int calls = 0;
+  own.progress = [&](const TrainOptions::Progress&) { return ++calls < 3; };
+  run_small(folder_ / "pictures", own);
+  own.resume = true;
+  const auto message = [&](const std::function<void(TrainOptions&)>& change) {
+    TrainOptions other = own;
+    change(other);
+    try {
+      run_small(folder_ / "pictures", other);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::mismatch);
+      return std::string(error.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  const std::string policy = message([](TrainOptions& o) { o.augmentation = "autoaugment"; });
+  EXPECT_THAT(policy, HasSubstr("policy randaugment"));
+  EXPECT_THAT(policy, HasSubstr("policy autoaugment"));
+  const std::string mixup = message([](TrainOptions& o) { o.mixup = 0.5; });
+  EXPECT_THAT(mixup, HasSubstr("mixup"));
+  EXPECT_THAT(mixup, HasSubstr("0.4"));
+  EXPECT_THAT(mixup, HasSubstr("0.5"));
+}
+
+TEST(AugmentationOptions, BecomePhases) {
+  TrainOptions options;
+  options.recipe = Recipe::finetune;
+  options.mixup = 0.2;
+  options.random_erasing = 0.25;
+  options.augmentation = "trivialaugment";
+  const Plan plan = make_plan(options, {100, 20, true});
+  ASSERT_EQ(plan.phases.size(), 2u);
+  EXPECT_FALSE(plan.phases[0].mixing.any());  // on features
+  EXPECT_FALSE(plan.phases[0].loss.soft_targets);
+  const Phase& all = plan.phases[1];
+  EXPECT_EQ(all.mixing, (image::Mixing{0.2, 0}));
+  EXPECT_TRUE(all.loss.soft_targets);
+  ASSERT_TRUE(all.augmentation);
+  EXPECT_EQ(all.augmentation->policy.policy, image::Policy::trivialaugment);
+  EXPECT_EQ(all.augmentation->erasing.probability, 0.25);
+  EXPECT_TRUE(all.augmentation->random_resized_crop);
+  EXPECT_EQ(all.augmentation->brightness, 0);  // in place of the policy
+
+  TrainOptions light;
+  light.augmentation = "light";
+  EXPECT_EQ(augmentation_of(light), image::Augmentation{});
+  TrainOptions none;
+  none.augment = false;
+  EXPECT_FALSE(augmentation_of(none));
+  none.random_erasing = 0.1;
+  EXPECT_EQ(augmentation_of(none), (image::Augmentation{.flip = 0, .erasing = {.probability = 0.1}}));
+}
+
+std::string message(TrainOptions options) {
+  try {
+    make_plan(options, {100, 20, true});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(AugmentationOptions, ThatContradictAreNamed) {
+  TrainOptions options;
+  options.augmentation = "heavy";
+  options.recipe = Recipe::full;
+  EXPECT_EQ(message(options), "augmentation \"heavy\"; there are light, standard, randaugment, trivialaugment and autoaugment");
+  options.augmentation = "";
+  options.mixup = -1;
+  EXPECT_THAT(message(options), HasSubstr("the alpha of mixup is -1"));
+  options.mixup = 0.2;
+  options.recipe = Recipe::probe;
+  EXPECT_EQ(message(options), "the recipe probe looks at each picture once, mixup 0.2 was asked for: finetune or full can do that");
+  options.recipe = Recipe::automatic;
+  EXPECT_EQ(make_plan(options, {100, 20, true}).recipe, "finetune");
+}
+
+}  // namespace
+}  // namespace fovea::training
