@@ -1,6 +1,8 @@
 // fovea augment: what training makes of pictures, to look at.
 #include <fovea/train.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
@@ -24,6 +26,7 @@ struct Options {
   int64_t looks = 11;
   PreprocessingOptions preprocessing;
   TrainingOptions training;
+  bool json = false;
 };
 
 int augment(const Options& options) {
@@ -33,7 +36,10 @@ int augment(const Options& options) {
   for (const std::string& file : picture_files(options.data)) pictures.push_back(read_image(file, preprocessing.alpha));
   const Image sheet = augmentation_sheet(pictures, preprocessing, train_options(options.training), options.looks);
   write_png(options.out, sheet);
-  print("{}  {} x {}\n", options.out, sheet.width, sheet.height);
+  if (options.json)
+    print_json({{"file", options.out}, {"width", sheet.width}, {"height", sheet.height}});
+  else
+    print("{}  {} x {}\n", options.out, sheet.width, sheet.height);
   return 0;
 }
 
@@ -51,6 +57,7 @@ void add_augment(CLI::App& app, Run& run) {
   add_changes(*command, options->training);
   command->add_option("--seed", options->training.train.seed, "Decides what is drawn")->type_name("N")->capture_default_str();
   add_preprocessing(*command, options->preprocessing, "squash");
+  add_json(*command, options->json, R"({"file", "width", "height"})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return augment(*options); }; });
 }

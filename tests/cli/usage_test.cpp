@@ -29,9 +29,19 @@ TEST(Usage, ThreadsWaitShortlyWhereNothingElseIsAsked) {
 }
 
 TEST(Usage, EveryCommandHasHelp) {
-  const std::vector<std::vector<std::string>> commands = {{"train"},  {"evaluate"},        {"predict"},          {"embed"},
-                                                          {"export"}, {"summary"},         {"models"},           {"weights"},
-                                                          {"bench"},  {"weights", "list"}, {"weights", "fetch"}, {"weights", "convert"}};
+  const std::vector<std::vector<std::string>> commands = {{"train"},
+                                                          {"augment"},
+                                                          {"evaluate"},
+                                                          {"predict"},
+                                                          {"embed"},
+                                                          {"export"},
+                                                          {"summary"},
+                                                          {"models"},
+                                                          {"weights"},
+                                                          {"bench"},
+                                                          {"weights", "list"},
+                                                          {"weights", "fetch"},
+                                                          {"weights", "convert"}};
   EXPECT_EQ(run_fovea({"--help"}).status, 0);
   for (std::vector<std::string> command : commands) {
     EXPECT_THAT(run_fovea({"--help"}).out, HasSubstr(command[0]));
