@@ -13,9 +13,7 @@ namespace {
 // Pillow's Image.blend: float arithmetic, cut off, not rounded.
 uint8_t blend(int from, int to, float factor) {
   const float value = static_cast<float>(from) + factor * static_cast<float>(to - from);
-  if (value <= 0.0f) return 0;
-  if (value >= 255.0f) return 255;
-  return static_cast<uint8_t>(value);
+  return static_cast<uint8_t>(static_cast<int>(std::min(std::max(value, 0.0f), 255.0f)));
 }
 
 // Blends every channel with one grey level.
