@@ -28,36 +28,8 @@ enum Place : uint64_t {
 
 double between(const RandomStream& random, uint64_t i, double low, double high) { return low + random.uniform(i) * (high - low); }
 
-// torchvision's RandomResizedCrop: ten tries for an area and a shape that fit, then the largest centred rectangle of an allowed shape.
-Window random_crop(const Image& image, const Augmentation& a, const RandomStream& random) {
-  const double area = static_cast<double>(image.width) * static_cast<double>(image.height);
-  const double log_min = std::log(a.ratio_min), log_max = std::log(a.ratio_max);
-  for (uint64_t attempt = 0; attempt < 10; ++attempt) {
-    const uint64_t first = place_crop + 4 * attempt;
-    const double target = area * between(random, first, a.scale_min, a.scale_max);
-    const double ratio = std::exp(between(random, first + 1, log_min, log_max));
-    const int64_t width = round_half_even(std::sqrt(target * ratio)), height = round_half_even(std::sqrt(target / ratio));
-    if (width <= 0 || width > image.width || height <= 0 || height > image.height) continue;
-    const auto top = static_cast<int64_t>(random.below(first + 2, static_cast<uint64_t>(image.height - height + 1)));
-    const auto left = static_cast<int64_t>(random.below(first + 3, static_cast<uint64_t>(image.width - width + 1)));
-    return {left, top, width, height};
-  }
-  const double ratio = static_cast<double>(image.width) / static_cast<double>(image.height);
-  Window window{0, 0, image.width, image.height};
-  if (ratio < a.ratio_min) window.height = round_half_even(static_cast<double>(image.width) / a.ratio_min);
-  if (ratio > a.ratio_max) window.width = round_half_even(static_cast<double>(image.height) * a.ratio_max);
-  window.width = std::clamp<int64_t>(window.width, 1, image.width);
-  window.height = std::clamp<int64_t>(window.height, 1, image.height);
-  window.left = (image.width - window.width) / 2;
-  window.top = (image.height - window.height) / 2;
-  return window;
-}
-
-Image resized_crop(const Image& image, const Window& window, const Preprocessing& p) {
-  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
-  resize_window(part(view(image), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
-                p.interpolation, result.pixels.data(), 3 * p.width);
-  return result;
+RandomStream stream_of(const Draw& draw) {
+  return {draw.seed, mix64(mix64(static_cast<uint64_t>(draw.epoch) + 1) + static_cast<uint64_t>(draw.index))};
 }
 
 void jitter(Image& image, const Augmentation& a, const RandomStream& random) {
@@ -115,13 +87,38 @@ std::string to_string(const Augmentation& a) {
       a.hue, a.erasing.probability, a.erasing.area_min, a.erasing.area_max, a.erasing.ratio_min, a.erasing.ratio_max);
 }
 
-namespace {
-
-RandomStream stream_of(const Draw& draw) {
-  return {draw.seed, mix64(mix64(static_cast<uint64_t>(draw.epoch) + 1) + static_cast<uint64_t>(draw.index))};
+// torchvision's RandomResizedCrop: ten tries for an area and a shape that fit, then the largest centred rectangle of an allowed shape.
+Window draw_crop(Size size, const Augmentation& a, const Draw& draw) {
+  const RandomStream random = stream_of(draw);
+  const double area = static_cast<double>(size.width) * static_cast<double>(size.height);
+  const double log_min = std::log(a.ratio_min), log_max = std::log(a.ratio_max);
+  for (uint64_t attempt = 0; attempt < 10; ++attempt) {
+    const uint64_t first = place_crop + 4 * attempt;
+    const double target = area * between(random, first, a.scale_min, a.scale_max);
+    const double ratio = std::exp(between(random, first + 1, log_min, log_max));
+    const int64_t width = round_half_even(std::sqrt(target * ratio)), height = round_half_even(std::sqrt(target / ratio));
+    if (width <= 0 || width > size.width || height <= 0 || height > size.height) continue;
+    const auto top = static_cast<int64_t>(random.below(first + 2, static_cast<uint64_t>(size.height - height + 1)));
+    const auto left = static_cast<int64_t>(random.below(first + 3, static_cast<uint64_t>(size.width - width + 1)));
+    return {left, top, width, height};
+  }
+  const double ratio = static_cast<double>(size.width) / static_cast<double>(size.height);
+  Window window{0, 0, size.width, size.height};
+  if (ratio < a.ratio_min) window.height = round_half_even(static_cast<double>(size.width) / a.ratio_min);
+  if (ratio > a.ratio_max) window.width = round_half_even(static_cast<double>(size.height) * a.ratio_max);
+  window.width = std::clamp<int64_t>(window.width, 1, size.width);
+  window.height = std::clamp<int64_t>(window.height, 1, size.height);
+  window.left = (size.width - window.width) / 2;
+  window.top = (size.height - window.height) / 2;
+  return window;
 }
 
-}  // namespace
+Image resized_crop(const Image& image, const Window& window, const Preprocessing& p) {
+  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
+  resize_window(part(view(image), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
+                p.interpolation, result.pixels.data(), 3 * p.width);
+  return result;
+}
 
 void augment_fitted(Image& fitted, const Augmentation& a, const Draw& draw) {
   const RandomStream random = stream_of(draw);
@@ -139,7 +136,7 @@ void augment_normalized(std::span<float> pixels, Size size, const Augmentation& 
 Image augment(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
   check_augmentation(a);
   check_image(image);
-  Image result = a.random_resized_crop ? resized_crop(image, random_crop(image, a, stream_of(draw)), p) : fovea::fit(image, p);
+  Image result = a.random_resized_crop ? resized_crop(image, draw_crop({image.width, image.height}, a, draw), p) : fovea::fit(image, p);
   augment_fitted(result, a, draw);
   return result;
 }

@@ -35,6 +35,9 @@ struct Draw {
 
 // A changed picture of preprocessing.height x width. Throws Error(usage) for ranges that make no sense.
 Image augment(const Image& image, const Augmentation& augmentation, const Preprocessing& preprocessing, const Draw& draw);
+// The steps of it. The part of the picture that a crop keeps, by torchvision's RandomResizedCrop, and that part as the network gets it.
+Window draw_crop(Size size, const Augmentation& augmentation, const Draw& draw);
+Image resized_crop(const Image& image, const Window& window, const Preprocessing& preprocessing);
 // All but the crop, of a picture that has been through fit: augment without random_resized_crop is fit and then this.
 void augment_fitted(Image& fitted, const Augmentation& augmentation, const Draw& draw);
 // What comes after normalization, [height, width, channels].

@@ -2,6 +2,7 @@
 // (tests/data/image/generate_policies.py). Every operation is exact.
 #include "image/policy.h"
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -145,6 +146,37 @@ TEST(Policies, RandAugmentsOperationsAreIndependent) {
   double chi_squared = 0;
   for (const auto& [pair, count] : counts) chi_squared += (count - 100.0) * (count - 100.0) / 100.0;
   EXPECT_NEAR(chi_squared, 195, 5 * std::sqrt(2.0 * 195));
+}
+
+TEST(Augment, CropsAndFlipsAsTorchvision) {
+  const Image cat = read_image((data_folder() / "images" / "cat_palette.png").string(), Alpha::drop), odd = pattern(37, 53);
+  for (const json& answer : answers()["crops"]) {
+    const auto [left, top, width, height] = answer["window"].get<std::array<int64_t, 4>>();
+    Preprocessing p;
+    p.height = answer["size"][0];
+    p.width = answer["size"][1];
+    p.interpolation = parse_interpolation(answer["interpolation"]);
+    const Image out = resized_crop(answer["picture"] == "cat" ? cat : odd, {left, top, width, height}, p);
+    EXPECT_EQ(sha256(out.pixels), answer["sha256"].get<std::string>()) << answer.dump();
+  }
+  Image mirrored = odd, upside_down = odd;
+  flip_horizontally(mirrored);
+  flip_vertically(upside_down);
+  EXPECT_EQ(sha256(mirrored.pixels), answers()["flips"]["horizontal"].get<std::string>());
+  EXPECT_EQ(sha256(upside_down.pixels), answers()["flips"]["vertical"].get<std::string>());
+}
+
+TEST(Augment, DrawsCropsAsTorchvision) {
+  const json& theirs = answers()["drawn_crops"];
+  constexpr int kDraws = 20000;
+  std::array<double, 5> sums{};
+  for (int64_t i = 0; i < kDraws; ++i) {
+    const Window w = draw_crop({100, 60}, {.random_resized_crop = true}, {3, i / 500, i % 500});
+    const std::array<int64_t, 5> values{w.height * w.width, w.height, w.width, w.top, w.left};
+    for (size_t k = 0; k < 5; ++k) sums[k] += static_cast<double>(values[k]);
+  }
+  for (size_t k = 0; k < 5; ++k)
+    EXPECT_NEAR(sums[k] / kDraws, theirs["mean"][k].get<double>(), 5 * theirs["deviation"][k].get<double>() * std::sqrt(2.0 / kDraws)) << k;
 }
 
 TEST(Augment, FlipsTopAndBottom) {

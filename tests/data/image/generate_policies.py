@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes policies.json: what the operations of torchvision's augmentation policies make of Pillow's images, their tables, and batches mixed.
+"""Writes policies.json: what the operations of torchvision's augmentation policies make of Pillow's images, their tables,
+crops and flips, and batches mixed.
 
     pip install torch torchvision pillow numpy
     ./generate_policies.py
@@ -107,8 +108,35 @@ def erased():
     return {"mean": table.mean(0).tolist(), "deviation": table.std(0).tolist(), "draws": len(table)}
 
 
+def crops():
+    answers = []
+    for picture, interpolation, window, size in (("cat", "bilinear", (10, 20, 100, 70), (32, 48)), ("cat", "bicubic", (0, 0, 51, 47), (64, 64)),
+                                                 ("cat", "nearest", (33, 5, 80, 90), (40, 40)), ("odd", "bilinear", (5, 7, 1, 1), (8, 8)),
+                                                 ("odd", "bilinear", (0, 0, 37, 53), (53, 37)), ("odd", "bicubic", (36, 0, 1, 53), (16, 16))):
+        left, top, width, height = window
+        out = v2.functional.resized_crop(PICTURES[picture], top, left, height, width, list(size), InterpolationMode(interpolation))
+        answers.append({"picture": picture, "interpolation": interpolation, "window": window, "size": size,
+                        "sha256": hashlib.sha256(np.asarray(out).tobytes()).hexdigest()})
+    return answers
+
+
+def flips():
+    return {name: hashlib.sha256(np.asarray(f(PICTURES["odd"])).tobytes()).hexdigest()
+            for name, f in (("horizontal", v2.functional.horizontal_flip), ("vertical", v2.functional.vertical_flip))}
+
+
+def drawn_crops():
+    """Means of 20000 draws for a picture of 60 x 100: area, height, width, top, left of what is kept."""
+    torch.manual_seed(0)
+    crop, image = v2.RandomResizedCrop(224, scale=(0.08, 1.0)), torch.zeros(3, 60, 100)
+    table = np.array([[d["height"] * d["width"], d["height"], d["width"], d["top"], d["left"]] for d in
+                      (crop.make_params([image]) for _ in range(20000))], np.float64)
+    return {"mean": table.mean(0).tolist(), "deviation": table.std(0).tolist()}
+
+
 if __name__ == "__main__":
     with open(os.path.join(HERE, "policies.json"), "w") as f:
-        answers = {"operations": operations(), "magnitudes": magnitudes(), "pairs": pairs(), "mixed": mixed(), "erased": erased()}
+        answers = {"operations": operations(), "magnitudes": magnitudes(), "pairs": pairs(), "mixed": mixed(), "erased": erased(), "crops": crops(),
+                   "flips": flips(), "drawn_crops": drawn_crops()}
         f.write("{\n" + ",\n".join(f'"{key}": ' + (("[\n" + ",\n".join(json.dumps(v) for v in value) + "\n]") if isinstance(value, list) else
                                                     json.dumps(value)) for key, value in answers.items()) + "\n}\n")
