@@ -125,7 +125,7 @@ struct BenchOptions {
   double seconds = 3;             // to measure for; at least three runs
   std::string weights = "none";   // as for Model::load; random ones take the same time
   std::string dtype = "f32";
-  std::string freeze = "none";
+  std::string freeze = "none";  // as for Model::freeze; not "auto"
   bool profile = false;
 };
 
@@ -145,6 +145,14 @@ struct BenchResult {
   // to the end of the runs.
   int64_t planned_bytes = 0, measured_bytes = 0;
   std::vector<ProfileRow> profile;  // slowest first
+  // Where something is frozen: the step with nothing frozen, run in turns with it, and what keeping the frozen part's outputs leaves of the
+  // step (0 where everything that the pictures meet first trains).
+  struct Full {
+    double least_milliseconds = 0;
+    int64_t planned_bytes = 0, measured_bytes = 0;
+    double least_milliseconds_kept = 0;
+  };
+  std::optional<Full> full;
 };
 
 BenchResult bench(const std::string& name_or_file, const BenchOptions& options = {});

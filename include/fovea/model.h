@@ -82,9 +82,10 @@ class Model {
   // kept where the head was of this kind and width before. Throws Error(usage) for no class at all or the same one twice.
   void replace_head(const std::vector<std::string>& classes, uint64_t seed = 0, const HeadOptions& head = {});
   void replace_head(int64_t count, uint64_t seed = 0, const HeadOptions& head = {});
-  // For training: everything up to and including the tap stays as it is; "none", "all" (all but the head). Throws Error(usage) that lists
-  // the taps.
-  void freeze(const std::string& tap);
+  // For training: what stays as it is. "none", "all" (all but the head), a tap (everything up to and including it), a pattern of parameter
+  // names ("*.bn*"; "layer1.0" is all below it), several of these with commas between, or "auto" (by the number of pictures). Throws
+  // Error(usage) with the nearest names and the taps for what names nothing, or where nothing is left to train.
+  void freeze(const std::string& what);
   const std::string& frozen() const;
 
   // The most probable classes, best first.

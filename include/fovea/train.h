@@ -35,8 +35,8 @@ enum class Choice { automatic, on, off };
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
   std::string preset = {};  // "bit": the steps, rates and schedule of BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370)
-  // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the number of pictures), or a pattern of
-  // parameter names ("layer1.*", "*.bn*"); empty: what the model's own freeze() or the recipe says
+  // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the pictures of a class), or a pattern of
+  // parameter names ("layer1.*", "*.bn*"); several with commas between; empty: what the model's own freeze() or the recipe says
   std::string freeze = {};
   std::optional<HeadOptions> head = {};  // empty: the one that the model has
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "api/implementation.h"
 #include "api/measure.h"
@@ -11,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/executable.h"
+#include "train/frozen_prefix.h"
 #include "train/step.h"
 
 namespace fovea {
@@ -28,25 +31,76 @@ int64_t process_memory(std::string_view what) {
 // VmHWM counts from here on, where the system allows it.
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
-Graph graph_for(const engine::Network& network, const BenchOptions& options) {
-  const ModelGraph model = network.build(options.batch, options.height, options.width);
-  if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
-  training::StepOptions step;
-  step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
-  step.frozen = network.frozen_by(options.freeze);
-  return training::build_step(training::lower_for_training(model, step.frozen), step);
-}
-
-std::vector<double> measure(engine::Executable& executable, BenchInputs& inputs, double seconds, std::span<double> by_node) {
-  constexpr size_t kLeastRuns = 3;
-  std::vector<double> times;
-  const auto begin = std::chrono::steady_clock::now();
-  for (int64_t step = 1; times.size() < kLeastRuns || milliseconds_since(begin) < 1000 * seconds; ++step) {
-    inputs.write(step);
-    times.push_back(timed_run(executable, by_node));
+// What is measured: a graph and, before it, the frozen part of the network where there is one.
+class Job {
+ public:
+  Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen)
+      : arena_(std::make_shared<engine::Arena>()), batch_(options.batch) {
+    if (options.mode == BenchMode::train)
+      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
+    executable_ = engine::Executable::compile(graph_for(network, options, frozen), cpu::cpu_backend(), network.store(), arena_);
+    executable_->prepare();
+    inputs_.emplace(*executable_, network.class_count());
+    if (prefix_) {
+      const auto one = prefix_->executable().graph().find_input("image");
+      image_ = bench_image(static_cast<size_t>(prefix_->executable().graph().type(*one).elements() / prefix_->batch() * batch_));
+      rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
+      data_.resize(rows_.size());
+    }
+    run(0, {});  // the first touches the memory
   }
-  return times;
-}
+
+  // Milliseconds of the whole, and of the part after the frozen one alone.
+  std::pair<double, double> run(int64_t step, std::span<double> by_node) {
+    const auto begin = std::chrono::steady_clock::now();
+    if (prefix_) {
+      prefix_->run(image_, batch_, rows_);
+      for (int64_t i = 0; i < batch_; ++i)
+        prefix_->arrange(std::span(rows_).subspan(static_cast<size_t>(i * prefix_->width()), static_cast<size_t>(prefix_->width())), i,
+                         batch_, data_);
+    }
+    const double before = prefix_ ? milliseconds_since(begin) : 0;
+    inputs_->write(step);
+    if (!prefix_) {
+      const double own = timed_run(*executable_, by_node);
+      return {own, own};
+    }
+    const auto rest = std::chrono::steady_clock::now();
+    auto next = data_.begin();
+    for (const auto& cut : prefix_->cuts()) {
+      const auto input = executable_->input_as<float>(cut.name);
+      std::copy_n(next, input.size(), input.begin());
+      next += static_cast<std::ptrdiff_t>(input.size());
+    }
+    timed_run(*executable_, by_node);
+    const double own = milliseconds_since(rest);
+    return {before + own, own};
+  }
+
+  const engine::Executable& executable() const { return *executable_; }
+  bool has_prefix() const { return prefix_ != nullptr; }
+  size_t planned_bytes(const engine::StateStore& store) const {
+    return store.bytes() + arena_->bytes() + executable_->memory().constants + (prefix_ ? prefix_->executable().memory().constants : 0) +
+           (rows_.size() + data_.size()) * sizeof(float);
+  }
+
+ private:
+  static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen) {
+    const ModelGraph model = network.build(options.batch, options.height, options.width);
+    if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
+    training::StepOptions step;
+    step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
+    step.frozen = frozen;
+    return training::build_step(training::without_prefix(training::lower_for_training(model, frozen), frozen), step);
+  }
+
+  std::shared_ptr<engine::Arena> arena_;
+  int64_t batch_;
+  std::unique_ptr<training::FrozenPrefix> prefix_;
+  std::unique_ptr<engine::Executable> executable_;
+  std::optional<BenchInputs> inputs_;
+  std::vector<float> image_, rows_, data_;
+};
 
 std::vector<ProfileRow> profile_rows(const engine::Executable& executable, std::span<const double> by_node, size_t runs) {
   std::map<std::pair<std::string, std::string>, ProfileRow> rows;
@@ -85,29 +139,49 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
     loading.weights = options.weights;
     network = Model::load(name_or_file, loading).implementation().shared_network();
   }
-  const auto executable =
-      engine::Executable::compile(graph_for(*network, options), cpu::cpu_backend(), network->store(), std::make_shared<engine::Arena>());
-  executable->prepare();
-  BenchInputs inputs(*executable, network->class_count());
-  inputs.write(0);
-  executable->run();  // the first touches the memory
-
-  std::vector<double> by_node(options.profile ? executable->graph().node_count() : 0);
-  std::vector<double> times = measure(*executable, inputs, options.seconds, by_node);
-  const int64_t peak = process_memory("VmHWM");
+  const std::set<std::string> frozen = options.mode == BenchMode::train ? network->frozen_by(options.freeze) : std::set<std::string>{};
+  Job job(*network, options, frozen);
+  std::vector<double> by_node(options.profile ? job.executable().graph().node_count() : 0);
+  std::optional<Job> full;
+  const auto states = static_cast<int64_t>(network->store()->bytes());
+  int64_t peak = process_memory("VmHWM");
+  const int64_t planned = static_cast<int64_t>(job.planned_bytes(*network->store()));
+  BenchResult::Full whole;
+  if (!frozen.empty()) {
+    reset_peak_memory();
+    const int64_t now = process_memory("VmRSS");
+    full.emplace(*network, options, std::set<std::string>{});
+    whole.planned_bytes = static_cast<int64_t>(full->planned_bytes(*network->store()));
+    whole.measured_bytes = std::max<int64_t>(0, process_memory("VmHWM") - now) + states;
+  }
+  constexpr size_t kLeastRuns = 3;
+  std::vector<double> times, whole_times, rest_times;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int64_t step = 1; times.size() < kLeastRuns || milliseconds_since(begin) < 1000 * options.seconds; ++step) {
+    const auto [all, rest] = job.run(step, by_node);
+    times.push_back(all);
+    rest_times.push_back(rest);
+    if (full) whole_times.push_back(full->run(step, {}).first);
+  }
+  if (!full) peak = process_memory("VmHWM");
 
   BenchResult result;
   result.runs = static_cast<int64_t>(times.size());
   result.threads = threads();
   result.height = options.height > 0 ? options.height : network->preprocessing().height;
   result.width = options.width > 0 ? options.width : network->preprocessing().width;
-  if (options.profile) result.profile = profile_rows(*executable, by_node, times.size());
+  if (options.profile) result.profile = profile_rows(job.executable(), by_node, times.size());
   std::sort(times.begin(), times.end());
   result.least_milliseconds = times.front();
   result.median_milliseconds = median(times);
   result.pictures_per_second = 1000 * static_cast<double>(options.batch) / result.median_milliseconds;
-  result.planned_bytes = static_cast<int64_t>(executable->memory().total());
+  result.planned_bytes = planned;
   result.measured_bytes = std::max<int64_t>(0, peak - before);
+  if (full) {
+    whole.least_milliseconds = *std::ranges::min_element(whole_times);
+    if (job.has_prefix()) whole.least_milliseconds_kept = *std::ranges::min_element(rest_times);
+    result.full = whole;
+  }
   return result;
 }
 

@@ -10,6 +10,9 @@
 
 namespace fovea {
 
+// Random numbers about as large as a normalized picture's.
+std::vector<float> bench_image(size_t numbers);
+
 // A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
 class BenchInputs {
  public:

@@ -129,9 +129,9 @@ void Model::replace_head(int64_t count, uint64_t seed, const HeadOptions& head) 
   implementation_->replace_head(std::move(numbers), head, seed, false);
 }
 
-void Model::freeze(const std::string& tap) {
-  implementation_->network().frozen_by(tap);  // throws for an unknown one
-  implementation_->freeze = tap.empty() ? "none" : tap;
+void Model::freeze(const std::string& what) {
+  if (what != "auto") implementation_->network().frozen_by(what);  // throws for an unknown one
+  implementation_->freeze = what.empty() ? "none" : what;
   implementation_->freeze_given = true;
 }
 

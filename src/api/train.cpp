@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <fovea/train.h>
 
 #include "api/implementation.h"
@@ -5,6 +6,7 @@
 #include "base/parallel.h"
 #include "train/data.h"
 #include "train/evaluate.h"
+#include "train/freeze.h"
 #include "train/trainer.h"
 
 namespace fovea {
@@ -43,14 +45,24 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
   engine::Network& network = implementation.network();
   TrainOptions options = given;
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
-  network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
+  const bool freeze_by_pictures = options.freeze == "auto";
+  if (!freeze_by_pictures) network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
   if (options.threads > 0) set_threads(options.threads);
 
   image::Splits found = find();
   const std::vector<std::string> classes = found.train.classes;
   const HeadOptions head = options.head.value_or(network.form().head);
+  std::string freeze_reason = "asked for";
   const bool new_head = classes != network.classes() || !(head == network.form().head), pretrained = implementation.loaded.source != "none";
   const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
+  const auto settle_freeze = [&](const image::Splits& splits) {
+    if (!freeze_by_pictures) return;
+    const auto choice =
+        training::choose_freeze(network, static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(classes.size()));
+    options.freeze = choice.freeze;
+    freeze_reason = choice.reason;
+  };
+  settle_freeze(found);
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
   const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
@@ -58,7 +70,13 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
 
   if (new_head) implementation.replace_head(classes, head, options.seed);
   network.set_preprocessing(preprocessing);
+  settle_freeze(data.splits);
   training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
+  if (!given.freeze.empty() && options.note) {
+    options.note(fmt::format("freeze {}: {}", options.freeze, freeze_reason));
+    const std::set<std::string> frozen = network.frozen_by(options.freeze);
+    if (!frozen.empty()) options.note(to_string(training::freeze_savings(network, frozen, plan.phases.back().batch)));
+  }
   training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan)});
   try {
     TrainResult result = trainer.run();

@@ -48,6 +48,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  // Libraries and instruction set: with the graph and the number of threads it decides every bit of a result.
+  virtual std::string identity() const { return std::string(name()); }
   virtual bool supports(DType dtype) const = 0;
   // Throws Error(unsupported) with the reasons of every candidate where no kernel takes it.
   virtual std::unique_ptr<Kernel> plan(const Op& op, std::span<const Operand> inputs, std::span<const Operand> outputs) const = 0;

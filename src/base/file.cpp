@@ -1,11 +1,13 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +19,17 @@ namespace {
 [[noreturn]] void fail_system(const std::filesystem::path& path, const char* doing) {
   const int code = errno;
   fail(ErrorKind::io, "{}: {}: {}", path.string(), doing, std::strerror(code));
+}
+
+constexpr const char* kPartial = ".partial-";
+
+// A new name is on the disk only when its folder is; without it a power cut could keep a later file and lose an earlier one. Not every file
+// system can: then it goes as it went before.
+void flush_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  (void)fsync(descriptor);
+  ::close(descriptor);
 }
 
 }  // namespace
@@ -55,7 +68,7 @@ std::string read_text(const std::filesystem::path& path) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   partial_ = path_;
-  partial_ += fmt::format(".partial-{}", getpid());
+  partial_ += fmt::format("{}{}", kPartial, getpid());
   descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_system(path_, "cannot write");
 }
@@ -96,6 +109,18 @@ void AtomicFile::commit() {
     ::unlink(partial_.c_str());
     errno = code;
     fail_system(path_, "cannot write");
+  }
+  flush_folder(path_.parent_path());
+}
+
+void remove_partial_files(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const size_t mark = name.rfind(kPartial);
+    if (mark == name.npos) continue;
+    const pid_t writer = std::atoi(name.c_str() + mark + std::strlen(kPartial));
+    if (writer > 0 && writer != getpid() && kill(writer, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry.path(), error);
   }
 }
 

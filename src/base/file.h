@@ -53,6 +53,9 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+// What processes that were killed left of such files in a folder goes; those of living ones stay.
+void remove_partial_files(const std::filesystem::path& folder);
+
 void write_text(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace fovea

@@ -17,6 +17,7 @@ grew.
 
 Examples:
   fovea bench resnet50 --mode train --batch 16
+  fovea bench resnet50 --mode train --batch 16 --freeze layer3   the share of a full step
   fovea bench tf_efficientnet_lite0 --size 224 --seconds 5 --profile)";
 
 struct Options {
@@ -39,6 +40,13 @@ nlohmann::json to_json(const Options& options, const BenchOptions& used, const B
                       {"milliseconds", {{"least", result.least_milliseconds}, {"median", result.median_milliseconds}}},
                       {"pictures_per_second", result.pictures_per_second},
                       {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}}};
+  if (result.full) {
+    json["freeze"] = options.freeze;
+    json["full"] = {{"least_milliseconds", result.full->least_milliseconds},
+                    {"peak_bytes", {{"planned", result.full->planned_bytes}, {"measured", result.full->measured_bytes}}},
+                    {"share", result.least_milliseconds / result.full->least_milliseconds},
+                    {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}};
+  }
   for (const ProfileRow& row : result.profile) {
     json["profile"].push_back(
         {{"operation", row.operation}, {"kernel", row.kernel}, {"nodes", row.nodes}, {"milliseconds", row.milliseconds}});
@@ -52,6 +60,19 @@ void print_text(const Options& options, const BenchOptions& used, const BenchRes
   print("{:.2f} ms least, {:.2f} ms median of {}; {:.1f} pictures a second\n", result.least_milliseconds, result.median_milliseconds,
         counted(result.runs, "run", "runs"), result.pictures_per_second);
   print("memory: {} planned, {} measured\n", as_megabytes(result.planned_bytes), as_megabytes(result.measured_bytes));
+  if (result.full) {
+    const auto share = [](double a, double b) { return fmt::format("{:.1f} %", 100 * a / b); };
+    const BenchResult::Full& full = *result.full;
+    print("nothing frozen, in turns: {:.2f} ms least; memory: {} planned, {} measured\n", full.least_milliseconds,
+          as_megabytes(full.planned_bytes), as_megabytes(full.measured_bytes));
+    print("freeze {}: {} of the time, {} of the planned memory, {} of the measured\n", options.freeze,
+          share(result.least_milliseconds, full.least_milliseconds),
+          share(static_cast<double>(result.planned_bytes), static_cast<double>(full.planned_bytes)),
+          share(static_cast<double>(result.measured_bytes), static_cast<double>(full.measured_bytes)));
+    if (full.least_milliseconds_kept > 0)
+      print("with the outputs of the frozen part kept: {:.2f} ms least, {} of the time\n", full.least_milliseconds_kept,
+            share(full.least_milliseconds_kept, full.least_milliseconds));
+  }
   if (result.profile.empty()) return;
   Table table("<<>>");
   table.add({"operation", "kernel", "nodes", "ms"});
@@ -99,8 +120,8 @@ void add_bench(CLI::App& app, Run& run) {
       ->type_name("S")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--freeze", options->freeze, "Training with everything up to and including a tap frozen")
-      ->type_name("none|all|TAP")
+  command->add_option("--freeze", options->freeze, "Training with a part frozen, in turns with the whole: as --freeze of train")
+      ->type_name("none|all|TAP|PATTERN")
       ->capture_default_str();
   command->add_flag("--profile", options->profile, "Show the time by operation and kernel");
   add_json(*command, options->json,

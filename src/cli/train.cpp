@@ -22,6 +22,9 @@ class folders, listed, give the same run as the folder around them, bit for bit.
 Recipes: probe trains a new head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall
 with depth; full trains everything from the first step; auto picks one by the number of pictures and says why.
 
+--freeze prints what it saves. What a frozen part gives is computed once and kept where its pictures do not change: without augmentation, or
+with --stored-views of it. It goes into memory or, beyond --cache-limit, into DIR, and changes no bit of the run.
+
 DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv and metrics.json
 ({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}). The interrupt key ends the run after the step
 that it is in and saves it. Pictures that cannot be read are listed and left out.

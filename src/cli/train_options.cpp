@@ -42,10 +42,9 @@ void add_recipe(CLI::App& command, TrainingOptions& options) {
       ->type_name("bit")
       ->check(CLI::IsMember({"bit"}).description(""));
   command
-      .add_option(
-          "--freeze", options.freeze,
-          "Leave a part as it is: everything up to and including a tap, parameters by a pattern of their names (\"layer1.*\"), all but the "
-          "head, or what the number of pictures suggests (default: the recipe's)")
+      .add_option("--freeze", options.freeze,
+                  "Leave a part as it is: everything up to and including a tap, a layer or parameters by a pattern of their names "
+                  "(\"layer1.*,*.bn*\"), all but the head, or what the pictures of a class suggest (default: the recipe's)")
       ->type_name("none|all|auto|TAP|PATTERN");
   add_choice(command, "--head", options.head, kHeads,
              "The new head: linear, mlp (a hidden layer) or concat_pool (mean and maximum of the last map, a hidden layer, batch norm); "
@@ -148,7 +147,9 @@ void add_outputs(CLI::App& command, TrainingOptions& options) {
   command.add_option("--out", train.out, "The run's folder")->type_name("DIR")->capture_default_str();
   command.add_flag("--resume", train.resume, "Go on with the run in DIR where it stopped, to the same bits as without the interruption");
   add_choice(command, "--cache", options.cache, kCaches, "Where the outputs of a frozen part are kept")->default_str("auto");
-  command.add_option("--cache-limit", options.cache_limit, "Memory for them, beyond which they go to DIR (default: 1G)")->type_name("SIZE");
+  command.add_option("--cache-limit", train.cache_bytes, "Memory for them, beyond which they go to DIR: 500M, 2G (default: 1Gi)")
+      ->transform(CLI::AsSizeValue(true).description(""))
+      ->type_name("SIZE");
   command.add_flag("--tensorboard", train.tensorboard, "Write event files for TensorBoard into DIR/tensorboard");
   command.add_flag("--no-report", options.no_report, "Write no report.html");
 }
@@ -198,10 +199,6 @@ TrainOptions train_options(const TrainingOptions& options) {
   take(train.loss, kLosses, options.loss);
   take(train.mirrored, kChoices, options.mirrored);
   take(train.cache, kCaches, options.cache);
-  if (!options.cache_limit.empty()) {
-    const bool number = CLI::detail::lexical_cast(options.cache_limit, train.cache_bytes);
-    if (!number) throw Error(ErrorKind::usage, fmt::format("--cache-limit {}: a number of bytes expected", options.cache_limit));
-  }
   train.augment = !options.no_augment;
   train.report = !options.no_report;
   if (options.no_augment && !train.augmentation.empty())

@@ -1,9 +1,12 @@
 #include "engine/network.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "nn/init.h"
 #include "ops/conv2d.h"
 #include "weights/adapt.h"
@@ -36,6 +39,12 @@ bool is_position_table(const weights::ExpectedTensor& tensor) {
 }
 
 std::string layer_of(const std::string& state) { return state.substr(0, state.rfind('.')); }
+
+std::vector<std::string> tap_names(const ModelGraph& model) {
+  std::vector<std::string> names;
+  for (const Tap& tap : model.taps) names.push_back(tap.name);
+  return names;
+}
 
 // Copies the rows of `from` that belong to `classes` already known.
 void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row, const std::vector<std::string>& classes, Tensor& to) {
@@ -159,23 +168,45 @@ Tensor Network::resize_positions(const Tensor& table, const ModelGraph& model) c
 std::set<std::string> Network::frozen_by(const std::string& freeze) const {
   if (freeze.empty() || freeze == "none") return {};
   const ModelGraph model = build(1);
+  std::vector<std::string> parameters;
+  for (const State& state : model.graph.states())
+    if (state.role == StateRole::parameter) parameters.push_back(state.name);
   std::set<std::string> frozen;
-  if (freeze == "all") {
-    for (const State& state : model.graph.states())
-      if (state.role == StateRole::parameter && !state.name.starts_with(variant_->head + ".")) frozen.insert(state.name);
-    return frozen;
+  for (size_t begin = 0; begin <= freeze.size();) {
+    const size_t end = std::min(freeze.find(',', begin), freeze.size());
+    freeze_part(model, parameters, freeze.substr(begin, end - begin), frozen);
+    begin = end + 1;
   }
-  std::string taps;
+  if (frozen.size() == parameters.size()) fail(ErrorKind::usage, "{}: freezing '{}' leaves nothing to train", variant_->name, freeze);
+  return frozen;
+}
+
+void Network::freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
+                          std::set<std::string>& frozen) const {
+  if (part == "all") {
+    for (const std::string& name : parameters)
+      if (!name.starts_with(variant_->head + ".")) frozen.insert(name);
+    return;
+  }
+  std::vector<std::string> known{"none", "all", "auto"};
   for (const Tap& tap : model.taps) {
-    if (tap.name != freeze) {
-      taps += ", " + tap.name;
-      continue;
-    }
+    known.push_back(tap.name);
+    if (tap.name != part) continue;
     for (const std::string& name : states_below(model.graph, tap.value))
       if (model.graph.find_state(name)->role == StateRole::parameter) frozen.insert(name);
-    return frozen;
+    return;
   }
-  fail(ErrorKind::usage, "{} has no tap '{}' to freeze up to; there are none, all{}", variant_->name, freeze, taps);
+  bool any = false;
+  for (const std::string& name : parameters) {
+    known.push_back(name);
+    if (const std::string layer = layer_of(name); layer != known[known.size() - 2]) known.push_back(layer);
+    if (fnmatch(part.c_str(), name.c_str(), 0) != 0 && !name.starts_with(part + ".")) continue;
+    frozen.insert(name);
+    any = true;
+  }
+  if (any) return;
+  fail(ErrorKind::usage, "{} has no tap and no parameter '{}' to freeze; near it are {}; the taps are {}", variant_->name, part,
+       nearest(part, known), fmt::join(tap_names(model), ", "));
 }
 
 int64_t Network::parameter_count() const {

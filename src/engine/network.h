@@ -42,8 +42,8 @@ class Network {
   ModelGraph build(int64_t batch, int64_t height = 0, int64_t width = 0) const;
 
   // A new head of as many outputs, started as the family's library starts one. Where the old head is of the same kind and width and
-  // a class is already known by name, its inner layers are kept and its last layer's rows for such classes, if `keep_known` says so (numbers
-  // in place of names say nothing).
+  // a class is already known by name, its inner layers are kept and its last layer's rows for such classes, if `keep_known` says so
+  // (numbers in place of names say nothing).
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;
@@ -56,13 +56,16 @@ class Network {
   // Everything in the library's order and shape, num_batches_tracked included.
   weights::StateDict state_dict() const;
 
-  // Parameters that do not train: everything up to and including a tap, "none" or "all" (all but the head). Throws Error(usage) that lists
-  // the taps.
+  // Parameters that do not train: "none", "all" (all but the head), everything up to and including a tap, or those that a pattern of
+  // fnmatch(3) names, or that lie below a layer; several of these with commas between. Throws Error(usage) with the nearest names and the
+  // taps for what names nothing, or where nothing is left to train.
   std::set<std::string> frozen_by(const std::string& freeze) const;
 
   int64_t parameter_count() const;
 
  private:
+  void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
+                   std::set<std::string>& frozen) const;
   // A file's position embeddings for this network's native size.
   Tensor resize_positions(const Tensor& table, const ModelGraph& model) const;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace fovea::image {
@@ -30,5 +31,8 @@ Decoded decode_png(Bytes bytes);
 Decoded decode_webp(Bytes bytes);
 Decoded decode_gif(Bytes bytes);
 Decoded decode_bmp(Bytes bytes);
+
+// Of the libraries whose pictures another version may give otherwise: those of lossy formats.
+std::string decoder_versions();
 
 }  // namespace fovea::image

@@ -31,6 +31,10 @@ std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch) {
   return order;
 }
 
+int64_t stored_view(int64_t epoch, int64_t index, int64_t views) {
+  return static_cast<int64_t>((static_cast<uint64_t>(epoch) + mix64(static_cast<uint64_t>(index))) % static_cast<uint64_t>(views));
+}
+
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(std::move(samples)), options_(std::move(options)) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   if (options_.augmentation) check_augmentation(*options_.augmentation);
@@ -182,7 +186,8 @@ void Loader::run(const Task& task) {
   std::exception_ptr failure;
   std::string message;  // of a bad picture that is only listed
   try {
-    prepare(sample, {options_.seed, batch.epoch, index}, out);
+    const int64_t epoch = options_.stored_views > 0 ? stored_view(batch.epoch, index, options_.stored_views) : batch.epoch;
+    prepare(sample, {options_.seed, epoch, index}, out);
   } catch (const Error& error) {
     failure = std::current_exception();
     if (options_.skip_bad && error.kind() == ErrorKind::input) message = error.what();

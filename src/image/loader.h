@@ -22,6 +22,9 @@ namespace fovea::image {
 // The order of an epoch: 0..count-1 shuffled, by (seed, epoch) alone.
 std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 
+// Which of a picture's `views` an epoch shows: each in turn, every picture at a place of its own in the row.
+int64_t stored_view(int64_t epoch, int64_t index, int64_t views);
+
 struct LoaderOptions {
   Preprocessing preprocessing;
   std::optional<Augmentation> augmentation;
@@ -32,8 +35,9 @@ struct LoaderOptions {
   bool endless = false;   // works on into the next epoch; else waits for start()
   bool skip_bad = false;  // a bad picture is listed in its batch; else next() throws its error
   uint64_t seed = 0;
-  int workers = 0;                    // 0: threads()
-  int ahead = 2;                      // batches kept ready
+  int64_t stored_views = 0;  // more than 0: an epoch draws what the epoch of its stored_view does, so that only so many views are seen
+  int workers = 0;           // 0: threads()
+  int ahead = 2;             // batches kept ready
   std::shared_ptr<ImageCache> cache;  // used where its pictures serve: decoded alike, and not fitted where crops are random
 };
 

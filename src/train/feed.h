@@ -21,6 +21,7 @@ struct Parts {
   std::shared_ptr<engine::Arena> arena;
   engine::Session& session;
   const Data& data;
+  const TrainOptions& options;
 };
 
 // The phase's step on this graph of the network, with these parameters frozen.
@@ -45,7 +46,8 @@ class Feed {
   virtual size_t bytes() const = 0;  // held beside states and executables
 };
 
-std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed);
+// Null where `on_batch` stopped the computing of what a frozen part gives.
+std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch);
 
 // Features of the pictures, computed when first asked for.
 class FeatureStore {

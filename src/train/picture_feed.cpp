@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <optional>
+
 #include "base/error.h"
 #include "image/channels.h"
 #include "image/loader.h"
@@ -6,6 +9,7 @@
 #include "passes/pipeline.h"
 #include "train/feed.h"
 #include "train/frozen_prefix.h"
+#include "train/kept_features.h"
 #include "train/metrics.h"
 
 namespace fovea::training {
@@ -31,17 +35,29 @@ std::vector<image::Sample> samples_of(const Parts& parts, const Phase& phase) {
   return samples;
 }
 
+// Whether a picture meets the frozen part in few enough forms to be kept.
+bool keeps_features(const Parts& parts, const Phase& phase) {
+  return !phase.mixing.any() && (!phase.augmentation || parts.options.stored_views > 0);
+}
+
 class PictureFeed final : public Feed {
  public:
-  PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed)
+  PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed, std::unique_ptr<FrozenPrefix> prefix, std::optional<KeptFeatures> kept)
       : parts_(parts),
         phase_(phase),
         seed_(seed),
         frozen_(parts.network->frozen_by(phase.freeze)),
-        prefix_(FrozenPrefix::find(*parts.network, frozen_, phase.batch, {parts.backend, parts.arena})),
-        loader_(samples_of(parts, phase), loader_options(parts, phase, seed)) {}
+        samples_(samples_of(parts, phase)),
+        prefix_(std::move(prefix)),
+        kept_(std::move(kept)) {
+    if (kept_) return;
+    image::LoaderOptions options = loader_options(parts, phase, seed);
+    // The views that would be kept are drawn where they are not, too.
+    if (prefix_ && keeps_features(parts, phase)) options.stored_views = parts.options.stored_views;
+    loader_.emplace(samples_, options);
+  }
 
-  Batches batches() const override { return {static_cast<int64_t>(loader_.samples().size()), phase_.batch}; }
+  Batches batches() const override { return {static_cast<int64_t>(samples_.size()), phase_.batch}; }
   std::vector<std::string> data_inputs() const override { return prefix_ ? prefix_->inputs() : std::vector<std::string>{"image"}; }
 
   Graph build_step(int64_t batch) const override {
@@ -52,13 +68,19 @@ class PictureFeed final : public Feed {
   }
 
   void start(int64_t epoch, int64_t step) override {
-    if (next_epoch_ != epoch || step > 0) loader_.start(epoch, step);  // else it is there already
+    epoch_ = epoch;
+    step_ = step;
+    if (kept_)
+      order_ = image::epoch_order(static_cast<int64_t>(samples_.size()), seed_, epoch);
+    else if (next_epoch_ != epoch || step > 0)  // else it is there already
+      loader_->start(epoch, step);
     next_epoch_ = epoch + 1;
   }
 
   StepInput next() override {
-    const image::Batch* batch = loader_.next();
-    while (!batch) batch = loader_.next();  // the end of an epoch is told once
+    if (kept_) return next_kept();
+    const image::Batch* batch = loader_->next();
+    while (!batch) batch = loader_->next();  // the end of an epoch is told once
     mix(*batch);
     const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
     StepInput input{prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0};
@@ -67,20 +89,38 @@ class PictureFeed final : public Feed {
   }
 
   Evaluation validate() override {
-    const PictureSource source{parts_.data.splits.validation.samples, parts_.network->preprocessing(), parts_.data.cache, false};
-    if (prefix_) {
-      rest().prepare();
+    const std::vector<image::Sample>& samples = parts_.data.splits.validation.samples;
+    const PictureSource source{samples, parts_.network->preprocessing(), parts_.data.cache, false};
+    if (!prefix_) {
+      parts_.session.weights_changed();
+      return evaluate(*parts_.network, parts_.session, source);
+    }
+    rest().prepare();
+    if (!kept_)
       return evaluate(*parts_.network, source,
                       [&](std::span<const float> pictures, int64_t count) { return logits_of(rows_of(pictures, count), count); });
+    Tally tally(parts_.network->classes());
+    const size_t classes = parts_.network->classes().size();
+    for (size_t begin = 0; begin < samples.size(); begin += kInferenceBatch) {
+      const size_t count = std::min<size_t>(kInferenceBatch, samples.size() - begin);
+      rows_.clear();
+      for (size_t i = 0; i < count; ++i) {
+        const auto row = kept_->validation(static_cast<int64_t>(begin + i));
+        rows_.insert(rows_.end(), row.begin(), row.end());
+      }
+      const auto logits = logits_of(rows_, static_cast<int64_t>(count));
+      for (size_t i = 0; i < count; ++i) tally.add(logits.subspan(i * classes, classes), samples[begin + i].label, samples[begin + i].path);
     }
-    parts_.session.weights_changed();
-    return evaluate(*parts_.network, parts_.session, source);
+    return tally.finish();
   }
 
   size_t bytes() const override {
+    const size_t numbers = rows_.capacity() + data_.capacity() + validation_data_.capacity();
+    const size_t own = numbers * sizeof(float) + (prefix_ ? prefix_->executable().memory().constants : 0);
+    if (kept_) return own + kept_->bytes();
     constexpr size_t kHeld = 3;  // batches ready and the one in use
     const Preprocessing& size = parts_.network->preprocessing();
-    return kHeld * static_cast<size_t>(loader_.largest_batch() * size.height * size.width * 3) * sizeof(float);
+    return own + kHeld * static_cast<size_t>(loader_->largest_batch() * size.height * size.width * 3) * sizeof(float);
   }
 
  private:
@@ -100,6 +140,20 @@ class PictureFeed final : public Feed {
     rows_.resize(static_cast<size_t>(count * prefix_->width()));
     prefix_->run(images, count, rows_);
     return rows_;
+  }
+
+  StepInput next_kept() {
+    const int64_t begin = batches().begin(step_), size = batches().size(step_);
+    ++step_;
+    data_.resize(static_cast<size_t>(size * prefix_->width()));
+    labels_.resize(static_cast<size_t>(size));
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t picture = order_[static_cast<size_t>(begin + i)];
+      const int64_t view = kept_->views() > 1 ? image::stored_view(epoch_, picture, kept_->views()) : 0;
+      prefix_->arrange(kept_->train(picture, view), i, size, data_);
+      labels_[static_cast<size_t>(i)] = samples_[static_cast<size_t>(picture)].label;
+    }
+    return {data_, labels_, 0, 0};
   }
 
   std::span<const float> arranged(std::span<const float> rows, int64_t count) {
@@ -141,18 +195,31 @@ class PictureFeed final : public Feed {
   const Phase phase_;
   const uint64_t seed_;
   const std::set<std::string> frozen_;
+  const std::vector<image::Sample> samples_;
   const std::unique_ptr<FrozenPrefix> prefix_;  // null: nothing is frozen below all that trains
+  const std::optional<KeptFeatures> kept_;      // what it gives for every picture, in place of the loader
+  std::optional<image::Loader> loader_;
   std::unique_ptr<engine::Executable> rest_;
-  std::vector<float> rows_, data_, validation_data_, targets_;
-  image::Loader loader_;
-  std::vector<float> room_;
-  int64_t next_epoch_ = 0;
+  std::vector<float> room_, rows_, data_, validation_data_, targets_;
+  std::vector<int64_t> order_;  // of the epoch, where features are kept
+  std::vector<int32_t> labels_;
+  int64_t epoch_ = 0, step_ = 0, next_epoch_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed) {
-  return std::make_unique<PictureFeed>(parts, phase, seed);
+std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch) {
+  auto prefix = FrozenPrefix::find(*parts.network, parts.network->frozen_by(phase.freeze), phase.batch, {parts.backend, parts.arena});
+  std::optional<KeptFeatures> kept;
+  if (prefix && keeps_features(parts, phase)) {
+    const std::vector<image::Sample> train = samples_of(parts, phase);
+    KeepRequest request{train, {}, phase.augmentation, phase.augmentation ? parts.options.stored_views : 1, phase.epochs, seed};
+    if (!phase.with_validation) request.validation = parts.data.splits.validation.samples;
+    Keeping keeping = keep_features(parts, *prefix, request, on_batch);
+    if (!keeping.complete) return nullptr;
+    kept = std::move(keeping.features);
+  }
+  return std::make_unique<PictureFeed>(parts, phase, seed, std::move(prefix), std::move(kept));
 }
 
 }  // namespace fovea::training

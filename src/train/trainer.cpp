@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
+#include "image/codecs.h"
+#include "train/kept_features.h"
 #include "train/report.h"
 #include "train/schedule.h"
 #include "weights/model_file.h"
@@ -15,6 +17,7 @@ namespace fovea::training {
 namespace {
 
 constexpr std::chrono::seconds kSaveEvery{30};
+constexpr int kSaveShare = 10;  // at the end of an epoch: when at least so many times as long has passed as saving took
 constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json";
 
 bool better(const Evaluation& a, const Best& b) {
@@ -52,7 +55,7 @@ Trainer::Trainer(RunInput input)
       session_(network_, backend_, arena_),
       started_(Clock::now()),
       saved_(started_) {
-  state_.record = record_of(*network_, options_, plan_, data_);
+  state_.record = record_of(*network_, backend_, options_, plan_, data_);
   if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train.samples, network_->class_count());
 }
 
@@ -63,6 +66,7 @@ TrainResult Trainer::run() {
     std::error_code error;
     std::filesystem::create_directories(options_.out, error);
     if (error) fail(ErrorKind::io, "{}: cannot be created: {}", options_.out, error.message());
+    remove_partial_files(options_.out);
   }
   const bool resumed = options_.resume && resume();
   if (resumed && state_.finished) {
@@ -113,17 +117,19 @@ bool Trainer::resume() {
 }
 
 std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
-  const Parts parts{network_, backend_, arena_, session_, data_};
-  if (!phase.on_features) return picture_feed(parts, phase, phase_seed());
-  const bool complete = features_.compute(parts, phase.augmentation.has_value(), [&](int64_t done, int64_t all) {
+  const Parts parts{network_, backend_, arena_, session_, data_, options_};
+  const OnBatch on_batch = [&](int64_t done, int64_t all) {
     return !options_.progress || options_.progress({"features", 0, 1, done, all, 0});
-  });
+  };
+  if (!phase.on_features) return picture_feed(parts, phase, phase_seed(), on_batch);
+  const bool complete = features_.compute(parts, phase.augmentation.has_value(), on_batch);
   return complete ? feature_feed(parts, phase, phase_seed(), features_) : nullptr;
 }
 
 bool Trainer::run_phase(const Phase& phase) {
   const std::unique_ptr<Feed> feed = make_feed(phase);
   if (!feed) return false;  // the last save holds all there is
+  saved_ = Clock::now();    // features that were computed until here are nothing that a checkpoint keeps
   const bool begins = state_.epoch == 0 && state_.step == 0;
   bool goes_on = true;
   {
@@ -205,7 +211,7 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed) {
   state_.loss_sum = 0;
   if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
   // A probe's epochs are milliseconds: one file a phase is enough for them, and for what takes longer the clock saves.
-  if (!phase.on_features) save();
+  if (!phase.on_features && Clock::now() - saved_ >= kSaveShare * saving_) save();
 }
 
 // The head of a feature phase counts only as it is at the end, when it is a part of the network again.
@@ -227,7 +233,7 @@ void Trainer::consider(const Evaluation& validation, bool always) {
   state_.best = best;
   if (!always) state_.validation = validation;
   best_ = network_->state_dict();
-  save_model();
+  best_saved_ = false;
 }
 
 TrainResult Trainer::finish() {
@@ -244,6 +250,8 @@ TrainResult Trainer::finish() {
                                   static_cast<int64_t>(data_.splits.train.samples.size()), data_.splits.test.samples});
     state_.finished = true;
     save();
+    std::error_code none;
+    std::filesystem::remove(file(kFeaturesFile), none);
   }
   return done;
 }
@@ -263,11 +271,16 @@ TrainResult Trainer::result() const {
 }
 
 void Trainer::save() {
-  saved_ = Clock::now();
+  const auto begin = saved_ = Clock::now();
   if (options_.out.empty()) return;
+  if (!best_saved_) save_model();
+  best_saved_ = true;
   state_.seconds = seconds();
-  write_checkpoint(file(kCheckpoint), state_, *network_->store());
   write_text(file(kHistory), history_csv(state_.history));
+  // Last: what a continuation goes by. A kill before it leaves files that are ahead of it, which the continuation writes again, the same.
+  write_checkpoint(file(kCheckpoint), state_, *network_->store());
+  saved_ = Clock::now();
+  saving_ = saved_ - begin;
 }
 
 void Trainer::save_model() const {
@@ -305,14 +318,16 @@ double Trainer::seconds() const { return seconds_before_ + std::chrono::duration
 
 uint64_t Trainer::phase_seed() const { return mix64(options_.seed + mix64(static_cast<uint64_t>(state_.phase) + 1)); }
 
-std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const TrainOptions& options, const Plan& plan,
-                                                           const Data& data) {
+std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const backend::Backend& backend,
+                                                           const TrainOptions& options, const Plan& plan, const Data& data) {
   const auto& splits = data.splits;
   std::vector<std::pair<std::string, std::string>> record{
       {"model", network.variant().name},
       {"recipe", plan.recipe},
       {"seed", fmt::format("{}", options.seed)},
       {"threads", fmt::format("{}", threads())},
+      {"arithmetic", backend.identity()},
+      {"decoders", image::decoder_versions()},
       {"preprocessing", to_string(network.preprocessing())},
       {"head", fmt::format("{} hidden {} dropout {}", static_cast<int>(network.form().head.kind), network.form().head.hidden,
                            network.form().head.dropout)},
@@ -341,6 +356,7 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
     add("mixup", phase.mixing.mixup);
     add("cutmix", phase.mixing.cutmix);
+    add("stored views", options.stored_views);
   }
   return record;
 }

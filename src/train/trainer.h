@@ -67,11 +67,13 @@ class Trainer {
   size_t planned_bytes_ = 0;
   using Clock = std::chrono::steady_clock;
   Clock::time_point started_, saved_;
+  Clock::duration saving_{};  // what the last one took
+  bool best_saved_ = true;
   double seconds_before_ = 0;  // of the run, until it was interrupted
 };
 
 // The record that a continuation must match.
-std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const TrainOptions& options, const Plan& plan,
-                                                           const Data& data);
+std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const backend::Backend& backend,
+                                                           const TrainOptions& options, const Plan& plan, const Data& data);
 
 }  // namespace fovea::training

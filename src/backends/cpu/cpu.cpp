@@ -1,5 +1,8 @@
 #include "backends/cpu/cpu.h"
 
+#include <hwy/targets.h>
+#include <oneapi/dnnl/dnnl.hpp>
+
 #include <algorithm>
 
 #include "backends/cpu/candidates.h"
@@ -99,6 +102,11 @@ std::string try_candidates(const Request& request, Planned& planned) {
 class CpuBackend final : public backend::Backend {
  public:
   std::string_view name() const override { return "cpu"; }
+  std::string identity() const override {
+    const dnnl_version_t& version = *dnnl_version();
+    return fmt::format("oneDNN {}.{}.{} on {:#x}, own kernels on {:#x}", version.major, version.minor, version.patch,
+                       static_cast<int64_t>(dnnl::get_effective_cpu_isa()), hwy::SupportedTargets());
+  }
   bool supports(DType dtype) const override { return dtype == DType::f32; }
 
   std::unique_ptr<Kernel> plan(const Op& op, std::span<const Operand> inputs, std::span<const Operand> outputs) const override {

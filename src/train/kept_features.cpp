@@ -1,0 +1,135 @@
+#include "train/kept_features.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "image/channels.h"
+#include "image/codecs.h"
+#include "image/loader.h"
+#include "weights/digest.h"
+
+namespace fovea::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Place { nowhere, memory, disk };
+
+std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+void note(const Parts& parts, const std::string& text) {
+  if (parts.options.note) parts.options.note(text);
+}
+
+Place place_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
+  const TrainOptions& options = parts.options;
+  switch (options.cache) {
+    case FeatureCache::off:
+      return Place::nowhere;
+    case FeatureCache::memory:
+      return Place::memory;
+    case FeatureCache::disk:
+      if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
+      return Place::disk;
+    case FeatureCache::automatic:
+      break;
+  }
+  if (request.epochs <= 1) return Place::nowhere;  // each would be read once
+  if (bytes <= options.cache_bytes) return Place::memory;
+  std::error_code error;
+  const auto space = options.out.empty() ? fs::space_info{} : fs::space(options.out, error);
+  // A disk filled to the brim is no favour.
+  if (!options.out.empty() && !error && bytes < space.available / 2) return Place::disk;
+  note(parts, fmt::format("the outputs of the frozen part are computed anew each epoch: {} are more than the {} allowed in memory{}",
+                          megabytes(bytes), megabytes(options.cache_bytes),
+                          options.out.empty() ? "" : fmt::format(" and half of the {} free on disk", megabytes(space.available))));
+  return Place::nowhere;
+}
+
+// Everything that the rows depend on.
+std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepRequest& request) {
+  const engine::Executable& executable = prefix.executable();
+  const Graph& graph = executable.graph();
+  std::string text = fmt::format("{}\n{}\n{}\n{} threads\n{}\n", to_string(parts.network->preprocessing()), image::decoder_versions(),
+                                 parts.backend.identity(), threads(), print(graph));
+  for (uint32_t n = 0; n < graph.node_count(); ++n) text += executable.kernel(NodeId{n}) + "\n";
+  for (const State& state : graph.states()) {
+    const Tensor& memory = parts.network->store()->at(state.name).memory;
+    text += weights::sha256({static_cast<const std::byte*>(memory.raw()), memory.bytes()}) + "\n";
+  }
+  if (request.augmentation) text += fmt::format("{} views of {} by {}\n", request.views, to_string(*request.augmentation), request.seed);
+  for (const auto& samples : {request.train, request.validation}) {
+    for (const image::Sample& sample : samples) text += weights::sha256_of_file(sample.path) + "\n";
+    text += "\n";
+  }
+  return weights::sha256(std::as_bytes(std::span(text)));
+}
+
+// Every picture in its order, once a view. False: stopped.
+bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch,
+             engine::FeatureCollector& collector) {
+  const auto batches = [&](std::span<const image::Sample> samples) {
+    return (static_cast<int64_t>(samples.size()) + prefix.batch() - 1) / prefix.batch();
+  };
+  const int64_t all = request.views * batches(request.train) + batches(request.validation);
+  int64_t done = 0;
+  std::vector<float> room, rows;
+  const auto pass = [&](std::span<const image::Sample> samples, const std::optional<image::Augmentation>& augmentation, int64_t views) {
+    if (samples.empty()) return true;
+    image::LoaderOptions options;
+    options.preprocessing = parts.network->preprocessing();
+    options.augmentation = augmentation;
+    options.batch = prefix.batch();
+    options.cache = parts.data.cache;
+    options.seed = request.seed;
+    image::Loader loader({samples.begin(), samples.end()}, options);
+    for (int64_t view = 0; view < views; ++view) {
+      loader.start(view);  // an epoch's draws are a view's
+      while (const image::Batch* batch = loader.next()) {
+        rows.resize(static_cast<size_t>(batch->size() * prefix.width()));
+        prefix.run(image::with_channels(batch->images, options.preprocessing, parts.network->channels(), room), batch->size(), rows);
+        collector.append(rows);
+        if (on_batch && !on_batch(++done, all)) return false;
+      }
+    }
+    return true;
+  };
+  return pass(request.train, request.augmentation, request.views) && pass(request.validation, std::nullopt, 1);
+}
+
+}  // namespace
+
+Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch) {
+  const auto pictures = static_cast<int64_t>(request.train.size());
+  const int64_t rows = request.views * pictures + static_cast<int64_t>(request.validation.size());
+  const size_t bytes = static_cast<size_t>(rows * prefix.width()) * sizeof(float);
+  const auto kept = [&](engine::FeatureRows features) { return Keeping{KeptFeatures(std::move(features), pictures, request.views), true}; };
+  const auto tell = [&](const std::string& where) {
+    note(parts, fmt::format("the outputs of the frozen part for {} pictures{}: {} {}", rows,
+                            request.views > 1 ? fmt::format(" ({} views each)", request.views) : "", megabytes(bytes), where));
+  };
+  const Place place = place_of(parts, request, bytes);
+  if (place == Place::nowhere) return {};
+  if (place == Place::memory) {
+    engine::FeatureCollector collector(rows, prefix.width());
+    if (!compute(parts, prefix, request, on_batch, collector)) return {std::nullopt, false};
+    tell("in memory");
+    return kept(collector.finish());
+  }
+  const fs::path file = fs::path(parts.options.out) / kFeaturesFile;
+  const std::string key = key_of(parts, prefix, request);
+  if (auto found = engine::FeatureRows::open(file, key, rows, prefix.width())) {
+    tell("are in " + file.string() + " already");
+    return kept(std::move(*found));
+  }
+  if (fs::exists(file)) note(parts, file.string() + " belongs to other weights, pictures or settings: it is computed anew");
+  engine::FeatureCollector collector(rows, prefix.width(), file, key);
+  if (!compute(parts, prefix, request, on_batch, collector)) return {std::nullopt, false};
+  tell("in " + file.string());
+  return kept(collector.finish());
+}
+
+}  // namespace fovea::training
