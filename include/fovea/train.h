@@ -65,13 +65,20 @@ struct TrainOptions {
   double dropout = -1;             // before the classifier
   double stochastic_depth = -1;    // of the last block, falling linearly to 0 at the first
 
-  // Augmentation. The policies are torchvision's.
+  // Augmentation, as torchvision's transforms.v2 does it on 8-bit pictures, in the order of its reference training.
   bool augment = true;
-  std::string augmentation = {};  // "light" (flips), "standard" (crops, flips, colors), "randaugment", "trivialaugment", "autoaugment"
-  double vertical_flip = 0;       // probability, for pictures without an up and down
-  double random_erasing = 0;      // probability
-  double mixup = 0, cutmix = 0;   // alpha of the Beta distribution
-  int64_t stored_views = 0;       // augmented views of each picture kept in the feature cache of a frozen prefix
+  // "light": mirrored, every other time. "standard": also crops of 0.35 to 1 of the area, and colors. In place of the colors a policy:
+  // "randaugment" (Cubuk et al. 2019, arXiv:1909.13719; two operations, magnitude 9 of 31), "trivialaugment" (Mueller and Hutter 2021,
+  // arXiv:2103.10158, wide) or "autoaugment" (Cubuk et al. 2018, arXiv:1805.09501, that of ImageNet). Empty: the recipe's.
+  std::string augmentation = {};
+  double vertical_flip = 0;  // probability, for pictures without an up and down
+  // Probability that a rectangle of 0.02 to 0.33 of the area gets the mean color (Zhong et al. 2017, arXiv:1708.04896).
+  double random_erasing = 0;
+  // Alpha of the Beta distribution that says how much of the picture before it in the batch, and of its label, a picture takes: of every
+  // pixel (mixup, Zhang et al. 2017, arXiv:1710.09412) or as a box (cutmix, Yun et al. 2019, arXiv:1905.04899). 0: none; with both each
+  // batch takes one of them.
+  double mixup = 0, cutmix = 0;
+  int64_t stored_views = 0;  // augmented views of each picture kept in the feature cache of a frozen prefix
 
   // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
   // squash in place of the published crop, and white.

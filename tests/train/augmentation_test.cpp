@@ -55,19 +55,27 @@ class Augmented : public testing::Test {
 };
 
 TEST_F(Augmented, TheSameBitsAgainAndInPieces) {
-  run_small(folder_ / "pictures", everything("a"));
-  run_small(folder_ / "pictures", everything("b"));
-  EXPECT_EQ(model("a"), model("b"));
-  TrainOptions pieces = everything("pieces");
-  int stops = 0;
-  for (;; ++stops) {
-    int calls = 0;
-    pieces.progress = [&](const TrainOptions::Progress&) { return ++calls < 4; };
-    if (!run_small(folder_ / "pictures", pieces).result.interrupted) break;
-    pieces.resume = true;
+  for (const char* freeze : {"", "stem"}) {
+    const auto own = [&](const char* out) {
+      fs::remove_all(folder_ / out);
+      TrainOptions all = everything(out);
+      all.freeze = freeze;
+      return all;
+    };
+    run_small(folder_ / "pictures", own("a"));
+    run_small(folder_ / "pictures", own("b"));
+    EXPECT_EQ(model("a"), model("b")) << freeze;
+    TrainOptions pieces = own("pieces");
+    int stops = 0;
+    for (;; ++stops) {
+      int calls = 0;
+      pieces.progress = [&](const TrainOptions::Progress&) { return ++calls < 4; };
+      if (!run_small(folder_ / "pictures", pieces).result.interrupted) break;
+      pieces.resume = true;
+    }
+    EXPECT_GT(stops, 4);
+    EXPECT_EQ(model("a"), model("pieces")) << freeze;
   }
-  EXPECT_GT(stops, 4);
-  EXPECT_EQ(model("a"), model("pieces"));
 }
 
 TEST_F(Augmented, EveryOptionChangesTheRun) {
