@@ -167,6 +167,7 @@ Tensor Network::resize_positions(const Tensor& table, const ModelGraph& model) c
 
 std::set<std::string> Network::frozen_by(const std::string& freeze) const {
   if (freeze.empty() || freeze == "none") return {};
+  if (freeze == "auto") fail(ErrorKind::usage, "freezing 'auto' goes by the pictures of a class, which only training knows");
   const ModelGraph model = build(1);
   std::vector<std::string> parameters;
   for (const State& state : model.graph.states())

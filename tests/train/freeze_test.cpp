@@ -54,6 +54,7 @@ TEST(Freeze, NamesWhatIsNear) {
   EXPECT_THAT(message_of(network, "layr3"),
               AllOf(HasSubstr("'layr3'"), HasSubstr("layer3"), HasSubstr("the taps are relu, maxpool, layer1")));
   EXPECT_THAT(message_of(network, "layer1.*,layer1.0.conv3"), AllOf(HasSubstr("'layer1.0.conv3'"), HasSubstr("layer1.0.conv1")));
+  EXPECT_THAT(message_of(network, "auto"), HasSubstr("only training knows"));
   EXPECT_THAT(message_of(network, "*"), AllOf(HasSubstr("'*'"), HasSubstr("nothing to train")));
 }
 
