@@ -24,6 +24,7 @@ struct SummaryOptions {
   int64_t height = 0, width = 0;  // 0: the model's own
   int64_t batch = 1;
   std::string freeze = "none";  // for the memory of training
+  std::string tag = "";         // of published weights, whose size a registered name is counted at; nothing is fetched
 };
 
 // How much of the picture one position of a map can see. Araujo et al. 2019, "Computing receptive fields of convolutional neural networks"
@@ -87,8 +88,10 @@ struct MemorySummary {
   int64_t weights = 0;            // parameters and buffers
   int64_t inference = 0;          // values and workspace
   int64_t inference_weights = 0;  // folded and packed copies of the weights
-  int64_t training = 0;           // values and workspace of a step; 0 for a network without a head, which cannot be trained
-  int64_t optimizer = 0;          // SGD's momentum
+  // Values and workspace of a step; 0 where none is possible: without a head, or where a batch norm gets one value a channel (the last maps
+  // of small pictures, in a batch of 1).
+  int64_t training = 0;
+  int64_t optimizer = 0;  // SGD's momentum
 };
 
 struct Summary {

@@ -45,7 +45,9 @@ class Model::Implementation {
 
 std::vector<TapInfo> taps_of(const ModelGraph& model);
 
-// The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given.
-std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed = std::nullopt);
+// The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given. With the tag of a name's
+// published weights it has their size.
+std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed = std::nullopt,
+                                               const std::string& tag = "");
 
 }  // namespace fovea

@@ -1,5 +1,8 @@
 // Model::load: from a name, a tag or a file to a network with weights, classes and preprocessing.
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "api/implementation.h"
 #include "base/error.h"
@@ -57,6 +60,13 @@ Size2 native_size(const models::Variant& variant, const Preprocessing& preproces
   return {preprocessing.height, preprocessing.width};
 }
 
+// The same share of a picture at another size.
+void resize(Preprocessing& preprocessing, Size2 size) {
+  if (preprocessing.resize > 0) preprocessing.resize = preprocessing.resize * size.height / preprocessing.height;
+  preprocessing.height = size.height;
+  preprocessing.width = size.width;
+}
+
 engine::NetworkForm form_of(const weights::ModelFile& file) {
   return {file.classes, file.head, file.channels, {file.native_height, file.native_width}};
 }
@@ -84,22 +94,42 @@ std::shared_ptr<Model::Implementation> without_weights(const models::Variant& va
   return std::make_shared<Model::Implementation>(std::make_shared<engine::Network>(variant, std::move(form), preprocessing, seed), summary);
 }
 
-// How many classes the head in the file tells apart; as many as the published one where it has none, so that the names are compared and
-// reported.
-int64_t head_width(const models::Variant& variant, const weights::StateDict& file) {
+// What a file says of the network by the shapes of its tensors.
+struct FileForm {
+  int64_t classes = 0;    // as many as the published head tells apart where the file has none, so that the names are compared and reported
+  Size2 native = {0, 0};  // the size that its position embeddings belong to; 0: it has none, or they are of no square
+};
+
+// Of position embeddings [1, prefix + height * width, C].
+Size2 native_of(const models::Variant& variant, const ModelGraph& model, const std::vector<int64_t>& table) {
+  int64_t prefix = 0;
+  for (const Tap& tap : model.taps) prefix = std::max(prefix, tap.prefix);
+  const int64_t places = table[1] - prefix, side = std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(places, 0))));
+  if (side * side != places) return {0, 0};
+  return {side * variant.size_multiple, side * variant.size_multiple};
+}
+
+FileForm file_form(const models::Variant& variant, const weights::StateDict& file) {
   std::vector<std::string> file_names, model_names;
+  std::map<std::string, std::vector<int64_t>> shapes;  // in the model
   for (const weights::NamedTensor& named : file) file_names.push_back(named.name);
   BuildOptions options;
   options.height = options.width = variant.input_size;
   const ModelGraph model = models::build(variant, options);
-  for (const State& state : model.graph.states()) model_names.push_back(state.name);
+  for (const State& state : model.graph.states()) {
+    model_names.push_back(state.name);
+    shapes[state.name] = state.stored_shape;
+  }
+  FileForm form{variant.classes};
   const std::vector<std::string> mapped = weights::choose_name_map(file_names, model_names).apply(file_names, model_names);
   for (size_t i = 0; i < mapped.size(); ++i) {
-    if (mapped[i] != variant.head + ".weight") continue;
     const auto& shape = file[i].tensor.shape();
-    return shape.empty() || shape[0] < 1 ? variant.classes : shape[0];
+    if (mapped[i] == variant.head + ".weight" && !shape.empty() && shape[0] > 0) form.classes = shape[0];
+    const auto known = shapes.find(mapped[i]);
+    if (known != shapes.end() && engine::is_position_table(known->second) && engine::is_position_table(shape))
+      form.native = native_of(variant, model, shape);
   }
-  return variant.classes;
+  return form;
 }
 
 void check_channels(const std::string& path, const weights::ModelFile& file, const LoadOptions& options) {
@@ -128,7 +158,9 @@ std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& 
     preprocessing = row.preprocessing;
     part.prefixes = row.without;
   }
-  const engine::NetworkForm form{classes_for(head_width(variant, file)), {}, channels_of(options), native_size(variant, preprocessing)};
+  const FileForm found = file_form(variant, file);
+  if (found.native.height > 0) resize(preprocessing, found.native);
+  const engine::NetworkForm form{classes_for(found.classes), {}, channels_of(options), native_size(variant, preprocessing)};
   return with_weights(variant, form, preprocessing, file, path, part);
 }
 
@@ -183,7 +215,7 @@ bool looks_like_a_path(const std::string& text) {
 
 }  // namespace
 
-std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed) {
+std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed, const std::string& tag) {
   const models::Variant* variant = models::find(name_or_file);
   if (!variant && looks_like_a_path(name_or_file)) {
     const weights::ModelFile file = weights::read_model_file(name_or_file);
@@ -191,7 +223,7 @@ std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, 
     return std::make_shared<engine::Network>(named, form_of(file), file.preprocessing, seed);
   }
   if (!variant) variant = &models::get(name_or_file);
-  const Preprocessing usual = usual_preprocessing(*variant);
+  const Preprocessing usual = tag.empty() ? usual_preprocessing(*variant) : weights::find_published(variant->name, tag).preprocessing;
   return std::make_shared<engine::Network>(*variant, engine::NetworkForm{{}, {}, 3, native_size(*variant, usual)}, usual, seed);
 }
 

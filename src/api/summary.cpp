@@ -1,6 +1,7 @@
 #include <fovea/inspect.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "api/activations.h"
@@ -11,6 +12,7 @@
 #include "engine/executable.h"
 #include "explain/explain.h"
 #include "explain/receptive_field.h"
+#include "ops/batch_norm.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "train/step.h"
@@ -103,6 +105,18 @@ training::StepOptions step_options(const engine::Network& network, const Summary
   return step;
 }
 
+// Batch norm needs two values a channel to train, and maps of one position have one a picture.
+bool can_train(const ModelGraph& model, const std::set<std::string>& frozen) {
+  const Graph& graph = model.graph;
+  return std::ranges::none_of(graph.nodes(), [&](const NodeInfo& node) {
+    if (!node.op.as<BatchNorm>()) return false;
+    const Shape& shape = graph.type(node.inputs[0]).shape;
+    if (shape.batch() * shape.height() * shape.width() > 1) return false;
+    return std::ranges::any_of(std::array{node.inputs[1], node.inputs[2]},
+                               [&](ValueId parameter) { return !frozen.contains(graph.state_of(parameter)->name); });
+  });
+}
+
 void add_held(const engine::Network& network, const SummaryOptions& options, const ModelGraph& model, const Cuts& cuts, Summary& result) {
   std::vector<StageSummary>& stages = result.stages;
   const auto inference = held_for_inference(passes::optimize(passes::lower_mode(marked(model, cuts), {})), stages.size());
@@ -112,12 +126,14 @@ void add_held(const engine::Network& network, const SummaryOptions& options, con
   }
   if (!model.logits.valid()) return;
   const training::StepOptions step = step_options(network, options);
-  Graph graph = marked(model, cuts);
-  graph.output("logits", model.logits);
+  const int64_t pictures = can_train(model, step.frozen) ? 1 : 2;
+  const ModelGraph several = network.build(pictures, options.height, options.width);
+  Graph graph = marked(several, cuts_of(several, result.taps));
+  graph.output("logits", several.logits);
   const auto held = held_for_training(training::build_step(passes::lower_mode(graph, {true, step.frozen}), step), stages.size());
   for (size_t i = 0; i < stages.size(); ++i) {
-    stages[i].training_bytes = held[i];
-    result.training_bytes += held[i];
+    stages[i].training_bytes = held[i] / pictures;
+    result.training_bytes += stages[i].training_bytes;
   }
 }
 
@@ -146,6 +162,7 @@ void add_memory(const engine::Network& network, const SummaryOptions& options, S
   if (!model.logits.valid()) return;
 
   const training::StepOptions step_of = step_options(network, options);
+  if (!can_train(model, step_of.frozen)) return;
   const Graph step = training::build_step(training::lower_for_training(model, step_of.frozen), step_of);
   for (const State& state : step.states())
     if (state.role == StateRole::optimizer) memory.optimizer += static_cast<int64_t>(step.type(state.value).bytes());
@@ -199,7 +216,9 @@ std::vector<ModelInfo> list_models() {
 
 Summary summary(const Model& model, const SummaryOptions& options) { return summarize(model.implementation().network(), options); }
 
-Summary summary(const std::string& name_or_file, const SummaryOptions& options) { return summarize(*plain_network(name_or_file), options); }
+Summary summary(const std::string& name_or_file, const SummaryOptions& options) {
+  return summarize(*plain_network(name_or_file, {}, options.tag), options);
+}
 
 std::string graph_text(const std::string& name_or_file, const SummaryOptions& options, bool compiled) {
   const auto network = plain_network(name_or_file);

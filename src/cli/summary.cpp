@@ -1,6 +1,8 @@
 // fovea summary: stages, taps, parameters, multiply-adds, memory, receptive fields and the formulas of a network's kind.
 #include <fovea/inspect.h>
+#include <fovea/weights.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -77,6 +79,8 @@ void print_sums(const Summary& summary) {
     sums.add({"multiply-adds of a training step", as_millions(summary.training_multiply_adds)});
     sums.add({fmt::format("memory: training, batch {}", summary.batch), as_megabytes(summary.memory.training)});
     sums.add({"memory: training, momentum of SGD", as_megabytes(summary.memory.optimizer)});
+  } else if (summary.classes > 0) {
+    sums.add({fmt::format("memory: training, batch {}", summary.batch), "none: batch norm needs two values a channel"});
   }
   print("\n{}", sums.text());
 }
@@ -147,9 +151,12 @@ int summarize(const Options& options) {
     print("{}", graph_text(options.model.model, summary_options, options.compiled));
     return 0;
   }
-  // Published weights change nothing of what the summary tells: none are fetched for it. A file's head or other channels do.
+  // Published weights change nothing of what the summary tells but the size: none are fetched for it. A file's head or other channels do.
   ModelOptions model = options.model;
-  if (model.weights == "default") model.weights = "none";
+  const auto published = published_weights();
+  const bool tagged = std::ranges::any_of(published, [&](const auto& row) { return row.model == model.model && row.tag == model.weights; });
+  if (tagged && model.channels == 0) summary_options.tag = model.weights;
+  if (model.weights == "default" || !summary_options.tag.empty()) model.weights = "none";
   const bool plain = model.weights == "none" && model.channels == 0;
   const Summary result = plain ? summary(model.model, summary_options) : summary(load(model), summary_options);
   if (options.json)

@@ -33,11 +33,6 @@ std::string first_convolution(const ModelGraph& model) {
   fail(ErrorKind::internal, "no convolution reads the pictures");
 }
 
-// Stored as [1, positions, channels], as no other parameter is but a class token, which has one.
-bool is_position_table(const weights::ExpectedTensor& tensor) {
-  return tensor.shape.size() == 3 && tensor.shape[0] == 1 && tensor.shape[1] > 1;
-}
-
 std::string layer_of(const std::string& state) { return state.substr(0, state.rfind('.')); }
 
 std::vector<std::string> tap_names(const ModelGraph& model) {
@@ -58,6 +53,8 @@ void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row,
 }
 
 }  // namespace
+
+bool is_position_table(const std::vector<int64_t>& shape) { return shape.size() == 3 && shape[0] == 1 && shape[1] > 1; }
 
 Network::Network(const models::Variant& variant, NetworkForm form, Preprocessing preprocessing, std::optional<uint64_t> seed)
     : variant_(&variant), form_(std::move(form)), preprocessing_(preprocessing), store_(std::make_shared<StateStore>()) {
@@ -142,7 +139,7 @@ weights::LoadReport Network::load(const weights::StateDict& file, std::vector<st
                                                         const Tensor& found) -> std::optional<Tensor> {
     if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] == 3 && wanted.shape[1] != 3)
       return weights::adapt_input_channels(found, wanted.shape[1]);
-    if (is_position_table(wanted) && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
+    if (is_position_table(wanted.shape) && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
       return resize_positions(found, model);
     return std::nullopt;
   };

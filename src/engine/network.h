@@ -24,6 +24,9 @@ struct NetworkForm {
   Size2 native = {0, 0};  // the size that parameters shaped by it (position embeddings) belong to; 0: the variant's own
 };
 
+// Whether parameters of this shape are position embeddings: [1, positions, channels], as no other is but a class token, which has one.
+bool is_position_table(const std::vector<int64_t>& shape);
+
 class Network {
  public:
   // Weights as the library starts them, from the seed; without one they are zero, to be loaded.

@@ -64,7 +64,11 @@ const Variant& get(std::string_view name) {
   // As it was asked for: with or without a library.
   std::vector<std::string> candidates = names();
   if (name.find('/') != std::string_view::npos) std::ranges::transform(all(), candidates.begin(), full_name);
-  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}", name, nearest(name, candidates));
+  // The other library's, where that one has it.
+  const bool qualified = name.starts_with("timm/") || name.starts_with("torchvision/");
+  const Variant* elsewhere = qualified ? find(name.substr(name.find('/') + 1)) : nullptr;
+  fail(ErrorKind::usage, "there is no model '{}'; the nearest names: {}{}", name, elsewhere ? elsewhere->name + ", " : "",
+       nearest(name, candidates));
 }
 
 ModelGraph build(const Variant& variant, const BuildOptions& options) {

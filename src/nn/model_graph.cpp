@@ -93,9 +93,16 @@ std::optional<OutputView> node_output(ModelGraph& model, const std::string& name
 [[noreturn]] void fail_unknown(const ModelGraph& model, const std::string& name) {
   if (name == "logits") fail(ErrorKind::usage, "the network has no head, so it gives no logits: ask for pre_logits, or give it a head");
   std::string others = model.logits.valid() ? "logits, pooled, pre_logits" : "pooled, pre_logits";
-  for (const Tap& tap : model.taps) others += ", " + tap.name;
+  std::vector<std::string> names = node_labels(model.graph);
+  names.insert(names.end(), {"logits", "pooled", "pre_logits"});
+  for (const Tap& tap : model.taps) {
+    others += ", " + tap.name;
+    if (std::ranges::find(names, tap.name) == names.end()) names.push_back(tap.name);
+    if (tap.tokens) names.push_back(tap.name + ":tokens");
+    if (tap.tokens && tap.prefix > 0) names.push_back(tap.name + ":class_token");
+  }
   fail(ErrorKind::usage, "the network has no output '{}'; there are {}, and every layer (the nearest: {})", name, others,
-       nearest(name, node_labels(model.graph)));
+       nearest(name, names));
 }
 
 }  // namespace

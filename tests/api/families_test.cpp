@@ -8,6 +8,9 @@
 #include <cmath>
 #include <filesystem>
 
+#include "weights/read_weights.h"
+#include "weights/safetensors.h"
+
 namespace fovea {
 namespace {
 
@@ -229,6 +232,12 @@ TEST(Outputs, HaveNamesAndErrorsThatHelp) {
     EXPECT_THAT(error.what(), HasSubstr("layer1.0.conv3"));
     EXPECT_THAT(error.what(), HasSubstr("layer1.0.conv1"));
   }
+  try {
+    model.features(images, {"logit"});
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the nearest: logits"));
+  }
 }
 
 TEST(Outputs, NetworksWithoutAHeadGiveFeaturesAndTakeAHead) {
@@ -243,6 +252,40 @@ TEST(Outputs, NetworksWithoutAHeadGiveFeaturesAndTakeAHead) {
   }
   model.replace_head(3);
   EXPECT_THAT(model.logits(pictures(1, 3, 70, 56)).shape(), ElementsAre(1, 3));
+}
+
+// A file of position embeddings of another size makes a network of that size, so that they are resized once, if at all.
+TEST(Sizes, PositionEmbeddingsOfAFileAreKept) {
+  const std::string file = testing::TempDir() + "fovea-positions.safetensors";
+  auto state = load("deit_tiny_patch16_224", 64, 64).state_dict();
+  ASSERT_THAT(state.at("pos_embed").shape(), ElementsAre(1, 197, 192));
+  Tensor table(DType::f32, {1, 1 + 6 * 6, 192});
+  for (size_t i = 0; i < table.values<float>().size(); ++i) table.mutable_values<float>()[i] = std::cos(0.7f * static_cast<float>(i));
+  state.at("pos_embed") = table;
+  weights::StateDict tensors;
+  for (const auto& [name, tensor] : state) tensors.add(name, tensor);
+  weights::write_safetensors(file, tensors);
+
+  LoadOptions options;
+  options.weights = file;
+  const Model model = Model::load("deit_tiny_patch16_224", options);
+  EXPECT_EQ(model.preprocessing().height, 96);
+  EXPECT_EQ(model.preprocessing().width, 96);
+  EXPECT_EQ(model.preprocessing().resize, 106);  // 248 of 224
+  EXPECT_TRUE(model.loaded().reshaped.empty());
+  const Tensor kept = model.state_dict().at("pos_embed");
+  ASSERT_EQ(kept.shape(), table.shape());
+  EXPECT_TRUE(std::ranges::equal(kept.values<float>(), table.values<float>()));
+
+  const std::string converted = testing::TempDir() + "fovea-positions-converted.safetensors";
+  convert_weights(file, converted, "deit_tiny_patch16_224");
+  for (const weights::NamedTensor& named : weights::read_weights(converted)) {
+    if (named.name == "pos_embed") {
+      EXPECT_EQ(named.tensor.shape(), table.shape());
+    }
+  }
+  std::filesystem::remove(file);
+  std::filesystem::remove(converted);
 }
 
 TEST(Sizes, ThatAreNoMultipleOfThePatchAreRefused) {

@@ -54,6 +54,28 @@ TEST(SummaryCommand, TakesAModelFileAndPrintsText) {
   EXPECT_THAT(outcome.out, HasSubstr("layer4"));
 }
 
+// The last maps have one position, of which a single picture makes no batch statistics.
+TEST(SummaryCommand, KnowsSmallPictures) {
+  const nlohmann::json one = run_fovea({"summary", "resnet18", "--size", "32", "--json"}).json();
+  const nlohmann::json two = run_fovea({"summary", "resnet18", "--size", "32", "--batch", "2", "--json"}).json();
+  EXPECT_EQ(one.at("multiply_adds"), two.at("multiply_adds"));
+  EXPECT_EQ(one.at("training_bytes"), two.at("training_bytes"));
+  EXPECT_GT(one.at("training_bytes"), 0);
+  EXPECT_EQ(one.at("memory").at("training"), 0);
+  EXPECT_GT(two.at("memory").at("training"), 0);
+  EXPECT_THAT(run_fovea({"summary", "resnet18", "--size", "32"}).out, HasSubstr("none: batch norm needs two values a channel"));
+  // Nothing that trains has so few.
+  const nlohmann::json frozen = run_fovea({"summary", "resnet18", "--size", "32", "--freeze", "all", "--json"}).json();
+  EXPECT_GT(frozen.at("memory").at("training"), 0);
+}
+
+TEST(SummaryCommand, CountsThePublishedWeightsOfATagWithoutFetchingThem) {
+  const Outcome outcome = run_fovea({"summary", "vit_b_16", "--weights", "IMAGENET1K_SWAG_E2E_V1", "--json"}, "FOVEA_OFFLINE=1");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.json().at("width"), 384);
+  EXPECT_EQ(outcome.json().at("parameters"), 86859496);  // torchvision's own number
+}
+
 TEST(SummaryCommand, PrintsTheGraph) {
   const std::string plain = run_fovea({"summary", "resnet18", "--graph"}).out,
                     compiled = run_fovea({"summary", "resnet18", "--compiled"}).out;
