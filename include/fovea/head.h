@@ -16,8 +16,9 @@ enum class HeadKind {
 
 struct HeadOptions {
   HeadKind kind = HeadKind::linear;
-  int64_t hidden = 512;  // width between the layers of mlp and concat_pool
-  double dropout = -1;   // before the last layer; concat_pool has half of it before the first. Below 0: the network's own (linear), 0.5
+  int64_t hidden = 512;      // width between the layers of mlp and concat_pool
+  double dropout = -1;       // before the last layer; concat_pool has half of it before the first. Below 0: the network's own (linear), 0.5
+  bool independent = false;  // each class on its own (sigmoid): a picture may have several or none; else exactly one (softmax)
   bool operator==(const HeadOptions&) const = default;
 };
 

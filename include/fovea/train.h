@@ -92,8 +92,12 @@ struct TrainOptions {
   // Data.
   double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
   double test = 0;
-  int64_t folds = 0;  // K: K runs, each tested on the pictures that it did not see, then one on all of them
-  int64_t seeds = 1;  // N: everything N times, with the seeds from `seed` on
+  // K: K runs, each tested on a K-th of the pictures that it did not see and validated on a share of the others, then one on all pictures,
+  // whose model is the result. Classes are dealt out evenly, copies of a picture stay together. Runs lie in `out`/fold-1 and so on.
+  int64_t folds = 0;
+  // N: everything N times, with the seeds from `seed` on, but the model of the first is the result. Runs lie in `out`/seed-S, that of the
+  // first in `out`; with folds all in `out`/seed-S/fold-1 and so on. Without folds there must be pictures to test.
+  int64_t seeds = 1;
   uint64_t seed = 0;
   int threads = 0;  // 0: every core
   FeatureCache cache = FeatureCache::automatic;
@@ -112,25 +116,63 @@ struct TrainOptions {
     std::string phase;                                   // "check", "features", then the recipe's
     int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
     double loss = 0;
-    double best = -1;  // validation accuracy so far; below 0: none yet
+    double best = -1;           // validation accuracy so far; below 0: none yet
+    int64_t run = 0, runs = 0;  // with folds or seeds: which of how many; 0: the only one
   };
   std::function<bool(const Progress&)> progress = {};
 };
 
-struct Score {
-  double accuracy = 0;
-  int64_t pictures = 0;
+// Where a picture may have several labels, or none: each class is a question of its own, answered with yes from probability 0.5 on.
+struct LabelScores {
+  double mean_average_precision = 0;  // over the classes that some picture has; the step-wise sum over recalls, not interpolated
+  double f1_macro = 0, f1_micro = 0;  // mean of the classes' F1; F1 of all answers together. 0 where nothing is and nothing was said
 };
 
-// Of several runs: mean, sample standard deviation, and the 95 % confidence interval of the mean.
+struct Score {
+  double accuracy = 0;  // of several labels: the share of pictures with every class told rightly
+  int64_t pictures = 0;
+  std::optional<LabelScores> labels = {};  // only of several labels
+};
+
+// Of several runs: mean, sample standard deviation, and the 95 % confidence interval of the mean by Student's t with one degree of freedom
+// fewer than there are values. Runs share training pictures, so the values are not independent and the interval is somewhat too narrow
+// (Bengio and Grandvalet 2004, "No unbiased estimator of the variance of K-fold cross-validation").
 struct Spread {
   double mean = 0, deviation = 0, low = 0, high = 0;
-  std::vector<double> values;
+  std::vector<double> values = {};
+  std::string of = "accuracy";  // or "mean_average_precision", where pictures have several labels
+};
+
+struct ClassScore {
+  std::string name;
+  int64_t pictures = 0, correct = 0;       // that have the class; of them, those told so
+  double average_precision = -1, f1 = -1;  // of several labels; average precision below 0: no picture has the class
+};
+
+// What became of one picture.
+struct Outcome {
+  std::string file;
+  int64_t label = 0, predicted = 0;  // into the classes; of several labels -1
+  double confidence = 0;             // probability of what was predicted; of several labels: of the least certain answer
+  std::vector<float> probabilities;  // by class
+  std::vector<int64_t> labels = {};  // of several labels: all, ascending
+};
+
+struct Evaluation {
+  Score score;
+  double top5 = 0;  // of several labels 0
+  double loss = 0;  // mean cross entropy, or binary cross entropy
+  std::vector<ClassScore> classes;
+  std::vector<std::vector<int64_t>> confusion;  // [true][predicted]; empty for several labels
+  std::vector<Outcome> outcomes;                // in the order of the pictures
+  std::vector<BadPicture> left_out;
 };
 
 struct TrainResult {
   Score validation, test;
-  std::optional<Spread> folds, seeds;  // test accuracies: of each fold (of each seed), of each seed
+  std::optional<Spread> folds, seeds;  // of the test pictures: of each fold (of each seed, one after the other), of each seed
+  // With folds: every picture as the fold saw it that was not trained on it, of the first seed, in the order of the data.
+  std::optional<Evaluation> out_of_fold;
   double seconds = 0;
   std::string recipe, reason;  // what ran, and why
   std::vector<BadPicture> left_out;
@@ -139,10 +181,11 @@ struct TrainResult {
   size_t planned_bytes = 0, measured_bytes = 0;  // of memory at the peak: the plan's, this process's
 };
 
-// Labels from folders: one a class, or train/ val/ test/ with the classes below. Replaces the head where the classes differ. The model
-// holds the best weights afterwards (probe: those trained on the validation pictures too, once their accuracy is known). Test pictures
-// are looked at once, at the end. The same seed and threads give the same bits, interrupted or not. Throws Error(input) for data that
-// cannot be used; pictures that cannot be read are left out and listed.
+// Labels from folders: one a class, or train/ val/ test/ with the classes below; or from a CSV file of files and labels, see
+// `fovea train --help`. Where one of its pictures has several labels or none, classes are independent of each other. Replaces the head
+// where the classes differ. The model holds the best weights afterwards (probe: those trained on the validation pictures too, once their
+// accuracy is known). Test pictures are looked at once, at the end. The same seed and threads give the same bits, interrupted or not.
+// Throws Error(input) for data that cannot be used; pictures that cannot be read are left out and listed.
 TrainResult train(Model& model, const std::string& folder, const TrainOptions& options = {});
 // The same on a list of files, in any order: the name of the folder that a file lies in is its class. All pictures of a folder, listed,
 // give the run that the folder gives, bit for bit, where they lie directly in their class folders. Throws Error(input) also for a file that
@@ -159,29 +202,6 @@ Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing
 // on; no picture is looked at.
 std::vector<std::string> find_classes(const std::string& folder);
 std::vector<std::string> find_classes(const std::vector<std::string>& files);
-
-struct ClassScore {
-  std::string name;
-  int64_t pictures = 0, correct = 0;
-};
-
-// What became of one picture.
-struct Outcome {
-  std::string file;
-  int64_t label = 0, predicted = 0;  // into the classes
-  double confidence = 0;             // probability of what was predicted
-  std::vector<float> probabilities;  // by class
-};
-
-struct Evaluation {
-  Score score;
-  double top5 = 0;
-  double loss = 0;  // mean cross entropy
-  std::vector<ClassScore> classes;
-  std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
-  std::vector<Outcome> outcomes;                // in the order of the pictures
-  std::vector<BadPicture> left_out;
-};
 
 // `folder` has folders named after the model's classes, each of `files` lies in one. Pictures that cannot be read are left out and listed.
 Evaluation evaluate(const Model& model, const std::string& folder);

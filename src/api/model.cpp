@@ -23,6 +23,12 @@ void softmax(const float* logits, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::exp(logits[i] - most) / sum);
 }
 
+// What `head` means by its outputs: shares of one, or each class for itself.
+void to_probabilities(const HeadOptions& head, const float* logits, int64_t count, float* out) {
+  if (!head.independent) return softmax(logits, count, out);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(logits[i]))));
+}
+
 }  // namespace
 
 Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, LoadSummary summary)
@@ -66,7 +72,7 @@ Tensor Model::Implementation::output(std::span<const float> image, const std::st
 std::vector<ClassProbability> Model::Implementation::best(std::span<const float> logits, int64_t top) const {
   const std::vector<std::string>& names = network_->classes();
   std::vector<float> probabilities(logits.size());
-  softmax(logits.data(), static_cast<int64_t>(logits.size()), probabilities.data());
+  to_probabilities(network_->form().head, logits.data(), static_cast<int64_t>(logits.size()), probabilities.data());
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), int64_t{0});
   const auto end = order.begin() + std::min<int64_t>(top, static_cast<int64_t>(order.size()));
@@ -150,7 +156,7 @@ Tensor Model::probabilities(const Tensor& images) const {
   Tensor result = logits(images);
   const int64_t count = result.shape()[1];
   const auto values = result.mutable_values<float>();
-  for (int64_t n = 0; n < result.shape()[0]; ++n) softmax(values.data() + n * count, count, values.data() + n * count);
+  for (int64_t n = 0; n < result.shape()[0]; ++n) to_probabilities(head(), values.data() + n * count, count, values.data() + n * count);
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
 #include "base/parallel.h"
+#include "image/labels_csv.h"
+#include "train/cross_validation.h"
 #include "train/data.h"
 #include "train/evaluate.h"
 #include "train/freeze.h"
@@ -38,6 +40,29 @@ image::Progress check_progress(const TrainOptions& options) {
   return [&options](int64_t done, int64_t all) { options.progress({"check", 0, 1, done, all, 0}); };
 }
 
+// A network as it is before a run, any number of times.
+class Beginning {
+ public:
+  // `classes`: null where the head stays.
+  Beginning(const engine::Network& network, const Preprocessing& preprocessing, const std::vector<std::string>* classes,
+            const HeadOptions& head)
+      : network_(network), weights_(network.state_dict()), preprocessing_(preprocessing), classes_(classes), head_(head) {}
+
+  std::shared_ptr<engine::Network> network(uint64_t seed) const {
+    auto copy = std::make_shared<engine::Network>(network_.variant(), network_.form(), preprocessing_, std::nullopt);
+    copy->load(weights_);
+    if (classes_) copy->replace_head(*classes_, head_, seed);
+    return copy;
+  }
+
+ private:
+  const engine::Network& network_;
+  const weights::StateDict weights_;
+  const Preprocessing preprocessing_;
+  const std::vector<std::string>* classes_;
+  const HeadOptions head_;
+};
+
 // `find` gives the pictures once the model is known to be as the options want it.
 template <class Find>
 TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
@@ -51,33 +76,52 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
 
   image::Splits found = find();
   const std::vector<std::string> classes = found.train.classes;
-  const HeadOptions head = options.head.value_or(network.form().head);
+  HeadOptions head = options.head.value_or(network.form().head);
+  head.independent = found.train.multi_label;
   std::string freeze_reason = "asked for";
   const bool new_head = classes != network.classes() || !(head == network.form().head), pretrained = implementation.loaded.source != "none";
   const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
-  const auto settle_freeze = [&](const image::Splits& splits) {
+  const auto settle_freeze = [&](const image::Splits& splits, TrainOptions& options) {
     if (!freeze_by_pictures) return;
     const auto choice =
         training::choose_freeze(network, static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(classes.size()));
     options.freeze = choice.freeze;
     freeze_reason = choice.reason;
   };
-  settle_freeze(found);
+  settle_freeze(found, options);
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
-  const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
+  training::Data data = training::read_pictures(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
 
+  const Beginning beginning(network, preprocessing, new_head ? &classes : nullptr, head);
+  const auto run_one = [&](training::PartialRun& one) -> std::optional<training::PartialResult> {
+    const auto own = beginning.network(one.options.seed);
+    settle_freeze(one.data.splits, one.options);
+    training::Trainer trainer(
+        {own, cpu::cpu_backend(), one.options, one.data, training::make_plan(one.options, facts_of(one.data.splits, pretrained))});
+    const TrainResult result = trainer.run();
+    if (result.interrupted) return std::nullopt;
+    return training::PartialResult{result.test, trainer.tested()};
+  };
+  const training::CrossValidation cross_validation = training::cross_validate(options, data, run_one);
+  if (cross_validation.interrupted) {
+    TrainResult result;
+    result.interrupted = true;
+    return result;
+  }
+
+  training::divide(data, options);
   if (new_head) implementation.replace_head(classes, head, options.seed);
   network.set_preprocessing(preprocessing);
-  settle_freeze(data.splits);
+  settle_freeze(data.splits, options);
   training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
   if (!given.freeze.empty() && options.note) {
     options.note(fmt::format("freeze {}: {}", options.freeze, freeze_reason));
     const std::set<std::string> frozen = network.frozen_by(options.freeze);
     if (!frozen.empty()) options.note(to_string(training::freeze_savings(network, frozen, plan.phases.back().batch)));
   }
-  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan)});
+  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation});
   try {
     TrainResult result = trainer.run();
     implementation.session().weights_changed();
@@ -112,7 +156,10 @@ std::vector<std::string> find_classes(const std::string& folder) { return traini
 std::vector<std::string> find_classes(const std::vector<std::string>& files) { return training::find_pictures(files).train.classes; }
 
 Evaluation evaluate(const Model& model, const std::string& folder) {
-  return evaluate_on(model, [&](const std::vector<std::string>& classes) { return image::scan_folder(folder, classes); });
+  return evaluate_on(model, [&](const std::vector<std::string>& classes) {
+    return image::is_labels_csv(folder) ? image::read_labels_csv(folder, classes, model.head().independent)
+                                        : image::scan_folder(folder, classes);
+  });
 }
 
 Evaluation evaluate(const Model& model, const std::vector<std::string>& files) {

@@ -70,7 +70,8 @@ std::vector<BadPicture> check_pictures(std::vector<std::string>& paths, const Pr
 
 void require_pictures(const Dataset& dataset, const std::vector<BadPicture>& bad) {
   std::vector<int64_t> counts(dataset.classes.size());
-  for (const Sample& sample : dataset.samples) ++counts[static_cast<size_t>(sample.label)];
+  for (const Sample& sample : dataset.samples)
+    for (int32_t label : labels_of(sample)) ++counts[static_cast<size_t>(label)];
   for (size_t label = 0; label < counts.size(); ++label) {
     if (counts[label] > 0) continue;
     for (const BadPicture& picture : bad) {

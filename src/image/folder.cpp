@@ -1,6 +1,7 @@
 #include "image/folder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <istream>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "image/stratify.h"
 
 namespace fovea::image {
 namespace {
@@ -117,7 +119,7 @@ std::vector<ListedFile> listed_files(std::span<const std::string> files) {
 Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string> classes) {
   std::map<std::string, int32_t> labels;
   for (size_t label = 0; label < classes.size(); ++label) labels.emplace(classes[label], static_cast<int32_t>(label));
-  Dataset dataset{std::move(classes), {}};
+  Dataset dataset{std::move(classes), {}, false};
   for (const ListedFile& file : files) {
     const auto label = labels.find(file.folder);
     if (label == labels.end())
@@ -131,6 +133,11 @@ Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string
 }
 
 }  // namespace
+
+std::vector<int32_t> labels_of(const Sample& sample) {
+  if (sample.label >= 0) return {sample.label};
+  return sample.labels;
+}
 
 Dataset scan_folder(const std::string& folder) {
   check_folder(folder);
@@ -226,12 +233,24 @@ std::vector<size_t> shuffled(size_t count, uint64_t seed, const std::string& nam
   return order;
 }
 
+// Several labels a picture: in one go, so that every class is in every part where it can be.
+Splits split_labels(const Dataset& dataset, const SplitOptions& options) {
+  const std::array<double, 3> shares{1 - options.validation - options.test, options.validation, options.test};
+  const std::vector<size_t> parts = stratify(dataset, shares, options.seed);
+  Splits splits;
+  const std::array<Dataset*, 3> datasets{&splits.train, &splits.validation, &splits.test};
+  for (Dataset* one : datasets) *one = {dataset.classes, {}, true};
+  for (size_t i = 0; i < parts.size(); ++i) datasets[parts[i]]->samples.push_back(dataset.samples[i]);
+  return splits;
+}
+
 }  // namespace
 
 Splits split(const Dataset& dataset, const SplitOptions& options) {
   if (!(options.validation >= 0) || !(options.test >= 0) || !(options.validation + options.test < 1)) {
     fail(ErrorKind::usage, "fractions {} for validation and {} for test do not leave a part to train on", options.validation, options.test);
   }
+  if (dataset.multi_label) return split_labels(dataset, options);
   std::vector<std::vector<size_t>> by_class(dataset.classes.size());
   for (size_t i = 0; i < dataset.samples.size(); ++i) by_class[static_cast<size_t>(dataset.samples[i].label)].push_back(i);
   enum Part : uint8_t { train, validation, test };

@@ -1,4 +1,4 @@
-// Datasets on disk: one folder a class, train/, validation/ and test/ of such folders, or a list of files.
+// Datasets on disk: one folder a class, train/, validation/ and test/ of such folders, or a list of files. CSV files: labels_csv.h.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,19 @@ namespace fovea::image {
 
 struct Sample {
   std::string path;
-  int32_t label = 0;      // into Dataset::classes
-  std::string name = {};  // "class/file": the path from the class folder on, the same wherever that lies
+  int32_t label = 0;      // into Dataset::classes; -1 with Dataset::multi_label
+  std::string name = {};  // "class/file": the path from the class folder on, the same wherever that lies; in a CSV file as written there
+  std::vector<int32_t> labels = {};  // with Dataset::multi_label: all of them, ascending
 };
+
+// Its one label, or all of several.
+std::vector<int32_t> labels_of(const Sample& sample);
 
 // Classes and samples are sorted bytewise, samples by class, then by path: the same on every machine.
 struct Dataset {
   std::vector<std::string> classes;
   std::vector<Sample> samples;
+  bool multi_label = false;  // pictures have several labels or none
 };
 
 struct Splits {
@@ -52,7 +57,7 @@ struct SplitOptions {
 
 // Splits class by class. Of n pictures a fraction f > 0 takes f * n, halves rounded up, but at least one where the class has three or more;
 // training keeps at least one (validation gives up first). Which ones is decided by (seed, class name, place in the sorted list) alone, and
-// the test pictures do not depend on the fraction for validation.
+// the test pictures do not depend on the fraction for validation. Of several labels: as stratify does it.
 Splits split(const Dataset& dataset, const SplitOptions& options);
 
 // The pictures to look at for a path: a file itself, or every regular file at any depth in a folder, sorted bytewise, dot names passed

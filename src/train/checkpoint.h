@@ -27,7 +27,7 @@ struct EpochRow {
 
 struct Best {
   int64_t epoch = 0;
-  double accuracy = 0, loss = 0;
+  double accuracy = 0, loss = 0;  // in place of accuracy what measure_of says
 };
 
 // A run's progress; with the states of the store it determines all that follows.

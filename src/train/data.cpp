@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "image/labels_csv.h"
 
 namespace fovea::training {
 namespace {
@@ -23,7 +24,7 @@ void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part) {
   for (const image::Sample& sample : dataset.samples) {
     std::error_code missing;
     const auto bytes = std::filesystem::file_size(sample.path, missing);
-    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", sample.name, sample.label, missing ? 0 : bytes), hash);
+    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", sample.name, fmt::join(image::labels_of(sample), ";"), missing ? 0 : bytes), hash);
   }
 }
 
@@ -37,14 +38,15 @@ image::Splits only_training(image::Dataset dataset) {
 }  // namespace
 
 image::Splits find_pictures(const std::string& folder) {
+  if (image::is_labels_csv(folder)) return image::read_labels_csv(folder);
   if (auto given = image::scan_splits(folder)) return std::move(*given);
   return only_training(image::scan_folder(folder));
 }
 
 image::Splits find_pictures(std::span<const std::string> files) { return only_training(image::scan_files(files)); }
 
-Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
-               const image::Progress& progress) {
+Data read_pictures(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
+                   const image::Progress& progress) {
   check_shares(options);
   Data data;
   data.splits = std::move(found);
@@ -56,7 +58,10 @@ Data load_data(image::Splits found, const TrainOptions& options, const Preproces
   }
   image::require_pictures(data.splits.train, bad);
   for (image::BadPicture& picture : bad) data.left_out.push_back({std::move(picture.path), std::move(picture.message)});
+  return data;
+}
 
+void divide(Data& data, const TrainOptions& options) {
   image::SplitOptions shares{options.validation, options.test, options.seed};
   if (!data.splits.validation.samples.empty()) shares.validation = 0;
   if (!data.splits.test.samples.empty()) shares.test = 0;
@@ -71,6 +76,12 @@ Data load_data(image::Splits found, const TrainOptions& options, const Preproces
   add_to(hash, data.splits.validation, "validation");
   add_to(hash, data.splits.test, "test");
   data.fingerprint = fmt::format("{:016x}", hash);
+}
+
+Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
+               const image::Progress& progress) {
+  Data data = read_pictures(std::move(found), options, preprocessing, random_crops, progress);
+  divide(data, options);
   return data;
 }
 

@@ -3,6 +3,7 @@
 
 #include <fovea/train.h>
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,17 +18,22 @@ namespace fovea::training {
 struct Data {
   image::Splits splits;
   std::vector<BadPicture> left_out;
+  std::map<std::string, int64_t> same_picture;  // by path, of copies of each other: a number of their own
   std::shared_ptr<image::ImageCache> cache;
   std::string fingerprint;  // of the pictures' names and sizes and where each belongs
 };
 
-// What a folder or a list of files gives, before any picture is looked at. Only a folder can have validation/ and test/ of its own.
+// What a folder, a CSV file or a list of files gives, before any picture is looked at. A list has no validation and test of its own.
 image::Splits find_pictures(const std::string& folder);
 image::Splits find_pictures(std::span<const std::string> files);
 
-// Decodes every picture found once and leaves out the bad ones, then splits where no validation and test pictures were given.
-// `random_crops`: pictures are kept in memory as they are, not as the network gets them. Throws Error(input) for a class that is left
-// without a picture to train on.
+// Decodes every picture found once and leaves out the bad ones. `random_crops`: pictures are kept in memory as they are, not as the network
+// gets them. Throws Error(input) for a class that is left without a picture to train on.
+Data read_pictures(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
+                   const image::Progress& progress = {});
+// Takes validation and test pictures from those to train on where there are none.
+void divide(Data& data, const TrainOptions& options);
+// Both.
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                const image::Progress& progress = {});
 

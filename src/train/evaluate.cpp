@@ -36,7 +36,7 @@ Evaluation evaluate(const engine::Network& network, engine::Session& session, co
 }
 
 Evaluation evaluate(const engine::Network& network, const PictureSource& source, const LogitsOf& logits_of, const OnBatch& on_batch) {
-  Tally tally(network.classes());
+  Tally tally(network.classes(), network.form().head.independent);
   std::vector<BadPicture> left_out;
   if (source.samples.empty()) return tally.finish();
   image::Loader loader(source.samples, loader_options(source));
@@ -47,7 +47,7 @@ Evaluation evaluate(const engine::Network& network, const PictureSource& source,
     const auto logits = logits_of(image::with_channels(batch->images, source.preprocessing, network.channels(), room), batch->size());
     for (size_t i = 0; i < batch->labels.size(); ++i) {
       if (!is_bad(*batch, static_cast<int64_t>(i)))
-        tally.add(logits.subspan(i * classes, classes), batch->labels[i], source.samples[static_cast<size_t>(batch->indices[i])].path);
+        tally.add(logits.subspan(i * classes, classes), source.samples[static_cast<size_t>(batch->indices[i])], true);
     }
     for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
     if (on_batch && !on_batch(++done, loader.batches_per_epoch())) break;

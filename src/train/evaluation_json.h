@@ -7,6 +7,8 @@
 
 namespace fovea::training {
 
+nlohmann::json score_json(const Score& score);
+Score score_of(const nlohmann::json& text);  // throws nlohmann's exceptions
 nlohmann::json evaluation_json(const Evaluation& evaluation);
 Evaluation evaluation_of(const nlohmann::json& text);  // throws nlohmann's exceptions
 

@@ -14,6 +14,8 @@ double cross_entropy(std::span<const float> logits, int64_t label) {
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<size_t>(label)]);
 }
 
+double measure_of(const Score& score) { return score.labels ? score.labels->mean_average_precision : score.accuracy; }
+
 std::vector<float> softmax(std::span<const float> logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
@@ -28,8 +30,8 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
   return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
 }
 
-Tally::Tally(std::vector<std::string> classes) {
-  counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
+Tally::Tally(std::vector<std::string> classes, bool independent) : independent_(independent) {
+  if (!independent) counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
   for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
 }
 
@@ -49,8 +51,32 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
   loss_ += cross_entropy(logits, label);
 }
 
+void Tally::add(std::span<const float> logits, const image::Sample& sample, bool keep_outcome) {
+  const std::string file = keep_outcome ? sample.path : std::string();
+  if (!independent_) return add(logits, sample.label, file);
+  add_labels(logits, image::labels_of(sample), file);
+}
+
+void Tally::add_labels(std::span<const float> logits, std::span<const int32_t> labels, const std::string& file) {
+  table_.add(logits, labels);
+  loss_ += binary_cross_entropy(logits, labels);
+  if (file.empty()) return;
+  Outcome outcome{file, -1, -1, 1, {}, {labels.begin(), labels.end()}};
+  for (float logit : logits) {
+    const auto yes = static_cast<float>(sigmoid(static_cast<double>(logit)));
+    outcome.confidence = std::min(outcome.confidence, static_cast<double>(std::max(yes, 1 - yes)));
+    outcome.probabilities.push_back(yes);
+  }
+  counts_.outcomes.push_back(std::move(outcome));
+}
+
 Evaluation Tally::finish() const {
   Evaluation result = counts_;
+  if (independent_) {
+    table_.fill(result);
+    if (result.score.pictures > 0) result.loss = loss_ / static_cast<double>(result.score.pictures);
+    return result;
+  }
   int64_t correct = 0;
   for (const ClassScore& score : result.classes) {
     result.score.pictures += score.pictures;

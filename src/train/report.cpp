@@ -6,14 +6,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parallel.h"
+#include "train/cross_validation.h"
 #include "train/evaluation_json.h"
 
 namespace fovea::training {
 namespace {
 
 using nlohmann::json;
-
-json score_of(const Score& score) { return {{"accuracy", score.accuracy}, {"pictures", score.pictures}}; }
 
 json to_json(const Phase& phase) {
   const bool sgd = phase.optimizer.kind == OptimizerOptions::Kind::sgd;
@@ -37,14 +36,12 @@ json to_json(const Phase& phase) {
           {"with_validation_pictures", phase.with_validation}};
 }
 
-Score read_score(const json& text) { return {text.at("accuracy"), text.at("pictures")}; }
-
 }  // namespace
 
 void write_report(const std::filesystem::path& path, const Report& report) {
   const TrainResult& result = report.result;
-  json text{{"validation", report.validation ? evaluation_json(*report.validation) : score_of(result.validation)},
-            {"test", report.test ? evaluation_json(*report.test) : score_of(result.test)},
+  json text{{"validation", report.validation ? evaluation_json(*report.validation) : score_json(result.validation)},
+            {"test", report.test ? evaluation_json(*report.test) : score_json(result.test)},
             {"seconds", result.seconds},
             {"model", report.network.variant().name},
             {"recipe", result.recipe},
@@ -60,6 +57,9 @@ void write_report(const std::filesystem::path& path, const Report& report) {
             {"phases", json::array()},
             {"left_out", json::array()},
             {"test_files", json::array()}};
+  if (result.folds) text["folds"] = spread_json(*result.folds);
+  if (result.seeds) text["seeds"] = spread_json(*result.seeds);
+  if (result.out_of_fold) text["out_of_fold"] = evaluation_json(*result.out_of_fold);
   for (const Phase& phase : report.plan.phases) text["phases"].push_back(to_json(phase));
   for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
   for (const image::Sample& sample : report.test_samples) text["test_files"].push_back(sample.path);
@@ -71,8 +71,8 @@ TrainResult read_report(const std::filesystem::path& path) {
     TrainResult result;
     try {
       const json text = json::parse(read_text(path));
-      result.validation = read_score(text.at("validation"));
-      result.test = read_score(text.at("test"));
+      result.validation = score_of(text.at("validation"));
+      result.test = score_of(text.at("test"));
       result.seconds = text.at("seconds");
       result.recipe = text.at("recipe");
       result.reason = text.at("reason");

@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "image/codecs.h"
 #include "train/kept_features.h"
+#include "train/metrics.h"
 #include "train/report.h"
 #include "train/schedule.h"
 #include "weights/model_file.h"
@@ -18,10 +19,12 @@ namespace {
 
 constexpr std::chrono::seconds kSaveEvery{30};
 constexpr int kSaveShare = 10;  // at the end of an epoch: when at least so many times as long has passed as saving took
-constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json";
+constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json",
+                     *kPredictions = "predictions.csv", *kOutOfFold = "out_of_fold.csv";
 
 bool better(const Evaluation& a, const Best& b) {
-  return a.score.accuracy > b.accuracy || (a.score.accuracy == b.accuracy && a.loss < b.loss);
+  const double measure = measure_of(a.score);
+  return measure > b.accuracy || (measure == b.accuracy && a.loss < b.loss);
 }
 
 // By inverse frequency, 1 on average.
@@ -52,6 +55,7 @@ Trainer::Trainer(RunInput input)
       options_(input.options),
       data_(input.data),
       plan_(std::move(input.plan)),
+      cross_validation_(input.cross_validation),
       session_(network_, backend_, arena_),
       started_(Clock::now()),
       saved_(started_) {
@@ -72,7 +76,11 @@ TrainResult Trainer::run() {
   if (resumed && state_.finished) {
     note(fmt::format("the run in {} is finished; nothing is left to do", options_.out));
     restore_best();
-    return read_report(file(kMetrics));
+    TrainResult done = read_report(file(kMetrics));
+    if (!data_.splits.test.samples.empty())
+      tested_ = read_predictions(file(kPredictions), network_->classes(), network_->form().head.independent);
+    add_cross_validation(done);
+    return done;
   }
   if (writes && !options_.resume && std::filesystem::exists(file(kCheckpoint))) {
     const RunState there = read_checkpoint(file(kCheckpoint)).state;
@@ -225,7 +233,7 @@ void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& val
 
 void Trainer::consider(const Evaluation& validation, bool always) {
   if (!always && state_.best && !better(validation, *state_.best)) return;
-  Best best{state_.history.back().epoch, validation.score.accuracy, validation.loss};
+  Best best{state_.history.back().epoch, measure_of(validation.score), validation.loss};
   if (always && state_.best) {  // trained on what measured it: the accuracy before is the one that means something
     best.accuracy = state_.best->accuracy;
     best.loss = state_.best->loss;
@@ -243,9 +251,15 @@ TrainResult Trainer::finish() {
   if (!data_.splits.test.samples.empty())
     test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});
   TrainResult done = result();
-  if (test) done.test = test->score;
+  if (test) {
+    done.test = test->score;
+    tested_ = test->outcomes;
+  }
+  add_cross_validation(done);
   done.measured_bytes = peak_memory();
   if (!options_.out.empty()) {
+    if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_));
+    if (done.out_of_fold) write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes));
     write_report(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test,
                                   static_cast<int64_t>(data_.splits.train.samples.size()), data_.splits.test.samples});
     state_.finished = true;
@@ -256,10 +270,19 @@ TrainResult Trainer::finish() {
   return done;
 }
 
+// What is known of the runs beside this one.
+void Trainer::add_cross_validation(TrainResult& result) const {
+  if (!cross_validation_) return;
+  CrossValidation together = *cross_validation_;
+  add_first_seed(together, result.test);
+  result.folds = together.folds;
+  result.seeds = together.seeds;
+  result.out_of_fold = together.out_of_fold;
+}
+
 TrainResult Trainer::result() const {
   TrainResult result;
-  if (state_.best && !data_.splits.validation.samples.empty())
-    result.validation = {state_.best->accuracy, static_cast<int64_t>(data_.splits.validation.samples.size())};
+  if (state_.validation) result.validation = state_.validation->score;
   result.seconds = seconds();
   result.recipe = plan_.recipe;
   result.reason = plan_.reason;
@@ -329,8 +352,8 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
       {"arithmetic", backend.identity()},
       {"decoders", image::decoder_versions()},
       {"preprocessing", to_string(network.preprocessing())},
-      {"head", fmt::format("{} hidden {} dropout {}", static_cast<int>(network.form().head.kind), network.form().head.hidden,
-                           network.form().head.dropout)},
+      {"head", fmt::format("{} hidden {} dropout {}{}", static_cast<int>(network.form().head.kind), network.form().head.hidden,
+                           network.form().head.dropout, network.form().head.independent ? " independent" : "")},
       {"channels", fmt::format("{}", network.channels())},
       {"classes", fmt::format("{}", fmt::join(network.classes(), ", "))},
       {"training pictures", fmt::format("{}", splits.train.samples.size())},

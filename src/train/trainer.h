@@ -10,6 +10,7 @@
 #include <string>
 
 #include "train/checkpoint.h"
+#include "train/cross_validation.h"
 #include "train/feed.h"
 
 namespace fovea::training {
@@ -20,6 +21,7 @@ struct RunInput {
   const TrainOptions& options;
   const Data& data;
   Plan plan;
+  const CrossValidation* cross_validation = nullptr;  // of the runs before this one, for its report
 };
 
 class Trainer {
@@ -29,6 +31,8 @@ class Trainer {
   // Trains, or continues where options.resume says so. Throws Error: usage where options.out holds an unfinished run that is not to be
   // resumed, mismatch where it is and its options or pictures were others, input for a loss that is no number.
   TrainResult run();
+  // What became of the test pictures, once `run` is through; of a finished run in options.out as it is stored there.
+  const std::vector<Outcome>& tested() const { return tested_; }
 
  private:
   bool resume();  // false: nothing is there yet
@@ -40,6 +44,7 @@ class Trainer {
   void end_phase(const Phase& phase, const std::optional<Evaluation>& validation);
   void consider(const Evaluation& validation, bool always);
   TrainResult finish();
+  void add_cross_validation(TrainResult& result) const;
   TrainResult result() const;
 
   void save();
@@ -56,6 +61,7 @@ class Trainer {
   const TrainOptions& options_;
   const Data& data_;
   const Plan plan_;
+  const CrossValidation* const cross_validation_;
   // Of everything that computes: nothing of it runs at the same time.
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
@@ -65,6 +71,7 @@ class Trainer {
   std::optional<weights::StateDict> moments_;  // of a checkpoint, until the phase's step has declared them
   weights::StateDict best_;                    // empty: none yet
   size_t planned_bytes_ = 0;
+  std::vector<Outcome> tested_;
   using Clock = std::chrono::steady_clock;
   Clock::time_point started_, saved_;
   Clock::duration saving_{};  // what the last one took

@@ -57,12 +57,13 @@ std::string take(std::map<std::string, std::string>& metadata, const char* key) 
   return text;
 }
 
-// "linear", "mlp hidden=512 dropout=0.5": the kind, and what is not its default.
+// "linear", "mlp hidden=512 dropout=0.5", "linear independent": the kind, and what is not its default.
 std::string head_text(const HeadOptions& head) {
   constexpr const char* kinds[] = {"linear", "mlp", "concat_pool"};
   std::string text = kinds[static_cast<size_t>(head.kind)];
   if (head.kind != HeadKind::linear) text += fmt::format(" hidden={}", head.hidden);
   if (head.dropout >= 0) text += fmt::format(" dropout={}", head.dropout);
+  if (head.independent) text += " independent";
   return text;
 }
 
@@ -78,6 +79,8 @@ HeadOptions parse_head(const std::string& text) {
       head.hidden = parse_number<int64_t>(word.substr(7), good);
     else if (word.starts_with("dropout="))
       head.dropout = parse_number<double>(word.substr(8), good);
+    else if (word == "independent")
+      head.independent = true;
     else
       good = false;
   }

@@ -1,0 +1,111 @@
+// CSV files of pictures and labels.
+#include "image/labels_csv.h"
+
+#include "support.h"
+
+namespace fovea::image {
+namespace {
+
+class LabelsCsv : public testing::Test {
+ protected:
+  LabelsCsv() {
+    for (const char* name : {"a.png", "b.png", "sub/c, d.png", "e\"f.png"}) write_bytes(folder_ / name, "x");
+  }
+  std::string csv(std::string_view text) {
+    write_bytes(folder_ / "labels.csv", text);
+    return (folder_ / "labels.csv").string();
+  }
+  // "name: labels" of every sample.
+  std::vector<std::string> told(const Dataset& dataset) {
+    std::vector<std::string> all;
+    for (const Sample& sample : dataset.samples) {
+      std::string text = sample.name + ":";
+      for (int32_t label : labels_of(sample)) text += " " + dataset.classes[static_cast<size_t>(label)];
+      EXPECT_EQ(std::filesystem::path(sample.path).lexically_normal(), folder_ / sample.name);
+      all.push_back(std::move(text));
+    }
+    return all;
+  }
+  // What is said, without where the file lies.
+  std::string error(std::string_view text) {
+    const std::string path = csv(text), message = message_of(ErrorKind::input, [&] { read_labels_csv(path); });
+    EXPECT_TRUE(message.starts_with(path + ": ")) << message;
+    std::string rest = message.substr(path.size() + 2);
+    const std::string root = folder_.path().string() + "/";
+    for (size_t at; (at = rest.find(root)) != rest.npos;) rest.erase(at, root.size());
+    return rest;
+  }
+
+  TemporaryFolder folder_;
+};
+
+using Told = std::vector<std::string>;
+
+TEST_F(LabelsCsv, OneLabelAPictureIsOrdinaryClassification) {
+  const Splits splits = read_labels_csv(csv("b.png,dog\na.png, cat \n\n\"sub/c, d.png\",\"dog\""));
+  EXPECT_FALSE(splits.train.multi_label);
+  EXPECT_EQ(splits.train.classes, (Told{"cat", "dog"}));
+  EXPECT_EQ(told(splits.train), (Told{"a.png: cat", "b.png: dog", "sub/c, d.png: dog"}));
+  EXPECT_EQ(splits.train.samples[0].label, 0);
+  EXPECT_TRUE(splits.test.samples.empty());
+}
+
+TEST_F(LabelsCsv, SeveralLabelsInOneFieldOrInSeveral) {
+  const Told expected{"a.png: cat dog", "b.png:", "e\"f.png: dog", "sub/c, d.png: bird, small cat"};
+  for (const char* text : {"file,labels\r\na.png,dog;cat;dog\r\nb.png,\r\n\"e\"\"f.png\",dog\r\n\"sub/c, d.png\",\"bird, small; cat\"\r\n",
+                           "\xEF\xBB\xBF"
+                           "a.png,cat,dog\nb.png\n\"e\"\"f.png\",dog,\n\"sub/c, d.png\",cat,\"bird, small\"\n"}) {
+    const Dataset dataset = read_labels_csv(csv(text)).train;
+    EXPECT_TRUE(dataset.multi_label);
+    EXPECT_EQ(dataset.classes, (Told{"bird, small", "cat", "dog"}));
+    EXPECT_EQ(told(dataset), expected);
+    EXPECT_EQ(dataset.samples[0].label, -1);
+  }
+}
+
+TEST_F(LabelsCsv, AColumnAClass) {
+  const Dataset dataset = read_labels_csv(csv("image,cat,dog\na.png,1,0\nb.png,1,1\n")).train;
+  EXPECT_EQ(told(dataset), (Told{"a.png: cat", "b.png: cat dog"}));
+}
+
+TEST_F(LabelsCsv, AColumnSaysWhereAPictureBelongs) {
+  const Splits splits =
+      read_labels_csv(csv("file,split,label\na.png,train,cat\nb.png,val,dog\n\"sub/c, d.png\",train,dog\n\"e\"\"f.png\",TEST,cat\n"));
+  EXPECT_EQ(told(splits.train), (Told{"a.png: cat", "sub/c, d.png: dog"}));
+  EXPECT_EQ(told(splits.validation), (Told{"b.png: dog"}));
+  EXPECT_EQ(told(splits.test), (Told{"e\"f.png: cat"}));
+}
+
+TEST_F(LabelsCsv, ErrorsNameTheLine) {
+  EXPECT_EQ(error(""), "no picture in it");
+  EXPECT_EQ(error("file,labels\n"), "no picture in it");
+  EXPECT_EQ(error("a.png,cat\nmissing.png,dog\n"), "line 2: there is no file missing.png");
+  EXPECT_EQ(error("x.png,cat\na.png,dog\ny.png,dog\n"), "line 1: there is no file x.png, as for 1 more of 3");
+  EXPECT_EQ(error("a.png,cat\nb.png,dog\n./a.png,cat\n"), "line 3: ./a.png is given twice, before in line 1");
+  EXPECT_EQ(error("a.png,cat\nb.png,dog\na.png,dog\n"), "line 3: a.png is given twice, with the labels \"dog\", and \"cat\" in line 1");
+  EXPECT_EQ(error("a.png,cat\nb.png,cat\n"), "one class only (\"cat\"); a classifier needs two");
+  EXPECT_EQ(error("a.png,cat\nb.png,Cat\n"), "classes \"Cat\" and \"cat\" differ only in case");
+  EXPECT_EQ(error("a.png\nb.png\n"), "no picture to train on has a label");
+  EXPECT_EQ(error("a.png,\"cat\nb.png,dog\n"), "line 1: a quoted field does not end");
+  EXPECT_EQ(error("a.png,\"cat\"x\n"), "line 1: \"x\" stands behind the quote that ends a field, a comma expected");
+  EXPECT_EQ(error(",cat\n"), "line 1: the first field names no file");
+  EXPECT_EQ(error("file,split,label\na.png,later,cat\n"), "line 2: the split is \"later\"; train, validation or test expected");
+  EXPECT_EQ(error("file,label\na.png,cat,dog\n"), "line 2: 3 fields, the header has 2");
+  EXPECT_EQ(error(std::string_view("a.png\0,cat\n", 11)), "is no text: it has zero bytes");
+  const std::string absent = (folder_ / "absent.csv").string();
+  EXPECT_EQ(message_of(ErrorKind::input, [&] { read_labels_csv(absent); }), absent + ": no such file");
+}
+
+TEST_F(LabelsCsv, ByClassesThatAreKnown) {
+  const std::vector<std::string> classes{"dog", "cat"};
+  const std::string path = csv("a.png,cat\nb.png,dog;cat\n");
+  EXPECT_EQ(told(read_labels_csv(path, classes, true)), (Told{"a.png: cat", "b.png: dog cat"}));
+  EXPECT_NE(message_of(ErrorKind::input, [&] { read_labels_csv(path, classes, false); }).find("line 2: b.png has 2 labels"),
+            std::string::npos);
+  const std::vector<std::string> other{"dog", "cow"};
+  EXPECT_NE(message_of(ErrorKind::input, [&] { read_labels_csv(path, other, true); }).find("\"cat\" is none of the 2 known classes"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fovea::image
