@@ -25,7 +25,8 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
 }
 
 training::Facts facts_of(const image::Splits& splits, bool pretrained) {
-  return {static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(splits.validation.samples.size()), pretrained};
+  return {static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(splits.validation.samples.size()), pretrained,
+          splits.train.multi_label};
 }
 
 bool crops_at_random(const training::Plan& plan) {

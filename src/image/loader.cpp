@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -33,6 +34,31 @@ std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch) {
 
 int64_t stored_view(int64_t epoch, int64_t index, int64_t views) {
   return static_cast<int64_t>((static_cast<uint64_t>(epoch) + mix64(static_cast<uint64_t>(index))) % static_cast<uint64_t>(views));
+}
+
+std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t seed, int64_t epoch, bool balanced) {
+  const auto count = static_cast<int64_t>(samples.size());
+  const std::vector<int64_t> plain = epoch_order(count, seed, epoch);
+  if (!balanced || samples.empty()) return plain;
+  std::map<int32_t, std::vector<int64_t>> classes;  // shuffled
+  for (int64_t i : plain) {
+    const std::vector<int32_t> labels = labels_of(samples[static_cast<size_t>(i)]);
+    if (labels.empty()) classes[-1].push_back(i);
+    for (int32_t label : labels) classes[label].push_back(i);
+  }
+  std::vector<std::pair<const std::vector<int64_t>*, size_t>> turns;  // and how far each class is
+  for (const auto& [label, members] : classes) turns.emplace_back(&members, 0);
+  // Where the draws do not go up, the classes with one more change from epoch to epoch.
+  const size_t first = static_cast<size_t>(epoch) * samples.size() % turns.size();
+  std::vector<int64_t> draws, times(samples.size(), 0);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    auto& [members, at] = turns[(first + i) % turns.size()];
+    const int64_t picture = (*members)[at++ % members->size()];
+    draws.push_back(picture + count * times[static_cast<size_t>(picture)]++);
+  }
+  std::vector<int64_t> shuffled;
+  for (int64_t place : epoch_order(count, mix64(seed), epoch)) shuffled.push_back(draws[static_cast<size_t>(place)]);
+  return shuffled;
 }
 
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(std::move(samples)), options_(std::move(options)) {
@@ -129,7 +155,7 @@ const Batch* Loader::next() {
 void Loader::open_slot(Slot& slot, int64_t sequence) {
   const Place place = place_of(sequence);
   if (options_.shuffle && ordered_epoch_ != place.epoch) {
-    order_ = epoch_order(static_cast<int64_t>(samples_.size()), options_.seed, place.epoch);
+    order_ = epoch_order(samples_, options_.seed, place.epoch, options_.balanced);
     ordered_epoch_ = place.epoch;
   }
   const auto [begin, end] = batch_range(place.batch);
@@ -140,9 +166,12 @@ void Loader::open_slot(Slot& slot, int64_t sequence) {
   slot.batch.images = std::span(slot.pixels).first(static_cast<size_t>((end - begin) * floats));
   slot.batch.labels.clear();
   slot.batch.indices.clear();
+  slot.batch.draws.clear();
   slot.batch.bad.clear();
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t index = options_.shuffle ? order_[static_cast<size_t>(i)] : i;
+    const int64_t draw = options_.shuffle ? order_[static_cast<size_t>(i)] : i;
+    const int64_t index = draw % static_cast<int64_t>(samples_.size());
+    slot.batch.draws.push_back(draw);
     slot.batch.indices.push_back(index);
     slot.batch.labels.push_back(samples_[static_cast<size_t>(index)].label);
   }
@@ -186,8 +215,9 @@ void Loader::run(const Task& task) {
   std::exception_ptr failure;
   std::string message;  // of a bad picture that is only listed
   try {
-    const int64_t epoch = options_.stored_views > 0 ? stored_view(batch.epoch, index, options_.stored_views) : batch.epoch;
-    prepare(sample, {options_.seed, epoch, index}, out);
+    const int64_t draw = batch.draws[static_cast<size_t>(task.position)], views = options_.stored_views;
+    prepare(sample, views > 0 ? Draw{options_.seed, stored_view(batch.epoch, draw, views), index} : Draw{options_.seed, batch.epoch, draw},
+            out);
   } catch (const Error& error) {
     failure = std::current_exception();
     if (options_.skip_bad && error.kind() == ErrorKind::input) message = error.what();

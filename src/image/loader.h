@@ -21,6 +21,9 @@ namespace fovea::image {
 
 // The order of an epoch: 0..count-1 shuffled, by (seed, epoch) alone.
 std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
+// The same, or, with `balanced`, as many draws in which every class comes equally often (pictures without a label count as a class): of a
+// class each picture comes before one comes again. A draw is the picture, plus the number of samples for each time that it came before.
+std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t seed, int64_t epoch, bool balanced);
 
 // Which of a picture's `views` an epoch shows: each in turn, every picture at a place of its own in the row.
 int64_t stored_view(int64_t epoch, int64_t index, int64_t views);
@@ -29,7 +32,8 @@ struct LoaderOptions {
   Preprocessing preprocessing;
   std::optional<Augmentation> augmentation;
   int64_t batch = 1;
-  bool shuffle = false;  // else in the dataset's order
+  bool shuffle = false;   // else in the dataset's order
+  bool balanced = false;  // with shuffle: classes are drawn equally often
   bool merge_last_single =
       false;              // a last batch of one joins the one before it (batch norm cannot train on one): batches of up to batch + 1
   bool endless = false;   // works on into the next epoch; else waits for start()
@@ -46,6 +50,7 @@ struct Batch {
   std::span<float> images;        // [N, height, width, 3]
   std::vector<int32_t> labels;
   std::vector<int64_t> indices;  // into the samples
+  std::vector<int64_t> draws;    // in the epoch: what decides the augmentation
   struct Bad {
     int64_t position = 0;  // in the batch; its pixels are 0
     BadPicture picture;

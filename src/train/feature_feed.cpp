@@ -25,7 +25,7 @@ Graph head_of(const Graph& lowered, const std::set<std::string>& frozen) {
 struct Rows {
   int64_t width = 0, views = 1;
   std::vector<float> values;  // [pictures, views, width]
-  std::vector<int32_t> labels;
+  std::vector<image::Sample> samples;
 
   std::span<const float> row(int64_t picture, int64_t view) const {
     return std::span(values).subspan(static_cast<size_t>((picture * views + view) * width), static_cast<size_t>(width));
@@ -41,7 +41,7 @@ void append(Rows& rows, const Views& views, const std::vector<image::Sample>& sa
       const auto& table = view == 0 ? views.plain : views.mirrored;
       standardization.apply(table.row(static_cast<int64_t>(i)), std::span(rows.values).last(width));
     }
-    rows.labels.push_back(samples[i].label);
+    rows.samples.push_back(samples[i]);
   }
 }
 
@@ -76,7 +76,7 @@ class FeatureFeed final : public Feed {
     append(validation_, features.validation(), splits.validation.samples, standardization_);
   }
 
-  Batches batches() const override { return {static_cast<int64_t>(train_.labels.size()), phase_.batch}; }
+  Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch}; }
   std::vector<std::string> data_inputs() const override { return {kFeatures}; }
 
   Graph build_step(int64_t batch) const override {
@@ -94,7 +94,7 @@ class FeatureFeed final : public Feed {
   void start(int64_t epoch, int64_t step) override {
     epoch_ = epoch;
     step_ = step;
-    order_ = image::epoch_order(static_cast<int64_t>(train_.labels.size()), seed_, epoch);
+    order_ = image::epoch_order(train_.samples, seed_, epoch, parts_.options.balanced_sampling);
   }
 
   StepInput next() override {
@@ -102,19 +102,22 @@ class FeatureFeed final : public Feed {
     ++step_;
     data_.resize(static_cast<size_t>(size * train_.width));
     labels_.resize(static_cast<size_t>(size));
+    targets_.clear();
     for (int64_t i = 0; i < size; ++i) {
-      const int64_t picture = order_[static_cast<size_t>(begin + i)];
-      const double draw = mirrors_.uniform(static_cast<uint64_t>(epoch_ * pictures + picture));
+      const int64_t drawn = order_[static_cast<size_t>(begin + i)], picture = drawn % pictures;
+      const double draw = mirrors_.uniform(static_cast<uint64_t>(epoch_ * pictures + drawn));
       const int64_t view = train_.views > 1 && draw < phase_.augmentation->flip ? 1 : 0;
       std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
-      labels_[static_cast<size_t>(i)] = train_.labels[static_cast<size_t>(picture)];
+      const image::Sample& sample = train_.samples[static_cast<size_t>(picture)];
+      labels_[static_cast<size_t>(i)] = sample.label;
+      if (parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
     }
-    return {data_, labels_, 0, 0};
+    return {data_, labels_, 0, 0, targets_};
   }
 
   Evaluation validate() override {
-    Tally tally(parts_.network->classes());
-    const auto rows = static_cast<int64_t>(validation_.labels.size());
+    Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
+    const auto rows = static_cast<int64_t>(validation_.samples.size());
     engine::Executable& head = inference_head();
     const auto input = head.input_as<float>(kFeatures);
     for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
@@ -125,7 +128,7 @@ class FeatureFeed final : public Feed {
       const auto logits = head.output_as<float>("logits");
       const size_t classes = logits.size() / kInferenceBatch;
       for (int64_t i = 0; i < count; ++i)
-        tally.add(logits.subspan(static_cast<size_t>(i) * classes, classes), validation_.labels[static_cast<size_t>(begin + i)]);
+        tally.add(logits.subspan(static_cast<size_t>(i) * classes, classes), validation_.samples[static_cast<size_t>(begin + i)], false);
     }
     return tally.finish();
   }
@@ -169,6 +172,7 @@ class FeatureFeed final : public Feed {
   std::vector<int64_t> order_;
   std::vector<float> data_;
   std::vector<int32_t> labels_;
+  std::vector<float> targets_;
 };
 
 }  // namespace

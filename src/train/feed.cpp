@@ -13,4 +13,10 @@ StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGrap
   return options;
 }
 
+void append_targets(const image::Sample& sample, int64_t classes, std::vector<float>& targets) {
+  const size_t begin = targets.size();
+  targets.resize(begin + static_cast<size_t>(classes), 0.0f);
+  for (int32_t label : image::labels_of(sample)) targets[begin + static_cast<size_t>(label)] = 1;
+}
+
 }  // namespace fovea::training

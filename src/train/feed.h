@@ -24,6 +24,9 @@ struct Parts {
   const TrainOptions& options;
 };
 
+// Appends what the picture has of `classes` classes: 1 or 0.
+void append_targets(const image::Sample& sample, int64_t classes, std::vector<float>& targets);
+
 // The phase's step on this graph of the network, with these parameters frozen.
 StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGraph& model, const std::set<std::string>& frozen);
 

@@ -21,6 +21,7 @@ image::LoaderOptions loader_options(const Parts& parts, const Phase& phase, uint
   options.augmentation = phase.augmentation;
   options.batch = phase.batch;
   options.shuffle = true;
+  options.balanced = parts.options.balanced_sampling;
   options.merge_last_single = true;
   options.endless = true;
   options.seed = seed;
@@ -71,7 +72,7 @@ class PictureFeed final : public Feed {
     epoch_ = epoch;
     step_ = step;
     if (kept_)
-      order_ = image::epoch_order(static_cast<int64_t>(samples_.size()), seed_, epoch);
+      order_ = image::epoch_order(samples_, seed_, epoch, parts_.options.balanced_sampling);
     else if (next_epoch_ != epoch || step > 0)  // else it is there already
       loader_->start(epoch, step);
     next_epoch_ = epoch + 1;
@@ -81,11 +82,9 @@ class PictureFeed final : public Feed {
     if (kept_) return next_kept();
     const image::Batch* batch = loader_->next();
     while (!batch) batch = loader_->next();  // the end of an epoch is told once
-    mix(*batch);
+    set_targets(*batch);
     const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
-    StepInput input{prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0};
-    if (phase_.mixing.any()) input.targets = targets_;
-    return input;
+    return {prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0, targets_};
   }
 
   Evaluation validate() override {
@@ -99,7 +98,7 @@ class PictureFeed final : public Feed {
     if (!kept_)
       return evaluate(*parts_.network, source,
                       [&](std::span<const float> pictures, int64_t count) { return logits_of(rows_of(pictures, count), count); });
-    Tally tally(parts_.network->classes());
+    Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
     const size_t classes = parts_.network->classes().size();
     for (size_t begin = 0; begin < samples.size(); begin += kInferenceBatch) {
       const size_t count = std::min<size_t>(kInferenceBatch, samples.size() - begin);
@@ -109,7 +108,7 @@ class PictureFeed final : public Feed {
         rows_.insert(rows_.end(), row.begin(), row.end());
       }
       const auto logits = logits_of(rows_, static_cast<int64_t>(count));
-      for (size_t i = 0; i < count; ++i) tally.add(logits.subspan(i * classes, classes), samples[begin + i].label, samples[begin + i].path);
+      for (size_t i = 0; i < count; ++i) tally.add(logits.subspan(i * classes, classes), samples[begin + i], true);
     }
     return tally.finish();
   }
@@ -124,14 +123,19 @@ class PictureFeed final : public Feed {
   }
 
  private:
-  // The pictures of the batch with each other, and their labels into targets_.
-  void mix(const image::Batch& batch) {
+  bool multi_label() const { return parts_.data.splits.train.multi_label; }
+
+  void add_targets(int64_t picture) { append_targets(samples_[static_cast<size_t>(picture)], parts_.network->class_count(), targets_); }
+
+  // What pictures have of each class, where that is not one label; mixes the pictures where the phase does.
+  void set_targets(const image::Batch& batch) {
+    targets_.clear();
+    if (!phase_.mixing.any() && !multi_label()) return;
+    for (int64_t index : batch.indices) add_targets(index);
     if (!phase_.mixing.any()) return;
     const image::Size size{parts_.network->preprocessing().width, parts_.network->preprocessing().height};
     const image::Mix mix = image::draw_mix(phase_.mixing, size, {seed_, batch.epoch, batch.number});
     image::mix_images(batch.images, batch.size(), size, mix);
-    targets_.resize(static_cast<size_t>(batch.size() * parts_.network->class_count()));
-    image::one_hot(batch.labels, targets_);
     image::mix_targets(targets_, batch.size(), mix);
   }
 
@@ -147,13 +151,15 @@ class PictureFeed final : public Feed {
     ++step_;
     data_.resize(static_cast<size_t>(size * prefix_->width()));
     labels_.resize(static_cast<size_t>(size));
+    targets_.clear();
     for (int64_t i = 0; i < size; ++i) {
-      const int64_t picture = order_[static_cast<size_t>(begin + i)];
-      const int64_t view = kept_->views() > 1 ? image::stored_view(epoch_, picture, kept_->views()) : 0;
+      const int64_t drawn = order_[static_cast<size_t>(begin + i)], picture = drawn % batches().pictures;
+      const int64_t view = kept_->views() > 1 ? image::stored_view(epoch_, drawn, kept_->views()) : 0;
       prefix_->arrange(kept_->train(picture, view), i, size, data_);
       labels_[static_cast<size_t>(i)] = samples_[static_cast<size_t>(picture)].label;
+      if (multi_label()) add_targets(picture);
     }
-    return {data_, labels_, 0, 0};
+    return {data_, labels_, 0, 0, targets_};
   }
 
   std::span<const float> arranged(std::span<const float> rows, int64_t count) {

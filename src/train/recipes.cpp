@@ -153,7 +153,11 @@ Plan make_plan(const TrainOptions& options, const Facts& facts) {
         fmt::format("{} training pictures are at least the {} from which training the backbone pays", facts.pictures, kFinetunePictures);
   }
   plan.recipe = to_string(recipe);
+  if (facts.multi_label && options.loss == Loss::cross_entropy)
+    fail(ErrorKind::usage, "cross entropy needs one label a picture, and some have several or none: binary or focal can do that");
   plan.phases = recipe == Recipe::probe ? probe(options, facts) : recipe == Recipe::finetune ? finetune(options) : full(options, facts);
+  if (facts.multi_label)
+    for (Phase& phase : plan.phases) phase.loss.kind = LossOptions::Kind::binary;
   return plan;
 }
 

@@ -38,6 +38,7 @@ struct Facts {
   int64_t pictures = 0;    // to train on
   int64_t validation = 0;  // and to choose by
   bool pretrained = true;
+  bool multi_label = false;  // pictures have several labels or none: classes are told each on its own
 };
 
 // The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):

@@ -30,7 +30,8 @@ bool better(const Evaluation& a, const Best& b) {
 // By inverse frequency, 1 on average.
 std::vector<float> class_weights_of(const std::vector<image::Sample>& samples, int64_t classes) {
   std::vector<double> count(static_cast<size_t>(classes), 0.0);
-  for (const image::Sample& sample : samples) ++count[static_cast<size_t>(sample.label)];
+  for (const image::Sample& sample : samples)
+    for (int32_t label : image::labels_of(sample)) ++count[static_cast<size_t>(label)];
   double sum = 0;
   for (double c : count) sum += 1 / std::max(c, 1.0);
   std::vector<float> weights;
@@ -376,6 +377,7 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("class weights", phase.loss.class_weights);
     add("soft targets", phase.loss.soft_targets);
     add("warm-up", phase.warmup);
+    add("balanced sampling", options.balanced_sampling);
     add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
     add("mixup", phase.mixing.mixup);
     add("cutmix", phase.mixing.cutmix);

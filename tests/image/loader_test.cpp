@@ -3,6 +3,7 @@
 
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "image/fit.h"
 #include "support.h"
@@ -340,6 +341,36 @@ TEST(RequirePictures, NamesTheClassThatLostThemAll) {
                        }),
             "class \"oak\" has no picture that can be read (d/oak/1.jpg: empty file)");
   EXPECT_EQ(message_of(ErrorKind::input, [&] { require_pictures(dataset); }), "class \"oak\" has no picture");
+}
+
+TEST(EpochOrder, BalancedDrawsEveryClassEquallyOften) {
+  std::vector<Sample> samples;
+  for (int i = 0; i < 40; ++i) samples.push_back({std::to_string(i), i < 30 ? 0 : i < 36 ? 1 : 2});
+  EXPECT_EQ(epoch_order(samples, 3, 1, false), epoch_order(40, 3, 1));
+  std::vector<int64_t> over_epochs(3);
+  for (int64_t epoch = 0; epoch < 3; ++epoch) {
+    const std::vector<int64_t> draws = epoch_order(samples, 3, epoch, true);
+    EXPECT_EQ(draws, epoch_order(samples, 3, epoch, true));
+    EXPECT_NE(draws, epoch_order(samples, 4, epoch, true));
+    ASSERT_EQ(draws.size(), 40u);
+    EXPECT_EQ(std::set<int64_t>(draws.begin(), draws.end()).size(), 40u);  // no draw twice: no augmentation twice
+    std::vector<int64_t> by_class(3), by_picture(40);
+    for (int64_t draw : draws) {
+      ++by_picture[static_cast<size_t>(draw % 40)];
+      ++by_class[static_cast<size_t>(samples[static_cast<size_t>(draw % 40)].label)];
+    }
+    for (size_t c = 0; c < 3; ++c) {
+      EXPECT_GE(by_class[c], 13);
+      EXPECT_LE(by_class[c], 14);
+      over_epochs[c] += by_class[c];
+    }
+    for (size_t i = 0; i < 40; ++i) {
+      const int64_t least = i < 30 ? 0 : i < 36 ? 2 : 3;
+      EXPECT_GE(by_picture[i], least) << i;
+      EXPECT_LE(by_picture[i], least + 1) << i;
+    }
+  }
+  EXPECT_EQ(over_epochs, (std::vector<int64_t>{40, 40, 40}));
 }
 
 }  // namespace

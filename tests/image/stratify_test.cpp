@@ -68,7 +68,8 @@ TEST(Folds, FollowTheSeed) {
   const Dataset dataset = single({20, 20});
   const auto first_tested = [&](uint64_t seed) {
     std::set<std::string> paths;
-    for (const Sample& sample : make_folds(dataset, 4, seed)[0].test.samples) paths.insert(sample.path);
+    const std::vector<Splits> folds = make_folds(dataset, 4, seed);
+    for (const Sample& sample : folds[0].test.samples) paths.insert(sample.path);
     return paths;
   };
   EXPECT_EQ(first_tested(1), first_tested(1));

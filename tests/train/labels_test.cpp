@@ -1,16 +1,20 @@
 // Several labels a picture: metrics as scikit-learn has them, and whole runs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "train/evaluation_json.h"
 #include "train/metrics.h"
+#include "train/small_run.h"
+#include "weights/model_file.h"
 
 namespace fovea::training {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 TEST(LabelMetrics, AreThoseOfScikitLearn) {
@@ -49,6 +53,96 @@ TEST(LabelMetrics, AnOutcomeKeepsItsLabelsAndTheLeastCertainAnswer) {
   EXPECT_NEAR(evaluation.outcomes[0].probabilities[0], sigmoid(2), 1e-6);
   EXPECT_EQ(evaluation.score.accuracy, 0);
   EXPECT_TRUE(evaluation.confusion.empty());
+}
+
+// Pictures whose red, green and blue parts are lit or not: a label each.
+class Labels : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              ("fovea_labels_" + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    std::string csv = "file,labels\n";
+    for (unsigned i = 0; i < 48; ++i) {
+      const std::string name = std::to_string(i) + ".bmp";
+      draw_picture(folder_ / name, {i & 1 ? 1.0 : 0.2, i & 2 ? 1.0 : 0.2, i & 4 ? 1.0 : 0.2}, i + 1);
+      csv += name + "," + (i & 1 ? "blue;" : "") + (i & 2 ? "green;" : "") + (i & 4 ? "red" : "") + "\n";
+    }
+    write_text(folder_ / "labels.csv", csv);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  TrainOptions options(Recipe recipe, const char* out) const {
+    TrainOptions options;
+    options.recipe = recipe;
+    options.epochs = 15;
+    options.batch = 8;
+    options.rate = 0.03;
+    options.test = 0.25;
+    options.seed = 5;
+    options.out = out ? (folder_ / out).string() : "";
+    return options;
+  }
+  fs::path csv() const { return folder_ / "labels.csv"; }
+
+  fs::path folder_;
+};
+
+TEST_F(Labels, EveryRecipeLearnsThem) {
+  for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
+    const SmallRun run = run_small(csv(), options(recipe, "run"));
+    ASSERT_TRUE(run.result.test.labels) << to_string(recipe);
+    EXPECT_GE(run.result.test.labels->mean_average_precision, 0.85) << to_string(recipe);
+    ASSERT_TRUE(run.result.validation.labels);
+    EXPECT_EQ(run.result.test.pictures, 12);
+    const json metrics = json::parse(bytes_of(folder_ / "run/metrics.json"));
+    for (const char* part : {"validation", "test"}) {
+      for (const char* name : {"accuracy", "mean_average_precision", "f1_macro", "f1_micro"})
+        EXPECT_TRUE(metrics.at(part).contains(name)) << part << " " << name;
+      EXPECT_TRUE(metrics.at(part).at("classes")[0].contains("average_precision"));
+    }
+    EXPECT_TRUE(weights::read_model_file(folder_ / "run/model.safetensors").head.independent);
+    fs::remove_all(folder_ / "run");
+  }
+}
+
+TEST_F(Labels, InterruptedItEndsWithTheSameBits) {
+  for (Recipe recipe : {Recipe::probe, Recipe::full}) {
+    TrainOptions own = options(recipe, "whole");
+    own.epochs = 3;
+    own.balanced_sampling = true;
+    run_small(csv(), own);
+    own.out = (folder_ / "pieces").string();
+    int pieces = 0;
+    for (;; ++pieces) {
+      ASSERT_LT(pieces, 50);
+      int calls = 0;
+      own.progress = [&](const TrainOptions::Progress&) { return ++calls < 7; };
+      if (!run_small(csv(), own).result.interrupted) break;
+      own.resume = true;
+    }
+    EXPECT_GT(pieces, 0);
+    EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors")) << to_string(recipe);
+    EXPECT_EQ(json::parse(bytes_of(folder_ / "whole/metrics.json")).at("test"),
+              json::parse(bytes_of(folder_ / "pieces/metrics.json")).at("test"));
+    fs::remove_all(folder_ / "whole");
+    fs::remove_all(folder_ / "pieces");
+  }
+}
+
+TEST_F(Labels, CrossEntropyIsRefused) {
+  TrainOptions own = options(Recipe::full, nullptr);
+  own.loss = Loss::cross_entropy;
+  try {
+    run_small(csv(), own);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("cross entropy needs one label a picture"));
+  }
+  own.loss = Loss::focal;
+  own.class_weights = true;
+  EXPECT_TRUE(run_small(csv(), own).result.test.labels);
 }
 
 }  // namespace

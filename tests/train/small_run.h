@@ -72,11 +72,12 @@ inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool
   preprocessing.fit = Fit::squash;
   const auto facts = [&](const Data& data) {
     return Facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size()),
-                 pretrained};
+                 pretrained, data.splits.train.multi_label};
   };
   const Data data = load_data(std::move(found), options, preprocessing, true);
   SmallRun run;
-  run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes}, preprocessing, 7);
+  const HeadOptions head{.independent = data.splits.train.multi_label};
+  run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, head}, preprocessing, 7);
   run.result = Trainer({run.network, cpu::cpu_backend(), options, data, make_plan(options, facts(data))}).run();
   return run;
 }
