@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* kFooter =
     R"(DATA is a folder with one folder a class, named as the model's classes are. Or it is pictures, or - for a list of them on standard input:
-then the name of the folder that a picture lies in is its class. Pictures that cannot be read are listed on standard error and left out.
+then the name of the folder that a picture lies in is its class. Or a CSV file of files and labels (see fovea train --help). For a model
+of classes that do not exclude each other: mean average precision and F1 in place of top 5 and confusion. Pictures that cannot be read are listed on standard error and left out.
 
 Examples:
   fovea evaluate run/model.safetensors new-pictures
@@ -50,7 +51,21 @@ std::string confusion_table(const Evaluation& evaluation, const std::vector<size
   return table.text();
 }
 
+void print_labels(const Evaluation& evaluation) {
+  const LabelScores& scores = *evaluation.score.labels;
+  print("mean average precision {}, F1 {} (macro) and {} (micro), all labels right {} of {}, loss {:.4f}\n\n",
+        as_percent(scores.mean_average_precision), as_percent(scores.f1_macro), as_percent(scores.f1_micro),
+        as_percent(evaluation.score.accuracy), counted(evaluation.score.pictures, "picture", "pictures"), evaluation.loss);
+  Table table("<>>>>");
+  table.add({"class", "pictures", "found", "average precision", "F1"});
+  for (const ClassScore& one : evaluation.classes)
+    table.add({one.name, std::to_string(one.pictures), std::to_string(one.correct),
+               one.average_precision < 0 ? "" : as_percent(one.average_precision), as_percent(one.f1)});
+  print("{}", table.text());
+}
+
 void print_text(const Evaluation& evaluation) {
+  if (evaluation.score.labels) return print_labels(evaluation);
   print("accuracy {} of {}, top 5 {}, loss {:.4f}\n\n", as_percent(evaluation.score.accuracy),
         counted(evaluation.score.pictures, "picture", "pictures"), as_percent(evaluation.top5), evaluation.loss);
   Table table("<>>><");
@@ -71,17 +86,23 @@ void print_text(const Evaluation& evaluation) {
 
 nlohmann::json to_json(const Evaluation& evaluation) {
   nlohmann::json classes = nlohmann::json::array(), left_out = nlohmann::json::array();
-  for (const ClassScore& one : evaluation.classes)
+  for (const ClassScore& one : evaluation.classes) {
     classes.push_back(
         {{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}});
+    if (!evaluation.score.labels) continue;
+    classes.back()["average_precision"] = one.average_precision < 0 ? nlohmann::json() : nlohmann::json(one.average_precision);
+    classes.back()["f1"] = one.f1;
+  }
   for (const BadPicture& bad : evaluation.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  return {{"accuracy", evaluation.score.accuracy},
-          {"pictures", evaluation.score.pictures},
-          {"top5", evaluation.top5},
-          {"loss", evaluation.loss},
-          {"classes", classes},
-          {"confusion", evaluation.confusion},
-          {"left_out", left_out}};
+  nlohmann::json json{{"accuracy", evaluation.score.accuracy},
+                      {"pictures", evaluation.score.pictures},
+                      {"top5", evaluation.top5},
+                      {"loss", evaluation.loss},
+                      {"classes", classes},
+                      {"confusion", evaluation.confusion},
+                      {"left_out", left_out}};
+  add_label_scores(json, evaluation.score);
+  return json;
 }
 
 int evaluate(const Options& options) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "cli/terminal.h"
 
@@ -154,16 +155,24 @@ std::vector<std::string> picture_files(const std::vector<std::string>& data) {
 void add_labelled_data(CLI::App& command, std::vector<std::string>& data) {
   command
       .add_option("DATA", data,
-                  "A folder with one folder a class; or pictures in folders that are named after their classes; or - for a list of them on "
-                  "standard input, one path a line")
+                  "A folder with one folder a class; or a CSV file of files and labels; or pictures in folders that are named after their "
+                  "classes; or - for a list of them on standard input, one path a line")
       ->required()
       ->type_name("");
 }
 
 LabelledData labelled_data(const std::vector<std::string>& data) {
   std::error_code error;
-  if (data.size() == 1 && data[0] != "-" && std::filesystem::is_directory(data[0], error)) return {data[0], {}};
+  const bool csv = data.size() == 1 && CLI::detail::to_lower(std::filesystem::path(data[0]).extension().string()) == ".csv";
+  if (csv || (data.size() == 1 && data[0] != "-" && std::filesystem::is_directory(data[0], error))) return {data[0], {}};
   return {"", picture_files(data)};
+}
+
+void add_label_scores(nlohmann::json& json, const Score& score) {
+  if (!score.labels) return;
+  json["mean_average_precision"] = score.labels->mean_average_precision;
+  json["f1_macro"] = score.labels->f1_macro;
+  json["f1_micro"] = score.labels->f1_micro;
 }
 
 void add_json(CLI::App& command, bool& json, const char* form) {

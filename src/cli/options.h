@@ -2,9 +2,11 @@
 #pragma once
 
 #include <fovea/model.h>
+#include <fovea/train.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,13 +52,17 @@ Model load(const ModelOptions& options, uint64_t seed = 0);
 void add_data(CLI::App& command, std::vector<std::string>& data);
 std::vector<std::string> picture_files(const std::vector<std::string>& data);
 
-// DATA of pictures whose classes are known: one folder, or the files of a list, in which the name of a picture's folder is its class.
+// DATA of pictures whose classes are known: one folder, a CSV file, or the files of a list, in which the name of a picture's folder is its
+// class.
 struct LabelledData {
-  std::string folder;  // empty: files
+  std::string folder;  // or a CSV file; empty: files
   std::vector<std::string> files;
 };
 void add_labelled_data(CLI::App& command, std::vector<std::string>& data);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
+
+// What a score has of several labels a picture.
+void add_label_scores(nlohmann::json& json, const Score& score);
 
 void add_json(CLI::App& command, bool& json, const char* form);
 

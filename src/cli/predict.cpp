@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Prints each file, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
+The probabilities of a model of classes that do not exclude each other are each class's own: their sum is not 1.
 A picture that cannot be read gets one line on standard error and is left out; the exit status is 1 only if none could be read.
 
 Examples:

@@ -19,6 +19,17 @@ constexpr const char* kFooter =
 order, or - for a list of them on standard input: then the name of the folder that a picture lies in is its class. The pictures of
 class folders, listed, give the same run as the folder around them, bit for bit.
 
+Or DATA is a CSV file: in each row a file, relative to the CSV file's folder, and its labels, in one field ("cat;dog") or in several. A
+header is recognized by a first column called file (or filename, path, image, picture); a column called split (train, validation, test)
+says where a picture belongs, and columns of nothing but 0 and 1 are a class each. Where each picture has one label this is training as
+from folders. Where some have several labels or none, each class is told on its own (sigmoid, binary cross entropy), and mean average
+precision decides which epoch is the best.
+
+--folds 5 trains five times, each time on four fifths of the pictures, and tests on the fifth left out: on few pictures a single split is a
+lottery. metrics.json then has {"folds": {"accuracy_mean", "accuracy_std", "accuracy": [...], "accuracy_interval": [low, high]}}, the
+interval holding the mean with 95 % (Student's t; the runs share pictures, so it is somewhat too narrow), "out_of_fold" has the confusion
+over all pictures, and out_of_fold.csv what became of each. A last run on all pictures gives the model. --seeds likewise ("seeds").
+
 Recipes: probe trains a new head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall
 with depth; full trains everything from the first step; auto picks one by the number of pictures and says why.
 
@@ -47,18 +58,32 @@ void show_progress(Progress& bar, const TrainOptions::Progress& step) {
   const double total = static_cast<double>(std::max<int64_t>(step.epochs, 1) * step.steps);
   if (step.phase == "check") return bar.show("reading pictures", done, total, fmt::format("{} of {}", step.step, step.steps));
   if (step.phase == "features") return bar.show("computing features", done, total, fmt::format("{} of {}", step.step, step.steps));
+  const std::string run = step.runs > 1 ? fmt::format("run {} of {}, ", step.run, step.runs) : "";
   bar.show(step.phase, done, total,
-           fmt::format("epoch {} of {}, step {} of {}, loss {:.3f}", step.epoch, step.epochs, step.step, step.steps, step.loss));
+           run + fmt::format("epoch {} of {}, step {} of {}, loss {:.3f}", step.epoch, step.epochs, step.step, step.steps, step.loss));
 }
 
 std::string score_text(const Score& score) {
-  return score.pictures > 0 ? fmt::format("{} of {}", as_percent(score.accuracy), counted(score.pictures, "picture", "pictures")) : "none";
+  if (score.pictures == 0) return "none";
+  const std::string pictures = counted(score.pictures, "picture", "pictures");
+  if (!score.labels) return fmt::format("{} of {}", as_percent(score.accuracy), pictures);
+  return fmt::format("mean average precision {}, F1 {} (macro) and {} (micro), all labels right {} of {}",
+                     as_percent(score.labels->mean_average_precision), as_percent(score.labels->f1_macro),
+                     as_percent(score.labels->f1_micro), as_percent(score.accuracy), pictures);
+}
+
+std::string spread_text(const Spread& spread) {
+  return fmt::format("{}{} +- {} over {}, 95 % interval of the mean {} to {}", spread.of == "accuracy" ? "" : "mean average precision ",
+                     as_percent(spread.mean), as_percent(spread.deviation),
+                     counted(static_cast<int64_t>(spread.values.size()), "run", "runs"), as_percent(spread.low), as_percent(spread.high));
 }
 
 void print_result(const Options& options, const TrainResult& result) {
   Table table("<<");
   table.add({"validation", score_text(result.validation)});
   table.add({"test", score_text(result.test)});
+  if (result.folds) table.add({"folds", spread_text(*result.folds)});
+  if (result.seeds) table.add({"seeds", spread_text(*result.seeds)});
   table.add({"recipe", result.recipe});
   table.add({"epochs", fmt::format("{}, the best one {}", result.epochs, result.best_epoch)});
   table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
@@ -67,20 +92,34 @@ void print_result(const Options& options, const TrainResult& result) {
   print("{}", table.text());
 }
 
-nlohmann::json score_json(const Score& score) { return {{"accuracy", score.accuracy}, {"pictures", score.pictures}}; }
+nlohmann::json score_json(const Score& score) {
+  nlohmann::json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
+  add_label_scores(json, score);
+  return json;
+}
+
+nlohmann::json spread_json(const Spread& spread) {
+  return {{spread.of + "_mean", spread.mean},
+          {spread.of + "_std", spread.deviation},
+          {spread.of, spread.values},
+          {spread.of + "_interval", {spread.low, spread.high}}};
+}
 
 nlohmann::json result_json(const Options& options, const TrainResult& result) {
   nlohmann::json left_out = nlohmann::json::array();
   for (const BadPicture& bad : result.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  return {{"validation", score_json(result.validation)},
-          {"test", score_json(result.test)},
-          {"seconds", result.seconds},
-          {"recipe", result.recipe},
-          {"reason", result.reason},
-          {"epochs", result.epochs},
-          {"best_epoch", result.best_epoch},
-          {"left_out", left_out},
-          {"out", options.training.train.out}};
+  nlohmann::json json{{"validation", score_json(result.validation)},
+                      {"test", score_json(result.test)},
+                      {"seconds", result.seconds},
+                      {"recipe", result.recipe},
+                      {"reason", result.reason},
+                      {"epochs", result.epochs},
+                      {"best_epoch", result.best_epoch},
+                      {"left_out", left_out},
+                      {"out", options.training.train.out}};
+  if (result.folds) json["folds"] = spread_json(*result.folds);
+  if (result.seeds) json["seeds"] = spread_json(*result.seeds);
+  return json;
 }
 
 int run_training(const Options& options) {
