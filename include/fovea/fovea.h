@@ -1,6 +1,7 @@
 // All of fovea.
 #pragma once
 
+#include <fovea/audit.h>
 #include <fovea/error.h>
 #include <fovea/export.h>
 #include <fovea/heat_map.h>

@@ -12,6 +12,7 @@ using Run = std::function<int()>;
 
 void add_train(CLI::App& app, Run& run);
 void add_augment(CLI::App& app, Run& run);
+void add_audit(CLI::App& app, Run& run);
 void add_evaluate(CLI::App& app, Run& run);
 void add_predict(CLI::App& app, Run& run);
 void add_embed(CLI::App& app, Run& run);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "image/codecs.h"
 #include "image/exif.h"
+#include "image/inspect.h"
 
 namespace fovea {
 namespace image {
@@ -103,7 +104,34 @@ std::vector<std::byte> read_bytes(const std::string& path) {
   return bytes;
 }
 
+std::string format_of(Bytes bytes) {
+  if (starts_with(bytes, "\xFF\xD8\xFF")) return "jpeg";
+  if (starts_with(bytes, "\x89PNG")) return "png";
+  if (starts_with(bytes, "RIFF")) return "webp";
+  return starts_with(bytes, "GIF") ? "gif" : "bmp";
+}
+
 }  // namespace
+
+Inspection inspect_image(const std::string& path) {
+  return in_context(path, [&] {
+    const std::vector<std::byte> bytes = read_bytes(path);
+    Decoded decoded = decode_any(bytes);
+    Inspection seen;
+    seen.format = format_of(bytes);
+    seen.orientation = decoded.orientation;
+    for (size_t i = 3; decoded.channels == 4 && i < decoded.pixels.size() && !seen.transparent; i += 4)
+      seen.transparent = decoded.pixels[i] < 255;
+    drop_alpha(decoded, Alpha::white);
+    decoded = upright(std::move(decoded));
+    seen.image = {decoded.width, decoded.height, std::move(decoded.pixels)};
+    const std::vector<uint8_t>& pixels = seen.image.pixels;
+    seen.grey = true;
+    for (size_t i = 0; i < pixels.size() && seen.grey; i += 3) seen.grey = pixels[i] == pixels[i + 1] && pixels[i] == pixels[i + 2];
+    return seen;
+  });
+}
+
 }  // namespace image
 
 Image decode_image(std::span<const std::byte> bytes, Alpha alpha) {

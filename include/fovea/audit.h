@@ -1,0 +1,58 @@
+// What is wrong with pictures before a network learns it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <fovea/pictures.h>
+
+namespace fovea {
+
+// Copies of one picture.
+struct AuditCopies {
+  std::vector<std::string> files;
+  bool same_pixels = false;     // else rescaled, stored with losses, or mirrored
+  bool across_splits = false;   // a leak: what is tested or validated was trained on
+  bool across_classes = false;  // a label conflict: the same picture under two classes
+};
+
+struct AuditClass {
+  std::string name;
+  int64_t training = 0, validation = 0, test = 0;
+  int64_t pictures() const { return training + validation + test; }
+};
+
+struct AuditNote {
+  std::string file, what;
+};
+
+struct Audit {
+  int64_t pictures = 0;                // found
+  std::vector<AuditClass> classes;     // with the pictures that can be read
+  std::vector<BadPicture> unreadable;  // truncated ones among them
+  int64_t truncated = 0;
+  std::vector<AuditCopies> copies;
+  std::vector<std::string> tiny_classes;          // of fewer than 10 pictures
+  double imbalance = 0;                           // the largest class, in units of the smallest
+  std::vector<AuditNote> wrong_extensions;        // the content is not what the name says
+  std::vector<AuditNote> odd_sizes;               // aspect or area far from the other pictures'
+  int64_t turned = 0, grey = 0, transparent = 0;  // by EXIF; without colour; with pixels that are
+
+  // What should be looked at before training: unreadable pictures, copies, tiny classes, wrong extensions, an imbalance of 10 or more. Odd
+  // sizes and the counts are news, no problems.
+  int64_t problems() const;
+};
+
+struct AuditOptions {
+  std::function<void(int64_t done, int64_t total)> progress = {};  // never from two threads at once
+};
+
+// `data`: a folder with one folder a class, or train/, validation/, test/ of them, or a CSV file, as `train` takes them. Decodes every
+// picture once and changes nothing. Copies are told by a perceptual hash (pHash) and small colour pictures beside each other. Throws
+// Error(input) where there are no classes and pictures to look at.
+Audit audit(const std::string& data, const AuditOptions& options = {});
+Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});
+
+}  // namespace fovea

@@ -1,0 +1,100 @@
+// fovea audit: what is wrong with pictures before a network learns it.
+#include <fovea/audit.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(DATA is what fovea train takes: a folder with one folder a class, or with train/, validation/ and test/ of such folders; a CSV file of files
+and labels; pictures, or - for a list of them. Found are pictures that cannot be read, copies of each other (also rescaled, stored with
+losses or mirrored; across splits they are a leak, across classes a label conflict), classes of fewer than 10 pictures, an imbalance of 10
+or more, names that do not fit the content, and, for news, odd sizes, turned, grey and transparent pictures. Nothing is changed.
+
+The exit status is 0, with --strict 1 where there is a problem.
+
+Examples:
+  fovea audit pictures
+  fovea audit pictures --json --strict)";
+
+struct Options {
+  std::vector<std::string> data;
+  bool json = false, strict = false;
+};
+
+std::string kind_of(const AuditCopies& copies) {
+  std::string text = copies.same_pixels ? "the same picture" : "alike";
+  if (copies.across_splits) text += ", across splits";
+  if (copies.across_classes) text += ", under different classes";
+  return text;
+}
+
+void print_text(const Audit& audit) {
+  Table classes("<>>>");
+  classes.add({"class", "training", "validation", "test"});
+  for (const AuditClass& one : audit.classes)
+    classes.add({one.name, std::to_string(one.training), std::to_string(one.validation), std::to_string(one.test)});
+  print("{}", classes.text());
+  print("\n{}; largest class {:.1f} times the smallest; {} turned by EXIF, {} grey, {} transparent\n",
+        counted(audit.pictures, "picture", "pictures"), audit.imbalance, audit.turned, audit.grey, audit.transparent);
+  for (const BadPicture& bad : audit.unreadable) print("unreadable: {}: {}\n", bad.file, bad.reason);
+  for (const AuditCopies& copies : audit.copies) cli::print("copies ({}): {}\n", kind_of(copies), fmt::join(copies.files, ", "));
+  for (const std::string& name : audit.tiny_classes) print("tiny class: {}\n", name);
+  for (const AuditNote& note : audit.wrong_extensions) print("wrong extension: {} {}\n", note.file, note.what);
+  for (const AuditNote& note : audit.odd_sizes) print("odd size: {}: {}\n", note.file, note.what);
+  print("{}\n", audit.problems() == 0 ? "no problems" : counted(audit.problems(), "problem", "problems"));
+}
+
+nlohmann::json to_json(const Audit& audit) {
+  nlohmann::json json{{"pictures", audit.pictures},         {"truncated", audit.truncated}, {"imbalance", audit.imbalance},
+                      {"tiny_classes", audit.tiny_classes}, {"turned", audit.turned},       {"grey", audit.grey},
+                      {"transparent", audit.transparent},   {"problems", audit.problems()}};
+  for (const char* list : {"classes", "unreadable", "copies", "wrong_extensions", "odd_sizes"}) json[list] = nlohmann::json::array();
+  for (const AuditClass& one : audit.classes)
+    json["classes"].push_back({{"name", one.name}, {"training", one.training}, {"validation", one.validation}, {"test", one.test}});
+  for (const BadPicture& bad : audit.unreadable) json["unreadable"].push_back({{"file", bad.file}, {"reason", bad.reason}});
+  for (const AuditCopies& copies : audit.copies)
+    json["copies"].push_back({{"files", copies.files},
+                              {"same_pixels", copies.same_pixels},
+                              {"across_splits", copies.across_splits},
+                              {"across_classes", copies.across_classes}});
+  for (const AuditNote& note : audit.wrong_extensions) json["wrong_extensions"].push_back({{"file", note.file}, {"what", note.what}});
+  for (const AuditNote& note : audit.odd_sizes) json["odd_sizes"].push_back({{"file", note.file}, {"what", note.what}});
+  return json;
+}
+
+int run_audit(const Options& options) {
+  const LabelledData data = labelled_data(options.data);
+  Progress bar;
+  AuditOptions auditing;
+  auditing.progress = [&](int64_t done, int64_t total) {
+    bar.show("reading pictures", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {}", done, total));
+  };
+  const Audit result = data.folder.empty() ? audit(data.files, auditing) : audit(data.folder, auditing);
+  bar.clear();
+  if (options.json)
+    print_json(to_json(result));
+  else
+    print_text(result);
+  return options.strict && result.problems() > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("audit", "What is wrong with pictures: unreadable, copies, leaks, tiny classes, odd sizes");
+  const auto options = std::make_shared<Options>();
+  add_labelled_data(*command, options->data);
+  command->add_flag("--strict", options->strict, "Exit with 1 where there is a problem");
+  add_json(*command, options->json,
+           R"({"pictures", "classes", "unreadable", "copies": [{"files", "same_pixels", "across_splits", "across_classes"}], ...})");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return run_audit(*options); }; });
+}
+
+}  // namespace fovea::cli
