@@ -34,7 +34,10 @@ enum class Choice { automatic, on, off };
 // 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe.
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
-  std::string preset = {};  // "bit": the steps, rates and schedule of BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370)
+  // "bit": BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370): the recipe full with SGD, rate 0.003 for 512 pictures a step, 500,
+  // 10000 or 20000 steps below 20000, 500000 and more pictures, a tenth of the rate at 30, 60 and 90 % of them, mixup from 20000 pictures
+  // on, a linear head from zero
+  std::string preset = {};
   // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the pictures of a class), or a pattern of
   // parameter names ("layer1.*", "*.bn*"); several with commas between; empty: what the model's own freeze() or the recipe says
   std::string freeze = {};
@@ -48,19 +51,21 @@ struct TrainOptions {
   bool optimizer_given = false;  // false: the recipe's own
   double rate = 0;
   RateSchedule schedule = RateSchedule::cosine;
-  double warmup = 0.1;       // share of the steps
+  double warmup = -1;        // share of the steps over which the rate rises
   double momentum = 0.9;     // of sgd, nesterov and rmsprop
   double weight_decay = -1;  // not of norms and biases
   double layer_decay = 0;    // a layer group's rate, of the one above it
   double clip_norm = 0;      // of all gradients together; 0: not clipped
-  double ema = 0;            // decay of the averaged weights, which are then the ones validated and saved; 0: none
-  int64_t patience = 0;      // epochs without a better validation before the phase ends; 0: all epochs
+  // Decay of averages of all parameters and running statistics, which are then what is validated and saved; 0: none. At step n, from 1, it
+  // is (1 + n) / (10 + n) where that is less.
+  double ema = 0;
+  int64_t patience = 0;  // epochs without a better validation before the phase ends; 0: all epochs
 
   // Loss and regularization.
   Loss loss = Loss::automatic;
   double focal_gamma = 2;
   double label_smoothing = -1;
-  bool class_weights = false;      // the loss of a class's pictures counts by 1 / their number
+  bool class_weights = false;      // the loss of a class's pictures counts by 1 / their number; 1 on average over the classes
   bool balanced_sampling = false;  // every class is drawn equally often
   double dropout = -1;             // before the classifier
   double stochastic_depth = -1;    // of the last block, falling linearly to 0 at the first
@@ -197,6 +202,29 @@ TrainResult train(Model& model, const std::vector<std::string>& files, const Tra
 // and what the options say about augmentation matter. Throws Error(usage) for mixing one picture with itself.
 Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing& preprocessing, const TrainOptions& options,
                          int64_t looks);
+
+// The range test of rates (Smith 2015, arXiv:1506.01186): one short training in which the rate grows geometrically from step to step. It
+// ends early where the loss diverges.
+struct RateSearch {
+  double lowest = 1e-6, highest = 1;
+  int64_t steps = 100;
+};
+struct RateTrial {
+  double rate = 0, loss = 0, smoothed = 0;  // smoothed: over the steps before
+};
+struct RateCurve {
+  std::vector<RateTrial> trials;
+  double suggestion = 0;  // where the smoothed loss falls fastest over the logarithm of the rate; 0: it never falls
+  bool diverged = false;
+  std::string recipe, optimizer;  // what it is a rate for
+  int64_t batches = 0;            // looked at
+};
+// For the phase of the recipe that trains the network; `options.rate` is not looked at. Works on a copy: the model is as it was, nothing is
+// written, and a training afterwards gives the bits that it would have given. Throws as `train` does, and Error(usage) for the recipe
+// probe, which has no rate.
+RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {}, const RateSearch& search = {});
+RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},
+                    const RateSearch& search = {});
 
 // The classes that `train` would find, sorted bytewise, before a model is there. Throws as `train` does for data without classes to train
 // on; no picture is looked at.

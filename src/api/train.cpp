@@ -2,6 +2,7 @@
 #include <fovea/train.h>
 
 #include "api/implementation.h"
+#include "api/training.h"
 #include "backends/cpu/cpu.h"
 #include "base/parallel.h"
 #include "image/labels_csv.h"
@@ -12,9 +13,7 @@
 #include "train/trainer.h"
 
 namespace fovea {
-namespace {
 
-// What the pictures of a model with these classes go through.
 Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options) {
   Preprocessing preprocessing = network.preprocessing();
   if (new_head && preprocessing.fit == Fit::crop) preprocessing.fit = Fit::squash;
@@ -40,6 +39,8 @@ image::Progress check_progress(const TrainOptions& options) {
   // Looking at the pictures changes nothing that could be saved, so it is not interrupted.
   return [&options](int64_t done, int64_t all) { options.progress({"check", 0, 1, done, all, 0}); };
 }
+
+namespace {
 
 // A network as it is before a run, any number of times.
 class Beginning {

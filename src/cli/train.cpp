@@ -50,7 +50,7 @@ struct Options {
   ModelOptions model;
   TrainingOptions training;
   std::vector<std::string> data;
-  bool json = false;
+  bool json = false, find_rate = false;
 };
 
 void show_progress(Progress& bar, const TrainOptions::Progress& step) {
@@ -122,6 +122,46 @@ nlohmann::json result_json(const Options& options, const TrainResult& result) {
   return json;
 }
 
+nlohmann::json curve_json(const RateCurve& curve) {
+  nlohmann::json trials = nlohmann::json::array();
+  for (const RateTrial& trial : curve.trials) trials.push_back({{"rate", trial.rate}, {"loss", trial.loss}, {"smoothed", trial.smoothed}});
+  return {{"suggestion", curve.suggestion}, {"diverged", curve.diverged}, {"recipe", curve.recipe},
+          {"optimizer", curve.optimizer},   {"batches", curve.batches},   {"rates", trials}};
+}
+
+void print_curve(const RateCurve& curve) {
+  constexpr size_t kRows = 20;
+  Table table(">>>");
+  table.add({"rate", "loss", "smoothed"});
+  const size_t every = std::max<size_t>(1, curve.trials.size() / kRows);
+  for (size_t i = 0; i < curve.trials.size(); i += every) {
+    const RateTrial& trial = curve.trials[i];
+    table.add({fmt::format("{:.2e}", trial.rate), fmt::format("{:.4f}", trial.loss), fmt::format("{:.4f}", trial.smoothed)});
+  }
+  print("{}", table.text());
+  if (curve.diverged) print("beyond this the loss diverges\n");
+  if (curve.suggestion > 0)
+    print("the loss falls fastest at --lr {:.1e} (recipe {}, {})\n", curve.suggestion, curve.recipe, curve.optimizer);
+  else
+    print("the loss falls nowhere between these rates (recipe {}, {})\n", curve.recipe, curve.optimizer);
+}
+
+int run_rate_search(const Options& options, const LabelledData& data, const Model& model, TrainOptions training) {
+  Progress bar;
+  training.progress = [&](const TrainOptions::Progress& step) {
+    show_progress(bar, step);
+    return !interrupted();
+  };
+  const RateCurve curve = data.folder.empty() ? find_rate(model, data.files, training) : find_rate(model, data.folder, training);
+  bar.clear();
+  if (interrupted()) return report_error("interrupted", 1);
+  if (options.json)
+    print_json(curve_json(curve));
+  else
+    print_curve(curve);
+  return 0;
+}
+
 int run_training(const Options& options) {
   TrainOptions training = train_options(options.training);
   const LabelledData data = labelled_data(options.data);
@@ -132,6 +172,11 @@ int run_training(const Options& options) {
     find_classes(data.folder);
   Model model = load(options.model, training.seed);
   if (!options.training.preprocessing.size.empty()) apply(model, {options.training.preprocessing.size, "", ""});
+  if (options.find_rate) {
+    training.threads = options.model.threads;
+    watch_interrupts();
+    return run_rate_search(options, data, model, training);
+  }
   Progress bar;
   const auto tell = [&](const std::string& line) {
     bar.clear();
@@ -172,6 +217,8 @@ void add_train(CLI::App& app, Run& run) {
       ->capture_default_str();
   add_weights_option(*command, options->model);
   add_training(*command, options->training);
+  command->add_flag("--find-rate", options->find_rate,
+                    "Only look for a good --lr: rates that grow step by step, their losses, a suggestion. Nothing is kept or written");
   add_compute(*command, options->model);
   add_json(*command, options->json, R"({"validation": {"accuracy", "pictures"}, "test": {...}, "seconds", ...})");
   command->footer(kFooter);

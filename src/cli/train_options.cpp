@@ -68,10 +68,9 @@ void add_optimization(CLI::App& command, TrainingOptions& options) {
   add_choice(command, "--optimizer", options.optimizer, kOptimizers, "Default: the recipe's");
   command.add_option("--lr", train.rate, "Highest rate (default: the recipe's)")->type_name("RATE")->check(CLI::PositiveNumber);
   add_choice(command, "--schedule", options.schedule, kSchedules, "How the rate goes over the steps (default: cosine)");
-  command.add_option("--warmup", train.warmup, "Share of the steps over which the rate rises")
+  command.add_option("--warmup", train.warmup, "Share of the steps over which the rate rises (default: 0.1, of one_cycle 0.3)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+      ->check(CLI::Range(0.0, 1.0));
   command.add_option("--momentum", train.momentum, "Of sgd, nesterov and rmsprop")
       ->type_name("M")
       ->check(CLI::Range(0.0, 0.9999))

@@ -48,6 +48,8 @@ class Network {
   // a class is already known by name, its inner layers are kept and its last layer's rows for such classes, if `keep_known` says so
   // (numbers in place of names say nothing).
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
+  // Of the head, in training, in place of the family's.
+  void set_dropout(double probability) { form_.head.dropout = probability; }
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;
   // The head as it starts, every class alike where it is linear.

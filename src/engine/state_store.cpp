@@ -1,5 +1,7 @@
 #include "engine/state_store.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace fovea::engine {
@@ -10,6 +12,10 @@ void StateStore::declare(const State& state, const Type& type) {
   const auto found = entries_.find(state.name);
   if (found == entries_.end()) {
     Tensor memory(own.dtype, std::vector<int64_t>(own.shape.dims().begin(), own.shape.dims().end()));
+    if (state.role == StateRole::optimizer && state.init.value != 0) {
+      if (own.dtype == DType::f32) std::ranges::fill(memory.mutable_values<float>(), static_cast<float>(state.init.value));
+      if (own.dtype == DType::f64) std::ranges::fill(memory.mutable_values<double>(), state.init.value);
+    }
     entries_.emplace(state.name, Entry{own, state.stored_shape, state.role, std::move(memory)});
   } else if (!(found->second.type == own)) {
     fail(ErrorKind::mismatch, "{}: {} in the graph, {} in the store", state.name, to_string(own), to_string(found->second.type));

@@ -26,7 +26,8 @@ class StateStore {
   explicit StateStore(DType floating = DType::f32) : floating_(floating) {}
 
   DType floating() const { return floating_; }
-  // Makes room, filled with zeros, for a state that is not there yet. Throws Error(mismatch) where it is, with another shape.
+  // Makes room for a state that is not there yet: of an optimizer filled with its start, else with zeros. Throws Error(mismatch) where it
+  // is, with another shape.
   void declare(const State& state, const Type& type);
   void declare(const Graph& graph);
   void erase(std::string_view name) { entries_.erase(std::string(name)); }

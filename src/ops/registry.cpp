@@ -1,6 +1,7 @@
 #include "ops/registry.h"
 
 #include "base/error.h"
+#include "ops/accumulate.h"
 #include "ops/activation.h"
 #include "ops/adamw_update.h"
 #include "ops/add.h"
@@ -15,12 +16,14 @@
 #include "ops/dropout.h"
 #include "ops/global_average_pool.h"
 #include "ops/global_response_norm.h"
+#include "ops/gradient_norm.h"
 #include "ops/group_norm.h"
 #include "ops/increment.h"
 #include "ops/layer_norm.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
+#include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 #include "ops/slice.h"
 #include "ops/standardize_weight.h"
@@ -43,6 +46,7 @@ constexpr Row row() {
 
 // clang-format off
 constexpr Row rows[] = {
+    row<Accumulate>(),
     row<Activation>(),
     row<ActivationGrad>(),
     row<AdaptiveAveragePool2d>(),
@@ -62,6 +66,7 @@ constexpr Row rows[] = {
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
+    row<ClipFactor>(),
     row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),
@@ -87,10 +92,12 @@ constexpr Row rows[] = {
     row<RandomMask>(),
     row<ResizeBicubic>(),
     row<ResizeBicubicGrad>(),
+    row<RmspropUpdate>(),
     row<SgdUpdate>(),
     row<Slice>(),
     row<SoftCrossEntropy>(),
     row<SoftCrossEntropyGrad>(),
+    row<SquaredNorm>(),
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),

@@ -41,13 +41,19 @@ EpochRow row_of(const json& text) {
   return row;
 }
 
+json to_json(const Best& best) { return {{"epoch", best.epoch}, {"accuracy", best.accuracy}, {"loss", best.loss}}; }
+Best best_of(const json& text) { return {text.at("epoch"), text.at("accuracy"), text.at("loss")}; }
+
 json to_json(const RunState& state) {
   json text{{"version", kVersion},        {"phase", state.phase},     {"epoch", state.epoch},    {"step", state.step},
             {"loss_sum", state.loss_sum}, {"correct", state.correct}, {"seen", state.seen},      {"seconds", state.seconds},
             {"finished", state.finished}, {"record", json::array()},  {"history", json::array()}};
+  text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
+  text["bad_epochs"] = state.bad_epochs;
+  if (state.phase_best) text["phase_best"] = to_json(*state.phase_best);
   for (const auto& [name, value] : state.record) text["record"].push_back({name, value});
   for (const EpochRow& row : state.history) text["history"].push_back(to_json(row));
-  if (state.best) text["best"] = {{"epoch", state.best->epoch}, {"accuracy", state.best->accuracy}, {"loss", state.best->loss}};
+  if (state.best) text["best"] = to_json(*state.best);
   if (state.validation) text["validation"] = evaluation_json(*state.validation);
   return text;
 }
@@ -66,10 +72,11 @@ RunState state_of(const json& text) {
   state.seen = text.at("seen");
   state.seconds = text.at("seconds");
   state.finished = text.at("finished");
-  if (text.contains("best")) {
-    const json& best = text["best"];
-    state.best = Best{best.at("epoch"), best.at("accuracy"), best.at("loss")};
-  }
+  const json& plateau = text.at("plateau");
+  state.plateau = {plateau.at("best"), plateau.at("bad_epochs"), plateau.at("factor")};
+  state.bad_epochs = text.at("bad_epochs");
+  if (text.contains("phase_best")) state.phase_best = best_of(text["phase_best"]);
+  if (text.contains("best")) state.best = best_of(text["best"]);
   if (text.contains("validation")) state.validation = evaluation_of(text["validation"]);
   return state;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/state_store.h"
+#include "train/schedule.h"
 #include "weights/state_dict.h"
 
 namespace fovea::training {
@@ -38,6 +39,9 @@ struct RunState {
   int64_t epoch = 0, step = 0;  // done: epochs of the phase, steps of the epoch
   double loss_sum = 0;          // of the epoch so far: loss times pictures
   int64_t correct = 0, seen = 0;
+  Plateau plateau;                 // of the phase
+  std::optional<Best> phase_best;  // what early stopping goes by
+  int64_t bad_epochs = 0;          // of the phase, since that one
   double seconds = 0;
   bool finished = false;
   std::optional<Best> best;

@@ -1,5 +1,6 @@
 #include "train/data.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
@@ -83,6 +84,17 @@ Data load_data(image::Splits found, const TrainOptions& options, const Preproces
   Data data = read_pictures(std::move(found), options, preprocessing, random_crops, progress);
   divide(data, options);
   return data;
+}
+
+std::vector<float> class_weights_of(const image::Dataset& dataset) {
+  std::vector<double> count(dataset.classes.size(), 0.0);
+  for (const image::Sample& sample : dataset.samples)
+    for (int32_t label : image::labels_of(sample)) ++count[static_cast<size_t>(label)];
+  double sum = 0;
+  for (double c : count) sum += 1 / std::max(c, 1.0);
+  std::vector<float> weights;
+  for (double c : count) weights.push_back(static_cast<float>(static_cast<double>(count.size()) / (std::max(c, 1.0) * sum)));
+  return weights;
 }
 
 }  // namespace fovea::training

@@ -37,4 +37,7 @@ void divide(Data& data, const TrainOptions& options);
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                const image::Progress& progress = {});
 
+// For the loss: by inverse frequency, 1 on average over the classes.
+std::vector<float> class_weights_of(const image::Dataset& dataset);
+
 }  // namespace fovea::training

@@ -76,13 +76,14 @@ class FeatureFeed final : public Feed {
     append(validation_, features.validation(), splits.validation.samples, standardization_);
   }
 
-  Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch}; }
+  Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch, phase_.accumulate}; }
   std::vector<std::string> data_inputs() const override { return {kFeatures}; }
 
-  Graph build_step(int64_t batch) const override {
+  Graph build_step(int64_t batch, Gradients gradients) const override {
     const ModelGraph model = parts_.network->build(batch);
-    const StepOptions options = step_options(parts_, phase_, model, frozen_);
-    return training::build_step(head_of(lower_for_training(model, frozen_), frozen_), options);
+    StepOptions options = step_options(parts_, phase_, model, frozen_);
+    options.gradients = gradients;
+    return training::build_step(head_of(lower_for_training(model, frozen_, phase_.stochastic_depth), frozen_), options);
   }
 
   void begin() override {

@@ -34,7 +34,7 @@ class Feed {
  public:
   virtual ~Feed() = default;
   virtual Batches batches() const = 0;
-  virtual Graph build_step(int64_t batch) const = 0;
+  virtual Graph build_step(int64_t batch, Gradients gradients) const = 0;
   virtual std::vector<std::string> data_inputs() const = 0;  // of the step
   // The phase starts from its first step: what is to be reset is.
   virtual void begin() {}

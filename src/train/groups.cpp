@@ -14,11 +14,12 @@ std::map<std::string, int64_t> parameter_depths(const ModelGraph& model, const s
   return depths;
 }
 
-std::function<ParameterOptions(const State&)> parameter_groups(const ModelGraph& model, const std::string& head, double lowest_rate) {
+std::function<ParameterOptions(const State&)> parameter_groups(const ModelGraph& model, const std::string& head, RateFall fall) {
   const double last = static_cast<double>(model.taps.size()) + 1;
-  return [depths = parameter_depths(model, head), last, lowest_rate](const State& state) {
-    const double below_head = (last - static_cast<double>(depths.at(state.name))) / last;
-    return ParameterOptions{std::pow(lowest_rate, below_head), state.stored_shape.size() > 1 ? 1.0 : 0.0};
+  return [depths = parameter_depths(model, head), last, fall](const State& state) {
+    const double below_head = last - static_cast<double>(depths.at(state.name));
+    const double rate = fall.layer_decay > 0 ? std::pow(fall.layer_decay, below_head) : std::pow(fall.lowest, below_head / last);
+    return ParameterOptions{rate, state.stored_shape.size() > 1 ? 1.0 : 0.0};
   };
 }
 

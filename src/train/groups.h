@@ -12,8 +12,14 @@ namespace fovea::training {
 // By parameter: the number of taps that lie fully below it, so 0 up to the first tap; the head is one past the last.
 std::map<std::string, int64_t> parameter_depths(const ModelGraph& model, const std::string& head);
 
-// Norms and biases, whose stored rank is 1, do not decay. Rates fall geometrically from 1 at the head to `lowest_rate` below the first tap
-// (discriminative rates, Howard and Ruder 2018, arXiv:1801.06146).
-std::function<ParameterOptions(const State&)> parameter_groups(const ModelGraph& model, const std::string& head, double lowest_rate);
+// Rates fall geometrically from 1 at the head: to `lowest` below the first tap (discriminative rates, Howard and Ruder 2018,
+// arXiv:1801.06146), or, where it is not 0, by `layer_decay` from each group to the one below it (Clark et al. 2020, arXiv:2003.10555;
+// timm's layer_decay, with the groups between taps for its layers).
+struct RateFall {
+  double lowest = 1, layer_decay = 0;
+};
+
+// Norms and biases, whose stored rank is 1, do not decay.
+std::function<ParameterOptions(const State&)> parameter_groups(const ModelGraph& model, const std::string& head, RateFall fall);
 
 }  // namespace fovea::training

@@ -58,13 +58,14 @@ class PictureFeed final : public Feed {
     loader_.emplace(samples_, options);
   }
 
-  Batches batches() const override { return {static_cast<int64_t>(samples_.size()), phase_.batch}; }
+  Batches batches() const override { return {static_cast<int64_t>(samples_.size()), phase_.batch, phase_.accumulate}; }
   std::vector<std::string> data_inputs() const override { return prefix_ ? prefix_->inputs() : std::vector<std::string>{"image"}; }
 
-  Graph build_step(int64_t batch) const override {
+  Graph build_step(int64_t batch, Gradients gradients) const override {
     const ModelGraph model = parts_.network->build(batch);
-    const StepOptions options = step_options(parts_, phase_, model, frozen_);
-    const Graph lowered = lower_for_training(model, frozen_);
+    StepOptions options = step_options(parts_, phase_, model, frozen_);
+    options.gradients = gradients;
+    const Graph lowered = lower_for_training(model, frozen_, phase_.stochastic_depth);
     return training::build_step(prefix_ ? without_prefix(lowered, frozen_) : lowered, options);
   }
 

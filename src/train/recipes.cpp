@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "train/preset.h"
 
 namespace fovea::training {
 namespace {
@@ -21,6 +22,9 @@ constexpr Numbers kFull{30, 16, 3e-4, 1e-2, 0.05, 1e-4, 0.1};
 constexpr int64_t kFullEpochsOfFew = 10;                    // below kFinetunePictures
 constexpr double kNewAdamwRate = 1e-3, kNewSgdRate = 5e-2;  // full, from new weights
 constexpr double kStemRate = 0.01;                          // finetune: of the head's
+constexpr double kWarmup = 0.1, kOneCycleWarmup = 0.3;
+// RMSprop moves as AdamW does, times 1 / (1 - momentum); its decay goes through the gradient and is timm's for it.
+constexpr double kRmspropShare = 0.1, kRmspropDecay = 1e-5;
 
 LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
   LossOptions loss;
@@ -31,17 +35,39 @@ LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
   return loss;
 }
 
+OptimizerOptions optimizer_options(const TrainOptions& options, const Numbers& numbers) {
+  using Kind = OptimizerOptions::Kind;
+  OptimizerOptions optimizer;
+  if (options.optimizer_given && options.optimizer != Optimizer::adamw)
+    optimizer.kind = options.optimizer == Optimizer::rmsprop ? Kind::rmsprop : Kind::sgd;
+  optimizer.nesterov = options.optimizer_given && options.optimizer == Optimizer::nesterov;
+  optimizer.momentum = options.momentum;
+  const double decay = optimizer.kind == Kind::adamw ? numbers.adamw_decay
+                       : optimizer.kind == Kind::sgd ? numbers.sgd_decay
+                                                     : kRmspropDecay;
+  optimizer.weight_decay = options.weight_decay >= 0 ? options.weight_decay : decay;
+  return optimizer;
+}
+
+double rate_of(const OptimizerOptions& optimizer, double adamw, double sgd) {
+  if (optimizer.kind == OptimizerOptions::Kind::sgd) return sgd;
+  return optimizer.kind == OptimizerOptions::Kind::adamw ? adamw : kRmspropShare * adamw;
+}
+
 Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& options) {
   Phase phase;
   phase.name = std::move(name);
   phase.epochs = numbers.epochs;
   phase.batch = options.batch > 0 ? options.batch : numbers.batch;
-  const bool sgd = options.optimizer_given && options.optimizer == Optimizer::sgd;
-  phase.optimizer.kind = sgd ? OptimizerOptions::Kind::sgd : OptimizerOptions::Kind::adamw;
-  phase.rate = sgd ? numbers.sgd_rate : numbers.adamw_rate;
-  phase.optimizer.weight_decay = options.weight_decay >= 0 ? options.weight_decay : sgd ? numbers.sgd_decay : numbers.adamw_decay;
+  phase.optimizer = optimizer_options(options, numbers);
+  phase.rate = rate_of(phase.optimizer, numbers.adamw_rate, numbers.sgd_rate);
   phase.loss = loss_options(options, numbers);
-  phase.warmup = options.warmup;
+  phase.schedule = options.schedule;
+  phase.warmup = options.warmup >= 0 ? options.warmup : options.schedule == RateSchedule::one_cycle ? kOneCycleWarmup : kWarmup;
+  phase.accumulate = options.accumulate;
+  phase.clip_norm = options.clip_norm;
+  phase.ema = options.ema;
+  phase.patience = options.patience;
   return phase;
 }
 
@@ -49,6 +75,13 @@ Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& opt
 void apply(Phase& phase, const TrainOptions& options) {
   if (options.epochs > 0) phase.epochs = options.epochs;
   if (options.rate > 0) phase.rate = options.rate;
+}
+
+// What concerns the backbone.
+void apply_to_backbone(Phase& phase, const TrainOptions& options) {
+  if (!options.freeze.empty()) phase.freeze = options.freeze;
+  phase.layer_decay = options.layer_decay;
+  phase.stochastic_depth = options.stochastic_depth;
 }
 
 // On features there is nothing left to crop, to colour or to mix.
@@ -68,6 +101,13 @@ std::string changes_pictures(const TrainOptions& options) {
   return {};
 }
 
+// The option that is about the layers below the head; empty: none was given.
+std::string concerns_backbone(const TrainOptions& options) {
+  if (options.layer_decay > 0) return fmt::format("layer decay {}", options.layer_decay);
+  if (options.stochastic_depth >= 0) return fmt::format("stochastic depth {}", options.stochastic_depth);
+  return {};
+}
+
 Phase features_phase(std::string name, const Numbers& numbers, const TrainOptions& options) {
   Phase phase = phase_of(std::move(name), numbers, options);
   phase.on_features = true;
@@ -82,6 +122,8 @@ std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
          options.freeze);
   if (const std::string change = changes_pictures(options); !change.empty())
     fail(ErrorKind::usage, "the recipe probe looks at each picture once, {} was asked for: finetune or full can do that", change);
+  if (const std::string what = concerns_backbone(options); !what.empty())
+    fail(ErrorKind::usage, "the recipe probe trains the head alone, {} is about the layers below it: finetune or full use it", what);
   std::vector<Phase> phases{features_phase("head", kProbe, options)};
   apply(phases[0], options);
   if (facts.validation > 0) {
@@ -96,17 +138,17 @@ std::vector<Phase> finetune(const TrainOptions& options) {
   Phase all = phase_of("all", kFinetune, options);
   apply(all, options);
   all.lowest_rate = kStemRate;
-  if (!options.freeze.empty()) all.freeze = options.freeze;
+  apply_to_backbone(all, options);
   show_changed(all, options);
   return {features_phase("head", kHeadFirst, options), all};
 }
 
 std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
   Phase all = phase_of("all", kFull, options);
-  if (!facts.pretrained) all.rate = all.optimizer.kind == OptimizerOptions::Kind::sgd ? kNewSgdRate : kNewAdamwRate;
+  if (!facts.pretrained) all.rate = rate_of(all.optimizer, kNewAdamwRate, kNewSgdRate);
   if (facts.pictures < kFinetunePictures) all.epochs = kFullEpochsOfFew;
   apply(all, options);
-  if (!options.freeze.empty()) all.freeze = options.freeze;
+  apply_to_backbone(all, options);
   show_changed(all, options);
   return {all};
 }
@@ -122,13 +164,35 @@ void check(const TrainOptions& options) {
   demand(options.label_smoothing < 1, "the label smoothing", options.label_smoothing, "a number from 0 to below 1");
   demand(options.mixup >= 0 && std::isfinite(options.mixup), "the alpha of mixup", options.mixup, "a number of 0 or more");
   demand(options.cutmix >= 0 && std::isfinite(options.cutmix), "the alpha of cutmix", options.cutmix, "a number of 0 or more");
-  demand(options.warmup >= 0 && options.warmup <= 1, "the warm-up", options.warmup, "a share from 0 to 1");
+  demand(options.warmup <= 1, "the warm-up", options.warmup, "a share from 0 to 1");
+  demand(options.accumulate >= 1, "accumulate", options.accumulate, "1 or more");
+  demand(options.momentum >= 0 && options.momentum < 1, "the momentum", options.momentum, "a number from 0 to below 1");
+  demand(options.layer_decay >= 0 && options.layer_decay <= 1, "the layer decay", options.layer_decay, "a factor above 0, up to 1");
+  demand(options.clip_norm >= 0, "the clipping norm", options.clip_norm, "a number above 0");
+  demand(options.ema >= 0 && options.ema < 1, "the decay of averaged weights", options.ema, "a number from 0 to below 1");
+  demand(options.patience >= 0, "the patience", options.patience, "a number of epochs");
+  demand(options.focal_gamma >= 0, "the focal gamma", options.focal_gamma, "0 or more");
+  demand(options.dropout < 1, "the dropout", options.dropout, "a number from 0 to below 1");
+  demand(options.stochastic_depth < 1, "the stochastic depth", options.stochastic_depth, "a number from 0 to below 1");
+}
+
+// Choices that only make sense with, or without, another.
+void check_together(const TrainOptions& options, const Facts& facts) {
+  const char* const wants_validation = options.patience > 0                        ? "a patience of epochs"
+                                       : options.schedule == RateSchedule::plateau ? "the schedule plateau"
+                                                                                   : nullptr;
+  if (wants_validation && facts.validation == 0 && options.validation == 0)
+    fail(ErrorKind::usage, "{} needs validation pictures, the validation share is {}", wants_validation, options.validation);
+  if (options.head && options.head->dropout >= 0 && options.dropout >= 0 && options.head->dropout != options.dropout)
+    fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", options.dropout, options.head->dropout);
 }
 
 }  // namespace
 
-Plan make_plan(const TrainOptions& options, const Facts& facts) {
+Plan make_plan(const TrainOptions& given, const Facts& facts) {
+  const TrainOptions options = with_preset(given, facts);
   check(options);
+  check_together(options, facts);
   Recipe recipe = options.recipe;
   Plan plan;
   if (recipe != Recipe::automatic) {
@@ -142,6 +206,9 @@ Plan make_plan(const TrainOptions& options, const Facts& facts) {
   } else if (const std::string change = changes_pictures(options); options.freeze != "all" && !change.empty()) {
     recipe = Recipe::finetune;
     plan.reason = fmt::format("{} changes pictures at every look, which a frozen backbone takes only once", change);
+  } else if (const std::string what = concerns_backbone(options); options.freeze != "all" && !what.empty()) {
+    recipe = Recipe::finetune;
+    plan.reason = fmt::format("{} is about the layers below the head", what);
   } else if (options.freeze == "all" || facts.pictures < kFinetunePictures) {
     recipe = Recipe::probe;
     plan.reason = options.freeze == "all" ? "freeze all leaves the head alone to train"
@@ -158,6 +225,7 @@ Plan make_plan(const TrainOptions& options, const Facts& facts) {
   plan.phases = recipe == Recipe::probe ? probe(options, facts) : recipe == Recipe::finetune ? finetune(options) : full(options, facts);
   if (facts.multi_label)
     for (Phase& phase : plan.phases) phase.loss.kind = LossOptions::Kind::binary;
+  apply_preset(plan, options, facts);
   return plan;
 }
 
@@ -216,6 +284,34 @@ const char* to_string(Optimizer optimizer) {
       break;
   }
   return "rmsprop";
+}
+
+const char* to_string(RateSchedule schedule) {
+  switch (schedule) {
+    case RateSchedule::cosine:
+      return "cosine";
+    case RateSchedule::step:
+      return "step";
+    case RateSchedule::one_cycle:
+      return "one_cycle";
+    case RateSchedule::plateau:
+      return "plateau";
+    case RateSchedule::constant:
+      break;
+  }
+  return "constant";
+}
+
+const char* to_string(const OptimizerOptions& optimizer) {
+  switch (optimizer.kind) {
+    case OptimizerOptions::Kind::adamw:
+      return to_string(Optimizer::adamw);
+    case OptimizerOptions::Kind::rmsprop:
+      return to_string(Optimizer::rmsprop);
+    case OptimizerOptions::Kind::sgd:
+      break;
+  }
+  return to_string(optimizer.nesterov ? Optimizer::nesterov : Optimizer::sgd);
 }
 
 }  // namespace fovea::training

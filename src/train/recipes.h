@@ -15,14 +15,22 @@ namespace fovea::training {
 struct Phase {
   std::string name;              // "head", "refit", "all"
   bool on_features = false;      // the backbone runs once, in inference mode, the head trains on what it gave: from zero, to the end
+  bool zero_head = false;        // a linear head starts from zero
   bool with_validation = false;  // trains on the validation pictures too: their accuracy was measured before
   std::string freeze = "none";   // "none", "all" or a tap
   int64_t epochs = 0, batch = 0;
   OptimizerOptions optimizer;
   double rate = 0;         // the schedule's peak
   double lowest_rate = 1;  // of the rate, below the first tap
+  double layer_decay = 0;  // not 0: in place of it, a group's rate, of the one above it
+  RateSchedule schedule = RateSchedule::cosine;
   double warmup = 0.1;     // share of the steps
+  int64_t accumulate = 1;  // batches a step
+  double clip_norm = 0;    // 0: not clipped
+  double ema = 0;          // decay of the averaged weights; 0: none
+  int64_t patience = 0;    // epochs without a better validation before the phase ends; 0: all
   LossOptions loss;
+  double stochastic_depth = -1;                     // of the last block; below 0: the network's own
   std::optional<image::Augmentation> augmentation;  // on features: only whether they are mirrored too
   image::Mixing mixing;                             // of the pictures of a batch, and of their labels
 };
@@ -60,5 +68,7 @@ image::Mixing mixing_of(const TrainOptions& options);
 
 const char* to_string(Recipe recipe);
 const char* to_string(Optimizer optimizer);
+const char* to_string(RateSchedule schedule);
+const char* to_string(const OptimizerOptions& optimizer);  // as that of an Optimizer
 
 }  // namespace fovea::training

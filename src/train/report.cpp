@@ -15,12 +15,11 @@ namespace {
 using nlohmann::json;
 
 json to_json(const Phase& phase) {
-  const bool sgd = phase.optimizer.kind == OptimizerOptions::Kind::sgd;
   return {{"name", phase.name},
           {"freeze", phase.freeze},
           {"epochs", phase.epochs},
           {"batch", phase.batch},
-          {"optimizer", sgd ? "sgd" : "adamw"},
+          {"optimizer", to_string(phase.optimizer)},
           {"rate", phase.rate},
           {"lowest_rate", phase.lowest_rate},
           {"weight_decay", phase.optimizer.weight_decay},
@@ -28,7 +27,15 @@ json to_json(const Phase& phase) {
           {"focal_gamma", phase.loss.focal_gamma},
           {"label_smoothing", phase.loss.smoothing},
           {"class_weights", phase.loss.class_weights},
+          {"schedule", to_string(phase.schedule)},
           {"warmup", phase.warmup},
+          {"momentum", phase.optimizer.momentum},
+          {"layer_decay", phase.layer_decay},
+          {"accumulate", phase.accumulate},
+          {"clip_norm", phase.clip_norm},
+          {"ema", phase.ema},
+          {"patience", phase.patience},
+          {"stochastic_depth", phase.stochastic_depth},
           {"augmented", phase.augmentation.has_value()},
           {"augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none"},
           {"mixup", phase.mixing.mixup},

@@ -2,10 +2,15 @@
 
 #include "autodiff/autodiff.h"
 #include "base/error.h"
+#include "ops/accumulate.h"
 #include "ops/adamw_update.h"
 #include "ops/cross_entropy.h"
+#include "ops/gradient_norm.h"
+#include "ops/multiply.h"
+#include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 #include "ops/target_losses.h"
+#include "passes/drop_paths.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 
@@ -15,10 +20,6 @@ namespace {
 ValueId input_of(Graph& graph, const std::string& name, const Type& type) {
   if (const auto found = graph.find_input(name)) return *found;
   return graph.input(name, type);
-}
-
-ValueId moment(Graph& graph, const char* prefix, const std::string& parameter, const Type& type, const std::vector<int64_t>& stored) {
-  return graph.state(prefix + parameter, type, StateRole::optimizer, stored);
 }
 
 ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options) {
@@ -34,48 +35,92 @@ ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options) {
   return graph.add(SoftCrossEntropy{options.smoothing, options.focal_gamma, !options.soft_targets}, inputs, "loss")[0];
 }
 
+struct Trained {
+  std::string name;
+  ValueId gradient;
+};
+
+// Adds each gradient to its sum; the sums are kept where no step follows.
+void collect(Graph& graph, std::vector<Trained>& trained, bool keeps) {
+  for (Trained& one : trained) {
+    const State state = *graph.find_state(one.name);  // a copy: declaring states moves the table
+    const std::string name = "sum:" + one.name;
+    const Type type = graph.type(state.value), scalar{type.dtype, {}};
+    const ValueId sum = graph.state(name, type, StateRole::optimizer, state.stored_shape);
+    one.gradient = graph.add(Accumulate{}, {sum, one.gradient, input_of(graph, "keep", scalar), input_of(graph, "scale", scalar)},
+                             "collect:" + one.name)[0];
+    if (keeps) graph.set_next(name, one.gradient);
+  }
+}
+
+void clip(Graph& graph, std::vector<Trained>& trained, double max_norm) {
+  if (trained.empty()) return;
+  std::vector<ValueId> sum;
+  for (const Trained& one : trained) {
+    sum.insert(sum.begin(), one.gradient);
+    sum = graph.add(SquaredNorm{}, sum, "norm:" + one.name);
+  }
+  const ValueId factor = graph.add(ClipFactor{max_norm}, sum, "clip")[0];
+  for (Trained& one : trained) one.gradient = graph.add(Multiply{}, {one.gradient, factor}, "clip:" + one.name)[0];
+}
+
 class Updates {
  public:
   Updates(Graph& graph, const StepOptions& options) : graph_(graph), options_(options) {
     rate_ = input_of(graph, "rate", {DType::f32, {}});
-    step_ = input_of(graph, "step", {DType::i64, {}});
   }
 
-  void add(const std::string& name, ValueId gradient) {
-    const State state = *graph_.find_state(name);  // a copy: declaring moments moves the table
+  void add(const Trained& trained) {
+    const State state = *graph_.find_state(trained.name);
     const ParameterOptions own = options_.parameter ? options_.parameter(state) : ParameterOptions{};
     const OptimizerOptions& optimizer = options_.optimizer;
     const double decay = optimizer.weight_decay * own.decay_scale;
-    const Type type = graph_.type(state.value);
-    if (optimizer.kind == OptimizerOptions::Kind::sgd) {
-      const ValueId velocity = moment(graph_, "sgd.velocity:", name, type, state.stored_shape);
-      const SgdUpdate update{optimizer.momentum, decay, own.rate_scale, optimizer.nesterov};
-      const auto next = graph_.add(update, {state.value, gradient, velocity, rate_}, "update:" + name);
-      graph_.set_next(name, next[0]);
-      graph_.set_next("sgd.velocity:" + name, next[1]);
-    } else {
-      const ValueId m = moment(graph_, "adamw.m:", name, type, state.stored_shape);
-      const ValueId v = moment(graph_, "adamw.v:", name, type, state.stored_shape);
-      const AdamWUpdate update{optimizer.beta1, optimizer.beta2, optimizer.eps, decay, own.rate_scale};
-      const auto next = graph_.add(update, {state.value, gradient, m, v, rate_, step_}, "update:" + name);
-      graph_.set_next(name, next[0]);
-      graph_.set_next("adamw.m:" + name, next[1]);
-      graph_.set_next("adamw.v:" + name, next[2]);
+    switch (optimizer.kind) {
+      case OptimizerOptions::Kind::sgd:
+        return update(SgdUpdate{optimizer.momentum, decay, own.rate_scale, optimizer.nesterov}, trained, state, {{"sgd.velocity:"}}, {});
+      case OptimizerOptions::Kind::adamw:
+        return update(AdamWUpdate{optimizer.beta1, optimizer.beta2, optimizer.eps, decay, own.rate_scale}, trained, state,
+                      {{"adamw.m:"}, {"adamw.v:"}},
+                      {input_of(graph_, options_.gradients == Gradients::applied ? "step" : "update", {DType::i64, {}})});
+      case OptimizerOptions::Kind::rmsprop:
+        return update(RmspropUpdate{optimizer.alpha, optimizer.momentum, optimizer.rmsprop_eps, decay, own.rate_scale}, trained, state,
+                      {{"rmsprop.square:", 1}, {"rmsprop.velocity:"}}, {});
     }
   }
 
  private:
+  struct Moment {
+    const char* prefix;
+    double start = 0;
+  };
+
+  // (parameter, gradient, moments..., rate, `more`...) -> next parameter, next moments...
+  void update(Op op, const Trained& trained, const State& state, std::initializer_list<Moment> moments, std::vector<ValueId> more) {
+    const Type type = graph_.type(state.value);
+    std::vector<ValueId> inputs{state.value, trained.gradient};
+    for (const Moment& moment : moments)
+      inputs.push_back(
+          graph_.state(moment.prefix + trained.name, type, StateRole::optimizer, state.stored_shape, {Init::Kind::constant, moment.start}));
+    inputs.push_back(rate_);
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    const auto next = graph_.add(std::move(op), inputs, "update:" + trained.name);
+    graph_.set_next(trained.name, next[0]);
+    size_t result = 1;
+    for (const Moment& moment : moments) graph_.set_next(moment.prefix + trained.name, next[result++]);
+  }
+
   Graph& graph_;
   const StepOptions& options_;
-  ValueId rate_, step_;
+  ValueId rate_;
 };
 
 }  // namespace
 
-Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen) {
+Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen, double stochastic_depth) {
   if (!model.logits.valid()) fail(ErrorKind::usage, "a network without a head cannot be trained");
   Graph graph = model.graph;
   graph.output("logits", model.logits);
+  if (stochastic_depth >= 0) graph = passes::set_drop_paths(graph, model.image, stochastic_depth);
   return passes::lower_mode(graph, {true, frozen});
 }
 
@@ -93,13 +138,35 @@ Graph build_step(Graph lowered, const StepOptions& options, const passes::Pipeli
     parameters.push_back(state.value);
   }
   const auto gradients = autodiff::gradients(lowered, loss, parameters);
-  Updates updates(lowered, options);
+  std::vector<Trained> trained;
   for (size_t i = 0; i < names.size(); ++i) {
     if (!gradients[i].valid()) continue;
     if (options.gradients_as_outputs) lowered.output("grad:" + names[i], gradients[i]);
-    updates.add(names[i], gradients[i]);
+    trained.push_back({names[i], gradients[i]});
+  }
+  const bool steps = options.gradients != Gradients::collected;
+  if (options.gradients != Gradients::applied) collect(lowered, trained, !steps);
+  if (steps && options.clip_norm > 0) clip(lowered, trained, options.clip_norm);
+  if (steps) {
+    Updates updates(lowered, options);
+    for (const Trained& one : trained) updates.add(one);
   }
   return passes::optimize(std::move(lowered), pipeline);
+}
+
+Graph build_average(const Graph& step) {
+  Graph graph;
+  for (const State& state : step.states()) {
+    const Type type = step.type(state.value);
+    if (!state.next.valid() || state.role == StateRole::optimizer || !is_floating(type.dtype)) continue;
+    const ValueId value = graph.state(state.name, type, state.role, state.stored_shape, state.init);
+    const ValueId average = graph.state(kAverage + state.name, type, StateRole::optimizer, state.stored_shape);
+    const Type scalar{type.dtype, {}};
+    const ValueId next = graph.add(Accumulate{}, {average, value, input_of(graph, "keep", scalar), input_of(graph, "scale", scalar)},
+                                   "average:" + state.name)[0];
+    graph.set_next(kAverage + state.name, next);
+  }
+  return graph;
 }
 
 }  // namespace fovea::training

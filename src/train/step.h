@@ -11,11 +11,12 @@
 namespace fovea::training {
 
 struct OptimizerOptions {
-  enum class Kind { sgd, adamw };
+  enum class Kind { sgd, adamw, rmsprop };
   Kind kind = Kind::adamw;
-  double momentum = 0.9;  // SGD
+  double momentum = 0.9;  // SGD, RMSprop
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
+  double alpha = 0.9, rmsprop_eps = 1e-10;        // RMSprop; timm's defaults
   double weight_decay = 0.01;
 };
 
@@ -34,21 +35,38 @@ struct LossOptions {
   bool class_weights = false;  // rare classes count more
 };
 
+// What becomes of a batch's gradients.
+enum class Gradients {
+  applied,    // they make a step
+  collected,  // they are added to the sums, and no parameter moves
+  completed,  // they and the sums make a step
+};
+
 struct StepOptions {
   OptimizerOptions optimizer;
+  Gradients gradients = Gradients::applied;
+  double clip_norm = 0;  // of all gradients together; 0: not clipped
   LossOptions loss;
   std::set<std::string> frozen;                                   // parameters that do not train
   std::function<ParameterOptions(const State& state)> parameter;  // empty: the defaults for all
   bool gradients_as_outputs = false;                              // "grad:NAME", for comparison
 };
 
-// The model's graph for training with some parameters frozen: output "logits", the mode lowered; no loss yet.
-Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen);
+// The model's graph for training with some parameters frozen: output "logits", the mode lowered; no loss yet. `stochastic_depth`: of the
+// last block, falling linearly to 0 at the first; below 0: what the text says.
+Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen, double stochastic_depth = -1);
 
 // Appends loss, gradients and updates to a lowered graph that has the output "logits" [N,K,1,1]. New inputs: "labels" i32 [N] for plain
 // cross entropy, for every other loss "targets" f32 [N,K,1,1], "class_weights" f32 [1,K,1,1] where they are asked for; "rate" [], "step"
-// i64 [] (from 0), "seed" i64 [] where something is random; outputs "loss" [] and "logits". The moments are states named
-// "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME". Optimized: ready to be compiled.
+// i64 [] (from 0), "seed" i64 [] where something is random; where gradients are collected "update" i64 [] (steps of the optimizer, from 0),
+// "keep" [] and "scale" []: sum = keep sum + scale gradient. Outputs "loss" [] and "logits". The moments are states named
+// "sgd.velocity:NAME", "adamw.m:NAME", "adamw.v:NAME", "rmsprop.square:NAME", "rmsprop.velocity:NAME", the sums "sum:NAME". Optimized:
+// ready to be compiled.
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline = {});
+
+// average = keep average + scale value, of every parameter and buffer of floating type that a step writes; inputs "keep" [] and "scale" [],
+// the averages are states named "average:NAME".
+Graph build_average(const Graph& step);
+constexpr const char* kAverage = "average:";
 
 }  // namespace fovea::training

@@ -1,6 +1,7 @@
 #include "train/step_runner.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "base/error.h"
 #include "train/metrics.h"
@@ -25,17 +26,59 @@ StepRunner::StepRunner(Build build, std::vector<std::string> data, const backend
       arena_(std::move(arena)),
       seed_(static_cast<int64_t>(seed >> 1)) {}
 
-engine::Executable& StepRunner::find(int64_t batch) {
-  auto& executable = executables_[batch];
+engine::Executable& StepRunner::find(int64_t batch, Gradients gradients) {
+  auto& executable = executables_[{batch, gradients}];
   if (!executable) {
-    executable = engine::Executable::compile(build_(batch), backend_, store_, arena_);
+    executable = engine::Executable::compile(build_(batch, gradients), backend_, store_, arena_);
     executable->prepare();
   }
   return *executable;
 }
 
+void StepRunner::compile(const Batches& batches) {
+  accumulates_ = batches.accumulate > 1;
+  for (int64_t number = 0; number < batches.count(); ++number) {
+    const bool last = batches.group(0, number).last;
+    find(batches.size(number), !accumulates_ ? Gradients::applied : last ? Gradients::completed : Gradients::collected);
+  }
+}
+
+engine::Executable& StepRunner::averaging() {
+  if (!averaging_) {
+    for (const auto& [key, executable] : executables_)
+      if (key.second != Gradients::collected)
+        averaging_ = engine::Executable::compile(build_average(executable->graph()), backend_, store_, arena_);
+    averaging_->prepare();
+  }
+  return *averaging_;
+}
+
+void StepRunner::start_average() {
+  for (const State& state : averaging().graph().states())
+    if (state.name.starts_with(kAverage)) store_->set(state.name, store_->get(state.name.substr(std::string_view(kAverage).size())));
+}
+
+void StepRunner::average(double decay) {
+  averaging().input_as<float>("keep")[0] = static_cast<float>(decay);
+  averaging().input_as<float>("scale")[0] = static_cast<float>(1 - decay);
+  averaging().run();
+}
+
+void StepRunner::swap_average() {
+  for (const State& state : averaging().graph().states()) {
+    if (!state.name.starts_with(kAverage)) continue;
+    auto* const average = static_cast<std::byte*>(store_->memory(state.name));
+    auto* const value = static_cast<std::byte*>(store_->memory(state.name.substr(std::string_view(kAverage).size())));
+    std::swap_ranges(average, average + store_->at(state.name).memory.bytes(), value);
+  }
+}
+
 StepResult StepRunner::run(const StepInput& input) {
-  engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()));
+  const Group& group = input.group;
+  const Gradients gradients = !accumulates_ ? Gradients::applied : group.last ? Gradients::completed : Gradients::collected;
+  engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()), gradients);
+  // It holds packed weights, and the group before has moved them.
+  if (gradients == Gradients::collected && group.first) executable.prepare();
   size_t taken = 0;
   for (const std::string& name : data_) {
     const auto data = executable.input_as<float>(name);
@@ -45,7 +88,10 @@ StepResult StepRunner::run(const StepInput& input) {
   }
   if (taken != input.data.size()) fail(ErrorKind::internal, "a batch of {} numbers for {}", input.data.size(), fmt::join(data_, ", "));
   write_targets(executable, input);
-  executable.input_as<float>("rate")[0] = static_cast<float>(input.rate);
+  if (executable.has_input("rate")) executable.input_as<float>("rate")[0] = static_cast<float>(input.rate);
+  if (executable.has_input("keep")) executable.input_as<float>("keep")[0] = group.first ? 0.0f : 1.0f;
+  if (executable.has_input("scale")) executable.input_as<float>("scale")[0] = static_cast<float>(group.share);
+  if (executable.has_input("update")) executable.input_as<int64_t>("update")[0] = group.update;
   if (executable.has_input("step")) executable.input_as<int64_t>("step")[0] = input.step;
   if (executable.has_input("seed")) executable.input_as<int64_t>("seed")[0] = seed_;
   executable.run();
@@ -73,7 +119,7 @@ void StepRunner::write_targets(engine::Executable& executable, const StepInput& 
 engine::MemoryUse StepRunner::memory() const {
   engine::MemoryUse use;
   use.arena = arena_->bytes();
-  for (const auto& [batch, executable] : executables_) {
+  for (const auto& [key, executable] : executables_) {
     const engine::MemoryUse own = executable->memory();
     use.states = std::max(use.states, own.states);
     use.constants += own.constants;
@@ -88,5 +134,12 @@ int64_t Batches::count() const {
 }
 
 int64_t Batches::size(int64_t number) const { return number + 1 < count() ? batch : pictures - begin(number); }
+
+Group Batches::group(int64_t epoch, int64_t number) const {
+  const int64_t own = number / accumulate, begin = own * accumulate, end = std::min(count(), begin + accumulate);
+  int64_t all = 0;
+  for (int64_t i = begin; i < end; ++i) all += size(i);
+  return {number == begin, number + 1 == end, static_cast<double>(size(number)) / static_cast<double>(all), epoch * updates() + own};
+}
 
 }  // namespace fovea::training

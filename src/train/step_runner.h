@@ -9,8 +9,28 @@
 #include <vector>
 
 #include "engine/executable.h"
+#include "train/step.h"
 
 namespace fovea::training {
+
+// Where several batches make one step of the optimizer: this batch's place among them.
+struct Group {
+  bool first = true, last = true;
+  double share = 1;    // of the group's pictures
+  int64_t update = 0;  // the optimizer's step, from 0
+};
+
+// Sizes of the batches of an epoch: equal ones, the last with the rest; a rest of one joins the one before it. `accumulate` batches, at the
+// end of the epoch perhaps fewer, make one step of the optimizer.
+struct Batches {
+  int64_t pictures = 0, batch = 1, accumulate = 1;
+
+  int64_t count() const;
+  int64_t begin(int64_t number) const { return number * batch; }
+  int64_t size(int64_t number) const;
+  int64_t updates() const { return (count() + accumulate - 1) / accumulate; }
+  Group group(int64_t epoch, int64_t number) const;
+};
 
 struct StepInput {
   std::span<const float> data;      // the batch, in the engine's order; where several inputs take it, one after the other
@@ -19,6 +39,7 @@ struct StepInput {
   int64_t step = 0;                           // of the phase, from 0
   std::span<const float> targets = {};        // [N,K], where the loss takes soft targets: mixed labels, several labels a picture
   std::span<const float> class_weights = {};  // [K], where the loss takes them
+  Group group = {};
 };
 
 struct StepResult {
@@ -28,20 +49,28 @@ struct StepResult {
 
 class StepRunner {
  public:
-  using Build = std::function<Graph(int64_t batch)>;  // training::build_step's result
+  using Build = std::function<Graph(int64_t batch, Gradients gradients)>;  // training::build_step's result
 
   // `data` names the inputs that the batch goes to. `seed` decides all that is random in a step.
   StepRunner(Build build, std::vector<std::string> data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store,
              std::shared_ptr<engine::Arena> arena, uint64_t seed);
 
-  // Plans the step of a batch size now: its states are declared, its memory is known.
-  void compile(int64_t batch) { find(batch); }
+  // Plans the steps of the batches that occur now: their states are declared, their memory is known.
+  void compile(const Batches& batches);
   StepResult run(const StepInput& input);
+
+  // Averages of all that the steps write, from its present value on.
+  void start_average();
+  // average = decay average + (1 - decay) value
+  void average(double decay);
+  // The averages and the values change places.
+  void swap_average();
   // Of the largest executable and what all hold.
   engine::MemoryUse memory() const;
 
  private:
-  engine::Executable& find(int64_t batch);
+  engine::Executable& find(int64_t batch, Gradients gradients);
+  engine::Executable& averaging();
   void write_targets(engine::Executable& executable, const StepInput& input) const;
 
   Build build_;
@@ -50,16 +79,9 @@ class StepRunner {
   std::shared_ptr<engine::StateStore> store_;
   std::shared_ptr<engine::Arena> arena_;
   int64_t seed_;
-  std::map<int64_t, std::unique_ptr<engine::Executable>> executables_;
-};
-
-// Sizes of the batches of an epoch: equal ones, the last with the rest; a rest of one joins the one before it.
-struct Batches {
-  int64_t pictures = 0, batch = 1;
-
-  int64_t count() const;
-  int64_t begin(int64_t number) const { return number * batch; }
-  int64_t size(int64_t number) const;
+  bool accumulates_ = false;
+  std::map<std::pair<int64_t, Gradients>, std::unique_ptr<engine::Executable>> executables_;
+  std::unique_ptr<engine::Executable> averaging_;
 };
 
 }  // namespace fovea::training

@@ -27,16 +27,17 @@ bool better(const Evaluation& a, const Best& b) {
   return measure > b.accuracy || (measure == b.accuracy && a.loss < b.loss);
 }
 
-// By inverse frequency, 1 on average.
-std::vector<float> class_weights_of(const std::vector<image::Sample>& samples, int64_t classes) {
-  std::vector<double> count(static_cast<size_t>(classes), 0.0);
-  for (const image::Sample& sample : samples)
-    for (int32_t label : image::labels_of(sample)) ++count[static_cast<size_t>(label)];
-  double sum = 0;
-  for (double c : count) sum += 1 / std::max(c, 1.0);
-  std::vector<float> weights;
-  for (double c : count) weights.push_back(static_cast<float>(static_cast<double>(classes) / (std::max(c, 1.0) * sum)));
-  return weights;
+// A network without residual blocks has no use for stochastic depth, and says so before anything is computed.
+void check_blocks(const engine::Network& network, const Plan& plan) {
+  for (const Phase& phase : plan.phases)
+    if (phase.stochastic_depth >= 0)
+      in_context(fmt::format("{} (family {})", network.variant().name, network.variant().family),
+                 [&] { lower_for_training(network.build(1), {}, phase.stochastic_depth); });
+}
+
+Schedule schedule_of(const Phase& phase, const Batches& batches) {
+  const int64_t all = batches.updates() * phase.epochs;
+  return {phase.schedule, phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
 }
 
 std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
@@ -60,8 +61,10 @@ Trainer::Trainer(RunInput input)
       session_(network_, backend_, arena_),
       started_(Clock::now()),
       saved_(started_) {
+  if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
+  check_blocks(*network_, plan_);
   state_.record = record_of(*network_, backend_, options_, plan_, data_);
-  if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train.samples, network_->class_count());
+  if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train);
 }
 
 TrainResult Trainer::run() {
@@ -142,19 +145,23 @@ bool Trainer::run_phase(const Phase& phase) {
   const bool begins = state_.epoch == 0 && state_.step == 0;
   bool goes_on = true;
   {
-    StepRunner runner([&](int64_t batch) { return feed->build_step(batch); }, feed->data_inputs(), backend_, network_->store(), arena_,
-                      phase_seed());
-    const Batches batches = feed->batches();
-    runner.compile(batches.size(0));
-    runner.compile(batches.size(batches.count() - 1));
+    StepRunner runner([&](int64_t batch, Gradients gradients) { return feed->build_step(batch, gradients); }, feed->data_inputs(), backend_,
+                      network_->store(), arena_, phase_seed());
+    runner.compile(feed->batches());
+    if (begins && phase.zero_head) network_->restart_head(phase_seed());
     if (begins) feed->begin();
+    if (phase.ema > 0) runner.start_average();
     if (moments_) {
       engine::StateStore& store = *network_->store();
       for (const auto& [name, tensor] : *moments_)
         if (store.has(name) && store.at(name).role == StateRole::optimizer) store.set(name, tensor);
       moments_.reset();
     }
-    while (goes_on && state_.epoch < phase.epochs) goes_on = run_epoch(phase, *feed, runner);
+    const auto out_of_patience = [&] { return phase.patience > 0 && state_.bad_epochs >= phase.patience; };
+    while (goes_on && state_.epoch < phase.epochs && !out_of_patience()) goes_on = run_epoch(phase, *feed, runner);
+    if (goes_on && out_of_patience())
+      note(fmt::format("{} epochs without a better validation end the phase {}", phase.patience, phase.name));
+    if (goes_on && phase.ema > 0) runner.swap_average();
     planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + session_.memory().constants + arena_->bytes() +
                                                   network_->store()->bytes() + feed->bytes() + features_.bytes() + data_.cache->bytes());
   }
@@ -169,19 +176,21 @@ bool Trainer::run_phase(const Phase& phase) {
 
 bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   const Batches batches = feed.batches();
-  const int64_t steps = batches.count(), all = steps * phase.epochs;
-  const Schedule schedule{phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
+  const int64_t steps = batches.count();
+  const Schedule schedule = schedule_of(phase, batches);
   if (state_.step < steps) feed.start(state_.epoch, state_.step);
   while (state_.step < steps) {
     StepInput input = feed.next();
     input.step = state_.epoch * steps + state_.step;
-    input.rate = rate_at(schedule, input.step);
+    input.group = batches.group(state_.epoch, state_.step);
+    input.rate = rate_at(schedule, input.group.update) * state_.plateau.factor;
     input.class_weights = class_weights_;
     const StepResult step = runner.run(input);
     const int64_t size = static_cast<int64_t>(input.labels.size());
     if (!std::isfinite(step.loss))
       fail(ErrorKind::input, "the loss is {} at step {} of epoch {} (phase {}, rate {:.3g}): a smaller rate may help", step.loss,
            state_.step + 1, state_.epoch + 1, phase.name, input.rate);
+    if (phase.ema > 0 && input.group.last) runner.average(average_decay(phase.ema, input.group.update));
     state_.loss_sum += step.loss * static_cast<double>(size);
     state_.correct += step.correct;
     state_.seen += size;
@@ -191,20 +200,19 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     if (!goes_on || Clock::now() - saved_ > kSaveEvery) save();
     if (!goes_on) return false;
   }
-  end_epoch(phase, feed);
+  end_epoch(phase, feed, runner);
   return true;
 }
 
-void Trainer::end_epoch(const Phase& phase, Feed& feed) {
+void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   const Batches batches = feed.batches();
-  const int64_t steps = batches.count(), all = steps * phase.epochs;
-  const Schedule schedule{phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
   EpochRow row;
   row.epoch = static_cast<int64_t>(state_.history.size()) + 1;
   row.phase = phase.name;
   row.train_loss = state_.loss_sum / static_cast<double>(state_.seen);
   row.train_accuracy = static_cast<double>(state_.correct) / static_cast<double>(state_.seen);
-  row.rate = rate_at(schedule, state_.epoch * steps + steps - 1);
+  row.rate = rate_at(schedule_of(phase, batches), (state_.epoch + 1) * batches.updates() - 1) * state_.plateau.factor;
+  if (phase.ema > 0) runner.swap_average();  // what is validated and kept
   std::optional<Evaluation> validation;
   if (!data_.splits.validation.samples.empty() && !phase.with_validation) {
     validation = feed.validate();
@@ -219,14 +227,26 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed) {
   state_.step = state_.correct = state_.seen = 0;
   state_.loss_sum = 0;
   if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
+  if (phase.ema > 0) runner.swap_average();
+  if (phase.schedule == RateSchedule::plateau) state_.plateau.epoch(validation ? validation->loss : row.train_loss);
+  if (validation) count_patience(*validation);
   // A probe's epochs are milliseconds: one file a phase is enough for them, and for what takes longer the clock saves.
   if (!phase.on_features && Clock::now() - saved_ >= kSaveShare * saving_) save();
+}
+
+void Trainer::count_patience(const Evaluation& validation) {
+  const bool improved = !state_.phase_best || better(validation, *state_.phase_best);
+  if (improved) state_.phase_best = Best{state_.history.back().epoch, measure_of(validation.score), validation.loss};
+  state_.bad_epochs = improved ? 0 : state_.bad_epochs + 1;
 }
 
 // The head of a feature phase counts only as it is at the end, when it is a part of the network again.
 void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& validation) {
   ++state_.phase;
   state_.epoch = 0;
+  state_.plateau = {};
+  state_.phase_best.reset();
+  state_.bad_epochs = 0;
   if (phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
   const bool needed = std::any_of(plan_.phases.begin() + state_.phase, plan_.phases.end(), [](const Phase& p) { return p.on_features; });
   if (!needed) features_ = {};
@@ -368,8 +388,12 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("freeze", phase.freeze);
     add("epochs", phase.epochs);
     add("batch", phase.batch);
-    add("optimizer", phase.optimizer.kind == OptimizerOptions::Kind::sgd ? "sgd" : "adamw");
+    add("optimizer", to_string(phase.optimizer));
+    add("momentum", phase.optimizer.momentum);
     add("rate", phase.rate);
+    add("lowest rate", phase.lowest_rate);
+    add("layer decay", phase.layer_decay);
+    add("schedule", to_string(phase.schedule));
     add("weight decay", phase.optimizer.weight_decay);
     add("loss", phase.loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy");
     add("focal gamma", phase.loss.focal_gamma);
@@ -377,6 +401,11 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("class weights", phase.loss.class_weights);
     add("soft targets", phase.loss.soft_targets);
     add("warm-up", phase.warmup);
+    add("accumulated batches", phase.accumulate);
+    add("clipping norm", phase.clip_norm);
+    add("decay of averaged weights", phase.ema);
+    add("patience", phase.patience);
+    add("stochastic depth", phase.stochastic_depth);
     add("balanced sampling", options.balanced_sampling);
     add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
     add("mixup", phase.mixing.mixup);

@@ -40,7 +40,8 @@ class Trainer {
   bool run_phase(const Phase& phase);
   bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   std::unique_ptr<Feed> make_feed(const Phase& phase);
-  void end_epoch(const Phase& phase, Feed& feed);
+  void end_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
+  void count_patience(const Evaluation& validation);
   void end_phase(const Phase& phase, const std::optional<Evaluation>& validation);
   void consider(const Evaluation& validation, bool always);
   TrainResult finish();

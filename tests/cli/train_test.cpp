@@ -88,6 +88,27 @@ TEST_F(Train, GivesJsonWithNothingElseOnStandardOutput) {
   EXPECT_THAT(outcome.err, HasSubstr("recipe probe"));
 }
 
+TEST_F(Train, LooksForARateWithoutATrace) {
+  const std::vector<std::string> how{"--recipe", "full", "--optimizer", "sgd", "--accumulate", "2"};
+  ASSERT_EQ(train(folder_ / "pictures", folder_ / "before", how).status, 0);
+  std::vector<std::string> search = how;
+  search.push_back("--find-rate");
+  const Outcome text = train(folder_ / "pictures", folder_ / "searched", search);
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("smoothed"));
+  EXPECT_THAT(text.out, HasSubstr("recipe full, sgd"));
+  EXPECT_FALSE(fs::exists(folder_ / "searched"));
+  search.push_back("--json");
+  const nlohmann::json json = train(folder_ / "pictures", folder_ / "searched", search).json();
+  ASSERT_GT(json.at("rates").size(), 10u);
+  EXPECT_NEAR(json.at("rates")[0].at("rate").get<double>(), 1e-6, 1e-12);
+  EXPECT_GT(json.at("rates")[1].at("rate"), json.at("rates")[0].at("rate"));
+  EXPECT_GE(json.at("batches").get<size_t>(), 2 * json.at("rates").size());
+  ASSERT_EQ(train(folder_ / "pictures", folder_ / "after", how).status, 0);
+  EXPECT_EQ(read_all(folder_ / "before/model.safetensors"), read_all(folder_ / "after/model.safetensors"));
+  EXPECT_THAT(train(folder_ / "pictures", folder_ / "searched", {"--recipe", "probe", "--find-rate"}).err, HasSubstr("no rate"));
+}
+
 TEST_F(Train, ListsBadPicturesAndLeavesThemOut) {
   write_all(folder_.path() / "pictures/red/bad.jpg", "no picture");
   write_all(folder_.path() / "pictures/blue/huge.png", png_header(60000, 60000));

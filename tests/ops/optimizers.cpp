@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -5,7 +6,10 @@
 #include "backends.h"
 #include "cases.h"
 #include "harness.h"
+#include "ops/accumulate.h"
 #include "ops/adamw_update.h"
+#include "ops/gradient_norm.h"
+#include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 
 namespace fovea::testing {
@@ -35,17 +39,42 @@ std::vector<OpCase> optimizer_cases() {
                        {0, 1, 2},
                        0,
                        1e-6});
+    for (double momentum : {0.0, 0.9})
+      cases.push_back({name + (momentum == 0 ? "_no_momentum" : ""),
+                       RmspropUpdate{0.9, momentum, 1e-10, 1e-2, 0.5},
+                       {p, g, v, m, scalar(0.1)},
+                       type + " " + type + " " + type,
+                       {},
+                       {0, 1, 2},
+                       0,
+                       1e-6});
+    for (double keep : {0.0, 0.75})
+      cases.push_back({fmt::format("{}_keep_{}", name, keep), Accumulate{}, {p, g, scalar(keep), scalar(0.3)}, type, {}, {0}, 0, 1e-6});
+    cases.push_back({name, SquaredNorm{}, {p}, "f32[]", {}, {}, 0, 1e-6});
+    cases.push_back({name + "_goes_on", SquaredNorm{}, {p, scalar(2.5)}, "f32[]", {}, {}, 0, 1e-6});
   };
   updates("weight", {6, 5, 3, 3});
   updates("vector", {1, 37, 1, 1});
   updates("linear", {10, 64, 1, 1});
   updates("one", {1, 1, 1, 1});
+  updates("parts", {70, 64, 3, 3});
+  for (double norm : {0.04, 100.0, 0.0})
+    cases.push_back({fmt::format("of_{}", norm), ClipFactor{0.5}, {scalar(norm)}, "f32[]", {}, {}, 0, 1e-6});
+  cases.push_back({"shape",
+                   Accumulate{},
+                   {only("f32[1,8,1,1]"), only("f32[1,9,1,1]"), only("f32[]"), only("f32[]")},
+                   "error: accumulate: x is [1,9,1,1], [1,8,1,1] is wanted"});
+  cases.push_back(
+      {"sum", SquaredNorm{}, {only("f32[1,8,1,1]"), only("f32[1]")}, "error: squared_norm: sum [1] has 1 dimensions, 0 are wanted"});
+  cases.push_back({"norm", ClipFactor{0}, {only("f32[]")}, "error: clip_factor: the largest norm is 0, a number above 0 is wanted"});
   const CaseInput x = only("f32[1,8,1,1]"), other = only("f32[1,9,1,1]"), rate = only("f32[]"), step = only("i64[]");
   cases.push_back({"gradient", SgdUpdate{}, {x, other, x, rate}, "error: sgd_update: gradient is [1,9,1,1], [1,8,1,1] is wanted"});
   cases.push_back({"rate", SgdUpdate{}, {x, x, x, only("f64[]")}, "error: sgd_update: rate is f64[], parameter is f32[1,8,1,1]"});
   cases.push_back({"rates", SgdUpdate{}, {x, x, x, only("f32[8]")}, "error: sgd_update: rate [8] has 1 dimensions, 0 are wanted"});
   cases.push_back({"moment", AdamWUpdate{}, {x, x, x, other, rate, step}, "error: adamw_update: v is [1,9,1,1], [1,8,1,1] is wanted"});
   cases.push_back({"step", AdamWUpdate{}, {x, x, x, x, rate, rate}, "error: adamw_update: step is f32[], i64 is wanted"});
+  cases.push_back(
+      {"square", RmspropUpdate{}, {x, x, other, x, rate}, "error: rmsprop_update: mean square is [1,9,1,1], [1,8,1,1] is wanted"});
   cases.push_back({"count", AdamWUpdate{}, {x, x, x, x, rate}, "error: adamw_update: 5 inputs, it takes 6"});
   return cases;
 }

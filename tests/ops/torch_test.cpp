@@ -1,4 +1,4 @@
-// Against PyTorch's answers in double: tests/data/ops/torch.json, written by generate.py beside it.
+// Against PyTorch's answers in double: tests/data/ops/torch.json and training.json, written by the generators beside them.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -20,8 +20,8 @@ struct TorchCase {
 
 CaseInput read_operand(const nlohmann::json& json) { return {parse_type(json.at("type").get<std::string>()), json.at("values"), true}; }
 
-std::vector<TorchCase> torch_cases() {
-  std::ifstream file(FOVEA_TEST_DATA "/ops/torch.json");
+std::vector<TorchCase> torch_cases(const char* name) {
+  std::ifstream file(std::string(FOVEA_TEST_DATA "/ops/") + name);
   std::vector<TorchCase> cases;
   for (const nlohmann::json& entry : nlohmann::json::parse(file)) {
     FieldTexts fields;
@@ -39,10 +39,8 @@ std::vector<TorchCase> torch_cases() {
 }
 
 // A float backend starts from rounded inputs; where PyTorch's state of a step before is not a float, that alone costs 6e-8.
-TEST(Torch, EveryBackendAgrees) {
-  const std::vector<TorchCase> cases = torch_cases();
-  ASSERT_GT(cases.size(), 80u);
-  for (TorchCase entry : cases) {
+void expect_agreement(const std::vector<TorchCase>& cases) {
+  for (const TorchCase& entry : cases) {
     SCOPED_TRACE(entry.test.name);
     for (const backend::Backend* backend : backends())
       for (DType dtype : {DType::f32, DType::f64}) {
@@ -61,6 +59,19 @@ TEST(Torch, EveryBackendAgrees) {
         }
       }
   }
+}
+
+TEST(Torch, EveryBackendAgrees) {
+  const std::vector<TorchCase> cases = torch_cases("torch.json");
+  ASSERT_GT(cases.size(), 80u);
+  expect_agreement(cases);
+}
+
+// Losses of targets, RMSprop, clipping: tests/data/ops/training.json, by generate_training.py.
+TEST(Torch, LossesAndUpdatesAgree) {
+  const std::vector<TorchCase> cases = torch_cases("training.json");
+  ASSERT_GT(cases.size(), 30u);
+  expect_agreement(cases);
 }
 
 }  // namespace

@@ -160,7 +160,9 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
   ASSERT_TRUE(prefix);
   const weights::StateDict before = network.state_dict();
   StepRunner runner(
-      [&](int64_t batch) { return build_step(without_prefix(lower_for_training(network.build(batch), frozen), frozen), sgd(frozen)); },
+      [&](int64_t batch, Gradients) {
+        return build_step(without_prefix(lower_for_training(network.build(batch), frozen), frozen), sgd(frozen));
+      },
       prefix->inputs(), cpu::cpu_backend(), network.store(), arena, 0);
   std::vector<float> rows(static_cast<size_t>(kBatch * prefix->width())), data(rows.size());
   const std::vector<int32_t> labels{0, 1, 2, 0};

@@ -19,13 +19,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(Schedule, WarmsUpThenFollowsACosine) {
-  const Schedule schedule{2.0, 4, 12};
+  const Schedule schedule{RateSchedule::cosine, 2.0, 4, 12};
   EXPECT_DOUBLE_EQ(rate_at(schedule, 0), 0.5);
   EXPECT_DOUBLE_EQ(rate_at(schedule, 3), 2.0);
   EXPECT_DOUBLE_EQ(rate_at(schedule, 4), 2.0);
   EXPECT_DOUBLE_EQ(rate_at(schedule, 8), 1.0);  // half-way down
   EXPECT_NEAR(rate_at(schedule, 11), 1 + std::cos(7 * M_PI / 8), 1e-12);
-  EXPECT_DOUBLE_EQ(rate_at({2.0, 0, 8}, 0), 2.0);
+  EXPECT_DOUBLE_EQ(rate_at({RateSchedule::cosine, 2.0, 0, 8}, 0), 2.0);
 }
 
 TEST(Batches, ARestOfOneJoinsTheBatchBefore) {
@@ -45,7 +45,7 @@ TEST(Batches, ARestOfOneJoinsTheBatchBefore) {
 TEST(Groups, RatesFallWithDepthAndOnlyMatricesDecay) {
   const models::Variant& variant = models::get("resnet18");
   const ModelGraph model = models::build(variant, {});
-  const auto options = parameter_groups(model, variant.head, 0.01);
+  const auto options = parameter_groups(model, variant.head, {.lowest = 0.01});
   const auto of = [&](const char* name) { return options(*model.graph.find_state(name)); };
   EXPECT_DOUBLE_EQ(of("fc.weight").rate_scale, 1.0);
   EXPECT_DOUBLE_EQ(of("conv1.weight").rate_scale, 0.01);

@@ -56,6 +56,10 @@ Planned plan_binary_cross_entropy(const Request&);
 Planned plan_binary_cross_entropy_grad(const Request&);
 Planned plan_sgd_update(const Request&);
 Planned plan_adamw_update(const Request&);
+Planned plan_rmsprop_update(const Request&);
+Planned plan_accumulate(const Request&);
+Planned plan_squared_norm(const Request&);
+Planned plan_clip_factor(const Request&);
 
 Planned plan_conv2d_matmul(const Request&);
 Planned plan_conv2d_onednn(const Request&);

@@ -112,6 +112,29 @@ void AdamWLoop(const simd::AdamStep& step, const simd::AdamState& state, int64_t
   });
 }
 
+void RmspropLoop(const simd::RmspropStep& step, const simd::RmspropState& state, int64_t n) {
+  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
+    const auto p = hn::LoadU(d, state.parameter + i), before = hn::LoadU(d, state.square + i);
+    const auto g = hn::MulAdd(hn::Set(d, step.weight_decay), p, hn::LoadU(d, state.gradient + i));
+    const auto square = hn::MulAdd(hn::Set(d, step.one_minus_alpha), hn::MulSub(g, g, before), before);
+    const auto move = hn::Div(hn::Mul(hn::Set(d, step.rate), g), hn::Sqrt(hn::Add(square, hn::Set(d, step.eps))));
+    const auto velocity = hn::MulAdd(hn::Set(d, step.momentum), hn::LoadU(d, state.velocity + i), move);
+    hn::StoreU(square, d, state.next_square + i);
+    hn::StoreU(velocity, d, state.next_velocity + i);
+    hn::StoreU(hn::Sub(p, velocity), d, state.next_parameter + i);
+  });
+}
+
+void AccumulateLoop(float keep, const float* sum, float scale, const float* x, float* next, int64_t n) {
+  if (keep == 0)
+    return for_each_vector(n,
+                           [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(hn::Mul(hn::Set(d, scale), hn::LoadU(d, x + i)), d, next + i); });
+  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
+    const auto kept = hn::Mul(hn::Set(d, keep), hn::LoadU(d, sum + i));
+    hn::StoreU(hn::MulAdd(hn::Set(d, scale), hn::LoadU(d, x + i), kept), d, next + i);
+  });
+}
+
 }  // namespace fovea::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -125,6 +148,8 @@ HWY_EXPORT(MaxUpdate);
 HWY_EXPORT(AddWhere);
 HWY_EXPORT(SgdLoop);
 HWY_EXPORT(AdamWLoop);
+HWY_EXPORT(RmspropLoop);
+HWY_EXPORT(AccumulateLoop);
 
 namespace simd {
 void activate(ActivationKind kind, const float* x, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(Activate)(kind, x, y, n); }
@@ -148,6 +173,10 @@ void sgd(const SgdStep& step, const float* parameter, const float* gradient, con
   HWY_DYNAMIC_DISPATCH(SgdLoop)(step, parameter, gradient, velocity, next_parameter, next_velocity, n);
 }
 void adamw(const AdamStep& step, const AdamState& state, int64_t n) { HWY_DYNAMIC_DISPATCH(AdamWLoop)(step, state, n); }
+void rmsprop(const RmspropStep& step, const RmspropState& state, int64_t n) { HWY_DYNAMIC_DISPATCH(RmspropLoop)(step, state, n); }
+void accumulate(float keep, const float* sum, float scale, const float* x, float* next, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(AccumulateLoop)(keep, sum, scale, x, next, n);
+}
 }  // namespace simd
 }  // namespace fovea::cpu
 #endif

@@ -48,6 +48,16 @@ struct AdamState {
   float *next_parameter, *next_m, *next_v;
 };
 void adamw(const AdamStep& step, const AdamState& state, int64_t n);
+struct RmspropStep {
+  float one_minus_alpha, momentum, eps, weight_decay, rate;
+};
+struct RmspropState {
+  const float *parameter, *gradient, *square, *velocity;
+  float *next_parameter, *next_square, *next_velocity;
+};
+void rmsprop(const RmspropStep& step, const RmspropState& state, int64_t n);
+// next = keep sum + scale x; keep 0: sum is not read.
+void accumulate(float keep, const float* sum, float scale, const float* x, float* next, int64_t n);
 
 // sum[c] += x[row, c] over rows, in float inside blocks of rows and in double between them; `scratch` holds channels floats.
 void column_sum(const float* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum);

@@ -1,11 +1,14 @@
-// Optimizer steps.
+// Optimizer steps, and what happens to gradients before them.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/simd.h"
+#include "ops/accumulate.h"
 #include "ops/adamw_update.h"
+#include "ops/gradient_norm.h"
+#include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 
 namespace fovea::cpu {
@@ -76,6 +79,65 @@ Planned plan_adamw_update(const Request& request) {
           bound.in(0) + begin, bound.in(1) + begin, bound.in(2) + begin, bound.in(3) + begin, parameter + begin, m + begin, v + begin};
       simd::adamw(step, state, end - begin);
     });
+  });
+}
+
+Planned plan_rmsprop_update(const Request& request) {
+  if (const Operand* operand = strided(request)) return refuse("rows of {} lie {} apart", to_string(operand->type), operand->row_stride);
+  const RmspropUpdate op = *request.op.as<RmspropUpdate>();
+  const int64_t n = request.inputs[0].type.elements();
+  const Targets targets(request);
+  return accept(targets.workspace_bytes(), [=](const Bound& bound) {
+    float *const parameter = targets.at(bound, 0), *const square = targets.at(bound, 1), *const velocity = targets.at(bound, 2);
+    const simd::RmspropStep step{static_cast<float>(1 - op.alpha), static_cast<float>(op.momentum), static_cast<float>(op.eps),
+                                 static_cast<float>(op.weight_decay), static_cast<float>(double{*bound.in(4)} * op.rate_scale)};
+    parallel_kernel(n, kGrain, [&](int64_t begin, int64_t end) {
+      const simd::RmspropState state{bound.in(0) + begin, bound.in(1) + begin, bound.in(2) + begin, bound.in(3) + begin,
+                                     parameter + begin,   square + begin,      velocity + begin};
+      simd::rmsprop(step, state, end - begin);
+    });
+  });
+}
+
+Planned plan_accumulate(const Request& request) {
+  if (const Operand* operand = strided(request)) return refuse("rows of {} lie {} apart", to_string(operand->type), operand->row_stride);
+  const int64_t n = request.inputs[0].type.elements();
+  return accept([n](const Bound& bound) {
+    const float keep = *bound.in(2), scale = *bound.in(3);
+    parallel_kernel(n, kGrain, [&](int64_t begin, int64_t end) {
+      simd::accumulate(keep, bound.in(0) + begin, scale, bound.in(1) + begin, bound.out(0) + begin, end - begin);
+    });
+  });
+}
+
+Planned plan_squared_norm(const Request& request) {
+  if (const Operand* operand = strided(request)) return refuse("rows of {} lie {} apart", to_string(operand->type), operand->row_stride);
+  const int64_t n = request.inputs[0].type.elements();
+  const bool goes_on = request.inputs.size() > 1;
+  // Parts of one length, whatever the threads: the sum has one shape.
+  constexpr int64_t kPart = 4096, kLanes = 8;
+  const int64_t parts = (n + kPart - 1) / kPart;
+  return accept(static_cast<size_t>(parts) * sizeof(double), [=](const Bound& bound) {
+    parallel_kernel(parts, std::max<int64_t>(1, kGrain / kPart), [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        double lanes[kLanes] = {};
+        const int64_t first = part * kPart, last = std::min(n, first + kPart);
+        for (int64_t i = first; i < last; ++i) lanes[(i - first) % kLanes] += double{bound.in(0)[i]} * bound.in(0)[i];
+        double sum = 0;
+        for (double lane : lanes) sum += lane;
+        bound.scratch<double>()[part] = sum;
+      }
+    });
+    double sum = goes_on ? *bound.in(1) : 0;
+    for (int64_t part = 0; part < parts; ++part) sum += bound.scratch<double>()[part];
+    *bound.out(0) = static_cast<float>(sum);
+  });
+}
+
+Planned plan_clip_factor(const Request& request) {
+  const double max_norm = request.op.as<ClipFactor>()->max_norm;
+  return accept([max_norm](const Bound& bound) {
+    *bound.out(0) = static_cast<float>(std::min(1.0, max_norm / (std::sqrt(double{*bound.in(0)}) + 1e-6)));
   });
 }
 

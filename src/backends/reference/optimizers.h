@@ -1,10 +1,13 @@
-// SgdUpdate and AdamWUpdate.
+// The optimizers' updates, and what happens to gradients before: Accumulate, SquaredNorm, ClipFactor.
 #pragma once
 
 #include <cmath>
 
 #include "backends/reference/arguments.h"
+#include "ops/accumulate.h"
 #include "ops/adamw_update.h"
+#include "ops/gradient_norm.h"
+#include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 
 namespace fovea::reference {
@@ -35,6 +38,43 @@ void run(const AdamWUpdate& op, const Arguments& a) {
     if (next_m.valid()) next_m[r][c] = static_cast<T>(new_m);
     if (next_v.valid()) next_v[r][c] = static_cast<T>(new_v);
   });
+}
+
+template <class T>
+void run(const RmspropUpdate& op, const Arguments& a) {
+  const auto parameter = a.input_rows<T>(0), gradient = a.input_rows<T>(1), square = a.input_rows<T>(2), velocity = a.input_rows<T>(3);
+  const auto next_parameter = a.output_rows<T>(0), next_square = a.output_rows<T>(1), next_velocity = a.output_rows<T>(2);
+  const double rate = a.input<T>(4).scalar() * op.rate_scale;
+  for_each(parameter, [&](int64_t r, int64_t c) {
+    const double p = parameter[r][c], g = gradient[r][c] + op.weight_decay * p;
+    const double s = square[r][c] + (1 - op.alpha) * (g * g - square[r][c]);
+    const double v = op.momentum * velocity[r][c] + rate * g / std::sqrt(s + op.eps);
+    if (next_parameter.valid()) next_parameter[r][c] = static_cast<T>(p - v);
+    if (next_square.valid()) next_square[r][c] = static_cast<T>(s);
+    if (next_velocity.valid()) next_velocity[r][c] = static_cast<T>(v);
+  });
+}
+
+template <class T>
+void run(const Accumulate&, const Arguments& a) {
+  const auto sum = a.input_rows<T>(0), x = a.input_rows<T>(1);
+  const auto next = a.output_rows<T>(0);
+  const double keep = a.input<T>(2).scalar(), scale = a.input<T>(3).scalar();
+  for_each(x, [&](int64_t r, int64_t c) { next[r][c] = static_cast<T>((keep == 0 ? 0 : keep * sum[r][c]) + scale * x[r][c]); });
+}
+
+template <class T>
+void run(const SquaredNorm&, const Arguments& a) {
+  const auto x = a.input_rows<T>(0);
+  double sum = a.inputs.size() > 1 ? a.input<T>(1).scalar() : 0;
+  for (int64_t r = 0; r < x.count; ++r)
+    for (int64_t c = 0; c < x.columns; ++c) sum += double{x[r][c]} * x[r][c];
+  a.output<T>(0).scalar() = static_cast<T>(sum);
+}
+
+template <class T>
+void run(const ClipFactor& op, const Arguments& a) {
+  a.output<T>(0).scalar() = static_cast<T>(std::min(1.0, op.max_norm / (std::sqrt(double{a.input<T>(0).scalar()}) + 1e-6)));
 }
 
 }  // namespace fovea::reference

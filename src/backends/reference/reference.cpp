@@ -89,6 +89,7 @@ constexpr Row row() {
 
 // clang-format off
 constexpr Row rows[] = {
+    row<Accumulate>(),
     row<Activation>(),
     row<ActivationGrad>(),
     row<AdaptiveAveragePool2d>(),
@@ -107,6 +108,7 @@ constexpr Row rows[] = {
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
+    row<ClipFactor>(),
     row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),
@@ -131,10 +133,12 @@ constexpr Row rows[] = {
     row<RandomMask>(),
     row<ResizeBicubic>(),
     row<ResizeBicubicGrad>(),
+    row<RmspropUpdate>(),
     row<SgdUpdate>(),
     row<Slice>(),
     row<SoftCrossEntropy>(),
     row<SoftCrossEntropyGrad>(),
+    row<SquaredNorm>(),
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),

@@ -1,0 +1,88 @@
+#include <fovea/train.h>
+
+#include "api/implementation.h"
+#include "api/training.h"
+#include "backends/cpu/cpu.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/parallel.h"
+#include "train/freeze.h"
+#include "train/rate_finder.h"
+
+namespace fovea {
+namespace {
+
+// The same network with a store of its own.
+std::shared_ptr<engine::Network> copy_of(const engine::Network& network) {
+  auto copy = std::make_shared<engine::Network>(network.variant(), network.form(), network.preprocessing(), std::nullopt);
+  copy->load(network.state_dict());
+  return copy;
+}
+
+training::Plan plan_for(const TrainOptions& options, const training::Facts& facts) {
+  if (options.recipe == Recipe::probe)
+    fail(ErrorKind::usage, "the recipe probe fits a head to convergence and has no rate to be found: finetune or full have one");
+  training::Plan plan = training::make_plan(options, facts);
+  if (plan.phases.back().on_features) {  // what auto chose has none either
+    TrainOptions own = options;
+    own.recipe = Recipe::finetune;
+    plan = training::make_plan(own, facts);
+  }
+  return plan;
+}
+
+template <class Find>
+RateCurve find_rate_on(const Model& model, const TrainOptions& given, const RateSearch& search, Find&& find) {
+  Model::Implementation& implementation = model.implementation();
+  TrainOptions options = given;
+  options.rate = 0;
+  options.cache = FeatureCache::off;  // which could be a file
+  options.out.clear();
+  if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
+  if (options.threads > 0) set_threads(options.threads);
+  const std::shared_ptr<engine::Network> network = copy_of(implementation.network());
+  const bool pretrained = implementation.loaded.source != "none";
+
+  image::Splits found = find();
+  HeadOptions head = options.head.value_or(network->form().head);
+  head.independent = found.train.multi_label;
+  const bool new_head = found.train.classes != network->classes() || !(head == network->form().head);
+  const Preprocessing preprocessing = preprocessing_for(*network, new_head, options);
+  if (options.freeze == "auto")
+    options.freeze = training::choose_freeze(*network, static_cast<int64_t>(found.train.samples.size()),
+                                             static_cast<int64_t>(found.train.classes.size()))
+                         .freeze;
+  const bool random_crops = crops_at_random(plan_for(options, facts_of(found, pretrained)));
+  const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
+  if (new_head) network->replace_head(data.splits.train.classes, head, options.seed);
+  network->set_preprocessing(preprocessing);
+  if (options.dropout >= 0) network->set_dropout(options.dropout);
+
+  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained));
+  const training::Phase& phase = plan.phases.back();
+  // Where the head comes first it is no longer random when the rest trains.
+  if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);
+  const auto arena = std::make_shared<engine::Arena>();
+  engine::Session session(network, cpu::cpu_backend(), arena);
+  const std::vector<float> weights = training::class_weights_of(data.splits.train);
+  const auto on_step = [&](int64_t done, int64_t all, double loss) {
+    return !options.progress || options.progress({"rates", 1, 1, done, all, loss});
+  };
+  RateCurve curve = training::search_rates({network, cpu::cpu_backend(), arena, session, data, options}, phase, weights,
+                                           mix64(options.seed), search, on_step);
+  curve.recipe = plan.recipe;
+  curve.optimizer = training::to_string(phase.optimizer);
+  return curve;
+}
+
+}  // namespace
+
+RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options, const RateSearch& search) {
+  return find_rate_on(model, options, search, [&] { return training::find_pictures(folder); });
+}
+
+RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options, const RateSearch& search) {
+  return find_rate_on(model, options, search, [&] { return training::find_pictures(files); });
+}
+
+}  // namespace fovea

@@ -1,0 +1,19 @@
+// What training and the search for its rate begin with. For src/api alone.
+#pragma once
+
+#include <fovea/train.h>
+
+#include "engine/network.h"
+#include "train/data.h"
+#include "train/recipes.h"
+
+namespace fovea {
+
+// What the pictures of a model with these classes go through.
+Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options);
+training::Facts facts_of(const image::Splits& splits, bool pretrained);
+bool crops_at_random(const training::Plan& plan);
+// Called with (done, all); empty where nobody wants to know.
+image::Progress check_progress(const TrainOptions& options);
+
+}  // namespace fovea
