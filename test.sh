@@ -38,7 +38,8 @@ scripts/install_dependencies.sh
 scripts/get_onednn.sh
 scripts/get_default_weights.sh
 scripts/get_onnx_tools.sh
-export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_ONNX=1  # they are there: a test that needs them fails rather than skips
+scripts/get_tensorboard.sh
+export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1  # they are there: a test that needs them fails rather than skips
 
 builds=(build)
 build release build

@@ -29,3 +29,25 @@ pip_download() {
   python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip; scripts/install_dependencies.sh installs it (Debian: python3-pip)"
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$directory" "$@"
 }
+
+# get_python_packages TARGET NAME IMPORT REQUIREMENT...: exactly these from PyPI into the folder TARGET, checked by running IMPORT; nothing
+# where they are there already. What the packages list beyond them is for their tools, not for what the tests run.
+get_python_packages() {
+  local target=$1 name=$2 import=$3
+  shift 3
+  if [ "$(cat "$target/requirements.txt" 2>/dev/null)" = "$*" ]; then
+    say "$name is in $target."
+    return
+  fi
+  python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip; scripts/install_dependencies.sh installs it (Debian: python3-pip)"
+  local work=$target.part
+  rm -rf "$work"
+  mkdir -p "$(dirname "$work")"
+  trap "rm -rf '$work'" EXIT
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --target "$work" "$@"
+  PYTHONPATH=$work python3 -c "$import"
+  echo "$*" >"$work/requirements.txt"
+  rm -rf "$target"
+  mv "$work" "$target"
+  say "$name is in $target."
+}

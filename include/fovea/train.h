@@ -121,8 +121,9 @@ struct TrainOptions {
     std::string phase;                                   // "check", "features", then the recipe's
     int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
     double loss = 0;
-    double best = -1;           // validation accuracy so far; below 0: none yet
-    int64_t run = 0, runs = 0;  // with folds or seeds: which of how many; 0: the only one
+    double best = -1;             // validation accuracy so far; below 0: none yet
+    int64_t run = 0, runs = 0;    // with folds or seeds: which of how many; 0: the only one
+    double validation_loss = -1;  // of the last epoch; below 0: none
   };
   std::function<bool(const Progress&)> progress = {};
 };

@@ -1,9 +1,11 @@
 #include "cli/terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <cerrno>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -43,32 +45,58 @@ void report_left_out(const std::vector<BadPicture>& left_out) {
   }
 }
 
+namespace {
+// Of the terminal that standard error is.
+size_t columns() {
+  constexpr size_t kUsual = 80;
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kUsual;
+}
+}  // namespace
+
 Progress::Progress() : terminal_(isatty(STDERR_FILENO)), started_(Clock::now()) {}
 
 void Progress::show(const std::string& what, double done, double total, const std::string& words) {
   const Clock::time_point now = Clock::now();
   const double share = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
-  if (what != what_) {
+  if (what != what_ || done < last_) {  // the next run of several begins with the same kind of work
     what_ = what;
-    tenth_ = 0;
+    tenth_ = static_cast<int>(10 * share);
     started_ = now;
+    first_ = done;
   }
+  last_ = done;
+  const std::string left = time_left(now, done, total);
   if (!terminal_) {
     constexpr std::chrono::seconds kQuiet{5};
     const int tenth = static_cast<int>(10 * share);
     if (tenth <= tenth_ || now - started_ < kQuiet) return;
     tenth_ = tenth;
-    say(fmt::format("{}: {}", what, words));
+    say(fmt::format("{}: {}{}", what, words, left));
     return;
   }
   constexpr std::chrono::milliseconds kBetween{100};
   if (shown_ && now - drawn_ < kBetween && share < 1) return;
-  constexpr int kWidth = 30;
-  const int filled = static_cast<int>(kWidth * share);
-  fmt::print(stderr, "\r\033[K{} [{:#<{}}{: <{}}] {}", what, "", filled, "", kWidth - filled, words);
+  // The bar gives way to the words; a line that wraps could not be drawn over.
+  const std::string after = "] " + words + left;
+  const size_t room = columns() - 1, others = what.size() + 2 + after.size();
+  constexpr size_t kWidest = 30;
+  const size_t width = others < room ? std::min(kWidest, room - others) : 0;
+  const auto filled = static_cast<size_t>(static_cast<double>(width) * share);
+  std::string line = what + " [" + std::string(filled, '#') + std::string(width - filled, ' ') + after;
+  line.resize(std::min(line.size(), room));
+  fmt::print(stderr, "\r\033[K{}", line);
   std::fflush(stderr);
   drawn_ = now;
   shown_ = true;
+}
+
+// By the pace since this kind of work began; nothing before that says something.
+std::string Progress::time_left(Clock::time_point now, double done, double total) const {
+  constexpr double kSoonest = 1;  // second
+  const double spent = std::chrono::duration<double>(now - started_).count();
+  if (spent < kSoonest || done <= first_ || total <= done) return {};
+  return ", " + as_duration(spent / (done - first_) * (total - done)) + " left";
 }
 
 void Progress::clear() {
@@ -127,6 +155,13 @@ std::string as_millions(int64_t number) {
 }
 
 std::string as_percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+
+std::string as_duration(double seconds) {
+  const int64_t whole = std::llround(std::max(seconds, 0.0));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{}:{:02} min", whole / 60, whole % 60);
+  return fmt::format("{}:{:02} h", whole / 3600, whole / 60 % 60);
+}
 
 std::string as_shape(const std::vector<int64_t>& shape) {
   std::string text;

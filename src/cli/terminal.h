@@ -38,17 +38,19 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `total` 0: not known yet. `done` and `total` in words follow the bar.
+  // `total` 0: not known yet. `done` and `total` in words follow the bar, and once it can be told the time that is left.
   void show(const std::string& what, double done, double total, const std::string& words);
   // Takes the bar off the screen, for a line of news.
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
+  std::string time_left(Clock::time_point now, double done, double total) const;
 
   bool terminal_ = false, shown_ = false;
   Clock::time_point started_, drawn_;
   std::string what_;
+  double first_ = 0, last_ = 0;  // done when it began (a run may go on in the middle), and when last told
   int tenth_ = 0;
 };
 
@@ -72,6 +74,7 @@ std::string with_commas(int64_t number);                  // 1,234,567
 std::string as_megabytes(int64_t bytes);                  // "12.3 MB"
 std::string as_millions(int64_t number);                  // "4.09 G", "386 M"
 std::string as_percent(double fraction);                  // "81.7 %"
+std::string as_duration(double seconds);                  // "42 s", "3:07 min", "1:12 h"
 std::string as_shape(const std::vector<int64_t>& shape);  // "256x14x14"
 // In lines of at most 100 characters, each after `indent` spaces and with its end.
 std::string wrapped(const std::string& text, size_t indent);

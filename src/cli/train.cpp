@@ -37,7 +37,8 @@ with depth; full trains everything from the first step; auto picks one by the nu
 with --stored-views of it. It goes into memory or, beyond --cache-limit, into DIR, and changes no bit of the run.
 
 DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv and metrics.json
-({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}). The interrupt key ends the run after the step
+({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}); with --tensorboard also tensorboard/, which
+`tensorboard --logdir DIR` shows: losses, accuracies and rate by epoch, the loss by step. The interrupt key ends the run after the step
 that it is in and saves it. Pictures that cannot be read are listed and left out.
 
 Examples:
@@ -58,9 +59,11 @@ void show_progress(Progress& bar, const TrainOptions::Progress& step) {
   const double total = static_cast<double>(std::max<int64_t>(step.epochs, 1) * step.steps);
   if (step.phase == "check") return bar.show("reading pictures", done, total, fmt::format("{} of {}", step.step, step.steps));
   if (step.phase == "features") return bar.show("computing features", done, total, fmt::format("{} of {}", step.step, step.steps));
-  const std::string run = step.runs > 1 ? fmt::format("run {} of {}, ", step.run, step.runs) : "";
-  bar.show(step.phase, done, total,
-           run + fmt::format("epoch {} of {}, step {} of {}, loss {:.3f}", step.epoch, step.epochs, step.step, step.steps, step.loss));
+  std::string words = step.runs > 1 ? fmt::format("run {} of {}, ", step.run, step.runs) : "";
+  words += fmt::format("epoch {} of {}, loss {:.3f}", step.epoch, step.epochs, step.loss);
+  if (step.validation_loss >= 0) words += fmt::format(", validation {:.3f}", step.validation_loss);
+  if (step.best >= 0) words += ", best " + as_percent(step.best);
+  bar.show(step.phase, done, total, words);
 }
 
 std::string score_text(const Score& score) {

@@ -51,6 +51,8 @@ json to_json(const RunState& state) {
   text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
   text["bad_epochs"] = state.bad_epochs;
   if (state.phase_best) text["phase_best"] = to_json(*state.phase_best);
+  text["all_steps"] = state.all_steps;
+  text["events"] = {{"bytes", state.events.bytes}, {"epochs", state.events.epochs}};
   for (const auto& [name, value] : state.record) text["record"].push_back({name, value});
   for (const EpochRow& row : state.history) text["history"].push_back(to_json(row));
   if (state.best) text["best"] = to_json(*state.best);
@@ -77,6 +79,8 @@ RunState state_of(const json& text) {
   state.bad_epochs = text.at("bad_epochs");
   if (text.contains("phase_best")) state.phase_best = best_of(text["phase_best"]);
   if (text.contains("best")) state.best = best_of(text["best"]);
+  state.all_steps = text.at("all_steps");
+  state.events = {text.at("events").at("bytes"), text.at("events").at("epochs")};
   if (text.contains("validation")) state.validation = evaluation_of(text["validation"]);
   return state;
 }

@@ -13,6 +13,7 @@
 
 #include "engine/state_store.h"
 #include "train/schedule.h"
+#include "train/event_log.h"
 #include "weights/state_dict.h"
 
 namespace fovea::training {
@@ -44,6 +45,8 @@ struct RunState {
   int64_t bad_epochs = 0;          // of the phase, since that one
   double seconds = 0;
   bool finished = false;
+  int64_t all_steps = 0;  // of every phase so far
+  EventPosition events;
   std::optional<Best> best;
   std::optional<Evaluation> validation;  // of the best
   std::vector<EpochRow> history;

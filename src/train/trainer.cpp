@@ -20,7 +20,7 @@ namespace {
 constexpr std::chrono::seconds kSaveEvery{30};
 constexpr int kSaveShare = 10;  // at the end of an epoch: when at least so many times as long has passed as saving took
 constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json",
-                     *kPredictions = "predictions.csv", *kOutOfFold = "out_of_fold.csv";
+                     *kPredictions = "predictions.csv", *kOutOfFold = "out_of_fold.csv", *kEvents = "tensorboard";
 
 bool better(const Evaluation& a, const Best& b) {
   const double measure = measure_of(a.score);
@@ -94,6 +94,7 @@ TrainResult Trainer::run() {
     note(fmt::format("the finished run in {} is replaced", options_.out));
   }
   note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
+  if (writes && options_.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
   if (!resumed) save();
   while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
     if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
@@ -195,8 +196,12 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     state_.correct += step.correct;
     state_.seen += size;
     ++state_.step;
-    const bool goes_on =
-        !options_.progress || options_.progress({phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss});
+    ++state_.all_steps;
+    if (events_) events_->scalar("loss/step", state_.all_steps, step.loss);
+    TrainOptions::Progress progress{phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss};
+    if (state_.best && !data_.splits.validation.samples.empty()) progress.best = state_.best->accuracy;
+    if (!state_.history.empty()) progress.validation_loss = state_.history.back().validation_loss.value_or(-1);
+    const bool goes_on = !options_.progress || options_.progress(progress);
     if (!goes_on || Clock::now() - saved_ > kSaveEvery) save();
     if (!goes_on) return false;
   }
@@ -320,11 +325,26 @@ void Trainer::save() {
   if (!best_saved_) save_model();
   best_saved_ = true;
   state_.seconds = seconds();
+  log_epochs();
   write_text(file(kHistory), history_csv(state_.history));
   // Last: what a continuation goes by. A kill before it leaves files that are ahead of it, which the continuation writes again, the same.
   write_checkpoint(file(kCheckpoint), state_, *network_->store());
   saved_ = Clock::now();
   saving_ = saved_ - begin;
+}
+
+// Before the checkpoint, which says how much of the log belongs to it.
+void Trainer::log_epochs() {
+  if (!events_) return;
+  for (; state_.events.epochs < static_cast<int64_t>(state_.history.size()); ++state_.events.epochs) {
+    const EpochRow& row = state_.history[static_cast<size_t>(state_.events.epochs)];
+    events_->scalar("loss/train", row.epoch, row.train_loss);
+    events_->scalar("accuracy/train", row.epoch, row.train_accuracy);
+    if (row.validation_loss) events_->scalar("loss/validation", row.epoch, *row.validation_loss);
+    if (row.validation_accuracy) events_->scalar("accuracy/validation", row.epoch, *row.validation_accuracy);
+    events_->scalar("rate", row.epoch, row.rate);
+  }
+  state_.events.bytes = events_->flush();
 }
 
 void Trainer::save_model() const {

@@ -49,6 +49,7 @@ class Trainer {
   TrainResult result() const;
 
   void save();
+  void log_epochs();  // those that are not in the event log yet
   void save_model() const;
   void drop_moments();
   void restore_best();
@@ -69,6 +70,7 @@ class Trainer {
   FeatureStore features_;
   std::vector<float> class_weights_;  // where the loss takes them
   RunState state_;
+  std::unique_ptr<EventLog> events_;           // null: none is written
   std::optional<weights::StateDict> moments_;  // of a checkpoint, until the phase's step has declared them
   weights::StateDict best_;                    // empty: none yet
   size_t planned_bytes_ = 0;
