@@ -4,6 +4,7 @@
 #include <fovea/audit.h>
 #include <fovea/error.h>
 #include <fovea/export.h>
+#include <fovea/features.h>
 #include <fovea/heat_map.h>
 #include <fovea/image.h>
 #include <fovea/inspect.h>

@@ -1,4 +1,6 @@
 // fovea embed: one feature vector a picture.
+#include <fmt/ranges.h>
+#include <fovea/features.h>
 #include <fovea/pictures.h>
 
 #include <filesystem>
@@ -12,13 +14,18 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"HELP(Writes a NumPy file, float32 [pictures, width], and beside it a CSV of the files in the same order (features.npy, features.csv).
+    R"HELP(-o FILE.npy writes a NumPy file, float32 [pictures, width], and beside it a CSV of the files in the same order; -o FILE.csv one table of both,
+"file,f0,f1,...". FILE.json says how they were made (model, digest of its weights, tap, preprocessing), so that `fovea neighbors` treats other
+pictures the same way.
 --tap takes the output of another layer: feature maps are [pictures, channels, height, width], tokens [pictures, tokens, channels]. `fovea summary
 MODEL` lists the taps, with --nodes every layer; pooled (the mean of the last map, or the class token) and logits are there too.
+--pca keeps the N principal components, of maps those of all their numbers; FILE.pca.npy holds the mean and the components. --normalize divides
+by the length (L2), after the PCA where there is one.
 A picture that cannot be read gets one line on standard error and has no row; the exit status is 1 only if none could be read.
 
 Examples:
   fovea embed resnet50 photos -o features.npy
+  fovea embed resnet50 photos --pca 32 --normalize -o features.csv
   fovea embed resnet50 photos --tap layer3 -o maps.npy
   fovea embed vit_b_16 photos --tap encoder.layers.encoder_layer_5:tokens -o tokens.npy
   python3 -c "import numpy; print(numpy.load('features.npy').shape)")HELP";
@@ -28,20 +35,52 @@ struct Options {
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
   std::string out, tap = "pre_logits";
-  bool json = false;
+  int64_t pca = 0;
+  bool normalize = false, json = false;
 };
 
-// RFC 4180.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of("\",\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
+// With what the options ask for done to them.
+FeatureSet feature_set(const Options& options, const Model& model, const Embeddings& embeddings) {
+  FeatureSet set;
+  set.record = record_of(model, options.model.model, options.model.weights, options.tap);
+  set.files = embeddings.files;
+  set.features = embeddings.features;
+  if (options.pca > 0) {
+    set.pca = fit_pca(set.features, options.pca);
+    set.features = project(*set.pca, set.features);
+    set.record.pca = options.pca;
+  }
+  if (options.normalize) set.features = normalized(set.features);
+  set.record.normalized = options.normalize;
+  return set;
+}
+
+void print_result(const Options& options, const FeatureSet& set, const std::vector<BadPicture>& left_out,
+                  const std::vector<std::string>& written) {
+  const auto& shape = set.features.shape();
+  double share = 0;
+  if (set.pca)
+    for (double one : set.pca->shares) share += one;
+  if (options.json) {
+    nlohmann::json bad = nlohmann::json::array();
+    for (const BadPicture& one : left_out) bad.push_back({{"file", one.file}, {"reason", one.reason}});
+    nlohmann::json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
+                        {"written", written},      {"pictures", shape[0]},
+                        {"width", shape[1]},       {"tap", options.tap},
+                        {"shape", shape},          {"left_out", bad}};
+    if (set.pca) json["variance"] = share;
+    return print_json(json);
+  }
+  const std::vector<int64_t> one(shape.begin() + 1, shape.end());
+  print("{} of {} {} each: {}\n", counted(shape[0], "picture", "pictures"), options.tap, shape_string(one),
+        fmt::format("{}", fmt::join(written, ", ")));
+  if (set.pca)
+    print("{} keep {} of the variance\n", counted(options.pca, "principal component", "principal components"), as_percent(share));
 }
 
 int embed(const Options& options) {
-  const std::string list = std::filesystem::path(options.out).replace_extension(".csv").string();
-  if (list == options.out) throw Error(ErrorKind::usage, options.out + ": the list of files would have the same name; end it with .npy");
+  const std::string extension = std::filesystem::path(options.out).extension().string();
+  if (extension != ".npy" && extension != ".csv") throw Error(ErrorKind::usage, options.out + ": end it with .npy or .csv");
   const std::vector<std::string> files = picture_files(options.data);
   Model model = load(options.model);
   apply(model, options.preprocessing);
@@ -57,26 +96,8 @@ int embed(const Options& options) {
   report_left_out(embeddings.left_out);
   if (embeddings.files.empty())
     return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
-
-  std::string csv = "file\n";
-  for (const std::string& file : embeddings.files) csv += csv_field(file) + "\n";
-  save_npy(embeddings.features, options.out);
-  save_text(csv, list);
-  const auto& shape = embeddings.features.shape();
-  if (options.json) {
-    nlohmann::json left_out = nlohmann::json::array();
-    for (const BadPicture& bad : embeddings.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-    print_json({{"features", options.out},
-                {"files", list},
-                {"pictures", shape[0]},
-                {"width", shape[1]},
-                {"tap", options.tap},
-                {"shape", shape},
-                {"left_out", left_out}});
-  } else {
-    const std::vector<int64_t> one(shape.begin() + 1, shape.end());
-    print("{} of {} {} each: {}, {}\n", counted(shape[0], "picture", "pictures"), options.tap, shape_string(one), options.out, list);
-  }
+  const FeatureSet set = feature_set(options, model, embeddings);
+  print_result(options, set, embeddings.left_out, save_features(set, options.out));
   return 0;
 }
 
@@ -87,12 +108,17 @@ void add_embed(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   add_model(*command, options->model);
   add_data(*command, options->data);
-  command->add_option("-o,--out", options->out, "The file to write")->required()->type_name("FILE.npy");
+  command->add_option("-o,--out", options->out, "The file to write")->required()->type_name("FILE.npy|FILE.csv");
   command->add_option("--tap", options->tap, "Whose output: a tap, a layer, pooled, pre_logits or logits")
       ->type_name("NAME")
       ->capture_default_str();
+  command->add_option("--pca", options->pca, "Keep this many principal components of the pictures embedded")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--normalize", options->normalize, "Divide each picture's numbers by their length (L2)");
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
-  add_json(*command, options->json, R"({"features", "files", "pictures", "tap", "shape", "width", "left_out": [{"file", "reason"}]})");
+  add_json(*command, options->json,
+           R"({"features", "files", "written", "pictures", "tap", "shape", "width", "variance", "left_out": [{"file", "reason"}]})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return embed(*options); }; });
 }

@@ -55,8 +55,8 @@ int run_command(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   Run run;
-  for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_predict, add_embed, add_export, add_summary, add_compare, add_models,
-                         add_weights, add_bench})
+  for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_predict, add_embed, add_explain, add_neighbors, add_export,
+                         add_summary, add_compare, add_models, add_weights, add_bench})
     add(app, run);
   check_command(app, argc, argv);
   try {

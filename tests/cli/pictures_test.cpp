@@ -1,4 +1,5 @@
 // predict and embed.
+#include <fovea/features.h>
 #include <fovea/pictures.h>
 
 #include <cstring>
@@ -132,9 +133,69 @@ TEST_F(Pictures, AreEmbeddedWithTheirNamesBeside) {
   EXPECT_EQ(std::memcmp(npy.data() + data + 512 * 4, expected.raw(), 512 * 4), 0);
 }
 
+TEST_F(Pictures, EmbeddingsAreReducedAndNormalized) {
+  const Outcome outcome =
+      run_fovea({"embed", model_, folder_ / "pictures", "-o", folder_ / "f.npy", "--pca", "3", "--normalize", "--tap", "pooled", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.json().at("shape"), nlohmann::json({9, 3}));
+  EXPECT_GT(outcome.json().at("variance"), 0.5);
+  const FeatureSet set = load_features(folder_ / "f.npy");
+  EXPECT_EQ(set.record.output, "pooled");
+  EXPECT_EQ(set.record.pca, 3);
+  EXPECT_TRUE(set.record.normalized);
+  const Tensor again = normalized(set.features);
+  for (size_t i = 0; i < 27; ++i) EXPECT_NEAR(again.values<float>()[i], set.features.values<float>()[i], 1e-6);
+  // A picture of the set, asked about by the recorded model, finds itself.
+  const Model model = load_model(set.record);
+  const auto near = nearest_pictures(set, query_features(model, set, read_image(picture("green/1.bmp"))), 2);
+  EXPECT_EQ(near[0].file, picture("green/1.bmp"));
+  EXPECT_NEAR(near[0].similarity, 1, 1e-5);
+
+  const Outcome table = run_fovea({"embed", model_, picture("red/0.bmp"), "-o", folder_ / "t.csv"});
+  ASSERT_EQ(table.status, 0) << table.err;
+  EXPECT_TRUE(read_all(folder_ / "t.csv").starts_with("file,f0,f1,f2,"));
+  EXPECT_FALSE(fs::exists(folder_ / "t.npy"));
+}
+
+TEST_F(Pictures, NeighborsAreFoundWithTheModelOfTheFeatures) {
+  const std::string features = folder_ / "f.npy";
+  ASSERT_EQ(run_fovea({"embed", model_, folder_ / "pictures", "-o", features, "--fit", "squash", "--size", "48", "--pca", "4"}).status, 0);
+  const Outcome found = run_fovea({"neighbors", features, picture("green/1.bmp"), picture("red/0.bmp"), "--top", "3", "--json"});
+  ASSERT_EQ(found.status, 0) << found.err;
+  ASSERT_EQ(found.json().size(), 2u);
+  for (const auto& one : found.json()) {
+    ASSERT_EQ(one.at("neighbors").size(), 3u);
+    EXPECT_EQ(one["neighbors"][0].at("file"), one.at("file"));
+    EXPECT_NEAR(one["neighbors"][0].at("similarity").get<double>(), 1, 1e-5);
+    EXPECT_GE(one["neighbors"][1].at("similarity"), one["neighbors"][2].at("similarity"));
+  }
+  const Outcome text = run_fovea({"neighbors", features, picture("green/1.bmp"), "--top", "1"});
+  EXPECT_EQ(text.out, picture("green/1.bmp") + "\n   1.000  " + picture("green/1.bmp") + "\n");
+
+  expect_one_line(run_fovea({"neighbors", folder_ / "no.npy", picture("red/0.bmp")}), 1, {"no.npy"});
+  expect_one_line(run_fovea({"neighbors", picture("red/0.bmp"), picture("red/0.bmp")}), 2, {".npy"});
+  write_all(folder_.path() / "bad.png", "no picture");
+  const Outcome none = run_fovea({"neighbors", features, folder_ / "bad.png"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, HasSubstr("none of 1 file could be read"));
+  // Of another width, and of a model that has changed since.
+  save_npy(Tensor(DType::f32, {9, 5}), features);
+  expect_one_line(run_fovea({"neighbors", features, picture("red/0.bmp")}), 1, {"[9,5]", "[9,4]"});
+  save_npy(Tensor(DType::f32, {9, 4}), features);
+  Model model = Model::load(model_);
+  model.replace_head({"blue", "green", "red"}, 99);
+  auto state = model.state_dict();
+  state.begin()->second = Tensor(state.begin()->second.dtype(), state.begin()->second.shape());
+  model.load_state_dict(state);
+  model.save(model_);
+  expect_one_line(run_fovea({"neighbors", features, picture("red/0.bmp")}), 1, {"made with", "of weights", "now"});
+}
+
 TEST_F(Pictures, EmbeddingsThatCannotBeWrittenAreAnError) {
   expect_one_line(run_fovea({"embed", model_, picture("red/0.bmp"), "-o", folder_ / "no/such/f.npy"}), 1, {folder_ / "no/such/f.npy"});
-  expect_one_line(run_fovea({"embed", model_, picture("red/0.bmp"), "-o", folder_ / "f.csv"}), 2, {"f.csv"});
+  expect_one_line(run_fovea({"embed", model_, picture("red/0.bmp"), "-o", folder_ / "f.txt"}), 2, {"f.txt", ".npy or .csv"});
+  expect_one_line(run_fovea({"embed", model_, picture("red/0.bmp"), "-o", folder_ / "f.npy", "--pca", "2"}), 2,
+                  {"2 principal components of 1 pictures"});
 }
 
 }  // namespace

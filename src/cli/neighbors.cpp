@@ -1,0 +1,93 @@
+// fovea neighbors: the pictures most like another one.
+#include <fovea/features.h>
+#include <fovea/pictures.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(FEATURES.npy is what `fovea embed` wrote, with the files beside it (FEATURES.csv, FEATURES.json). Each picture goes through the same model,
+weights, preprocessing, tap, PCA and normalization; where the weights are others by now, both digests are named and nothing is compared.
+Similarity is the cosine of the angle between the features: 1 for the same direction, 0 for nothing in common.
+
+Examples:
+  fovea embed tf_efficientnet_lite0 photos -o photos.npy
+  fovea neighbors photos.npy new.jpg
+  fovea neighbors photos.npy new.jpg other.jpg --top 12)";
+
+struct Options {
+  std::string features;
+  std::vector<std::string> data;
+  ModelOptions compute;
+  int64_t top = 6;
+  bool json = false;
+};
+
+void print_text(const std::vector<Neighborhood>& found) {
+  for (const Neighborhood& one : found) {
+    print("{}\n", one.file);
+    for (const Neighbor& neighbor : one.neighbors) print("  {:>6.3f}  {}\n", neighbor.similarity, neighbor.file);
+  }
+}
+
+nlohmann::json to_json(const std::vector<Neighborhood>& found) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Neighborhood& one : found) {
+    nlohmann::json neighbors = nlohmann::json::array();
+    for (const Neighbor& neighbor : one.neighbors)
+      neighbors.push_back({{"file", neighbor.file}, {"row", neighbor.row}, {"similarity", neighbor.similarity}});
+    list.push_back({{"file", one.file}, {"neighbors", neighbors}});
+  }
+  return list;
+}
+
+int neighbors(const Options& options) {
+  use_threads(options.compute);
+  const FeatureSet features = load_features(options.features);
+  const std::vector<std::string> files = picture_files(options.data);
+  const Model model = load_model(features.record);
+  std::vector<Neighborhood> found;
+  std::vector<BadPicture> left_out;
+  for (const std::string& file : files) {
+    try {
+      const Tensor query = query_features(model, features, read_image(file, features.record.preprocessing.alpha));
+      found.push_back({file, nearest_pictures(features, query, options.top)});
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::input) throw;
+      left_out.push_back({file, error.what()});
+    }
+  }
+  report_left_out(left_out);
+  if (found.empty())
+    return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
+  if (options.json)
+    print_json(to_json(found));
+  else
+    print_text(found);
+  return 0;
+}
+
+}  // namespace
+
+void add_neighbors(CLI::App& app, Run& run) {
+  CLI::App* command = app.add_subcommand("neighbors", "The pictures whose features are most like another picture's");
+  const auto options = std::make_shared<Options>();
+  command->add_option("FEATURES", options->features, "What `fovea embed` wrote")->required()->type_name("FILE.npy");
+  add_data(*command, options->data);
+  command->add_option("--top", options->top, "Pictures to show for each")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_compute(*command, options->compute);
+  add_json(*command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
+  command->footer(kFooter);
+  command->callback([options, &run] { run = [options] { return neighbors(*options); }; });
+}
+
+}  // namespace fovea::cli
