@@ -89,7 +89,7 @@ TEST_F(Train, GivesJsonWithNothingElseOnStandardOutput) {
 }
 
 TEST_F(Train, LooksForARateWithoutATrace) {
-  const std::vector<std::string> how{"--recipe", "full", "--optimizer", "sgd", "--accumulate", "2"};
+  const std::vector<std::string> how{"--recipe", "full", "--optimizer", "sgd", "--accumulate", "2", "--epochs", "1"};
   ASSERT_EQ(train(folder_ / "pictures", folder_ / "before", how).status, 0);
   std::vector<std::string> search = how;
   search.push_back("--find-rate");
@@ -103,7 +103,7 @@ TEST_F(Train, LooksForARateWithoutATrace) {
   ASSERT_GT(json.at("rates").size(), 10u);
   EXPECT_NEAR(json.at("rates")[0].at("rate").get<double>(), 1e-6, 1e-12);
   EXPECT_GT(json.at("rates")[1].at("rate"), json.at("rates")[0].at("rate"));
-  EXPECT_GE(json.at("batches").get<size_t>(), 2 * json.at("rates").size());
+  EXPECT_GT(json.at("batches").get<size_t>(), json.at("rates").size());  // three batches make two steps
   ASSERT_EQ(train(folder_ / "pictures", folder_ / "after", how).status, 0);
   EXPECT_EQ(read_all(folder_ / "before/model.safetensors"), read_all(folder_ / "after/model.safetensors"));
   EXPECT_THAT(train(folder_ / "pictures", folder_ / "searched", {"--recipe", "probe", "--find-rate"}).err, HasSubstr("no rate"));
