@@ -23,8 +23,9 @@ constexpr int64_t kFullEpochsOfFew = 10;                    // below kFinetunePi
 constexpr double kNewAdamwRate = 1e-3, kNewSgdRate = 5e-2;  // full, from new weights
 constexpr double kStemRate = 0.01;                          // finetune: of the head's
 constexpr double kWarmup = 0.1, kOneCycleWarmup = 0.3;
-// RMSprop moves as AdamW does, times 1 / (1 - momentum); its decay goes through the gradient and is timm's for it.
-constexpr double kRmspropShare = 0.1, kRmspropDecay = 1e-5;
+// RMSprop's divisor starts at 1 and cannot fall below sqrt(0.001), so short runs want higher rates than AdamW; its decay goes through the
+// gradient and is timm's for it.
+constexpr double kRmspropShare = 3, kRmspropDecay = 1e-5;
 
 LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
   LossOptions loss;

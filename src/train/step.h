@@ -16,7 +16,7 @@ struct OptimizerOptions {
   double momentum = 0.9;  // SGD, RMSprop
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // AdamW
-  double alpha = 0.9, rmsprop_eps = 1e-10;        // RMSprop; timm's defaults
+  double alpha = 0.9, rmsprop_eps = 1e-3;         // RMSprop, as EfficientNet was trained
   double weight_decay = 0.01;
 };
 

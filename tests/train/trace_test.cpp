@@ -140,7 +140,8 @@ void expect_near(const std::vector<double>& found, const std::vector<double>& wa
 
 TEST(Trace, FiftyStepsAsPyTorchAndTimmTakeThem) {
   using Kind = OptimizerOptions::Kind;
-  const OptimizerOptions sgd{.kind = Kind::sgd}, nesterov{.kind = Kind::sgd, .nesterov = true}, adamw, rmsprop{.kind = Kind::rmsprop};
+  const OptimizerOptions sgd{.kind = Kind::sgd}, nesterov{.kind = Kind::sgd, .nesterov = true}, adamw,
+      rmsprop{.kind = Kind::rmsprop, .rmsprop_eps = 1e-10};
   const std::pair<const char*, Choices> runs[] = {
       {"sgd", {sgd}},
       {"nesterov", {nesterov}},
