@@ -48,4 +48,5 @@ for name, path in zip(("with ImageNet weights", "without (--weights none)"), sys
         metrics = json.load(file)
     print(f"{name:<36}{metrics['test']['accuracy']:>14.3f}{metrics['test']['pictures']:>15}{metrics['seconds']:>9.1f}")
 PYTHON
+echo "what each was trained on, where it is right and its worst mistakes: $demo/pretrained/report.html, $demo/scratch/report.html"
 printf 'from the first line to this one: %d s\n' $((SECONDS - started))

@@ -39,7 +39,9 @@ scripts/get_onednn.sh
 scripts/get_default_weights.sh
 scripts/get_onnx_tools.sh
 scripts/get_tensorboard.sh
-export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1  # they are there: a test that needs them fails rather than skips
+scripts/get_chromium.sh
+# They are there: a test that needs them fails rather than skips.
+export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1 FOVEA_REQUIRE_BROWSER=1
 
 builds=(build)
 build release build

@@ -11,6 +11,7 @@
 #include <fovea/model.h>
 #include <fovea/pictures.h>
 #include <fovea/preprocess.h>
+#include <fovea/report.h>
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>

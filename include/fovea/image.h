@@ -30,6 +30,8 @@ Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white)
 // pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.
 std::vector<std::byte> encode_png(const Image& image);
 void write_png(const std::string& path, const Image& image);
+// A JPEG with halved colour resolution; quality 1 to 100. Throws Error(usage) as encode_png does, and for sides over 65,500 pixels.
+std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 
 // From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
 Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0, PixelOrder order = PixelOrder::rgb);

@@ -162,6 +162,7 @@ struct Outcome {
   double confidence = 0;             // probability of what was predicted; of several labels: of the least certain answer
   std::vector<float> probabilities;  // by class
   std::vector<int64_t> labels = {};  // of several labels: all, ascending
+  double label_probability = 0;      // of the label; of several labels 0
 };
 
 struct Evaluation {

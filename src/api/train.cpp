@@ -2,6 +2,7 @@
 #include <fovea/train.h>
 
 #include "api/implementation.h"
+#include "api/report.h"
 #include "api/training.h"
 #include "backends/cpu/cpu.h"
 #include "base/parallel.h"
@@ -65,9 +66,9 @@ class Beginning {
   const HeadOptions head_;
 };
 
-// `find` gives the pictures once the model is known to be as the options want it.
+// `find` gives the pictures once the model is known to be as the options want it; `where` says in words which.
 template <class Find>
-TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
+TrainResult train_on(Model& model, const TrainOptions& given, const std::string& where, Find&& find) {
   Model::Implementation& implementation = model.implementation();
   engine::Network& network = implementation.network();
   TrainOptions options = given;
@@ -100,8 +101,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
   const auto run_one = [&](training::PartialRun& one) -> std::optional<training::PartialResult> {
     const auto own = beginning.network(one.options.seed);
     settle_freeze(one.data.splits, one.options);
-    training::Trainer trainer(
-        {own, cpu::cpu_backend(), one.options, one.data, training::make_plan(one.options, facts_of(one.data.splits, pretrained))});
+    training::Trainer trainer({own, cpu::cpu_backend(), one.options, one.data,
+                               training::make_plan(one.options, facts_of(one.data.splits, pretrained)), nullptr, origin_of(model, where)});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;
     return training::PartialResult{result.test, trainer.tested()};
@@ -118,15 +119,20 @@ TrainResult train_on(Model& model, const TrainOptions& given, Find&& find) {
   network.set_preprocessing(preprocessing);
   settle_freeze(data.splits, options);
   training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
-  if (!given.freeze.empty() && options.note) {
-    options.note(fmt::format("freeze {}: {}", options.freeze, freeze_reason));
+  training::Origin origin = origin_of(model, where);
+  if (!given.freeze.empty()) {
     const std::set<std::string> frozen = network.frozen_by(options.freeze);
-    if (!frozen.empty()) options.note(to_string(training::freeze_savings(network, frozen, plan.phases.back().batch)));
+    if (!frozen.empty()) origin.freeze_savings = to_string(training::freeze_savings(network, frozen, plan.phases.back().batch));
+    if (options.note) options.note(fmt::format("freeze {}: {}", options.freeze, freeze_reason));
+    if (options.note && !frozen.empty()) options.note(origin.freeze_savings);
   }
-  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation});
+  training::Trainer trainer(
+      {implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation, std::move(origin)});
   try {
     TrainResult result = trainer.run();
     implementation.session().weights_changed();
+    if (options.report && !options.out.empty() && !result.interrupted && needs_page(options.out))
+      write_run_page(options.out, implementation);
     return result;
   } catch (...) {
     implementation.session().weights_changed();
@@ -146,11 +152,11 @@ Evaluation evaluate_on(const Model& model, Find&& find) {
 }  // namespace
 
 TrainResult train(Model& model, const std::string& folder, const TrainOptions& options) {
-  return train_on(model, options, [&] { return training::find_pictures(folder); });
+  return train_on(model, options, folder, [&] { return training::find_pictures(folder); });
 }
 
 TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options) {
-  return train_on(model, options, [&] { return training::find_pictures(files); });
+  return train_on(model, options, fmt::format("a list of {} files", files.size()), [&] { return training::find_pictures(files); });
 }
 
 std::vector<std::string> find_classes(const std::string& folder) { return training::find_pictures(folder).train.classes; }

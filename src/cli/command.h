@@ -4,16 +4,22 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace fovea::cli {
 
 // Set by the command that was chosen; gives the exit status.
 using Run = std::function<int()>;
 
+// As it was typed, program and all, but for what only this once was meant for (--resume).
+const std::vector<std::string>& command_line();
+
 void add_train(CLI::App& app, Run& run);
 void add_augment(CLI::App& app, Run& run);
 void add_audit(CLI::App& app, Run& run);
 void add_evaluate(CLI::App& app, Run& run);
+void add_report(CLI::App& app, Run& run);
 void add_predict(CLI::App& app, Run& run);
 void add_embed(CLI::App& app, Run& run);
 void add_explain(CLI::App& app, Run& run);

@@ -1,4 +1,5 @@
 // fovea evaluate: accuracy, per class, confusion.
+#include <fovea/report.h>
 #include <fovea/train.h>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@ of classes that do not exclude each other: mean average precision and F1 in plac
 
 Examples:
   fovea evaluate run/model.safetensors new-pictures
+  fovea evaluate run/model.safetensors new-pictures --report mistakes.html
   fovea evaluate run/model.safetensors new-pictures/roses/*.jpg
   find new-pictures -newer run -name '*.jpg' | fovea evaluate run/model.safetensors -)";
 
@@ -24,6 +26,7 @@ struct Options {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
+  std::string report;
   bool json = false;
 };
 
@@ -111,6 +114,11 @@ int evaluate(const Options& options) {
   apply(model, options.preprocessing);
   const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files) : fovea::evaluate(model, data.folder);
   report_left_out(evaluation.left_out);
+  if (!options.report.empty()) {
+    const std::string where =
+        data.folder.empty() ? fmt::format("a list of {}", counted(static_cast<int64_t>(data.files.size()), "file", "files")) : data.folder;
+    write_report(model, evaluation, options.report, where, command_line());
+  }
   if (options.json)
     print_json(to_json(evaluation));
   else
@@ -126,6 +134,8 @@ void add_evaluate(CLI::App& app, Run& run) {
   add_model(*command, options->model);
   add_labelled_data(*command, options->data);
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  command->add_option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes")
+      ->type_name("FILE");
   add_json(
       *command, options->json,
       R"({"accuracy", "pictures", "top5", "loss", "classes": [{"name", "pictures", "correct", "accuracy"}], "confusion", "left_out"})");

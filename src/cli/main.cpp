@@ -1,8 +1,10 @@
 // The command line: reads arguments, runs one command, turns errors into one line and an exit status.
 #include <fovea/error.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <new>
 
 #include "cli/command.h"
@@ -15,6 +17,8 @@
 
 namespace fovea::cli {
 namespace {
+
+std::vector<std::string> typed;
 
 constexpr int kFailed = 1, kWrongUsage = 2;
 
@@ -48,6 +52,7 @@ void check_command(const CLI::App& app, int argc, char** argv) {
 }
 
 int run_command(int argc, char** argv) {
+  std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
   CLI::App app("Pre-trained vision encoders: fine-tune them, classify pictures, take features.", "fovea");
   app.footer(kFooter);
   app.set_version_flag("--version", "fovea " FOVEA_VERSION);
@@ -55,8 +60,8 @@ int run_command(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   Run run;
-  for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_predict, add_embed, add_explain, add_neighbors, add_export,
-                         add_summary, add_compare, add_models, add_weights, add_bench})
+  for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
+                         add_export, add_summary, add_compare, add_models, add_weights, add_bench})
     add(app, run);
   check_command(app, argc, argv);
   try {
@@ -76,6 +81,9 @@ int finish_output(int status) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& command_line() { return typed; }
+
 }  // namespace fovea::cli
 
 int main(int argc, char** argv) {

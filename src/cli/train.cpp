@@ -36,10 +36,11 @@ with depth; full trains everything from the first step; auto picks one by the nu
 --freeze prints what it saves. What a frozen part gives is computed once and kept where its pictures do not change: without augmentation, or
 with --stored-views of it. It goes into memory or, beyond --cache-limit, into DIR, and changes no bit of the run.
 
-DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv and metrics.json
-({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}); with --tensorboard also tensorboard/, which
-`tensorboard --logdir DIR` shows: losses, accuracies and rate by epoch, the loss by step. The interrupt key ends the run after the step
-that it is in and saves it. Pictures that cannot be read are listed and left out.
+DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv, metrics.json
+({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}) and report.html, a page that shows what came of
+it and the worst mistakes; with --tensorboard also tensorboard/, which `tensorboard --logdir DIR` shows: losses, accuracies and rate by
+epoch, the loss by step. The interrupt key ends the run after the step that it is in and saves it. Pictures that cannot be read are listed
+and left out.
 
 Examples:
   fovea train pictures --out run
@@ -92,6 +93,8 @@ void print_result(const Options& options, const TrainResult& result) {
   table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
   if (!result.left_out.empty()) table.add({"left out", counted(static_cast<int64_t>(result.left_out.size()), "picture", "pictures")});
   table.add({"model", (std::filesystem::path(options.training.train.out) / "model.safetensors").string()});
+  if (options.training.train.report && !options.training.no_report)
+    table.add({"report", (std::filesystem::path(options.training.train.out) / "report.html").string()});
   print("{}", table.text());
 }
 
@@ -190,6 +193,7 @@ int run_training(const Options& options) {
   tell(fmt::format("{}, weights: {}, {}x{}, seed {}, into {}", model.name(), model.loaded().source, model.preprocessing().height,
                    model.preprocessing().width, training.seed, training.out));
   training.threads = options.model.threads;
+  training.command = command_line();
   training.note = tell;
   watch_interrupts();
   training.progress = [&](const TrainOptions::Progress& step) {

@@ -45,16 +45,23 @@ json to_json(const Best& best) { return {{"epoch", best.epoch}, {"accuracy", bes
 Best best_of(const json& text) { return {text.at("epoch"), text.at("accuracy"), text.at("loss")}; }
 
 json to_json(const RunState& state) {
-  json text{{"version", kVersion},        {"phase", state.phase},     {"epoch", state.epoch},    {"step", state.step},
-            {"loss_sum", state.loss_sum}, {"correct", state.correct}, {"seen", state.seen},      {"seconds", state.seconds},
-            {"finished", state.finished}, {"record", json::array()},  {"history", json::array()}};
+  json text{{"version", kVersion},
+            {"phase", state.phase},
+            {"epoch", state.epoch},
+            {"step", state.step},
+            {"loss_sum", state.loss_sum},
+            {"correct", state.correct},
+            {"seen", state.seen},
+            {"seconds", state.seconds},
+            {"finished", state.finished},
+            {"record", json::array()},
+            {"history", history_json(state.history)}};
   text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
   text["bad_epochs"] = state.bad_epochs;
   if (state.phase_best) text["phase_best"] = to_json(*state.phase_best);
   text["all_steps"] = state.all_steps;
   text["events"] = {{"bytes", state.events.bytes}, {"epochs", state.events.epochs}};
   for (const auto& [name, value] : state.record) text["record"].push_back({name, value});
-  for (const EpochRow& row : state.history) text["history"].push_back(to_json(row));
   if (state.best) text["best"] = to_json(*state.best);
   if (state.validation) text["validation"] = evaluation_json(*state.validation);
   return text;
@@ -117,6 +124,12 @@ void require_same_record(const RunState& then, const RunState& now) {
     const auto& b = i < now.record.size() ? now.record[i] : none;
     if (a != b) fail(ErrorKind::mismatch, "{}: {} in the run, {} now", b.first.empty() ? a.first : b.first, a.second, b.second);
   }
+}
+
+json history_json(const std::vector<EpochRow>& history) {
+  json rows = json::array();
+  for (const EpochRow& row : history) rows.push_back(to_json(row));
+  return rows;
 }
 
 std::string history_csv(const std::vector<EpochRow>& history) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -68,5 +69,7 @@ void require_same_record(const RunState& then, const RunState& now);
 
 // epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds
 std::string history_csv(const std::vector<EpochRow>& history);
+// The same, a list of objects; null where nothing was validated.
+nlohmann::json history_json(const std::vector<EpochRow>& history);
 
 }  // namespace fovea::training

@@ -1,8 +1,81 @@
 #include "train/evaluation_json.h"
 
+#include <cmath>
+
+#include "train/statistics.h"
+
 namespace fovea::training {
+namespace {
 
 using nlohmann::json;
+
+constexpr size_t kMostMistakes = 24;  // that are listed, and shown on a page
+
+json interval_json(int64_t correct, int64_t pictures) {
+  const Interval interval = wilson_interval(correct, pictures);
+  return {interval.low, interval.high};
+}
+
+json class_json(const ClassScore& score, bool independent) {
+  json text{{"name", score.name},
+            {"pictures", score.pictures},
+            {"correct", score.correct},
+            {"accuracy", json()},
+            {"interval", interval_json(score.correct, score.pictures)}};
+  if (score.pictures > 0) text["accuracy"] = static_cast<double>(score.correct) / static_cast<double>(score.pictures);
+  if (!independent) return text;
+  text["average_precision"] = score.average_precision < 0 ? json() : json(score.average_precision);
+  text["f1"] = score.f1;
+  return text;
+}
+
+json calibration_json(const std::vector<Outcome>& outcomes) {
+  const Calibration calibration = calibration_of(outcomes);
+  json bins = json::array();
+  for (const Calibration::Bin& bin : calibration.bins)
+    bins.push_back(
+        {{"low", bin.low}, {"high", bin.high}, {"pictures", bin.pictures}, {"confidence", bin.confidence}, {"accuracy", bin.accuracy}});
+  return {{"expected_error", calibration.expected_error}, {"bins", bins}};
+}
+
+json outcome_json(const Outcome& outcome) {
+  if (outcome.label < 0)
+    return {
+        {"file", outcome.file}, {"labels", outcome.labels}, {"confidence", outcome.confidence}, {"probabilities", outcome.probabilities}};
+  return {{"file", outcome.file},
+          {"label", outcome.label},
+          {"predicted", outcome.predicted},
+          {"confidence", outcome.confidence},
+          {"label_probability", outcome.label_probability}};
+}
+
+Outcome outcome_of(const json& text) {
+  Outcome outcome;
+  outcome.file = text.at("file");
+  outcome.confidence = text.at("confidence");
+  if (text.contains("labels")) {
+    outcome.label = outcome.predicted = -1;
+    outcome.labels = text.at("labels").get<std::vector<int64_t>>();
+    outcome.probabilities = text.at("probabilities").get<std::vector<float>>();
+    return outcome;
+  }
+  outcome.label = text.at("label");
+  outcome.predicted = text.at("predicted");
+  outcome.label_probability = text.at("label_probability");
+  return outcome;
+}
+
+// An outcome, and of several labels the answer that it is listed for.
+json mistake_json(const Outcome& outcome) {
+  json text = outcome_json(outcome);
+  if (outcome.label >= 0) return text;
+  const WrongAnswer wrong = *wrong_answer(outcome);
+  text["wrong_class"] = wrong.class_index;
+  text["wrong_confidence"] = wrong.confidence;
+  return text;
+}
+
+}  // namespace
 
 json score_json(const Score& score) {
   json text{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
@@ -20,21 +93,21 @@ Score score_of(const json& text) {
 }
 
 json evaluation_json(const Evaluation& evaluation) {
-  json classes = json::array();
-  for (const ClassScore& score : evaluation.classes) {
-    json own{{"name", score.name}, {"pictures", score.pictures}, {"correct", score.correct}};
-    if (evaluation.score.labels) {
-      own["average_precision"] = score.average_precision < 0 ? json() : json(score.average_precision);
-      own["f1"] = score.f1;
-    }
-    classes.push_back(std::move(own));
-  }
+  const bool independent = evaluation.score.labels.has_value();
   json text = score_json(evaluation.score);
+  const auto correct = std::llround(evaluation.score.accuracy * static_cast<double>(evaluation.score.pictures));
+  text["interval"] = interval_json(correct, evaluation.score.pictures);
   text["loss"] = evaluation.loss;
-  text["classes"] = std::move(classes);
-  if (evaluation.score.labels) return text;
+  text["classes"] = text["outcomes"] = text["worst_mistakes"] = json::array();
+  for (const ClassScore& score : evaluation.classes) text["classes"].push_back(class_json(score, independent));
+  for (const Outcome& outcome : evaluation.outcomes) text["outcomes"].push_back(outcome_json(outcome));
+  text["mistakes"] = worst_mistakes(evaluation.outcomes, evaluation.outcomes.size()).size();
+  for (size_t i : worst_mistakes(evaluation.outcomes, kMostMistakes))
+    text["worst_mistakes"].push_back(mistake_json(evaluation.outcomes[i]));
+  if (independent) return text;
   text["top5"] = evaluation.top5;
   text["confusion"] = evaluation.confusion;
+  text["calibration"] = calibration_json(evaluation.outcomes);
   return text;
 }
 
@@ -48,6 +121,7 @@ Evaluation evaluation_of(const json& text) {
     if (!score.at("average_precision").is_null()) own.average_precision = score.at("average_precision");
     own.f1 = score.at("f1");
   }
+  for (const json& one : text.at("outcomes")) evaluation.outcomes.push_back(outcome_of(one));
   if (evaluation.score.labels) return evaluation;
   evaluation.top5 = text.at("top5");
   evaluation.confusion = text.at("confusion").get<std::vector<std::vector<int64_t>>>();

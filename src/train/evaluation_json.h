@@ -1,4 +1,4 @@
-// Evaluations as JSON, in reports and checkpoints.
+// Evaluations as JSON, in metrics.json, in checkpoints and for pages.
 #pragma once
 
 #include <fovea/train.h>
@@ -9,6 +9,8 @@ namespace fovea::training {
 
 nlohmann::json score_json(const Score& score);
 Score score_of(const nlohmann::json& text);  // throws nlohmann's exceptions
+// With what follows from it: intervals of accuracies (Wilson, 95 %), calibration, the worst mistakes. Of outcomes without the probabilities
+// of all classes, but where classes are independent.
 nlohmann::json evaluation_json(const Evaluation& evaluation);
 Evaluation evaluation_of(const nlohmann::json& text);  // throws nlohmann's exceptions
 

@@ -40,7 +40,8 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
   if (!file.empty()) {
     std::vector<float> probabilities = softmax(logits);
     const double confidence = static_cast<double>(probabilities[static_cast<size_t>(predicted)]);
-    counts_.outcomes.push_back({file, label, predicted, confidence, std::move(probabilities)});
+    const auto of_label = static_cast<double>(probabilities[static_cast<size_t>(label)]);
+    counts_.outcomes.push_back({file, label, predicted, confidence, std::move(probabilities), {}, of_label});
   }
   ClassScore& own = counts_.classes[static_cast<size_t>(label)];
   ++own.pictures;

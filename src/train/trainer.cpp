@@ -10,7 +10,6 @@
 #include "image/codecs.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
-#include "train/report.h"
 #include "train/schedule.h"
 #include "weights/model_file.h"
 
@@ -58,6 +57,7 @@ Trainer::Trainer(RunInput input)
       data_(input.data),
       plan_(std::move(input.plan)),
       cross_validation_(input.cross_validation),
+      origin_(std::move(input.origin)),
       session_(network_, backend_, arena_),
       started_(Clock::now()),
       saved_(started_) {
@@ -80,7 +80,7 @@ TrainResult Trainer::run() {
   if (resumed && state_.finished) {
     note(fmt::format("the run in {} is finished; nothing is left to do", options_.out));
     restore_best();
-    TrainResult done = read_report(file(kMetrics));
+    TrainResult done = read_metrics(file(kMetrics));
     if (!data_.splits.test.samples.empty())
       tested_ = read_predictions(file(kPredictions), network_->classes(), network_->form().head.independent);
     add_cross_validation(done);
@@ -286,8 +286,7 @@ TrainResult Trainer::finish() {
   if (!options_.out.empty()) {
     if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_));
     if (done.out_of_fold) write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes));
-    write_report(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test,
-                                  static_cast<int64_t>(data_.splits.train.samples.size()), data_.splits.test.samples});
+    write_metrics(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test, data_, state_, origin_});
     state_.finished = true;
     save();
     std::error_code none;

@@ -12,6 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/cross_validation.h"
 #include "train/feed.h"
+#include "train/metrics_file.h"
 
 namespace fovea::training {
 
@@ -22,6 +23,7 @@ struct RunInput {
   const Data& data;
   Plan plan;
   const CrossValidation* cross_validation = nullptr;  // of the runs before this one, for its report
+  Origin origin = {};
 };
 
 class Trainer {
@@ -64,6 +66,7 @@ class Trainer {
   const Data& data_;
   const Plan plan_;
   const CrossValidation* const cross_validation_;
+  const Origin origin_;
   // Of everything that computes: nothing of it runs at the same time.
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;

@@ -1,4 +1,4 @@
-#include "train/report.h"
+#include "train/metrics_file.h"
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -43,37 +43,57 @@ json to_json(const Phase& phase) {
           {"with_validation_pictures", phase.with_validation}};
 }
 
+// How many pictures of each class are where.
+json class_pictures(const image::Splits& splits, size_t classes) {
+  const auto count = [&](const image::Dataset& part) {
+    std::vector<int64_t> pictures(classes);
+    for (const image::Sample& sample : part.samples)
+      for (int32_t label : image::labels_of(sample)) ++pictures[static_cast<size_t>(label)];
+    return pictures;
+  };
+  return {{"train", count(splits.train)}, {"validation", count(splits.validation)}, {"test", count(splits.test)}};
+}
+
 }  // namespace
 
-void write_report(const std::filesystem::path& path, const Report& report) {
-  const TrainResult& result = report.result;
-  json text{{"validation", report.validation ? evaluation_json(*report.validation) : score_json(result.validation)},
-            {"test", report.test ? evaluation_json(*report.test) : score_json(result.test)},
+void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
+  const TrainResult& result = metrics.result;
+  json text{{"validation", metrics.validation ? evaluation_json(*metrics.validation) : score_json(result.validation)},
+            {"test", metrics.test ? evaluation_json(*metrics.test) : score_json(result.test)},
             {"seconds", result.seconds},
-            {"model", report.network.variant().name},
+            {"model", metrics.network.variant().name},
+            {"weights", metrics.origin.weights},
+            {"data", metrics.origin.data},
+            {"command", metrics.options.command},
             {"recipe", result.recipe},
             {"reason", result.reason},
-            {"seed", report.options.seed},
+            {"seed", metrics.options.seed},
             {"threads", threads()},
-            {"training_pictures", report.training_pictures},
+            {"training_pictures", metrics.data.splits.train.samples.size()},
             {"epochs", result.epochs},
             {"best_epoch", result.best_epoch},
-            {"classes", report.network.classes()},
-            {"preprocessing", to_string(report.network.preprocessing())},
+            {"classes", metrics.network.classes()},
+            {"class_pictures", class_pictures(metrics.data.splits, metrics.network.classes().size())},
+            {"preprocessing", to_string(metrics.network.preprocessing())},
             {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}},
             {"phases", json::array()},
+            {"history", history_json(metrics.state.history)},
+            {"record", metrics.state.record},
+            {"versions", json::array()},
             {"left_out", json::array()},
             {"test_files", json::array()}};
   if (result.folds) text["folds"] = spread_json(*result.folds);
   if (result.seeds) text["seeds"] = spread_json(*result.seeds);
   if (result.out_of_fold) text["out_of_fold"] = evaluation_json(*result.out_of_fold);
-  for (const Phase& phase : report.plan.phases) text["phases"].push_back(to_json(phase));
+  if (!metrics.origin.freeze_savings.empty()) text["freeze_saves"] = metrics.origin.freeze_savings;
+  for (const auto& [name, version] : metrics.origin.versions) text["versions"].push_back({name, version});
+  for (const Phase& phase : metrics.plan.phases) text["phases"].push_back(to_json(phase));
   for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
-  for (const image::Sample& sample : report.test_samples) text["test_files"].push_back(sample.path);
+  for (const image::Sample& sample : metrics.data.splits.test.samples) text["test_files"].push_back(sample.path);
   write_text(path, text.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-TrainResult read_report(const std::filesystem::path& path) {
+TrainResult read_metrics(const std::filesystem::path& path) {
   return in_context(path.string(), [&] {
     TrainResult result;
     try {
@@ -89,7 +109,7 @@ TrainResult read_report(const std::filesystem::path& path) {
       result.measured_bytes = text.at("peak_bytes").at("measured");
       for (const json& bad : text.at("left_out")) result.left_out.push_back({bad.at("file"), bad.at("reason")});
     } catch (const json::exception& error) {
-      fail(ErrorKind::format, "cannot be read as the report of a run: {}", error.what());
+      fail(ErrorKind::format, "cannot be read as the metrics of a run: {}", error.what());
     }
     return result;
   });

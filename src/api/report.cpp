@@ -1,0 +1,103 @@
+#include "report/report.h"
+
+#include <fmt/format.h>
+#include <fovea/heat_map.h>
+#include <fovea/report.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "api/report.h"
+#include "backends/cpu/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/parallel.h"
+#include "saliency/heat_maps.h"
+#include "train/evaluation_json.h"
+
+#ifndef FOVEA_VERSION
+#error "FOVEA_VERSION is the project's version, given by the build"
+#endif
+
+namespace fovea {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+#ifdef __clang__
+constexpr const char* kCompiler = __VERSION__;
+#else
+constexpr const char* kCompiler = "g++ " __VERSION__;
+#endif
+
+json read_metrics_json(const fs::path& path) {
+  return in_context(path.string(), [&] {
+    try {
+      return json::parse(read_text(path));
+    } catch (const json::exception& error) {
+      fail(ErrorKind::format, "cannot be read as the metrics of a run: {}", error.what());
+    }
+  });
+}
+
+}  // namespace
+
+training::Origin origin_of(const Model& model, std::string data) {
+  training::Origin origin{std::move(data), model.loaded().source, {{"fovea", FOVEA_VERSION}, {"compiler", kCompiler}}};
+  for (auto& version : cpu::versions()) origin.versions.push_back(std::move(version));
+  return origin;
+}
+
+bool needs_page(const fs::path& run) {
+  std::error_code missing;
+  const auto page = fs::last_write_time(run / kReportFile, missing);
+  return missing || page < fs::last_write_time(run / kMetricsFile, missing);
+}
+
+void write_page(const fs::path& path, const json& metrics, Model::Implementation& model) {
+  const Preprocessing& preprocessing = model.network().preprocessing();
+  const auto alone = model.session().alone();
+  std::optional<saliency::HeatMaps> maps;
+  report::Eyes eyes;
+  eyes.alpha = preprocessing.alpha;
+  eyes.look = [&](const Image& picture, const Image& thumbnail, int64_t class_index) {
+    if (!maps) maps.emplace(model.shared_network(), cpu::cpu_backend());
+    const saliency::Grid grid = maps->look(picture, class_index).look.grid;
+    return overlay(thumbnail, saliency::on_picture(grid, thumbnail.height, thumbnail.width, preprocessing));
+  };
+  write_text(path, report::page(metrics, eyes));
+}
+
+void write_run_page(const fs::path& run, Model::Implementation& model) {
+  write_page(run / kReportFile, read_metrics_json(run / kMetricsFile), model);
+}
+
+std::string write_report(const std::string& run) {
+  const fs::path folder = run;
+  for (const char* name : {kMetricsFile, kModelFile})
+    if (!fs::exists(folder / name)) fail(ErrorKind::input, "{} holds no finished run: there is no {}", run, name);
+  const Model model = Model::load((folder / kModelFile).string());
+  write_run_page(folder, model.implementation());
+  return (folder / kReportFile).string();
+}
+
+void write_report(const Model& model, const Evaluation& evaluation, const std::string& path, const std::string& data,
+                  const std::vector<std::string>& command) {
+  const training::Origin origin = origin_of(model, data);
+  json metrics{{"test", training::evaluation_json(evaluation)},
+               {"model", model.name()},
+               {"weights", origin.weights},
+               {"data", data},
+               {"command", command},
+               {"threads", threads()},
+               {"classes", model.classes()},
+               {"preprocessing", to_string(model.preprocessing())},
+               {"versions", json::array()},
+               {"left_out", json::array()}};
+  for (const auto& [name, version] : origin.versions) metrics["versions"].push_back({name, version});
+  for (const BadPicture& bad : evaluation.left_out) metrics["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
+  write_page(path, metrics, model.implementation());
+}
+
+}  // namespace fovea
