@@ -48,10 +48,37 @@ std::string left_out_list(const json& metrics) {
                      counted(static_cast<int64_t>(left_out.size()), "picture that cannot be read", "pictures that cannot be read"), rows);
 }
 
+std::string copies_list(const json& metrics) {
+  if (!metrics.contains("audit") || !metrics["audit"].contains("copies") || metrics["audit"]["copies"].empty()) return "";
+  constexpr size_t kMost = 50;
+  const std::string folder = metrics.value("data", "");
+  const Shown names{{}, {}, nullptr, {}, folder};
+  std::vector<std::pair<int, std::string>> rows;  // the gravest first
+  int64_t leaks = 0;
+  for (const json& copies : metrics["audit"]["copies"]) {
+    const bool splits = copies.at("across_splits"), classes = copies.at("across_classes");
+    leaks += splits;
+    std::vector<std::string> files;
+    for (const json& file : copies.at("files")) files.push_back("<span class=\"file\">" + escaped(names.short_name(file)) + "</span>");
+    rows.emplace_back(-2 * splits - classes,
+                      joined(files) + (splits ? ": both trained on and held out" : "") + (classes ? ": with different labels" : ""));
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  const size_t all = rows.size();
+  std::string text;
+  for (size_t i = 0; i < std::min(kMost, all); ++i) text += "<li>" + rows[i].second + "</li>";
+  if (all > kMost) text += fmt::format("<li>and {} more</li>", with_commas(static_cast<int64_t>(all - kMost)));
+  return fmt::format(
+      "<h3>Copies: {}</h3>{}<ul class=\"files\">{}</ul>",
+      counted(static_cast<int64_t>(all), "picture is there more than once", "pictures are there more than once"),
+      leaks > 0 ? "<p class=\"note\">Pictures that were both trained on and held out make the accuracy look better than it is.</p>" : "",
+      text);
+}
+
 }  // namespace
 
 std::string data_section(const json& metrics) {
-  const std::string text = counts_table(metrics) + left_out_list(metrics);
+  const std::string text = counts_table(metrics) + copies_list(metrics) + left_out_list(metrics);
   return text.empty() ? "" : section("data", "Data", text);
 }
 

@@ -164,6 +164,19 @@ TEST(Page, ShowsFoldsAndSeveralLabels) {
   EXPECT_EQ(count(text, "class=\"mistake\""), 1);
 }
 
+TEST(Page, NamesCopiesTheGravestFirst) {
+  json metrics = metrics_of(2);
+  metrics["data"] = "pictures";
+  metrics["audit"]["copies"] = {{{"files", {"pictures/a/1.png", "pictures/a/2.png"}}, {"across_splits", false}, {"across_classes", false}},
+                                {{"files", {"pictures/a/3.png", "pictures/b/<4>.png"}}, {"across_splits", true}, {"across_classes", true}}};
+  const std::string text = page(metrics, {});
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("2 pictures are there more than once"), HasSubstr("b/&lt;4&gt;.png</span>: both trained on and held out")));
+  EXPECT_LT(text.find(">a/3.png<"), text.find(">a/1.png<"));
+  metrics["audit"]["copies"] = json::array();
+  EXPECT_THAT(page(metrics, {}), Not(HasSubstr("Copies")));
+}
+
 TEST(Jpeg, IsDecodedToNearlyTheSamePicture) {
   const Image picture = read_image(std::string(FOVEA_TEST_DATA) + "/api/coffee.webp");
   const std::vector<std::byte> bytes = encode_jpeg(picture, 95);
