@@ -49,8 +49,8 @@ struct TapInfo {
 struct LoadSummary {
   int64_t loaded = 0;
   std::vector<std::string> missing, unexpected;  // missing: not in the file, or of no use there; it starts new
-  std::vector<std::string> reshaped;  // "NAME [10,512] -> [10,512,1,1]"
-  std::string source;                 // the file, or "none"
+  std::vector<std::string> reshaped;             // "NAME [10,512] -> [10,512,1,1]"
+  std::string source;                            // the file, or "none"
 };
 
 // Copies share one network. Const calls may come from several threads at once (they take turns, each uses all cores); the others, and
@@ -91,7 +91,8 @@ class Model {
   // The most probable classes, best first.
   std::vector<ClassProbability> predict(const Image& image, int64_t top = 5) const;
   std::vector<ClassProbability> predict(const std::string& file, int64_t top = 5) const;
-  // Probabilities of prepared pictures f32 [N,3,H,W] (see preprocess): [N, classes]. And the network's plain outputs.
+  // Probabilities of prepared pictures f32 [N,3,H,W] (see preprocess): [N, classes], their mirror images averaged in where the
+  // preprocessing says so. And the network's plain outputs.
   Tensor probabilities(const Tensor& images) const;
   Tensor logits(const Tensor& images) const;
 

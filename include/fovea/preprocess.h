@@ -30,12 +30,13 @@ struct Preprocessing {
   Alpha alpha = Alpha::white;
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of RGB in 0..1
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+  bool mirrored = false;  // answers are the mean of the picture's logits and of its mirror image's: twice the time, a little more accuracy
 
   bool operator==(const Preprocessing&) const = default;
 };
 
 // One line that names every step, and its inverse:
-// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5".
+// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "|mirrored=yes" where it is.
 std::string to_string(const Preprocessing& preprocessing);
 Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 

@@ -88,10 +88,10 @@ struct TrainOptions {
   // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
   // squash in place of the published crop, and white.
   std::optional<Fit> fit = {};
-  bool fit_by_validation = false;  // the best of crop, pad and squash
+  bool fit_by_validation = false;  // the best of crop, pad and squash, by cross validation of the probe
   // The mirrored picture's answer averaged in: in validation, test and, as it is stored with the model, every later prediction. Automatic:
-  // where validation says so.
-  Choice mirrored = Choice::off;
+  // where cross validation of the probe says so; without a probe, as the model does.
+  Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
 
   // Data.

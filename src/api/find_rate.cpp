@@ -52,13 +52,13 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
     options.freeze = training::choose_freeze(*network, static_cast<int64_t>(found.train.samples.size()),
                                              static_cast<int64_t>(found.train.classes.size()))
                          .freeze;
-  const bool random_crops = crops_at_random(plan_for(options, facts_of(found, pretrained)));
+  const bool random_crops = crops_at_random(plan_for(options, facts_of(found, pretrained, head)));
   const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
   if (new_head) network->replace_head(data.splits.train.classes, head, options.seed);
   network->set_preprocessing(preprocessing);
   if (options.dropout >= 0) network->set_dropout(options.dropout);
 
-  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained));
+  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained, head));
   const training::Phase& phase = plan.phases.back();
   // Where the head comes first it is no longer random when the rest trains.
   if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);

@@ -29,6 +29,10 @@ class Model::Implementation {
   // One prepared picture [height, width, 3] to a vector: "logits", "pre_logits".
   std::vector<float> run(std::span<const float> image, const std::string& vector);
   std::vector<float> run(const Image& image, const std::string& vector);
+  // Logits of a prepared picture, which is mirrored here where the preprocessing says so; and of prepared ones [N, channels, height,
+  // width].
+  std::vector<float> answer(std::span<float> image);
+  Tensor answers(const Tensor& images);
   // Any output of one prepared picture, as Session::run gives it.
   Tensor output(std::span<const float> image, const std::string& name);
   // The most probable classes, best first.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "image/channels.h"
 #include "image/fit.h"
+#include "train/evaluate.h"
 #include "weights/model_file.h"
 
 namespace fovea {
@@ -58,6 +59,26 @@ std::vector<float> Model::Implementation::run(const Image& image, const std::str
   std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
   image::normalize_into(image, preprocessing, prepared.data());
   return run(prepared, vector);
+}
+
+std::vector<float> Model::Implementation::answer(std::span<float> image) {
+  std::vector<float> logits = run(image, "logits");
+  const Preprocessing& preprocessing = network_->preprocessing();
+  if (!preprocessing.mirrored) return logits;
+  training::mirror(image, 1, preprocessing.height, preprocessing.width);
+  training::average(logits, run(image, "logits"));
+  return logits;
+}
+
+Tensor Model::Implementation::answers(const Tensor& images) {
+  Tensor logits = session_->run(images, {"logits"}).front();
+  if (!network_->preprocessing().mirrored) return logits;
+  Tensor mirrored = images.clone();
+  const auto values = mirrored.mutable_values<float>();
+  const auto width = static_cast<size_t>(images.shape().back());
+  for (size_t row = 0; row < values.size(); row += width) std::ranges::reverse(values.subspan(row, width));
+  training::average(logits.mutable_values<float>(), session_->run(mirrored, {"logits"}).front().values<float>());
+  return logits;
 }
 
 Tensor Model::Implementation::output(std::span<const float> image, const std::string& name) {
@@ -143,7 +164,9 @@ void Model::freeze(const std::string& what) {
 
 std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
   if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
-  return implementation_->best(implementation_->run(image, "logits"), top);
+  std::vector<float> prepared(static_cast<size_t>(3 * preprocessing().height * preprocessing().width));
+  image::normalize_into(image, preprocessing(), prepared.data());
+  return implementation_->best(implementation_->answer(prepared), top);
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {
@@ -153,7 +176,7 @@ std::vector<ClassProbability> Model::predict(const std::string& file, int64_t to
 Tensor Model::logits(const Tensor& images) const { return implementation_->session().run(images, {"logits"}).front(); }
 
 Tensor Model::probabilities(const Tensor& images) const {
-  Tensor result = logits(images);
+  Tensor result = implementation_->answers(images);
   const int64_t count = result.shape()[1];
   const auto values = result.mutable_values<float>();
   for (int64_t n = 0; n < result.shape()[0]; ++n) to_probabilities(head(), values.data() + n * count, count, values.data() + n * count);

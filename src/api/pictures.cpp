@@ -16,8 +16,8 @@ std::string reason_of(const std::string& file, const std::string& message) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
-// Calls take(index, prepared picture [height, width, 3]) for each picture that can be read, in order. One picture at a time goes through
-// the network, so that its numbers depend on nothing beside it.
+// Calls take(index, prepared picture [height, width, 3], which it may change) for each picture that can be read, in order. One picture at a
+// time goes through the network, so that its numbers depend on nothing beside it.
 template <class Take>
 std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options, Take&& take) {
   std::vector<BadPicture> left_out;
@@ -27,7 +27,7 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
       const Preprocessing& size = model.preprocessing();
       std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width));
       image::normalize_into(read_image(files[0], size.alpha), size, prepared.data());
-      take(size_t{0}, std::span<const float>(prepared));
+      take(size_t{0}, std::span<float>(prepared));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
       left_out.push_back({files[0], reason_of(files[0], error.what())});
@@ -89,8 +89,8 @@ Predictions predict_files(const Model& model, const std::vector<std::string>& fi
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   Predictions result;
   Model::Implementation& implementation = model.implementation();
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<const float> picture) {
-    result.pictures.push_back({files[index], implementation.best(implementation.run(picture, "logits"), options.top)});
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture) {
+    result.pictures.push_back({files[index], implementation.best(implementation.answer(picture), options.top)});
   });
   return result;
 }

@@ -21,17 +21,24 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   if (new_head) preprocessing.alpha = Alpha::white;
   if (options.fit) preprocessing.fit = *options.fit;
   if (options.alpha) preprocessing.alpha = *options.alpha;
+  if (options.mirrored != Choice::automatic) preprocessing.mirrored = options.mirrored == Choice::on;
   return preprocessing;
 }
 
-training::Facts facts_of(const image::Splits& splits, bool pretrained) {
-  return {static_cast<int64_t>(splits.train.samples.size()), static_cast<int64_t>(splits.validation.samples.size()), pretrained,
-          splits.train.multi_label};
+training::Facts facts_of(const image::Splits& splits, bool pretrained, const HeadOptions& head) {
+  return {static_cast<int64_t>(splits.train.samples.size()),
+          static_cast<int64_t>(splits.validation.samples.size()),
+          pretrained,
+          splits.train.multi_label,
+          head.kind == HeadKind::linear,
+          static_cast<int64_t>(splits.train.classes.size())};
 }
 
+// Pictures are wanted in more than one form.
 bool crops_at_random(const training::Plan& plan) {
   for (const training::Phase& phase : plan.phases)
-    if (!phase.on_features && phase.augmentation && phase.augmentation->random_resized_crop) return true;
+    if (phase.choose_fit || phase.second_fit || (!phase.on_features && phase.augmentation && phase.augmentation->random_resized_crop))
+      return true;
   return false;
 }
 
@@ -92,17 +99,19 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     freeze_reason = choice.reason;
   };
   settle_freeze(found, options);
-  const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained)));
+  const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained, head)));
   training::Data data = training::read_pictures(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
 
   const Beginning beginning(network, preprocessing, new_head ? &classes : nullptr, head);
+  const auto features = std::make_shared<training::FeatureStore>();
   const auto run_one = [&](training::PartialRun& one) -> std::optional<training::PartialResult> {
     const auto own = beginning.network(one.options.seed);
     settle_freeze(one.data.splits, one.options);
     training::Trainer trainer({own, cpu::cpu_backend(), one.options, one.data,
-                               training::make_plan(one.options, facts_of(one.data.splits, pretrained)), nullptr, origin_of(model, where)});
+                               training::make_plan(one.options, facts_of(one.data.splits, pretrained, head)), nullptr,
+                               origin_of(model, where), features});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;
     return training::PartialResult{result.test, trainer.tested()};
@@ -118,7 +127,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (new_head) implementation.replace_head(classes, head, options.seed);
   network.set_preprocessing(preprocessing);
   settle_freeze(data.splits, options);
-  training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained));
+  training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained, head));
   training::Origin origin = origin_of(model, where);
   if (!given.freeze.empty()) {
     const std::set<std::string> frozen = network.frozen_by(options.freeze);
@@ -126,8 +135,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     if (options.note) options.note(fmt::format("freeze {}: {}", options.freeze, freeze_reason));
     if (options.note && !frozen.empty()) options.note(origin.freeze_savings);
   }
-  training::Trainer trainer(
-      {implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation, std::move(origin)});
+  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation,
+                             std::move(origin), features});
   try {
     TrainResult result = trainer.run();
     implementation.session().weights_changed();

@@ -11,7 +11,7 @@ namespace fovea {
 
 // What the pictures of a model with these classes go through.
 Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options);
-training::Facts facts_of(const image::Splits& splits, bool pretrained);
+training::Facts facts_of(const image::Splits& splits, bool pretrained, const HeadOptions& head);
 bool crops_at_random(const training::Plan& plan);
 // Called with (done, all); empty where nobody wants to know.
 image::Progress check_progress(const TrainOptions& options);

@@ -62,7 +62,7 @@ PictureSize parse_size(const std::string& size) {
   return {number(size.substr(0, cross)), number(size.substr(cross + 1))};
 }
 
-void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default) {
+void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits) {
   add_size(command, options.size, "Height and width of what the network gets (default: what the model was trained with)");
   command
       .add_option(
@@ -70,7 +70,7 @@ void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const c
           std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
                       "is lost); default: ") +
               fit_default)
-      ->type_name("crop|pad|squash");
+      ->type_name(fits);
   command
       .add_option(
           "--alpha", options.alpha,

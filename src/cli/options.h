@@ -39,7 +39,7 @@ PictureSize parse_size(const std::string& size);  // throws Error(usage)
 struct PreprocessingOptions {
   std::string size, fit, alpha;
 };
-void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default);
+void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits = "crop|pad|squash");
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 

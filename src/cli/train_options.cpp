@@ -137,8 +137,8 @@ void add_split(CLI::App& command, TrainingOptions& options) {
   command.add_option("--seed", train.seed, "Decides the split and the training; the same one gives the same bits")
       ->type_name("N")
       ->capture_default_str();
-  add_choice(command, "--tta", options.mirrored, kChoices, "Average the mirrored picture's answer in; auto: where validation says so")
-      ->default_str("off");
+  add_choice(command, "--tta", options.mirrored, kChoices, "Average the mirrored picture's answer in; auto: where cross validation says so")
+      ->default_str("auto");
 }
 
 void add_outputs(CLI::App& command, TrainingOptions& options) {
@@ -180,7 +180,7 @@ void add_training(CLI::App& command, TrainingOptions& options) {
   add_loss(command, options);
   add_augmentation(command, options);
   add_split(command, options);
-  add_preprocessing(command, options.preprocessing, "squash");
+  add_preprocessing(command, options.preprocessing, "squash; auto: what cross validation prefers", "auto|crop|pad|squash");
   add_outputs(command, options);
 }
 
@@ -202,7 +202,8 @@ TrainOptions train_options(const TrainingOptions& options) {
   train.report = !options.no_report;
   if (options.no_augment && !train.augmentation.empty())
     throw Error(ErrorKind::usage, fmt::format("--no-augment and --augment {} contradict each other", train.augmentation));
-  if (!options.preprocessing.fit.empty()) train.fit = parse_fit(options.preprocessing.fit);
+  train.fit_by_validation = options.preprocessing.fit == "auto";
+  if (!options.preprocessing.fit.empty() && !train.fit_by_validation) train.fit = parse_fit(options.preprocessing.fit);
   if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
   if (train.validation + train.test >= 1)
     throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));

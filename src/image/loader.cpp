@@ -66,7 +66,8 @@ Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(st
   if (options_.augmentation) check_augmentation(*options_.augmentation);
   const bool random_crops = options_.augmentation && options_.augmentation->random_resized_crop;
   if (options_.cache) {
-    const Preprocessing& cached = options_.cache->preprocessing();
+    Preprocessing cached = options_.cache->preprocessing();
+    cached.mirrored = options_.preprocessing.mirrored;  // concerns answers, not pictures
     cache_serves_ =
         options_.cache->fitted() ? cached == options_.preprocessing && !random_crops : cached.alpha == options_.preprocessing.alpha;
   }

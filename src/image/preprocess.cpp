@@ -77,8 +77,9 @@ std::array<float, 3> three(const std::string& step, const std::string& text) {
   return values;
 }
 
-// The steps in their order; each is required once.
-constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std"};
+// The steps in their order; each is required once, but the last may be missing.
+constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored"};
+constexpr const char* optional_step = "mirrored";
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
   if (name == "fit")
@@ -89,7 +90,10 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
     p.interpolation = parse_interpolation(value);
   else if (name == "alpha")
     p.alpha = parse_alpha(value);
-  else if (name == "mean")
+  else if (name == optional_step) {
+    if (value != "yes" && value != "no") fail(ErrorKind::format, "preprocessing step \"{}\": yes or no expected", step);
+    p.mirrored = value == "yes";
+  } else if (name == "mean")
     p.mean = three(step, value);
   else if (name == "std") {
     p.std = three(step, value);
@@ -116,9 +120,9 @@ Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alph
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}", to_string(p.fit), p.resize,
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}", to_string(p.fit), p.resize,
                      p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
-                     p.std[2]);
+                     p.std[2], p.mirrored ? "|mirrored=yes" : "");
 }
 
 Preprocessing parse_preprocessing(const std::string& text) {
@@ -142,7 +146,7 @@ Preprocessing parse_preprocessing(const std::string& text) {
     }
   }
   for (const char* name : step_names) {
-    bool found = false;
+    bool found = name == std::string(optional_step);
     for (const std::string& earlier : seen) found = found || earlier == name;
     if (!found) fail(ErrorKind::format, "preprocessing \"{}\" does not say \"{}\"", text, name);
   }

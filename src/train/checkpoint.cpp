@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "train/evaluation_json.h"
+#include "train/probe_json.h"
 #include "weights/safetensors.h"
 
 namespace fovea::training {
@@ -43,6 +44,11 @@ EpochRow row_of(const json& text) {
 
 json to_json(const Best& best) { return {{"epoch", best.epoch}, {"accuracy", best.accuracy}, {"loss", best.loss}}; }
 Best best_of(const json& text) { return {text.at("epoch"), text.at("accuracy"), text.at("loss")}; }
+json to_json(const Comparison& comparison) {
+  return {{"before", comparison.before}, {"after", comparison.after}, {"error", comparison.error}, {"pictures", comparison.pictures}};
+}
+
+Comparison comparison_of(const json& text) { return {text.at("before"), text.at("after"), text.at("error"), text.at("pictures")}; }
 
 json to_json(const RunState& state) {
   json text{{"version", kVersion},
@@ -64,6 +70,10 @@ json to_json(const RunState& state) {
   for (const auto& [name, value] : state.record) text["record"].push_back({name, value});
   if (state.best) text["best"] = to_json(*state.best);
   if (state.validation) text["validation"] = evaluation_json(*state.validation);
+  if (state.probe) text["probe"] = probe_json(*state.probe);
+  text["told"] = state.told;
+  text["trial_kept"] = state.trial_kept;
+  if (state.trial) text["trial"] = to_json(*state.trial);
   return text;
 }
 
@@ -89,6 +99,10 @@ RunState state_of(const json& text) {
   state.all_steps = text.at("all_steps");
   state.events = {text.at("events").at("bytes"), text.at("events").at("epochs")};
   if (text.contains("validation")) state.validation = evaluation_of(text["validation"]);
+  if (text.contains("probe")) state.probe = probe_of(text["probe"]);
+  state.told = text.at("told").get<std::vector<int>>();
+  state.trial_kept = text.at("trial_kept");
+  if (text.contains("trial")) state.trial = comparison_of(text["trial"]);
   return state;
 }
 

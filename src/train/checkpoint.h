@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "engine/state_store.h"
+#include "train/comparison.h"
+#include "train/probe.h"
 #include "train/schedule.h"
 #include "train/event_log.h"
 #include "weights/state_dict.h"
@@ -50,6 +52,10 @@ struct RunState {
   EventPosition events;
   std::optional<Best> best;
   std::optional<Evaluation> validation;  // of the best
+  std::optional<ProbeChoice> probe;      // made by a solved phase
+  std::vector<int> told;                 // 1 for each validation picture that its head told rightly
+  std::optional<Comparison> trial;       // of the best epoch of a trial with it
+  bool trial_kept = false;
   std::vector<EpochRow> history;
 };
 

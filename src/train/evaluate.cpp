@@ -40,14 +40,22 @@ Evaluation evaluate(const engine::Network& network, const PictureSource& source,
   std::vector<BadPicture> left_out;
   if (source.samples.empty()) return tally.finish();
   image::Loader loader(source.samples, loader_options(source));
-  std::vector<float> room;
+  std::vector<float> room, logits;
+  const Preprocessing& size = source.preprocessing;
   const size_t classes = network.classes().size();
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
-    const auto logits = logits_of(image::with_channels(batch->images, source.preprocessing, network.channels(), room), batch->size());
+    const auto answer = [&] { return logits_of(image::with_channels(batch->images, size, network.channels(), room), batch->size()); };
+    const auto plain = answer();
+    logits.assign(plain.begin(), plain.end());
+    if (size.mirrored) {
+      mirror(batch->images, batch->size(), size.height, size.width);
+      average(logits, answer());
+    }
     for (size_t i = 0; i < batch->labels.size(); ++i) {
       if (!is_bad(*batch, static_cast<int64_t>(i)))
-        tally.add(logits.subspan(i * classes, classes), source.samples[static_cast<size_t>(batch->indices[i])], true);
+        tally.add(std::span<const float>(logits).subspan(i * classes, classes), source.samples[static_cast<size_t>(batch->indices[i])],
+                  true);
     }
     for (const auto& bad : batch->bad) left_out.push_back({bad.picture.path, bad.picture.message});
     if (on_batch && !on_batch(++done, loader.batches_per_epoch())) break;
@@ -80,6 +88,10 @@ Views compute_features(engine::Session& session, const PictureSource& source, bo
     }
   }
   return views;
+}
+
+void average(std::span<float> answers, std::span<const float> others) {
+  for (size_t i = 0; i < answers.size(); ++i) answers[i] = (answers[i] + others[i]) / 2;
 }
 
 void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width) {

@@ -33,22 +33,23 @@ struct Rows {
   size_t bytes() const { return values.size() * sizeof(float); }
 };
 
-void append(Rows& rows, const Views& views, const std::vector<image::Sample>& samples, const Standardization& standardization) {
+void append(Rows& rows, const FeatureStore& features, Fit fit, const std::vector<image::Sample>& samples,
+            const Standardization& standardization) {
   const size_t width = static_cast<size_t>(rows.width);
-  for (size_t i = 0; i < samples.size(); ++i) {
+  for (const image::Sample& sample : samples) {
     for (int64_t view = 0; view < rows.views; ++view) {
       rows.values.resize(rows.values.size() + width);
-      const auto& table = view == 0 ? views.plain : views.mirrored;
-      standardization.apply(table.row(static_cast<int64_t>(i)), std::span(rows.values).last(width));
+      standardization.apply(features.row(sample, fit, view == 1), std::span(rows.values).last(width));
     }
-    rows.samples.push_back(samples[i]);
+    rows.samples.push_back(sample);
   }
 }
 
-void count(Standardization& standardization, const Views& views, bool mirrored) {
-  for (int64_t i = 0; i < views.plain.rows; ++i) {
-    standardization.count(views.plain.row(i));
-    if (mirrored) standardization.count(views.mirrored.row(i));
+void count(Standardization& standardization, const FeatureStore& features, Fit fit, const std::vector<image::Sample>& samples,
+           bool mirrored) {
+  for (const image::Sample& sample : samples) {
+    standardization.count(features.row(sample, fit, false));
+    if (mirrored) standardization.count(features.row(sample, fit, true));
   }
 }
 
@@ -61,19 +62,22 @@ class FeatureFeed final : public Feed {
         frozen_(parts.network->frozen_by("all")),
         mirrors_(seed, "mirrored views"),
         standardizes_(parts.network->form().head.kind != HeadKind::concat_pool),
-        standardization_(features.train().plain.width) {
+        standardization_(features.width()) {
     const auto& splits = parts.data.splits;
+    const Fit fit = parts.network->preprocessing().fit;
     const bool mirrored = phase.augmentation.has_value();
     if (standardizes_) {
-      count(standardization_, features.train(), mirrored);
-      if (phase.with_validation) count(standardization_, features.validation(), mirrored);
+      count(standardization_, features, fit, splits.train.samples, mirrored);
+      if (phase.with_validation) count(standardization_, features, fit, splits.validation.samples, mirrored);
     }
     standardization_.finish();
-    train_.width = validation_.width = features.train().plain.width;
+    train_.width = validation_.width = features.width();
     train_.views = mirrored ? 2 : 1;
-    append(train_, features.train(), splits.train.samples, standardization_);
-    if (phase.with_validation) append(train_, features.validation(), splits.validation.samples, standardization_);
-    append(validation_, features.validation(), splits.validation.samples, standardization_);
+    append(train_, features, fit, splits.train.samples, standardization_);
+    if (phase.with_validation) append(train_, features, fit, splits.validation.samples, standardization_);
+    // Answered as later predictions are.
+    validation_.views = parts.network->preprocessing().mirrored ? 2 : 1;
+    append(validation_, features, fit, splits.validation.samples, standardization_);
   }
 
   Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch, phase_.accumulate}; }
@@ -119,17 +123,14 @@ class FeatureFeed final : public Feed {
   Evaluation validate() override {
     Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
     const auto rows = static_cast<int64_t>(validation_.samples.size());
-    engine::Executable& head = inference_head();
-    const auto input = head.input_as<float>(kFeatures);
+    inference_head().prepare();
     for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
       const int64_t count = std::min(kInferenceBatch, rows - begin);
-      std::ranges::fill(input, 0.0f);
-      for (int64_t i = 0; i < count; ++i) std::ranges::copy(validation_.row(begin + i, 0), input.begin() + i * validation_.width);
-      head.run();
-      const auto logits = head.output_as<float>("logits");
-      const size_t classes = logits.size() / kInferenceBatch;
-      for (int64_t i = 0; i < count; ++i)
-        tally.add(logits.subspan(static_cast<size_t>(i) * classes, classes), validation_.samples[static_cast<size_t>(begin + i)], false);
+      std::vector<float> logits = answer(begin, count, 0);
+      if (validation_.views > 1) average(logits, answer(begin, count, 1));
+      const size_t classes = logits.size() / static_cast<size_t>(count);
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i)
+        tally.add(std::span(logits).subspan(i * classes, classes), validation_.samples[static_cast<size_t>(begin) + i], true);
     }
     return tally.finish();
   }
@@ -156,8 +157,18 @@ class FeatureFeed final : public Feed {
       inference_head_ =
           engine::Executable::compile(std::move(head), parts_.backend, parts_.network->store(), std::make_shared<engine::Arena>());
     }
-    inference_head_->prepare();
     return *inference_head_;
+  }
+
+  // Logits of a view of validation pictures.
+  std::vector<float> answer(int64_t begin, int64_t count, int64_t view) {
+    engine::Executable& head = inference_head();
+    const auto input = head.input_as<float>(kFeatures);
+    std::ranges::fill(input, 0.0f);
+    for (int64_t i = 0; i < count; ++i) std::ranges::copy(validation_.row(begin + i, view), input.begin() + i * validation_.width);
+    head.run();
+    const auto logits = head.output_as<float>("logits");
+    return {logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(logits.size()) / kInferenceBatch * count};
   }
 
   const Parts parts_;
@@ -177,32 +188,6 @@ class FeatureFeed final : public Feed {
 };
 
 }  // namespace
-
-bool FeatureStore::compute(const Parts& parts, bool mirrored, const OnBatch& on_batch) {
-  if (train_) return true;
-  const auto& splits = parts.data.splits;
-  const int64_t train_batches = (static_cast<int64_t>(splits.train.samples.size()) + kInferenceBatch - 1) / kInferenceBatch;
-  const int64_t all = train_batches + (static_cast<int64_t>(splits.validation.samples.size()) + kInferenceBatch - 1) / kInferenceBatch;
-  parts.session.weights_changed();
-  const auto features = [&](const std::vector<image::Sample>& samples, int64_t before) {
-    return compute_features(parts.session, {samples, parts.network->preprocessing(), parts.data.cache, false}, mirrored,
-                            [&](int64_t done, int64_t) { return !on_batch || on_batch(before + done, all); });
-  };
-  Views train = features(splits.train.samples, 0);
-  if (!train.complete) return false;
-  Views validation = features(splits.validation.samples, train_batches);
-  if (!validation.complete) return false;
-  train_ = std::move(train);
-  validation_ = std::move(validation);
-  return true;
-}
-
-size_t FeatureStore::bytes() const {
-  size_t sum = 0;
-  for (const auto* views : {&train_, &validation_})
-    if (*views) sum += (*views)->plain.bytes() + (*views)->mirrored.bytes();
-  return sum;
-}
 
 std::unique_ptr<Feed> feature_feed(const Parts& parts, const Phase& phase, uint64_t seed, const FeatureStore& features) {
   return std::make_unique<FeatureFeed>(parts, phase, seed, features);

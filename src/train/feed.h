@@ -1,10 +1,13 @@
 // What the steps of a phase read: pictures through the whole network, or stored features through its head.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "train/data.h"
@@ -52,17 +55,32 @@ class Feed {
 // Null where `on_batch` stopped the computing of what a frozen part gives.
 std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch);
 
-// Features of the pictures, computed when first asked for.
+// What the head reads of pictures, computed when first asked for and kept by picture. Runs that start from the same weights, on the same
+// pictures or parts of them, may share one; other weights or another preprocessing, but for the fit, empty it.
 class FeatureStore {
  public:
-  // Whether they are complete: false where `on_batch` stopped.
-  bool compute(const Parts& parts, bool mirrored, const OnBatch& on_batch);
-  const Views& train() const { return *train_; }
-  const Views& validation() const { return *validation_; }
+  struct Wanted {
+    std::span<const image::Sample> samples;
+    std::vector<Fit> fits;
+    bool mirrored = false;  // their mirror images too
+  };
+  // Whether all is there: false where `on_batch` stopped.
+  bool compute(const Parts& parts, const std::vector<Wanted>& wanted, const OnBatch& on_batch);
+  std::span<const float> row(const image::Sample& sample, Fit fit, bool mirrored) const;
+  int64_t width() const { return tables_.empty() ? 0 : tables_.begin()->second.views.plain.width; }
   size_t bytes() const;
 
  private:
-  std::optional<Views> train_, validation_;
+  struct Table {
+    std::unordered_map<std::string, int64_t> rows;  // by path
+    bool mirrored = false;
+    Views views;
+  };
+  // Of the samples, those not yet in the table, which is made empty where it lacks mirror images.
+  std::vector<image::Sample> missing(const Wanted& wanted, Fit fit);
+
+  uint64_t origin_ = 0;  // of the weights and the preprocessing
+  std::map<Fit, Table> tables_;
 };
 
 std::unique_ptr<Feed> feature_feed(const Parts& parts, const Phase& phase, uint64_t seed, const FeatureStore& features);

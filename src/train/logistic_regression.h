@@ -39,7 +39,7 @@ class LogisticRegression {
   };
   struct Subset {
     std::span<const int64_t> rows = {};  // empty: all
-    double tolerance = 1e-7;             // length of the gradient beside that of the solution
+    double tolerance = 1e-6;             // length of the gradient beside that of the solution
     const Solution* start = nullptr;     // of another lambda; null: from zero
   };
   // Throws Error(internal) where no minimum is found.

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "train/cross_validation.h"
 #include "train/evaluation_json.h"
+#include "train/probe_json.h"
 
 namespace fovea::training {
 namespace {
@@ -18,6 +19,8 @@ using nlohmann::json;
 
 json to_json(const Phase& phase) {
   return {{"name", phase.name},
+          {"solved", phase.solved},
+          {"trial", phase.trial},
           {"freeze", phase.freeze},
           {"epochs", phase.epochs},
           {"batch", phase.batch},
@@ -115,6 +118,7 @@ void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
   if (result.folds) text["folds"] = spread_json(*result.folds);
   if (result.seeds) text["seeds"] = spread_json(*result.seeds);
   if (result.out_of_fold) text["out_of_fold"] = evaluation_json(*result.out_of_fold);
+  if (metrics.state.probe) text["probe"] = probe_json(*metrics.state.probe);
   if (!metrics.origin.freeze_savings.empty()) text["freeze_saves"] = metrics.origin.freeze_savings;
   for (const auto& [name, version] : metrics.origin.versions) text["versions"].push_back({name, version});
   for (const Phase& phase : metrics.plan.phases) text["phases"].push_back(to_json(phase));

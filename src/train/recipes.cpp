@@ -1,5 +1,6 @@
 #include "train/recipes.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -8,7 +9,11 @@
 namespace fovea::training {
 namespace {
 
-// Below so many pictures a frozen backbone is as good as a trained one and takes seconds (on 200 pictures of twelve kinds: 0.85 by either).
+// Fewer validation pictures cannot tell one recipe from another: one picture would be more than a tenth of them.
+constexpr int64_t kTellingPictures = 10;
+constexpr int64_t kFinetunePicturesOfClass = 20;
+constexpr int64_t kTrialEpochs = 6, kTrialPatience = 2;
+// Below so many pictures a frozen backbone is about as good as a trained one and takes seconds.
 constexpr int64_t kFinetunePictures = 1000;
 struct Numbers {
   int64_t epochs = 0, batch = 0;
@@ -117,6 +122,22 @@ Phase features_phase(std::string name, const Numbers& numbers, const TrainOption
   return phase;
 }
 
+// Whether the head can be solved for: where it is linear and nobody asks for a loss or steps of his own.
+bool can_solve(const TrainOptions& options, const Facts& facts) {
+  const bool weighted = options.class_weights || options.balanced_sampling;
+  return facts.linear_head && options.loss != Loss::focal && !(facts.multi_label && weighted);
+}
+
+void solve(Phase& phase, const TrainOptions& options, const Facts& facts) {
+  phase.solved = true;
+  phase.epochs = 1;
+  phase.rate = 0;
+  phase.loss.class_weights = options.class_weights || options.balanced_sampling;
+  phase.choose_fit = options.fit_by_validation;
+  phase.second_fit = options.augment && facts.pictures < kFinetunePictures;
+  phase.mirrored = options.mirrored;
+}
+
 std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
   if (!options.freeze.empty() && options.freeze != "all")
     fail(ErrorKind::usage, "the recipe probe trains the head alone (freeze all), freeze {} was asked for: finetune or full can do that",
@@ -127,6 +148,8 @@ std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
     fail(ErrorKind::usage, "the recipe probe trains the head alone, {} is about the layers below it: finetune or full use it", what);
   std::vector<Phase> phases{features_phase("head", kProbe, options)};
   apply(phases[0], options);
+  const bool steps = options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given;
+  if (can_solve(options, facts) && !steps) solve(phases[0], options, facts);
   if (facts.validation > 0) {
     phases.push_back(phases[0]);
     phases[1].name = "refit";
@@ -135,13 +158,15 @@ std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
   return phases;
 }
 
-std::vector<Phase> finetune(const TrainOptions& options) {
+std::vector<Phase> finetune(const TrainOptions& options, const Facts& facts) {
   Phase all = phase_of("all", kFinetune, options);
   apply(all, options);
   all.lowest_rate = kStemRate;
   apply_to_backbone(all, options);
   show_changed(all, options);
-  return {features_phase("head", kHeadFirst, options), all};
+  Phase head = features_phase("head", kHeadFirst, options);
+  if (can_solve(options, facts)) solve(head, options, facts);
+  return {head, all};
 }
 
 std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
@@ -188,6 +213,24 @@ void check_together(const TrainOptions& options, const Facts& facts) {
     fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", options.dropout, options.head->dropout);
 }
 
+// In place of what was decided by number alone.
+void try_both(Plan& plan, const TrainOptions& options, const Facts& facts) {
+  if (plan.phases.size() != 2 || !plan.phases[0].solved || facts.validation < kTellingPictures) return;
+  Phase trial = finetune(options, facts)[1];
+  trial.trial = true;
+  if (options.epochs == 0) trial.epochs = kTrialEpochs;
+  if (options.patience == 0) trial.patience = kTrialPatience;
+  plan.phases.insert(plan.phases.begin() + 1, trial);
+  plan.reason +=
+      fmt::format(", so the probe is taken unless {} validation pictures say convincingly that finetune is better", facts.validation);
+}
+
+std::string amount(const Facts& facts) {
+  if (facts.classes == 0) return fmt::format("{} training pictures", facts.pictures);
+  return fmt::format("{} training pictures, {:.0f} a class,", facts.pictures,
+                     static_cast<double>(facts.pictures) / static_cast<double>(facts.classes));
+}
+
 }  // namespace
 
 Plan make_plan(const TrainOptions& given, const Facts& facts) {
@@ -210,23 +253,31 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
   } else if (const std::string what = concerns_backbone(options); options.freeze != "all" && !what.empty()) {
     recipe = Recipe::finetune;
     plan.reason = fmt::format("{} is about the layers below the head", what);
-  } else if (options.freeze == "all" || facts.pictures < kFinetunePictures) {
+  } else if (options.freeze == "all") {
     recipe = Recipe::probe;
-    plan.reason = options.freeze == "all" ? "freeze all leaves the head alone to train"
-                                          : fmt::format("{} training pictures are fewer than the {} from which training the backbone pays",
-                                                        facts.pictures, kFinetunePictures);
+    plan.reason = "freeze all leaves the head alone to train";
+  } else if (facts.pictures < std::max(kFinetunePictures, kFinetunePicturesOfClass * facts.classes)) {
+    recipe = Recipe::probe;
+    plan.reason = fmt::format("{} are fewer than the {} ({} a class) from which training the backbone pays for sure", amount(facts),
+                              std::max(kFinetunePictures, kFinetunePicturesOfClass * facts.classes), kFinetunePicturesOfClass);
   } else {
     recipe = Recipe::finetune;
-    plan.reason =
-        fmt::format("{} training pictures are at least the {} from which training the backbone pays", facts.pictures, kFinetunePictures);
+    plan.reason = fmt::format("{} are enough for training the backbone to pay", amount(facts));
   }
   plan.recipe = to_string(recipe);
   if (facts.multi_label && options.loss == Loss::cross_entropy)
     fail(ErrorKind::usage, "cross entropy needs one label a picture, and some have several or none: binary or focal can do that");
-  plan.phases = recipe == Recipe::probe ? probe(options, facts) : recipe == Recipe::finetune ? finetune(options) : full(options, facts);
+  plan.phases = recipe == Recipe::probe      ? probe(options, facts)
+                : recipe == Recipe::finetune ? finetune(options, facts)
+                                             : full(options, facts);
+  if (options.recipe == Recipe::automatic && recipe == Recipe::probe && options.freeze != "all") try_both(plan, options, facts);
   if (facts.multi_label)
     for (Phase& phase : plan.phases) phase.loss.kind = LossOptions::Kind::binary;
   apply_preset(plan, options, facts);
+  const bool solves = std::ranges::any_of(plan.phases, [](const Phase& phase) { return phase.solved; });
+  if (options.fit_by_validation && !solves)
+    fail(ErrorKind::usage, "the fit is chosen by solving for a linear head, which this run ({}) does not: name crop, pad or squash",
+         plan.recipe);
   return plan;
 }
 

@@ -13,11 +13,16 @@
 namespace fovea::training {
 
 struct Phase {
-  std::string name;              // "head", "refit", "all"
-  bool on_features = false;      // the backbone runs once, in inference mode, the head trains on what it gave: from zero, to the end
-  bool zero_head = false;        // a linear head starts from zero
-  bool with_validation = false;  // trains on the validation pictures too: their accuracy was measured before
-  std::string freeze = "none";   // "none", "all" or a tap
+  std::string name;               // "head", "refit", "all"
+  bool on_features = false;       // the backbone runs once, in inference mode, the head trains on what it gave: from zero, to the end
+  bool solved = false;            // on features: no steps, but logistic regression to convergence
+  bool second_fit = false;        // solved: squashed pictures train padded too, and the other way round
+  bool choose_fit = false;        // solved: of crop, pad and squash what cross validation prefers
+  Choice mirrored = Choice::off;  // solved: whether the mirror image's answer is averaged in
+  bool zero_head = false;         // a linear head starts from zero
+  bool trial = false;             // kept only where the validation pictures say convincingly that it is better than what came before
+  bool with_validation = false;   // trains on the validation pictures too: their accuracy was measured before
+  std::string freeze = "none";    // "none", "all" or a tap
   int64_t epochs = 0, batch = 0;
   OptimizerOptions optimizer;
   double rate = 0;         // the schedule's peak
@@ -47,12 +52,19 @@ struct Facts {
   int64_t validation = 0;  // and to choose by
   bool pretrained = true;
   bool multi_label = false;  // pictures have several labels or none: classes are told each on its own
+  bool linear_head = true;   // which can be solved for
+  int64_t classes = 0;
 };
 
 // The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):
-//   probe     100 epochs, batch 32, rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no smoothing; then the same once more with the validation pictures
+//   probe     a linear head: solved for, the penalty chosen by cross validation; then once more with the validation pictures. Other heads,
+//   and
+//             where epochs, batch, rate, decay or optimizer are given: 100 epochs, batch 32, rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no
+//             smoothing
 //   finetune  head first as probe, 20 epochs; then 12 epochs, batch 16, rate 1e-3 / 1e-2, at the stem a hundredth of it, decay 0.05 / 1e-4,
 //             smoothing 0.1
+//   auto      of few pictures: probe, then finetune as a trial of few epochs, ended early, which must be better than the probe by more than
+//             the standard error of their difference on the validation pictures; if not, the probe once more with these
 //   full      batch 16, rate 3e-4 / 1e-2, from new weights 1e-3 / 5e-2; decay 0.05 / 1e-4, smoothing 0.1; 30 epochs, below 1000 pictures
 //   10,
 //             which bounds what a small folder costs, not what it could learn

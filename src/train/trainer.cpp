@@ -11,6 +11,7 @@
 #include "train/kept_features.h"
 #include "train/metrics.h"
 #include "train/schedule.h"
+#include "train/solved_head.h"
 #include "weights/model_file.h"
 
 namespace fovea::training {
@@ -59,6 +60,7 @@ Trainer::Trainer(RunInput input)
       cross_validation_(input.cross_validation),
       origin_(std::move(input.origin)),
       session_(network_, backend_, arena_),
+      features_(input.features ? std::move(input.features) : std::make_shared<FeatureStore>()),
       started_(Clock::now()),
       saved_(started_) {
   if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
@@ -123,6 +125,7 @@ bool Trainer::resume() {
   for (const auto& [name, tensor] : checkpoint.states)
     if (store.has(name)) store.set(name, tensor);
   moments_ = std::move(checkpoint.states);
+  if (state_.probe) apply(*state_.probe, *network_);
   if (state_.best) best_ = weights::read_model_file(file(kModel)).tensors;
   if (!state_.finished)
     note(fmt::format("continues the run in {} after {} epochs and {} steps", options_.out, state_.history.size(), state_.step));
@@ -131,15 +134,48 @@ bool Trainer::resume() {
 
 std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
   const Parts parts{network_, backend_, arena_, session_, data_, options_};
-  const OnBatch on_batch = [&](int64_t done, int64_t all) {
-    return !options_.progress || options_.progress({"features", 0, 1, done, all, 0});
-  };
-  if (!phase.on_features) return picture_feed(parts, phase, phase_seed(), on_batch);
-  const bool complete = features_.compute(parts, phase.augmentation.has_value(), on_batch);
-  return complete ? feature_feed(parts, phase, phase_seed(), features_) : nullptr;
+  if (!phase.on_features) return picture_feed(parts, phase, phase_seed(), on_features());
+  const bool mirrored = phase.augmentation.has_value() || network_->preprocessing().mirrored;
+  const std::vector<Fit> fits{network_->preprocessing().fit};
+  const bool complete = features_->compute(
+      parts, {{data_.splits.train.samples, fits, mirrored}, {data_.splits.validation.samples, fits, mirrored}}, on_features());
+  return complete ? feature_feed(parts, phase, phase_seed(), *features_) : nullptr;
+}
+
+OnBatch Trainer::on_features() const {
+  return [this](int64_t done, int64_t all) { return !options_.progress || options_.progress({"features", 0, 1, done, all, 0}); };
+}
+
+bool Trainer::run_solved(const Phase& phase) {
+  const Parts parts{network_, backend_, arena_, session_, data_, options_};
+  const auto solved = solve_head(parts, phase, *features_, state_.probe, phase_seed(), on_features());
+  if (!solved) return false;  // the last save holds all there is
+  planned_bytes_ = std::max(planned_bytes_, session_.memory().constants + arena_->bytes() + network_->store()->bytes() +
+                                                features_->bytes() + data_.cache->bytes());
+  EpochRow row;
+  row.epoch = static_cast<int64_t>(state_.history.size()) + 1;
+  row.phase = phase.name;
+  row.train_loss = solved->training.loss;
+  row.train_accuracy = solved->training.score.accuracy;
+  std::string line = fmt::format("{} solved on {} pictures", phase.name, solved->pictures);
+  if (!state_.probe) line += ", " + solved->choice.text();
+  if (solved->validation) {
+    row.validation_loss = solved->validation->loss;
+    row.validation_accuracy = solved->validation->score.accuracy;
+    line += fmt::format("; validation loss {:.3f}, accuracy {:.1f} %", solved->validation->loss, 100 * solved->validation->score.accuracy);
+  }
+  note(line + fmt::format("; {} steps, {:.2f} s", solved->steps, solved->seconds));
+  row.seconds = seconds();
+  state_.history.push_back(row);
+  if (!state_.probe && solved->validation) state_.told = told_rightly(*solved->validation);
+  state_.probe = solved->choice;
+  end_phase(phase, solved->validation);
+  save();
+  return true;
 }
 
 bool Trainer::run_phase(const Phase& phase) {
+  if (phase.solved) return run_solved(phase);
   const std::unique_ptr<Feed> feed = make_feed(phase);
   if (!feed) return false;  // the last save holds all there is
   saved_ = Clock::now();    // features that were computed until here are nothing that a checkpoint keeps
@@ -164,7 +200,7 @@ bool Trainer::run_phase(const Phase& phase) {
       note(fmt::format("{} epochs without a better validation end the phase {}", phase.patience, phase.name));
     if (goes_on && phase.ema > 0) runner.swap_average();
     planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + session_.memory().constants + arena_->bytes() +
-                                                  network_->store()->bytes() + feed->bytes() + features_.bytes() + data_.cache->bytes());
+                                                  network_->store()->bytes() + feed->bytes() + features_->bytes() + data_.cache->bytes());
   }
   std::optional<Evaluation> last;
   if (goes_on && phase.on_features && !phase.with_validation && !data_.splits.validation.samples.empty()) last = feed->validate();
@@ -231,7 +267,7 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   if (!phase.on_features || state_.epoch == phase.epochs) note(epoch_line(row, state_.epoch, phase.epochs));
   state_.step = state_.correct = state_.seen = 0;
   state_.loss_sum = 0;
-  if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
+  if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation, phase.trial);
   if (phase.ema > 0) runner.swap_average();
   if (phase.schedule == RateSchedule::plateau) state_.plateau.epoch(validation ? validation->loss : row.train_loss);
   if (validation) count_patience(*validation);
@@ -254,11 +290,14 @@ void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& val
   state_.bad_epochs = 0;
   if (phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
   const bool needed = std::any_of(plan_.phases.begin() + state_.phase, plan_.phases.end(), [](const Phase& p) { return p.on_features; });
-  if (!needed) features_ = {};
+  if (!needed) features_ = std::make_shared<FeatureStore>();  // its own memory, where no other run wants it
+  if (phase.trial) end_trial();
 }
 
-void Trainer::consider(const Evaluation& validation, bool always) {
+void Trainer::consider(const Evaluation& validation, bool always, bool trial) {
+  if (trial && !convinces(validation)) return;
   if (!always && state_.best && !better(validation, *state_.best)) return;
+  state_.trial_kept = trial;
   Best best{state_.history.back().epoch, measure_of(validation.score), validation.loss};
   if (always && state_.best) {  // trained on what measured it: the accuracy before is the one that means something
     best.accuracy = state_.best->accuracy;
@@ -268,6 +307,26 @@ void Trainer::consider(const Evaluation& validation, bool always) {
   if (!always) state_.validation = validation;
   best_ = network_->state_dict();
   best_saved_ = false;
+}
+
+bool Trainer::convinces(const Evaluation& validation) {
+  const Comparison comparison = compare(state_.told, told_rightly(validation));
+  if (!state_.trial || comparison.after > state_.trial->after) state_.trial = comparison;
+  return comparison.convinces();
+}
+
+// Where the trial did not convince, what was there before it goes on.
+void Trainer::end_trial() {
+  note(verdict());
+  if (state_.trial_kept)
+    state_.phase = static_cast<int64_t>(plan_.phases.size());
+  else
+    restore_best();
+}
+
+std::string Trainer::verdict() const {
+  if (!state_.trial) return {};
+  return fmt::format("{} kept: {}", state_.trial_kept ? "finetune" : "probe", state_.trial->text("probe", "finetune"));
 }
 
 TrainResult Trainer::finish() {
@@ -309,8 +368,9 @@ TrainResult Trainer::result() const {
   TrainResult result;
   if (state_.validation) result.validation = state_.validation->score;
   result.seconds = seconds();
-  result.recipe = plan_.recipe;
+  result.recipe = state_.trial_kept ? to_string(Recipe::finetune) : plan_.recipe;
   result.reason = plan_.reason;
+  if (const std::string text = verdict(); !text.empty()) result.reason += "; " + text;
   result.left_out = data_.left_out;
   result.epochs = static_cast<int64_t>(state_.history.size());
   result.best_epoch = state_.best ? state_.best->epoch : 0;
@@ -426,10 +486,16 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("patience", phase.patience);
     add("stochastic depth", phase.stochastic_depth);
     add("balanced sampling", options.balanced_sampling);
+    add("trial", phase.trial);
     add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
     add("mixup", phase.mixing.mixup);
     add("cutmix", phase.mixing.cutmix);
     add("stored views", options.stored_views);
+    if (phase.solved) {
+      add("choose fit", phase.choose_fit);
+      add("second fit", phase.second_fit);
+      add("mirrored", static_cast<int>(phase.mirrored));
+    }
   }
   return record;
 }

@@ -24,6 +24,7 @@ struct RunInput {
   Plan plan;
   const CrossValidation* cross_validation = nullptr;  // of the runs before this one, for its report
   Origin origin = {};
+  std::shared_ptr<FeatureStore> features = {};  // shared with runs on the same pictures; null: one of its own
 };
 
 class Trainer {
@@ -40,12 +41,18 @@ class Trainer {
   bool resume();  // false: nothing is there yet
   // False: interrupted.
   bool run_phase(const Phase& phase);
+  bool run_solved(const Phase& phase);
   bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   std::unique_ptr<Feed> make_feed(const Phase& phase);
   void end_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   void count_patience(const Evaluation& validation);
+  OnBatch on_features() const;
   void end_phase(const Phase& phase, const std::optional<Evaluation>& validation);
-  void consider(const Evaluation& validation, bool always);
+  void consider(const Evaluation& validation, bool always, bool trial = false);
+  // Whether an epoch of a trial is to be kept.
+  bool convinces(const Evaluation& validation);
+  void end_trial();
+  std::string verdict() const;  // of the trial; empty: there was none
   TrainResult finish();
   void add_cross_validation(TrainResult& result) const;
   TrainResult result() const;
@@ -70,7 +77,7 @@ class Trainer {
   // Of everything that computes: nothing of it runs at the same time.
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
-  FeatureStore features_;
+  std::shared_ptr<FeatureStore> features_;
   std::vector<float> class_weights_;  // where the loss takes them
   RunState state_;
   std::unique_ptr<EventLog> events_;           // null: none is written

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "models/registry.h"
+#include "train/comparison.h"
 #include "train/groups.h"
 #include "train/metrics.h"
 #include "train/recipes.h"
@@ -15,6 +16,7 @@
 namespace fovea::training {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -121,9 +123,63 @@ TEST(Recipes, AutomaticGoesByPicturesAndWeights) {
 }
 
 TEST(Recipes, ProbeRefitsOnlyWhereThereIsValidation) {
-  EXPECT_EQ(make_plan({}, {200, 30, true}).phases.size(), 2u);
-  EXPECT_TRUE(make_plan({}, {200, 30, true}).phases[1].with_validation);
-  EXPECT_EQ(make_plan({}, {200, 0, true}).phases.size(), 1u);
+  TrainOptions options;
+  options.recipe = Recipe::probe;
+  EXPECT_EQ(make_plan(options, {200, 30, true}).phases.size(), 2u);
+  EXPECT_TRUE(make_plan(options, {200, 30, true}).phases[1].with_validation);
+  EXPECT_EQ(make_plan(options, {200, 0, true}).phases.size(), 1u);
+}
+
+TEST(Recipes, OfFewPicturesBothAreTriedWhereValidationCanTell) {
+  const auto names = [](const Plan& plan) {
+    std::vector<std::string> result;
+    for (const Phase& phase : plan.phases) result.push_back(phase.name + (phase.trial ? " as a trial" : ""));
+    return result;
+  };
+  EXPECT_THAT(names(make_plan({}, {200, 30, true})), ElementsAre("head", "all as a trial", "refit"));
+  EXPECT_THAT(names(make_plan({}, {40, 8, true})), ElementsAre("head", "refit"));
+  EXPECT_THAT(names(make_plan({}, {200, 0, true})), ElementsAre("head"));
+  Facts many{1500, 200, true};
+  EXPECT_THAT(names(make_plan({}, many)), ElementsAre("head", "all"));
+  many.classes = 100;  // 15 of each
+  EXPECT_THAT(names(make_plan({}, many)), ElementsAre("head", "all as a trial", "refit"));
+  EXPECT_THAT(make_plan({}, many).reason, AllOf(HasSubstr("1500 training pictures, 15 a class"), HasSubstr("200 validation pictures")));
+  Facts other{200, 30, true};
+  other.linear_head = false;
+  EXPECT_THAT(names(make_plan({}, other)), ElementsAre("head", "refit"));
+}
+
+TEST(Recipes, TheProbeIsSolvedForUnlessStepsAreAskedFor) {
+  TrainOptions options;
+  options.recipe = Recipe::probe;
+  EXPECT_TRUE(make_plan(options, {200, 30, true}).phases[0].solved);
+  options.epochs = 5;
+  EXPECT_FALSE(make_plan(options, {200, 30, true}).phases[0].solved);
+  options = {};
+  options.recipe = Recipe::finetune;
+  options.epochs = 5;
+  EXPECT_TRUE(make_plan(options, {200, 30, true}).phases[0].solved);
+  options.loss = Loss::focal;
+  EXPECT_FALSE(make_plan(options, {200, 30, true}).phases[0].solved);
+}
+
+TEST(Comparison, ADifferenceConvincesBeyondItsStandardError) {
+  std::vector<int> before(20, 1), after(20, 1);
+  for (size_t i = 0; i < 6; ++i) before[i] = 0;
+  for (size_t i = 0; i < 5; ++i) after[i] = 0;
+  const Comparison one = compare(before, after);
+  EXPECT_DOUBLE_EQ(one.before, 0.7);
+  EXPECT_DOUBLE_EQ(one.after, 0.75);
+  EXPECT_NEAR(one.error, 0.05, 1e-12);  // of one picture: the difference itself
+  EXPECT_FALSE(one.convinces());
+  after[0] = 1;
+  EXPECT_TRUE(compare(before, after).convinces());
+  EXPECT_FALSE(compare(after, before).convinces());
+  after = before;  // as many right, but others: two won, two lost
+  after[0] = after[1] = 1;
+  after[10] = after[11] = 0;
+  EXPECT_NEAR(compare(before, after).error, std::sqrt(0.2 / 19), 1e-12);
+  EXPECT_THAT(one.text("probe", "finetune"), AllOf(HasSubstr("70.0 %"), HasSubstr("75.0 %"), HasSubstr("+5.0"), HasSubstr("error of 5.0")));
 }
 
 TEST(Recipes, OptionsReplaceTheNumbers) {

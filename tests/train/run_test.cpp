@@ -92,7 +92,7 @@ TEST_F(Run, TheSameSeedGivesTheSameBits) {
 TEST_F(Run, InterruptedAnywhereItEndsWithTheSameBits) {
   for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
     run_small(pictures(), options(recipe, "whole"));
-    for (int every : {4, 5, 7, 11}) {  // more than the calls while features are computed, or it never gets beyond them
+    for (int every : {7, 8, 9, 11}) {  // more than the calls while features are computed, or it never gets beyond them
       fs::remove_all(folder_ / "pieces");
       EXPECT_GT(run_in_pieces(options(recipe, "pieces"), every), 0);
       EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors"))
@@ -302,7 +302,7 @@ TEST_F(Run, TheFilesOfARun) {
   EXPECT_EQ(model.preprocessing.fit, Fit::squash);
   for (const auto& [name, tensor] : model.tensors) EXPECT_EQ(name.find(':'), name.npos) << name;  // no moments
   const std::string history = bytes_of(folder_ / "run/history.csv");
-  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 20 + 3);
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 1 + 3);  // names, the head solved for, epochs
 }
 
 }  // namespace

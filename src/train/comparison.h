@@ -1,0 +1,26 @@
+// Two models on the same pictures.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fovea::training {
+
+// 1 for each picture that was told rightly, in the order of the pictures; 0 for the others.
+std::vector<int> told_rightly(const Evaluation& evaluation);
+
+struct Comparison {
+  double before = 0, after = 0;  // accuracies
+  double error = 0;              // standard error of their difference, taken picture by picture
+  int64_t pictures = 0;
+
+  // The second is better by more than chance alone would often make it.
+  bool convinces() const;
+  std::string text(const char* first, const char* second) const;
+};
+Comparison compare(const std::vector<int>& before, const std::vector<int>& after);
+
+}  // namespace fovea::training

@@ -1,0 +1,169 @@
+#include "train/probe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "train/metrics.h"
+#include "train/standardize.h"
+
+namespace fovea::training {
+namespace {
+
+constexpr int64_t kFolds = 5;
+// Penalties from strong to weak, each the solution's start for the next.
+constexpr double kStrongest = 1e-1, kRatio = 0.31622776601683794;
+constexpr int kPenalties = 13;
+constexpr int kPatience = 2;            // weaker penalties without a lower loss, after which no weaker one is tried
+constexpr double kUsualPenalty = 1e-4;  // where there are too few pictures to choose by
+constexpr double kRoughly = 1e-3;       // tolerance while choosing
+
+// Rows [pictures, fits, width] of standardized features.
+void append(std::vector<float>& rows, const Standardization& standardization, std::span<const float> row, std::span<const float> other) {
+  std::vector<float> mean(row.begin(), row.end());
+  for (size_t i = 0; i < other.size(); ++i) mean[i] = (mean[i] + other[i]) / 2;
+  rows.resize(rows.size() + row.size());
+  standardization.apply(mean, std::span(rows).last(row.size()));
+}
+
+bool right(std::span<const double> logits, std::span<const float> targets, Likelihood likelihood) {
+  if (likelihood == Likelihood::softmax)
+    return std::ranges::max_element(logits) - logits.begin() == std::ranges::max_element(targets) - targets.begin();
+  for (size_t k = 0; k < logits.size(); ++k)
+    if ((logits[k] >= 0) != (targets[k] >= 0.5f)) return false;
+  return true;
+}
+
+}  // namespace
+
+bool better(const ProbeTrial& a, const ProbeTrial& b) { return a.loss < b.loss; }
+
+std::vector<int64_t> deal_folds(const std::vector<ProbePicture>& pictures, int64_t folds, uint64_t seed) {
+  // By class (of several labels: by all of them together), each class in random order, dealt out one after the other.
+  std::vector<size_t> order(pictures.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const RandomStream random(seed, "folds of the probe");
+  std::ranges::sort(order, [&](size_t a, size_t b) {
+    const auto& x = pictures[a].targets;
+    const auto& y = pictures[b].targets;
+    if (x != y) return x > y;
+    return std::pair(random.bits(a), a) < std::pair(random.bits(b), b);
+  });
+  std::vector<int64_t> result(pictures.size());
+  for (size_t i = 0; i < order.size(); ++i) result[order[i]] = static_cast<int64_t>(i) % folds;
+  return result;
+}
+
+Probe::~Probe() = default;
+Probe::Probe(Probe&&) noexcept = default;
+
+Probe::Probe(ProbeData data) : data_(std::move(data)) {
+  standardization_ = std::make_unique<Standardization>(data_.width);
+  std::vector<float> mean;
+  for (const ProbePicture& picture : data_.pictures)
+    for (size_t f = 0; f < data_.fits.size(); ++f) {
+      standardization_->count(picture.plain[f]);
+      if (data_.train_on_mirrored) standardization_->count(picture.mirrored[f]);
+    }
+  standardization_->finish();
+  for (const ProbePicture& picture : data_.pictures)
+    for (size_t f = 0; f < data_.fits.size(); ++f) {
+      append(rows_, *standardization_, picture.plain[f], data_.train_on_mirrored ? picture.mirrored[f] : std::span<const float>());
+      targets_.insert(targets_.end(), picture.targets.begin(), picture.targets.end());
+      weights_.push_back(picture.weight);
+    }
+  regression_ = std::make_unique<LogisticRegression>(
+      LogisticData{static_cast<int64_t>(weights_.size()), data_.width, data_.classes, rows_, targets_, weights_, data_.likelihood});
+
+  for (const Fit fit : data_.answers) {
+    const auto f = static_cast<size_t>(std::ranges::find(data_.fits, fit) - data_.fits.begin());
+    for (const bool mirrored : {false, true}) {
+      if (mirrored ? data_.mirrored == Choice::off : data_.mirrored == Choice::on) continue;
+      std::vector<float> rows;
+      for (const ProbePicture& picture : data_.pictures)
+        append(rows, *standardization_, picture.plain[f], mirrored ? picture.mirrored[f] : std::span<const float>());
+      asked_.push_back({{fit, mirrored, 0, 0, 0}, regression_->coordinates(rows)});
+    }
+  }
+}
+
+ProbeChoice Probe::choose() const {
+  ProbeChoice choice;
+  choice.fits = data_.fits;
+  const auto pictures = static_cast<int64_t>(data_.pictures.size());
+  choice.folds = std::min(kFolds, pictures / 2);
+  for (const Asked& asked : asked_) choice.trials.push_back(asked.trial);
+  for (ProbeTrial& trial : choice.trials) {
+    trial.loss = std::numeric_limits<double>::infinity();
+    trial.penalty = kUsualPenalty;
+  }
+  if (choice.folds < 2) choice.folds = 0;
+  const std::vector<int64_t> fold_of = deal_folds(data_.pictures, std::max<int64_t>(choice.folds, 1), data_.seed);
+  std::vector<std::vector<LogisticRegression::Solution>> starts(static_cast<size_t>(choice.folds));
+  int since = 0;
+  double penalty = kStrongest;
+  for (int p = 0; p < kPenalties && since < kPatience && choice.folds > 0; ++p, penalty *= kRatio) {
+    std::vector<ProbeTrial> trials;
+    for (const Asked& asked : asked_) trials.push_back(asked.trial);
+    for (int64_t fold = 0; fold < choice.folds; ++fold) hold_out(fold_of, fold, penalty, starts[static_cast<size_t>(fold)], trials);
+    ++since;
+    for (size_t t = 0; t < trials.size(); ++t) {
+      trials[t].penalty = penalty;
+      trials[t].accuracy /= static_cast<double>(pictures);
+      trials[t].loss /= static_cast<double>(pictures);
+      if (!(trials[t].loss < choice.trials[t].loss)) continue;
+      choice.trials[t] = trials[t];
+      since = 0;
+    }
+  }
+
+  choice.best = *std::ranges::max_element(choice.trials, [](const auto& a, const auto& b) { return better(b, a); });
+  choice.c = 1 / (choice.best.penalty * regression_->mean_square() * static_cast<double>(weights_.size()));
+  return choice;
+}
+
+void Probe::hold_out(const std::vector<int64_t>& fold_of, int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts,
+                     std::vector<ProbeTrial>& trials) const {
+  const size_t views = data_.fits.size(), pictures = data_.pictures.size();
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < pictures; ++i)
+    for (size_t f = 0; f < views && fold_of[i] != fold; ++f) rows.push_back(static_cast<int64_t>(i * views + f));
+  LogisticRegression::Subset subset{rows, kRoughly, starts.empty() ? nullptr : &starts.front()};
+  LogisticRegression::Solution solution = regression_->solve(penalty * regression_->mean_square(), subset);
+  const auto rank = static_cast<size_t>(regression_->rank());
+  std::vector<double> logits(static_cast<size_t>(data_.classes)), targets(logits.size());
+  for (size_t a = 0; a < asked_.size(); ++a)
+    for (size_t i = 0; i < pictures; ++i) {
+      if (fold_of[i] != fold) continue;
+      regression_->logits(solution, std::span(asked_[a].places).subspan(i * rank, rank), logits);
+      const std::vector<float>& own = data_.pictures[i].targets;
+      trials[a].accuracy += right(logits, own, data_.likelihood);
+      std::ranges::copy(own, targets.begin());
+      trials[a].loss += logistic_loss(data_.likelihood, logits, targets);
+    }
+  starts.assign(1, std::move(solution));
+}
+
+ProbeHead Probe::solve(double penalty) const {
+  const auto solution = regression_->solve(penalty * regression_->mean_square(), {});
+  const auto linear = regression_->linear(solution);
+  ProbeHead head{{linear.weight.begin(), linear.weight.end()}, {linear.bias.begin(), linear.bias.end()}, solution.steps};
+  standardization_->fold(head.weight, head.bias);
+  return head;
+}
+
+std::string ProbeChoice::text() const {
+  std::string line = fmt::format("C {:.3g}, fit {}{}", c, to_string(best.fit), best.mirrored ? ", mirrored answers averaged in" : "");
+  if (folds == 0) return line + " (too few pictures to choose by)";
+  line += fmt::format(": accuracy {:.1f} %, loss {:.3f} by {}-fold cross validation", 100 * best.accuracy, best.loss, folds);
+  for (const ProbeTrial& trial : trials)
+    if (trial.fit != best.fit || trial.mirrored != best.mirrored)
+      line +=
+          fmt::format("; {}{} {:.1f} %, {:.3f}", to_string(trial.fit), trial.mirrored ? " mirrored" : "", 100 * trial.accuracy, trial.loss);
+  return line;
+}
+
+}  // namespace fovea::training

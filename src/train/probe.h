@@ -1,0 +1,91 @@
+// The probe's head: logistic regression on what the frozen backbone gave. Its penalty, and where that is left open how pictures are fitted
+// and whether the mirror image's answer is averaged in, are chosen by cross validation on the training pictures.
+#pragma once
+
+#include <fovea/train.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/logistic_regression.h"
+
+namespace fovea::training {
+
+struct ProbePicture {
+  // Features by fit, in the order of ProbeData::fits; none of mirror images where they were not computed.
+  std::vector<std::span<const float>> plain, mirrored;
+  std::vector<float> targets;  // by class
+  double weight = 1;           // in the loss
+};
+
+struct ProbeData {
+  int64_t width = 0, classes = 0;
+  Likelihood likelihood = Likelihood::softmax;
+  // Every picture trains once by each of these: a second way of fitting is an augmentation that costs one more pass.
+  std::vector<Fit> fits;
+  std::vector<Fit> answers;       // of these, the ones that may be chosen
+  bool train_on_mirrored = true;  // on the mean of the features of picture and mirror image
+  Choice mirrored = Choice::off;  // whether the mean answers, too; automatic: where that has the lower loss
+  std::vector<ProbePicture> pictures;
+  uint64_t seed = 0;
+};
+
+// How one way of asking did on the pictures that were held out.
+struct ProbeTrial {
+  Fit fit = Fit::squash;
+  bool mirrored = false;
+  double penalty = 0;  // lambda / 2 |W|^2 with lambda = penalty times the mean square length of the standardized features
+  double accuracy = 0, loss = 0;
+};
+bool better(const ProbeTrial& a,
+            const ProbeTrial& b);  // By the loss: of few pictures the accuracy moves in steps of a percent, and by luck.
+
+struct ProbeChoice {
+  ProbeTrial best;
+  std::vector<ProbeTrial> trials;  // the best penalty's of each way of asking
+  std::vector<Fit> fits;           // that train
+  int64_t folds = 0;               // 0: too few pictures to hold any out
+  double c = 0;                    // the penalty as scikit-learn's C, on standardized features
+  std::string text() const;        // one line
+};
+
+// A head on plain features.
+struct ProbeHead {
+  std::vector<float> weight, bias;  // [classes, width], [classes]
+  int64_t steps = 0;                // of L-BFGS
+};
+
+class Standardization;
+
+class Probe {
+ public:
+  explicit Probe(ProbeData data);
+  ~Probe();
+  Probe(Probe&&) noexcept;
+
+  ProbeChoice choose() const;
+  // The head for this penalty, on all pictures.
+  ProbeHead solve(double penalty) const;
+
+ private:
+  void hold_out(const std::vector<int64_t>& fold_of, int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts,
+                std::vector<ProbeTrial>& trials) const;
+
+  ProbeData data_;
+  std::unique_ptr<Standardization> standardization_;
+  std::vector<float> rows_, targets_;
+  std::vector<double> weights_;
+  std::unique_ptr<LogisticRegression> regression_;
+  struct Asked {  // a way of asking: the place of every picture
+    ProbeTrial trial;
+    std::vector<double> places;  // [pictures, rank]
+  };
+  std::vector<Asked> asked_;
+};
+
+// A fold for each picture, so that those of a class are spread evenly: by the seed and the pictures' order.
+std::vector<int64_t> deal_folds(const std::vector<ProbePicture>& pictures, int64_t folds, uint64_t seed);
+
+}  // namespace fovea::training

@@ -1,0 +1,160 @@
+#include "train/solved_head.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "base/error.h"
+#include "train/metrics.h"
+
+namespace fovea::training {
+namespace {
+
+// Fits that train together, and those of them that may answer. Squashed and padded pictures show the whole object, so that each helps the
+// other as an augmentation; the middle of a picture is something else, and hurts both.
+struct FitGroup {
+  std::vector<Fit> fits, answers;
+};
+
+std::vector<FitGroup> groups_of(const Phase& phase, Fit own) {
+  const auto alike = [&](Fit fit) -> std::vector<Fit> {
+    if (fit == Fit::crop || !phase.second_fit) return {fit};
+    return {fit, fit == Fit::squash ? Fit::pad : Fit::squash};
+  };
+  std::vector<FitGroup> groups{{alike(own), {own}}};
+  if (!phase.choose_fit) return groups;
+  for (const Fit fit : {Fit::squash, Fit::pad, Fit::crop}) {
+    if (fit == own) continue;
+    const auto found = std::ranges::find_if(groups, [&](const FitGroup& group) { return std::ranges::count(group.fits, fit) > 0; });
+    if (found == groups.end())
+      groups.push_back({alike(fit), {fit}});
+    else
+      found->answers.push_back(fit);
+  }
+  return groups;
+}
+
+std::vector<float> targets_of(const image::Sample& sample, int64_t classes, const LossOptions& loss) {
+  const bool binary = loss.kind == LossOptions::Kind::binary;
+  const double rest = loss.smoothing / (binary ? 2.0 : static_cast<double>(classes));
+  std::vector<float> targets(static_cast<size_t>(classes), static_cast<float>(rest));
+  for (const int32_t label : image::labels_of(sample)) targets[static_cast<size_t>(label)] = static_cast<float>(1 - loss.smoothing + rest);
+  return targets;
+}
+
+// Every class the same in the loss, where that is asked for.
+void weigh_classes(std::vector<ProbePicture>& pictures, const std::vector<image::Sample>& samples, int64_t classes) {
+  std::vector<double> counts(static_cast<size_t>(classes), 0.0);
+  for (const image::Sample& sample : samples) ++counts[static_cast<size_t>(sample.label)];
+  for (size_t i = 0; i < pictures.size(); ++i)
+    pictures[i].weight =
+        static_cast<double>(samples.size()) / (static_cast<double>(classes) * counts[static_cast<size_t>(samples[i].label)]);
+}
+
+ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group, const std::vector<image::Sample>& samples,
+                  const FeatureStore& features, uint64_t seed) {
+  ProbeData data;
+  data.width = features.width();
+  data.classes = parts.network->class_count();
+  data.likelihood = phase.loss.kind == LossOptions::Kind::binary ? Likelihood::binary : Likelihood::softmax;
+  data.fits = group.fits;
+  data.answers = group.answers;
+  data.train_on_mirrored = phase.augmentation.has_value();
+  data.mirrored = phase.mirrored;
+  data.seed = seed;
+  const bool mirrored = data.train_on_mirrored || data.mirrored != Choice::off;
+  for (const image::Sample& sample : samples) {
+    ProbePicture picture;
+    for (const Fit fit : group.fits) {
+      picture.plain.push_back(features.row(sample, fit, false));
+      if (mirrored) picture.mirrored.push_back(features.row(sample, fit, true));
+    }
+    picture.targets = targets_of(sample, data.classes, phase.loss);
+    data.pictures.push_back(std::move(picture));
+  }
+  if (phase.loss.class_weights) weigh_classes(data.pictures, samples, data.classes);
+  return data;
+}
+
+Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, const FeatureStore& features,
+                         const std::vector<image::Sample>& samples) {
+  const Preprocessing& preprocessing = network.preprocessing();
+  const auto answer = [&](const image::Sample& sample, bool mirrored) {
+    const auto row = features.row(sample, preprocessing.fit, mirrored);
+    std::vector<float> logits;
+    for (size_t k = 0; k < head.bias.size(); ++k)
+      logits.push_back(static_cast<float>(std::inner_product(
+          row.begin(), row.end(), head.weight.begin() + static_cast<std::ptrdiff_t>(k * row.size()), static_cast<double>(head.bias[k]))));
+    return logits;
+  };
+  Tally tally(network.classes(), network.form().head.independent);
+  for (const image::Sample& sample : samples) {
+    std::vector<float> logits = answer(sample, false);
+    if (preprocessing.mirrored) average(logits, answer(sample, true));
+    tally.add(logits, sample, true);
+  }
+  return tally.finish();
+}
+
+void put(const ProbeHead& head, engine::Network& network) {
+  const std::vector<std::string> names = network.head_states();
+  engine::StateStore& store = *network.store();
+  Tensor weight = store.get(names[0]), bias = store.get(names[1]);
+  std::ranges::copy(head.weight, weight.mutable_values<float>().begin());
+  std::ranges::copy(head.bias, bias.mutable_values<float>().begin());
+  store.set(names[0], weight);
+  store.set(names[1], bias);
+}
+
+}  // namespace
+
+void apply(const ProbeChoice& choice, engine::Network& network) {
+  Preprocessing preprocessing = network.preprocessing();
+  preprocessing.fit = choice.best.fit;
+  preprocessing.mirrored = choice.best.mirrored;
+  network.set_preprocessing(preprocessing);
+}
+
+std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, FeatureStore& features,
+                                     const std::optional<ProbeChoice>& chosen, uint64_t seed, const OnBatch& on_batch) {
+  const auto& splits = parts.data.splits;
+  std::vector<image::Sample> samples = splits.train.samples;
+  if (phase.with_validation) samples.insert(samples.end(), splits.validation.samples.begin(), splits.validation.samples.end());
+  const std::vector<FitGroup> groups =
+      chosen ? std::vector<FitGroup>{{chosen->fits, {chosen->best.fit}}} : groups_of(phase, parts.network->preprocessing().fit);
+
+  std::vector<FeatureStore::Wanted> wanted;
+  const bool mirrored = phase.augmentation.has_value() || phase.mirrored != Choice::off;
+  for (const FitGroup& group : groups) {
+    wanted.push_back({samples, group.fits, mirrored});
+    if (!phase.with_validation) wanted.push_back({splits.validation.samples, group.answers, phase.mirrored != Choice::off});
+  }
+  if (!features.compute(parts, wanted, on_batch)) return std::nullopt;
+
+  const auto begun = std::chrono::steady_clock::now();
+  SolvedHead solved;
+  std::optional<Probe> best;
+  for (const FitGroup& group : groups) {
+    Probe probe(data_of(parts, phase, group, samples, features, seed));
+    ProbeChoice choice = chosen ? *chosen : probe.choose();
+    std::vector<ProbeTrial> trials = solved.choice.trials;
+    trials.insert(trials.end(), choice.trials.begin(), choice.trials.end());
+    if (!best || better(choice.best, solved.choice.best)) {
+      solved.choice = std::move(choice);
+      best.emplace(std::move(probe));
+    }
+    solved.choice.trials = std::move(trials);
+  }
+  const ProbeHead head = best->solve(solved.choice.best.penalty);
+  put(head, *parts.network);
+  apply(solved.choice, *parts.network);
+  solved.training = evaluate_head(*parts.network, head, features, samples);
+  if (!phase.with_validation && !splits.validation.samples.empty())
+    solved.validation = evaluate_head(*parts.network, head, features, splits.validation.samples);
+  solved.pictures = static_cast<int64_t>(samples.size());
+  solved.steps = head.steps;
+  solved.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return solved;
+}
+
+}  // namespace fovea::training
