@@ -239,6 +239,7 @@ std::vector<Outcome> read_predictions(const std::filesystem::path& path, const s
       outcome.label = number_of(row.fields[1], row.line);
       outcome.predicted = number_of(row.fields[2], row.line);
       outcome.confidence = static_cast<double>(outcome.probabilities[static_cast<size_t>(outcome.predicted)]);
+      outcome.label_probability = static_cast<double>(outcome.probabilities[static_cast<size_t>(outcome.label)]);
     }
     outcomes.push_back(std::move(outcome));
   }
