@@ -85,5 +85,7 @@ struct Neighborhood {
   std::string file;
   std::vector<Neighbor> neighbors;
 };
+// An HTML page of them: one file that opens offline, the pictures in it. Those that are gone by now are named in their place.
+std::string neighbors_page(const FeatureSet& features, const std::vector<Neighborhood>& found);
 
 }  // namespace fovea

@@ -9,6 +9,7 @@
 #include "api/implementation.h"
 #include "base/error.h"
 #include "image/fit.h"
+#include "report/neighbors_page.h"
 #include "weights/digest.h"
 
 namespace fovea {
@@ -122,6 +123,10 @@ std::vector<Neighbor> nearest_pictures(const FeatureSet& features, const Tensor&
   std::vector<Neighbor> neighbors;
   for (int64_t i : order) neighbors.push_back({i, features.files[static_cast<size_t>(i)], at(i)});
   return neighbors;
+}
+
+std::string neighbors_page(const FeatureSet& features, const std::vector<Neighborhood>& found) {
+  return report::neighbors_page(features.record, rows_of(features.features), found);
 }
 
 }  // namespace fovea

@@ -15,14 +15,15 @@ constexpr const char* kFooter =
     R"(FEATURES.npy is what `fovea embed` wrote, with the files beside it (FEATURES.csv, FEATURES.json). Each picture goes through the same model,
 weights, preprocessing, tap, PCA and normalization; where the weights are others by now, both digests are named and nothing is compared.
 Similarity is the cosine of the angle between the features: 1 for the same direction, 0 for nothing in common.
+-o PAGE.html writes a page of the pictures, in one file that opens offline.
 
 Examples:
   fovea embed tf_efficientnet_lite0 photos -o photos.npy
   fovea neighbors photos.npy new.jpg
-  fovea neighbors photos.npy new.jpg other.jpg --top 12)";
+  fovea neighbors photos.npy new.jpg other.jpg --top 12 -o neighbors.html)";
 
 struct Options {
-  std::string features;
+  std::string features, out;
   std::vector<std::string> data;
   ModelOptions compute;
   int64_t top = 6;
@@ -48,6 +49,8 @@ nlohmann::json to_json(const std::vector<Neighborhood>& found) {
 }
 
 int neighbors(const Options& options) {
+  if (!options.out.empty() && !options.out.ends_with(".html"))
+    throw Error(ErrorKind::usage, options.out + ": the page is HTML; end its name with .html");
   use_threads(options.compute);
   const FeatureSet features = load_features(options.features);
   const std::vector<std::string> files = picture_files(options.data);
@@ -66,10 +69,12 @@ int neighbors(const Options& options) {
   report_left_out(left_out);
   if (found.empty())
     return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
+  if (!options.out.empty()) save_text(neighbors_page(features, found), options.out);
   if (options.json)
     print_json(to_json(found));
   else
     print_text(found);
+  if (!options.out.empty() && !options.json) print("{}\n", options.out);
   return 0;
 }
 
@@ -84,6 +89,7 @@ void add_neighbors(CLI::App& app, Run& run) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_option("-o,--out", options->out, "A page of them")->type_name("PAGE.html");
   add_compute(*command, options->compute);
   add_json(*command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
   command->footer(kFooter);

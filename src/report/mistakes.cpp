@@ -1,30 +1,14 @@
 #include <fovea/error.h>
 #include <fovea/image.h>
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "report/html.h"
 #include "report/sections.h"
+#include "report/thumbnail.h"
 
 namespace fovea::report {
 namespace {
-
-constexpr int64_t kSide = 200;  // pixels of a thumbnail's longer side
-
-Image thumbnail(const Image& picture) {
-  const double scale = static_cast<double>(kSide) / static_cast<double>(std::max(picture.width, picture.height));
-  if (scale >= 1) return picture;
-  const auto scaled = [&](int64_t side) { return std::max<int64_t>(1, std::llround(scale * static_cast<double>(side))); };
-  return resize(picture, scaled(picture.width), scaled(picture.height), Interpolation::bicubic);
-}
-
-std::string picture_element(const Image& small, const std::string& words) {
-  constexpr int kQuality = 85;
-  return fmt::format("<img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/jpeg;base64,{}\">", small.width, small.height,
-                     escaped(words), base64(encode_jpeg(small, kQuality)));
-}
 
 std::string pictures_of(const std::string& file, int64_t predicted, const std::string& guess, const Eyes& eyes) {
   try {

@@ -61,6 +61,14 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+std::string document(const std::string& title, const std::string& body) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">{}<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>{} · fovea</title>\n<style>{}</style></head>\n"
+      "<body><main>\n{}</main></body></html>\n",
+      kPolicy, escaped(title), style_sheet(), body);
+}
+
 std::string page(const json& metrics, const Eyes& eyes) {
   std::string body;
   try {
@@ -68,11 +76,7 @@ std::string page(const json& metrics, const Eyes& eyes) {
   } catch (const json::exception& error) {
     fail(ErrorKind::format, "the metrics cannot be shown: {}", error.what());
   }
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">{}<meta name=\"viewport\" content=\"width=device-width, "
-      "initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><title>{} · fovea</title>\n<style>{}</style></head>\n"
-      "<body><main>\n{}</main></body></html>\n",
-      kPolicy, escaped(metrics.value("model", "report")), style_sheet(), body);
+  return document(metrics.value("model", "report"), body);
 }
 
 }  // namespace fovea::report

@@ -37,6 +37,8 @@ std::string mistakes_section(const Shown& shown, const Eyes& eyes);
 std::string data_section(const json& metrics);
 std::string settings_section(const json& metrics);
 
+// A whole page around its body, which is HTML.
+std::string document(const std::string& title, const std::string& body);
 // <section id="ID"><h2>TITLE</h2>...
 std::string section(const char* id, const std::string& title, const std::string& content);
 // A number that a test finds: <span data-of="PATH">TEXT</span>.

@@ -1,4 +1,5 @@
 // predict and embed.
+#include <fmt/format.h>
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
@@ -163,7 +164,8 @@ TEST_F(Pictures, NeighborsAreFoundWithTheModelOfTheFeatures) {
   const Outcome found = run_fovea({"neighbors", features, picture("green/1.bmp"), picture("red/0.bmp"), "--top", "3", "--json"});
   ASSERT_EQ(found.status, 0) << found.err;
   ASSERT_EQ(found.json().size(), 2u);
-  for (const auto& one : found.json()) {
+  const nlohmann::json both = found.json();
+  for (const auto& one : both) {
     ASSERT_EQ(one.at("neighbors").size(), 3u);
     EXPECT_EQ(one["neighbors"][0].at("file"), one.at("file"));
     EXPECT_NEAR(one["neighbors"][0].at("similarity").get<double>(), 1, 1e-5);
@@ -171,6 +173,31 @@ TEST_F(Pictures, NeighborsAreFoundWithTheModelOfTheFeatures) {
   }
   const Outcome text = run_fovea({"neighbors", features, picture("green/1.bmp"), "--top", "1"});
   EXPECT_EQ(text.out, picture("green/1.bmp") + "\n   1.000  " + picture("green/1.bmp") + "\n");
+
+  // The page holds the pictures and their similarities; one that is gone is named.
+  fs::remove(picture("green/2.bmp"));
+  const std::string page = folder_ / "like.html";
+  const Outcome paged = run_fovea({"neighbors", features, picture("green/1.bmp"), "--top", "3", "-o", page, "--json"});
+  ASSERT_EQ(paged.status, 0) << paged.err;
+  const std::string html = read_all(page);
+  EXPECT_THAT(html, HasSubstr("<!DOCTYPE html>"));
+  EXPECT_EQ(html.find("http://"), std::string::npos);
+  EXPECT_EQ(html.find("https://"), std::string::npos);
+  int gone = 0, shown = 0;
+  const nlohmann::json listed = paged.json();
+  for (const auto& neighbor : listed[0].at("neighbors")) {
+    EXPECT_THAT(html, HasSubstr(neighbor.at("file").get<std::string>()));
+    EXPECT_THAT(html, HasSubstr(fmt::format("<strong>{:.3f}</strong>", neighbor.at("similarity").get<double>())));
+    ++(fs::exists(neighbor.at("file").get<std::string>()) ? shown : gone);
+  }
+  const auto count = [&](const std::string& part) {
+    int found = 0;
+    for (size_t at = html.find(part); at != std::string::npos; at = html.find(part, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("src=\"data:image/jpeg;base64,"), 1 + shown);
+  EXPECT_EQ(count("<p class=\"gone\">"), gone);
+  expect_one_line(run_fovea({"neighbors", features, picture("green/1.bmp"), "-o", folder_ / "like.pdf"}), 2, {"like.pdf", ".html"});
 
   expect_one_line(run_fovea({"neighbors", folder_ / "no.npy", picture("red/0.bmp")}), 1, {"no.npy"});
   expect_one_line(run_fovea({"neighbors", picture("red/0.bmp"), picture("red/0.bmp")}), 2, {".npy"});
