@@ -129,13 +129,30 @@ struct BenchOptions {
   std::string weights = "none";   // as for Model::load; random ones take the same time
   std::string dtype = "f32";
   std::string freeze = "none";  // as for Model::freeze; not "auto"
-  bool profile = false;
+  bool profile = false;         // the time of each node
 };
 
+// A node of the compiled graph, or all of one operation or kernel.
 struct ProfileRow {
-  std::string operation, kernel;
+  std::string name;            // the node's: "layer1.0.conv2"; that of a gradient begins with "grad:"
+  std::string operation;       // "conv2d"
+  std::string kernel;          // what computes it: "onednn brgconv:avx512_core"
+  std::vector<int64_t> shape;  // of the node's first result
   int64_t nodes = 0;
-  double milliseconds = 0;  // in one run
+  double milliseconds = 0;  // in one run: the median of all runs; of several nodes the sum of their medians
+  double share = 0;         // of all nodes' time
+  int64_t multiply_adds = 0;
+  int64_t bytes = 0;  // read and written, each operand once
+
+  double gflops() const { return milliseconds > 0 ? 2e-6 * static_cast<double>(multiply_adds) / milliseconds : 0; }
+  double gigabytes_per_second() const { return milliseconds > 0 ? 1e-6 * static_cast<double>(bytes) / milliseconds : 0; }
+};
+
+// Each list slowest first. The nodes of a frozen part, which runs before the step, are among them.
+struct Profile {
+  std::vector<ProfileRow> nodes;
+  std::vector<ProfileRow> operations;
+  std::vector<ProfileRow> kernels;  // of each operation
 };
 
 struct BenchResult {
@@ -147,7 +164,7 @@ struct BenchResult {
   // Planned: weights, their copies, values and workspace. Measured: by how much the process grew at most from before the network was built
   // to the end of the runs.
   int64_t planned_bytes = 0, measured_bytes = 0;
-  std::vector<ProfileRow> profile;  // slowest first
+  Profile profile;  // empty where none was asked for
   // Where something is frozen: the step with nothing frozen, run in turns with it, and what keeping the frozen part's outputs leaves of the
   // step (0 where everything that the pictures meet first trains).
   struct Full {

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <fstream>
-#include <map>
 #include <optional>
 #include <set>
 
 #include "api/implementation.h"
 #include "api/measure.h"
+#include "api/profile.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -47,22 +47,23 @@ class Job {
       rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
       data_.resize(rows_.size());
     }
-    run(0, {});  // the first touches the memory
+    run(0, false);  // the first touches the memory
   }
 
   // Milliseconds of the whole, and of the part after the frozen one alone.
-  std::pair<double, double> run(int64_t step, std::span<double> by_node) {
+  std::pair<double, double> run(int64_t step, bool profiled) {
     const auto begin = std::chrono::steady_clock::now();
     if (prefix_) {
-      prefix_->run(image_, batch_, rows_);
+      prefix_->run(image_, batch_, rows_, profiled ? prefix_times().next_run() : std::span<double>());
       for (int64_t i = 0; i < batch_; ++i)
         prefix_->arrange(std::span(rows_).subspan(static_cast<size_t>(i * prefix_->width()), static_cast<size_t>(prefix_->width())), i,
                          batch_, data_);
     }
     const double before = prefix_ ? milliseconds_since(begin) : 0;
     inputs_->write(step);
+    const auto times = profiled ? step_times().next_run() : std::span<double>();
     if (!prefix_) {
-      const double own = timed_run(*executable_, by_node);
+      const double own = timed_run(*executable_, times);
       return {own, own};
     }
     const auto rest = std::chrono::steady_clock::now();
@@ -72,12 +73,18 @@ class Job {
       std::copy_n(next, input.size(), input.begin());
       next += static_cast<std::ptrdiff_t>(input.size());
     }
-    timed_run(*executable_, by_node);
+    timed_run(*executable_, times);
     const double own = milliseconds_since(rest);
     return {before + own, own};
   }
 
-  const engine::Executable& executable() const { return *executable_; }
+  // Of the runs that were profiled.
+  Profile profile() const {
+    std::vector<ProfileRow> nodes;
+    if (prefix_times_) prefix_times_->append_to(nodes);
+    if (step_times_) step_times_->append_to(nodes);
+    return profile_of(std::move(nodes));
+  }
   bool has_prefix() const { return prefix_ != nullptr; }
   size_t planned_bytes(const engine::StateStore& store) const {
     return store.bytes() + arena_->bytes() + executable_->memory().constants + (prefix_ ? prefix_->executable().memory().constants : 0) +
@@ -85,6 +92,9 @@ class Job {
   }
 
  private:
+  NodeTimes& prefix_times() { return prefix_times_ ? *prefix_times_ : prefix_times_.emplace(prefix_->executable()); }
+  NodeTimes& step_times() { return step_times_ ? *step_times_ : step_times_.emplace(*executable_); }
+
   static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen) {
     const ModelGraph model = network.build(options.batch, options.height, options.width);
     if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
@@ -99,25 +109,9 @@ class Job {
   std::unique_ptr<training::FrozenPrefix> prefix_;
   std::unique_ptr<engine::Executable> executable_;
   std::optional<BenchInputs> inputs_;
+  std::optional<NodeTimes> prefix_times_, step_times_;
   std::vector<float> image_, rows_, data_;
 };
-
-std::vector<ProfileRow> profile_rows(const engine::Executable& executable, std::span<const double> by_node, size_t runs) {
-  std::map<std::pair<std::string, std::string>, ProfileRow> rows;
-  for (uint32_t n = 0; n < executable.graph().node_count(); ++n) {
-    if (by_node[n] == 0) continue;  // ran once, when the weights were prepared
-    const std::string operation(executable.graph().node(NodeId{n}).op.name()), kernel = executable.kernel(NodeId{n});
-    ProfileRow& row = rows[{operation, kernel}];
-    row.operation = operation;
-    row.kernel = kernel;
-    ++row.nodes;
-    row.milliseconds += 1000 * by_node[n] / static_cast<double>(runs);
-  }
-  std::vector<ProfileRow> result;
-  for (auto& [key, row] : rows) result.push_back(std::move(row));
-  std::sort(result.begin(), result.end(), [](const ProfileRow& a, const ProfileRow& b) { return a.milliseconds > b.milliseconds; });
-  return result;
-}
 
 void check(const BenchOptions& options) {
   if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
@@ -141,7 +135,6 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   }
   const std::set<std::string> frozen = options.mode == BenchMode::train ? network->frozen_by(options.freeze) : std::set<std::string>{};
   Job job(*network, options, frozen);
-  std::vector<double> by_node(options.profile ? job.executable().graph().node_count() : 0);
   std::optional<Job> full;
   const auto states = static_cast<int64_t>(network->store()->bytes());
   int64_t peak = process_memory("VmHWM");
@@ -158,10 +151,10 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   std::vector<double> times, whole_times, rest_times;
   const auto begin = std::chrono::steady_clock::now();
   for (int64_t step = 1; times.size() < kLeastRuns || milliseconds_since(begin) < 1000 * options.seconds; ++step) {
-    const auto [all, rest] = job.run(step, by_node);
+    const auto [all, rest] = job.run(step, options.profile);
     times.push_back(all);
     rest_times.push_back(rest);
-    if (full) whole_times.push_back(full->run(step, {}).first);
+    if (full) whole_times.push_back(full->run(step, false).first);
   }
   if (!full) peak = process_memory("VmHWM");
 
@@ -170,7 +163,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   result.threads = threads();
   result.height = options.height > 0 ? options.height : network->preprocessing().height;
   result.width = options.width > 0 ? options.width : network->preprocessing().width;
-  if (options.profile) result.profile = profile_rows(job.executable(), by_node, times.size());
+  if (options.profile) result.profile = job.profile();
   std::sort(times.begin(), times.end());
   result.least_milliseconds = times.front();
   result.median_milliseconds = median(times);

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFooter =
     R"(A training step is forward, loss, backward and an update by SGD with momentum. Weights are random ones where --weights is not given: they
 take the same time. Planned memory is weights, their packed copies, values and workspace; measured memory is by how much the process
-grew.
+grew. The profile gives each node the median of all runs, and counts 2 operations a multiply-add and each byte of its operands once.
 
 Examples:
   fovea bench resnet50 --mode train --batch 16
@@ -27,6 +27,25 @@ struct Options {
   double seconds = 3;
   bool profile = false, json = false;
 };
+
+nlohmann::json to_json(const std::vector<ProfileRow>& rows) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const ProfileRow& row : rows) {
+    nlohmann::json entry{{"operation", row.operation},
+                         {"nodes", row.nodes},
+                         {"milliseconds", row.milliseconds},
+                         {"share", row.share},
+                         {"multiply_adds", row.multiply_adds},
+                         {"bytes", row.bytes},
+                         {"gflops", row.gflops()},
+                         {"gigabytes_per_second", row.gigabytes_per_second()}};
+    if (!row.name.empty()) entry["name"] = row.name;
+    if (!row.shape.empty()) entry["shape"] = row.shape;
+    if (!row.kernel.empty()) entry["kernel"] = row.kernel;
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
 
 nlohmann::json to_json(const Options& options, const BenchOptions& used, const BenchResult& result) {
   nlohmann::json json{{"model", options.model.model},
@@ -47,11 +66,35 @@ nlohmann::json to_json(const Options& options, const BenchOptions& used, const B
                     {"share", result.least_milliseconds / result.full->least_milliseconds},
                     {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}};
   }
-  for (const ProfileRow& row : result.profile) {
-    json["profile"].push_back(
-        {{"operation", row.operation}, {"kernel", row.kernel}, {"nodes", row.nodes}, {"milliseconds", row.milliseconds}});
-  }
+  if (options.profile)
+    json["profile"] = {{"nodes", to_json(result.profile.nodes)},
+                       {"operations", to_json(result.profile.operations)},
+                       {"kernels", to_json(result.profile.kernels)}};
   return json;
+}
+
+// One row for each; a node has its name and its result's shape, a sum the number of its nodes.
+void print_profile(const std::vector<ProfileRow>& rows, bool of_nodes, bool of_kernels) {
+  Table table(std::string(of_nodes ? "<<<" : "<") + (of_kernels ? "<" : "") + (of_nodes ? "" : ">") + ">>>>");
+  std::vector<std::string> titles;
+  if (of_nodes) titles = {"node", "result"};
+  titles.push_back("operation");
+  if (of_kernels) titles.push_back("kernel");
+  if (!of_nodes) titles.push_back("nodes");
+  titles.insert(titles.end(), {"ms", "share", "GFLOP/s", "GB/s"});
+  table.add(std::move(titles));
+  for (const ProfileRow& row : rows) {
+    std::vector<std::string> cells;
+    if (of_nodes) cells = {row.name, as_shape(row.shape)};
+    cells.push_back(row.operation);
+    if (of_kernels) cells.push_back(row.kernel);
+    if (!of_nodes) cells.push_back(std::to_string(row.nodes));
+    const std::string rate = row.multiply_adds > 0 ? fmt::format("{:.1f}", row.gflops()) : "";
+    cells.insert(cells.end(), {fmt::format("{:.3f}", row.milliseconds), fmt::format("{:.2f} %", 100 * row.share), rate,
+                               fmt::format("{:.1f}", row.gigabytes_per_second())});
+    table.add(std::move(cells));
+  }
+  print("\n{}", table.text());
 }
 
 void print_text(const Options& options, const BenchOptions& used, const BenchResult& result) {
@@ -73,12 +116,10 @@ void print_text(const Options& options, const BenchOptions& used, const BenchRes
       print("with the outputs of the frozen part kept: {:.2f} ms least, {} of the time\n", full.least_milliseconds_kept,
             share(full.least_milliseconds_kept, full.least_milliseconds));
   }
-  if (result.profile.empty()) return;
-  Table table("<<>>");
-  table.add({"operation", "kernel", "nodes", "ms"});
-  for (const ProfileRow& row : result.profile)
-    table.add({row.operation, row.kernel, std::to_string(row.nodes), fmt::format("{:.3f}", row.milliseconds)});
-  print("\n{}", table.text());
+  if (!options.profile) return;
+  print_profile(result.profile.nodes, true, true);
+  print_profile(result.profile.kernels, false, true);
+  print_profile(result.profile.operations, false, false);
 }
 
 int run_bench(const Options& options) {
@@ -123,7 +164,7 @@ void add_bench(CLI::App& app, Run& run) {
   command->add_option("--freeze", options->freeze, "Training with a part frozen, in turns with the whole: as --freeze of train")
       ->type_name("none|all|TAP|PATTERN")
       ->capture_default_str();
-  command->add_flag("--profile", options->profile, "Show the time by operation and kernel");
+  command->add_flag("--profile", options->profile, "Show the time of each node, and of all of one kernel and operation");
   add_json(*command, options->json,
            R"({"milliseconds": {"least", "median"}, "pictures_per_second", "peak_bytes": {"planned", "measured"}, ...})");
   command->footer(kFooter);

@@ -47,14 +47,17 @@ std::vector<std::string> FrozenPrefix::inputs() const {
   return names;
 }
 
-void FrozenPrefix::run(std::span<const float> images, int64_t count, std::span<float> rows) {
+void FrozenPrefix::run(std::span<const float> images, int64_t count, std::span<float> rows, std::span<double> by_node) {
   const auto input = executable_->input_as<float>(kImage);
   const size_t picture = input.size() / static_cast<size_t>(batch_);
   for (int64_t begin = 0; begin < count; begin += batch_) {
     const int64_t size = std::min(batch_, count - begin);
     const auto part = images.subspan(static_cast<size_t>(begin) * picture, static_cast<size_t>(size) * picture);
     std::fill(std::copy(part.begin(), part.end(), executable_->input_as<float>(kImage).begin()), input.end(), 0.0f);
-    executable_->run();
+    if (by_node.empty())
+      executable_->run();
+    else
+      executable_->run_timed(by_node);
     int64_t offset = 0;
     for (const Cut& cut : cuts_) {
       const auto output = executable_->output_as<float>(cut.name);

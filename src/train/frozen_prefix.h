@@ -35,7 +35,8 @@ class FrozenPrefix {
   std::vector<std::string> inputs() const;  // of the rest, in the order of `arrange`
 
   // A row for each of `count` pictures [count, height, width, channels], in the engine's order; any count.
-  void run(std::span<const float> images, int64_t count, std::span<float> rows);
+  // Seconds by node are added to `by_node` where that is not empty (Executable::run_timed).
+  void run(std::span<const float> images, int64_t count, std::span<float> rows, std::span<double> by_node = {});
   // Puts row `i` of `count` where the rest of the network reads it: one cut after the other, each [count, width of the cut].
   void arrange(std::span<const float> row, int64_t i, int64_t count, std::span<float> data) const;
 

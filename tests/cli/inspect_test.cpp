@@ -1,4 +1,6 @@
 // summary, compare, models, bench.
+#include <limits>
+#include <map>
 #include <sstream>
 
 #include "cli/support.h"
@@ -171,6 +173,36 @@ TEST(ModelsCommand, ListsThemWithTheirWeights) {
   EXPECT_THAT(run_fovea({"models"}).out, HasSubstr("resnet152"));
 }
 
+// The three tables add up to the same and, but for what else the machine does, to a run.
+void expect_whole_profile(const nlohmann::json& json, double run_milliseconds) {
+  const nlohmann::json& profile = json.at("profile");
+  std::map<std::string, double> sums;
+  for (const char* table : {"nodes", "operations", "kernels"}) {
+    double share = 0, last = std::numeric_limits<double>::infinity();
+    int64_t nodes = 0;
+    for (const nlohmann::json& row : profile.at(table)) {
+      const double milliseconds = row.at("milliseconds");
+      EXPECT_LE(milliseconds, last) << table;
+      last = milliseconds;
+      sums[table] += milliseconds;
+      share += row.at("share").get<double>();
+      nodes += row.at("nodes").get<int64_t>();
+      EXPECT_NEAR(row.at("gflops"), 2e-6 * row.at("multiply_adds").get<double>() / milliseconds,
+                  1e-6 * (1 + row.at("gflops").get<double>()));
+    }
+    EXPECT_NEAR(share, 1, 1e-9) << table;
+    EXPECT_EQ(nodes, profile.at("nodes").size()) << table;
+    EXPECT_NEAR(sums[table], sums["nodes"], 1e-9 * sums["nodes"]) << table;
+  }
+  EXPECT_GT(sums["nodes"], 0.2 * run_milliseconds);
+  EXPECT_LT(sums["nodes"], 2 * run_milliseconds);
+  // ResNet-18 at 64 x 64: 148 M multiply-adds a picture in its convolutions and its linear layer, each convolution or its gradients.
+  int64_t forward = 0;
+  for (const nlohmann::json& row : profile.at("nodes"))
+    if (!row.at("name").get<std::string>().starts_with("grad:")) forward += row.at("multiply_adds").get<int64_t>();
+  EXPECT_NEAR(static_cast<double>(forward), 2 * 148.6e6, 2 * 1e6);
+}
+
 TEST(BenchCommand, MeasuresInferenceAndTraining) {
   for (const char* mode : {"infer", "train"}) {
     const Outcome outcome = run_fovea(
@@ -185,7 +217,7 @@ TEST(BenchCommand, MeasuresInferenceAndTraining) {
     EXPECT_GT(json.at("peak_bytes").at("measured"), 11'000'000 * 4);
     EXPECT_EQ(json.at("threads"), 1);
     EXPECT_EQ(json.at("batch"), 2);
-    EXPECT_FALSE(json.at("profile").empty());
+    expect_whole_profile(json, median);
   }
   EXPECT_THAT(run_fovea({"bench", "resnet18", "--size", "64", "--seconds", "0"}).out, HasSubstr("pictures a second"));
 }

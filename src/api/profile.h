@@ -1,0 +1,30 @@
+// What each node of an executable takes, over many runs.
+#pragma once
+
+#include <fovea/inspect.h>
+
+#include <span>
+#include <vector>
+
+#include "engine/executable.h"
+
+namespace fovea {
+
+class NodeTimes {
+ public:
+  explicit NodeTimes(const engine::Executable& executable);
+
+  // Where the next run's seconds by node are added (Executable::run_timed).
+  std::span<double> next_run();
+  // Appends the nodes that run: the median of what each took.
+  void append_to(std::vector<ProfileRow>& nodes) const;
+
+ private:
+  const engine::Executable& executable_;
+  std::vector<std::vector<double>> runs_;
+};
+
+// Sorts the nodes, gives them their shares and sums them up.
+Profile profile_of(std::vector<ProfileRow> nodes);
+
+}  // namespace fovea
