@@ -20,7 +20,7 @@ enum class Recipe {
   full,       // everything from the first step
 };
 
-enum class Optimizer { adamw, sgd, nesterov, rmsprop };  // rmsprop: TensorFlow's kind, as timm has it
+enum class Optimizer { adamw, sgd, nesterov, rmsprop };  // rmsprop: TensorFlow's kind, as timm has it, eps 1e-3 inside the root
 enum class RateSchedule { cosine, step, one_cycle, plateau, constant };
 enum class Loss {
   automatic,  // cross entropy, or the binary one where pictures have several labels
@@ -31,7 +31,8 @@ enum class Loss {
 enum class FeatureCache { automatic, memory, disk, off };  // automatic: in memory, beyond `cache_bytes` on disk
 enum class Choice { automatic, on, off };
 
-// 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe.
+// 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe. What means nothing to a recipe that was
+// asked for is an Error(usage); to one that was chosen, it is told.
 struct TrainOptions {
   Recipe recipe = Recipe::automatic;
   // "bit": BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370): the recipe full with SGD, rate 0.003 for 512 pictures a step, 500,

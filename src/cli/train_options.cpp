@@ -52,6 +52,7 @@ void add_recipe(CLI::App& command, TrainingOptions& options) {
   command.add_option("--hidden", options.head_options.hidden, "Width of the hidden layer of mlp and concat_pool")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
+      ->needs("--head")
       ->capture_default_str();
 }
 
@@ -191,6 +192,9 @@ TrainOptions train_options(const TrainingOptions& options) {
   if (!options.head.empty()) {
     train.head = options.head_options;
     take(train.head->kind, kHeads, options.head);
+    if (train.head->kind == HeadKind::linear && train.head->hidden != HeadOptions{}.hidden)
+      throw Error(ErrorKind::usage,
+                  fmt::format("--hidden {} is of the heads mlp and concat_pool, --head linear was asked for", train.head->hidden));
   }
   train.optimizer_given = !options.optimizer.empty();
   take(train.optimizer, kOptimizers, options.optimizer);

@@ -12,7 +12,8 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const Mode& mode) : graph_(graph), mode_(mode), rewrite_(graph), trainable_(graph.value_count(), false) {
+  Lowering(const Graph& graph, const Mode& mode)
+      : graph_(graph), mode_(mode), rewrite_(graph), uses_(graph), trainable_(graph.value_count(), false) {
     for (const State& state : graph.states()) {
       trainable_[state.value.index] = mode.training && state.role == StateRole::parameter && !mode.frozen.contains(state.name);
     }
@@ -27,7 +28,7 @@ class Lowering {
       if (const auto* norm = node.op.as<BatchNorm>()) {
         lower_batch_norm(NodeId{n}, *norm);
       } else if (const auto* dropout = node.op.as<Dropout>()) {
-        lower_dropout(node, *dropout, trains);
+        lower_dropout(node, *dropout, trains || feeds_a_layer_that_trains(node.outputs[0]));
       } else {
         rewrite_.copy(NodeId{n});
       }
@@ -54,6 +55,14 @@ class Lowering {
     }
   }
 
+  // What a layer drops of its input is the layer's, wherever that comes from: a head's on a frozen backbone.
+  bool feeds_a_layer_that_trains(ValueId value) const {
+    for (NodeId reader : uses_.nodes[value.index])
+      for (ValueId id : graph_.node(reader).inputs)
+        if (trainable_[id.index] && graph_.state_of(id)) return true;
+    return false;
+  }
+
   void lower_dropout(const NodeInfo& node, const Dropout& dropout, bool trains) {
     const ValueId x = rewrite_.map(node.inputs[0]);
     if (!trains || dropout.probability == 0) return rewrite_.set(node.outputs[0], x);
@@ -70,6 +79,7 @@ class Lowering {
   const Graph& graph_;
   const Mode& mode_;
   Rewrite rewrite_;
+  const Uses uses_;
   std::vector<bool> trainable_;  // whether a value depends on a parameter that trains
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "train/preset.h"
+#include "train/unused_options.h"
 
 namespace fovea::training {
 namespace {
@@ -128,6 +129,16 @@ bool can_solve(const TrainOptions& options, const Facts& facts) {
   return facts.linear_head && options.loss != Loss::focal && !(facts.multi_label && weighted);
 }
 
+// Whether finetune is tried beside the probe, where pictures are few: the validation pictures can tell, and nobody wants the head alone.
+bool tries_both(const TrainOptions& options, const Facts& facts) {
+  return options.recipe == Recipe::automatic && options.freeze != "all" && facts.validation >= kTellingPictures &&
+         can_solve(options, facts);
+}
+
+bool asks_for_steps(const TrainOptions& options) {
+  return options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given;
+}
+
 void solve(Phase& phase, const TrainOptions& options, const Facts& facts) {
   phase.solved = true;
   phase.epochs = 1;
@@ -148,8 +159,8 @@ std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
     fail(ErrorKind::usage, "the recipe probe trains the head alone, {} is about the layers below it: finetune or full use it", what);
   std::vector<Phase> phases{features_phase("head", kProbe, options)};
   apply(phases[0], options);
-  const bool steps = options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given;
-  if (can_solve(options, facts) && !steps) solve(phases[0], options, facts);
+  // Steps that are asked for are those of the trial, where there is one.
+  if (can_solve(options, facts) && (!asks_for_steps(options) || tries_both(options, facts))) solve(phases[0], options, facts);
   if (facts.validation > 0) {
     phases.push_back(phases[0]);
     phases[1].name = "refit";
@@ -215,7 +226,6 @@ void check_together(const TrainOptions& options, const Facts& facts) {
 
 // In place of what was decided by number alone.
 void try_both(Plan& plan, const TrainOptions& options, const Facts& facts) {
-  if (plan.phases.size() != 2 || !plan.phases[0].solved || facts.validation < kTellingPictures) return;
   Phase trial = finetune(options, facts)[1];
   trial.trial = true;
   if (options.epochs == 0) trial.epochs = kTrialEpochs;
@@ -236,6 +246,7 @@ std::string amount(const Facts& facts) {
 Plan make_plan(const TrainOptions& given, const Facts& facts) {
   const TrainOptions options = with_preset(given, facts);
   check(options);
+  check_options_together(options);
   check_together(options, facts);
   Recipe recipe = options.recipe;
   Plan plan;
@@ -270,7 +281,7 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
   plan.phases = recipe == Recipe::probe      ? probe(options, facts)
                 : recipe == Recipe::finetune ? finetune(options, facts)
                                              : full(options, facts);
-  if (options.recipe == Recipe::automatic && recipe == Recipe::probe && options.freeze != "all") try_both(plan, options, facts);
+  if (recipe == Recipe::probe && tries_both(options, facts)) try_both(plan, options, facts);
   if (facts.multi_label)
     for (Phase& phase : plan.phases) phase.loss.kind = LossOptions::Kind::binary;
   apply_preset(plan, options, facts);
@@ -278,6 +289,8 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
   if (options.fit_by_validation && !solves)
     fail(ErrorKind::usage, "the fit is chosen by solving for a linear head, which this run ({}) does not: name crop, pad or squash",
          plan.recipe);
+  plan.unused = unused_options(options, plan);
+  if (!plan.unused.empty() && options.recipe != Recipe::automatic) fail(ErrorKind::usage, "{}", plan.unused.front());
   return plan;
 }
 

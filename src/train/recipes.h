@@ -44,6 +44,7 @@ struct Plan {
   std::string recipe;  // "probe", "finetune", "full"
   std::string reason;  // one line
   std::vector<Phase> phases;
+  std::vector<std::string> unused;  // sentences: options that mean nothing to the recipe that was chosen
 };
 
 // What decides.
@@ -59,8 +60,8 @@ struct Facts {
 // The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):
 //   probe     a linear head: solved for, the penalty chosen by cross validation; then once more with the validation pictures. Other heads,
 //   and
-//             where epochs, batch, rate, decay or optimizer are given: 100 epochs, batch 32, rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no
-//             smoothing
+//             where epochs, batch, rate, decay or optimizer are given and there is no trial that they are of: 100 epochs, batch 32,
+//             rate 1e-3 / 1e-2, decay 0.01 / 1e-3, no smoothing
 //   finetune  head first as probe, 20 epochs; then 12 epochs, batch 16, rate 1e-3 / 1e-2, at the stem a hundredth of it, decay 0.05 / 1e-4,
 //             smoothing 0.1
 //   auto      of few pictures: probe, then finetune as a trial of few epochs, ended early, which must be better than the probe by more than
@@ -69,7 +70,7 @@ struct Facts {
 //   10,
 //             which bounds what a small folder costs, not what it could learn
 // --epochs and --lr replace those of the last phase (of both of a probe), the others apply to every phase.
-// Throws Error(usage) for options that contradict the recipe.
+// Throws Error(usage) for options that contradict the recipe, or mean nothing to one that was asked for.
 Plan make_plan(const TrainOptions& options, const Facts& facts);
 
 // What the options make of the pictures before they are normalized and mixed; nothing where they are shown as they are. "" is "standard":

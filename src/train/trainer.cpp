@@ -96,6 +96,7 @@ TrainResult Trainer::run() {
     note(fmt::format("the finished run in {} is replaced", options_.out));
   }
   note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
+  for (const std::string& sentence : plan_.unused) note(sentence);
   if (writes && options_.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
   if (!resumed) save();
   while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
@@ -401,7 +402,7 @@ void Trainer::log_epochs() {
     events_->scalar("accuracy/train", row.epoch, row.train_accuracy);
     if (row.validation_loss) events_->scalar("loss/validation", row.epoch, *row.validation_loss);
     if (row.validation_accuracy) events_->scalar("accuracy/validation", row.epoch, *row.validation_accuracy);
-    events_->scalar("rate", row.epoch, row.rate);
+    if (row.rate > 0) events_->scalar("rate", row.epoch, row.rate);  // what was solved for has none
   }
   state_.events.bytes = events_->flush();
 }

@@ -70,6 +70,16 @@ TEST(LowerMode, DropoutAboveSomethingTrainableIsRandom) {
   EXPECT_TRUE(lowered.find_input("seed") && lowered.find_input("step"));
 }
 
+// What a head drops of a frozen backbone's features.
+TEST(LowerMode, DropoutBelowALayerThatTrainsIsRandom) {
+  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv +
+                               "%0 = dropout(x) probability=0.5 per_sample=no @drop\n%1 = conv2d(%0, conv.weight) stride=1,1 "
+                               "padding=0,0,0,0 groups=1 @conv\noutput y = %1\n");
+  EXPECT_THAT(nodes_of(lower_mode(graph, {true, {}})), testing::HasSubstr("%0 = random_mask(x, seed, step) probability=0.5"));
+  EXPECT_FALSE(lower_mode(graph, {true, {"conv.weight"}}).find_input("seed"));
+  EXPECT_FALSE(lower_mode(graph, {}).find_input("seed"));
+}
+
 TEST(DropDead, LeavesOutWhatNobodyReads) {
   const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kConv + kConvLine + "%1 = activation(x) kind=relu @act\noutput y = %1\n");
   const Graph live = drop_dead(graph);

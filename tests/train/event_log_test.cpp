@@ -182,6 +182,21 @@ TEST_F(TensorBoard, KnowsEarlierEpochs) {
   EXPECT_EQ(scalars(run.out).at("loss/train").size(), 3u);
 }
 
+// A probe that was solved for: what it came to, and no rate, since there was none.
+TEST_F(TensorBoard, KnowsWhatWasSolvedFor) {
+  TrainOptions run = options("run");
+  run.recipe = Recipe::probe;
+  run.epochs = run.batch = 0;
+  const TrainResult result = run_small(folder_ / "pictures", run).result;
+  const nlohmann::json found = scalars(run.out);
+  EXPECT_EQ(found.size(), 4u) << found;
+  EXPECT_EQ(found.at("loss/train").size(), 2u);  // solved for, and once more with the validation pictures
+  EXPECT_EQ(found.at("accuracy/train").size(), 2u);
+  EXPECT_EQ(found.at("loss/validation").size(), 1u);
+  ASSERT_EQ(found.at("accuracy/validation").size(), 1u);
+  EXPECT_NEAR(found["accuracy/validation"][0][1].get<double>(), result.validation.accuracy, 1e-6);
+}
+
 TEST_F(Events, ProgressTellsTheBestSoFar) {
   draw_pictures(folder_ / "pictures", 11);
   TrainOptions options;

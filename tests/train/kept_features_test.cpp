@@ -88,6 +88,19 @@ TEST_F(KeptFeaturesTest, StoredViewsChangeNoBitEither) {
   EXPECT_EQ(notes_.find("outputs of the frozen part"), notes_.npos);
 }
 
+// The head drops what it reads, kept or not.
+TEST_F(KeptFeaturesTest, DropoutBeforeAHeadThatTrainsAloneChangesTheRunAlike) {
+  const auto with_dropout = [&](const char* out, FeatureCache cache, double dropout) {
+    TrainOptions own = options(out, cache);
+    own.freeze = "all";
+    own.dropout = dropout;
+    return own;
+  };
+  const std::string expected = run(with_dropout("off", FeatureCache::off, 0.5));
+  EXPECT_EQ(run(with_dropout("memory", FeatureCache::memory, 0.5)), expected);
+  EXPECT_NE(run(with_dropout("none", FeatureCache::memory, 0)), expected);
+}
+
 TEST_F(KeptFeaturesTest, AreFoundAgain) {
   const std::string expected = run(options("whole", FeatureCache::disk));
   TrainOptions own = options("parts", FeatureCache::disk);

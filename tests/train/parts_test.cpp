@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
+#include "base/error.h"
 #include "models/registry.h"
 #include "train/comparison.h"
 #include "train/groups.h"
@@ -19,6 +21,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 TEST(Schedule, WarmsUpThenFollowsACosine) {
   const Schedule schedule{RateSchedule::cosine, 2.0, 4, 12};
@@ -163,6 +166,69 @@ TEST(Recipes, TheProbeIsSolvedForUnlessStepsAreAskedFor) {
   EXPECT_FALSE(make_plan(options, {200, 30, true}).phases[0].solved);
 }
 
+TEST(Recipes, StepsAreOfTheTrialWhereThereIsOne) {
+  TrainOptions options;
+  options.epochs = 5;
+  options.batch = 8;
+  options.patience = 3;
+  options.dropout = 0.4;
+  const Plan both = make_plan(options, {200, 30, true});
+  ASSERT_EQ(both.phases.size(), 3u);
+  EXPECT_TRUE(both.phases[0].solved);
+  EXPECT_EQ(both.phases[1].epochs, 5);
+  EXPECT_EQ(both.phases[1].batch, 8);
+  EXPECT_EQ(both.phases[1].patience, 3);
+  EXPECT_THAT(both.unused, IsEmpty());
+  const Plan head = make_plan(options, {40, 8, true});  // too few to compare by
+  EXPECT_FALSE(head.phases[0].solved);
+  EXPECT_THAT(head.unused, IsEmpty());
+}
+
+// Refused where the recipe was asked for, told where it was chosen.
+TEST(Recipes, WhatMeansNothingToThemIsTold) {
+  struct Case {
+    Recipe recipe;
+    std::function<void(TrainOptions&)> give;
+    const char* option;
+  };
+  const std::vector<Case> cases{
+      {Recipe::probe, [](TrainOptions& o) { o.patience = 3; }, "patience 3"},
+      {Recipe::probe, [](TrainOptions& o) { o.ema = 0.9; }, "decay of averaged weights 0.9"},
+      {Recipe::probe, [](TrainOptions& o) { o.clip_norm = 2; }, "clipping norm 2"},
+      {Recipe::probe, [](TrainOptions& o) { o.schedule = RateSchedule::plateau; }, "schedule plateau"},
+      {Recipe::probe, [](TrainOptions& o) { o.accumulate = 4; }, "accumulate 4"},
+      {Recipe::probe, [](TrainOptions& o) { o.warmup = 0.2; }, "warm-up 0.2"},
+      {Recipe::probe, [](TrainOptions& o) { o.dropout = 0.5; }, "dropout 0.5"},
+      {Recipe::probe, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},
+      {Recipe::probe, [](TrainOptions& o) { o.cache = FeatureCache::disk; }, "cache disk"},
+      {Recipe::full, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.layer_decay = 0.5; }, "layer decay 0.5"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.stochastic_depth = 0.1; }, "stochastic depth 0.1"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "layer1", o.augment = false, o.stored_views = 2; }, "stored views 2"},
+  };
+  for (const Case& one : cases) {
+    TrainOptions options;
+    options.recipe = one.recipe;
+    one.give(options);
+    const std::string sentence = fmt::format("{} means nothing to the recipe {}", one.option, to_string(one.recipe));
+    try {
+      make_plan(options, {200, 30, true});
+      ADD_FAILURE() << sentence << ": nothing was thrown";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      EXPECT_THAT(error.what(), HasSubstr(sentence));
+    }
+    if (one.recipe != Recipe::probe) continue;
+    options.recipe = Recipe::automatic;
+    EXPECT_THAT(make_plan(options, {40, 8, true}).unused, ElementsAre(HasSubstr(sentence)));
+    if (options.stored_views > 0 || options.cache == FeatureCache::disk) continue;
+    EXPECT_THAT(make_plan(options, {200, 30, true}).unused, IsEmpty()) << one.option << ", of the trial";
+    options.recipe = Recipe::probe;
+    options.epochs = 5;
+    EXPECT_THAT(make_plan(options, {200, 30, true}).unused, IsEmpty()) << one.option << ", of its steps";
+  }
+}
+
 TEST(Comparison, ADifferenceConvincesBeyondItsStandardError) {
   std::vector<int> before(20, 1), after(20, 1);
   for (size_t i = 0; i < 6; ++i) before[i] = 0;
@@ -219,6 +285,12 @@ TEST(Recipes, ContradictionsAndNonsenseAreToldWithTheirValues) {
   options = {};
   options.rate = -3;
   EXPECT_THAT(message(options), HasSubstr("-3"));
+  options = {};
+  options.focal_gamma = 3;
+  EXPECT_THAT(message(options), HasSubstr("a focal gamma of 3 is about the loss focal"));
+  options = {};
+  options.momentum = 0.5;
+  EXPECT_THAT(message(options), HasSubstr("a momentum of 0.5 is of sgd, nesterov and rmsprop, the optimizer is adamw"));
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#include "train/unused_options.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace fovea::training {
+namespace {
+
+template <class Test>
+bool any(const Plan& plan, Test&& test) {
+  return std::ranges::any_of(plan.phases, test);
+}
+
+bool takes_steps(const Phase& phase) { return !phase.solved; }
+bool trains_the_backbone(const Phase& phase) { return !phase.on_features && phase.freeze != "all"; }
+bool keeps_part_of_the_network(const Phase& phase) { return !phase.on_features && phase.freeze != "none"; }
+bool keeps_views(const Phase& phase) { return keeps_part_of_the_network(phase) && phase.augmentation && !phase.mixing.any(); }
+
+template <class T>
+std::string with_value(const char* name, const T& value) {
+  return fmt::format("{} {}", name, value);
+}
+
+// Of the steps of training, as they were given.
+std::vector<std::string> about_steps(const TrainOptions& options) {
+  std::vector<std::string> given;
+  if (options.accumulate > 1) given.push_back(with_value("accumulate", options.accumulate));
+  if (options.schedule != RateSchedule::cosine) given.push_back(with_value("schedule", to_string(options.schedule)));
+  if (options.warmup >= 0) given.push_back(with_value("warm-up", options.warmup));
+  if (options.clip_norm > 0) given.push_back(with_value("clipping norm", options.clip_norm));
+  if (options.ema > 0) given.push_back(with_value("decay of averaged weights", options.ema));
+  if (options.patience > 0) given.push_back(with_value("patience", options.patience));
+  if (options.dropout >= 0) given.push_back(with_value("dropout", options.dropout));
+  return given;
+}
+
+std::vector<std::string> about_the_backbone(const TrainOptions& options) {
+  std::vector<std::string> given;
+  if (options.layer_decay > 0) given.push_back(with_value("layer decay", options.layer_decay));
+  if (options.stochastic_depth >= 0) given.push_back(with_value("stochastic depth", options.stochastic_depth));
+  return given;
+}
+
+}  // namespace
+
+std::vector<std::string> unused_options(const TrainOptions& options, const Plan& plan) {
+  std::vector<std::string> result;
+  const auto add = [&](const std::string& option, const std::string& why) {
+    result.push_back(fmt::format("{} means nothing to the recipe {} here, {}", option, plan.recipe, why));
+  };
+  if (!any(plan, takes_steps))
+    for (const std::string& option : about_steps(options))
+      add(option, "which solves for a linear head and takes no steps (it does where epochs or a rate are given)");
+  if (!any(plan, trains_the_backbone))
+    for (const std::string& option : about_the_backbone(options)) add(option, "which trains the head alone");
+  if (options.stored_views > 0 && !any(plan, keeps_views)) {
+    const bool frozen = any(plan, keeps_part_of_the_network);
+    add(with_value("stored views", options.stored_views),
+        frozen ? "since pictures that stay as they are, or are mixed, have no views to keep" : "which keeps no outputs of a frozen part");
+  }
+  if (options.cache == FeatureCache::disk && !any(plan, keeps_part_of_the_network))
+    add("cache disk", "which keeps no outputs of a frozen part (a probe's features are in memory)");
+  return result;
+}
+
+void check_options_together(const TrainOptions& options) {
+  const TrainOptions usual;
+  if (options.focal_gamma != usual.focal_gamma && options.loss != Loss::focal)
+    fail(ErrorKind::usage, "a focal gamma of {} is about the loss focal, which was not asked for", options.focal_gamma);
+  const bool has_momentum = options.optimizer_given && options.optimizer != Optimizer::adamw;
+  if (options.momentum != usual.momentum && !has_momentum)
+    fail(ErrorKind::usage, "a momentum of {} is of sgd, nesterov and rmsprop, the optimizer is adamw", options.momentum);
+  if (!options.augment && !options.augmentation.empty())
+    fail(ErrorKind::usage, "augmentation {} and no augmentation contradict each other", options.augmentation);
+}
+
+}  // namespace fovea::training
