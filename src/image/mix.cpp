@@ -137,10 +137,4 @@ void mix_targets(std::span<float> targets, int64_t count, const Mix& mix) {
   rows.blend(0, rows.length(), mix.share);
 }
 
-void one_hot(std::span<const int32_t> labels, std::span<float> targets) {
-  std::fill(targets.begin(), targets.end(), 0.0f);
-  const size_t classes = targets.size() / labels.size();
-  for (size_t i = 0; i < labels.size(); ++i) targets[i * classes + static_cast<size_t>(labels[i])] = 1;
-}
-
 }  // namespace fovea::image

@@ -55,8 +55,6 @@ Mix mix_by_box(Size size, double share, int64_t x, int64_t y);
 void mix_images(std::span<float> images, int64_t count, Size size, const Mix& mix);
 // Its targets [N, classes] mixed alike: what classes a picture has, and how much of each.
 void mix_targets(std::span<float> targets, int64_t count, const Mix& mix);
-// One picture, one class: 1 for it, 0 for the others.
-void one_hot(std::span<const int32_t> labels, std::span<float> targets);
 
 // From Beta(alpha, alpha), by numbers of the stream from `place` on, as many as it takes.
 double draw_beta(double alpha, const RandomStream& random, uint64_t place);
