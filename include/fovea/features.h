@@ -40,7 +40,8 @@ struct FeatureRecord {
   std::string digest;        // weights_digest
   std::string output = "pre_logits";
   Preprocessing preprocessing;
-  int64_t pca = 0;  // components; 0: none
+  bool mirrored = false;  // the mean of the picture's and its mirror image's
+  int64_t pca = 0;        // components; 0: none
   bool normalized = false;
   std::string folder;  // that relative file names start from; absolute
 };

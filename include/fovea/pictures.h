@@ -23,6 +23,7 @@ std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
 struct PictureOptions {
   int64_t top = 5;                                                 // predict_files: classes a picture
   std::string output = "pre_logits";                               // embed_files: any name that Model::features knows
+  bool mirrored = false;                                           // embed_files: the mean of the picture's and its mirror image's
   std::function<bool(int64_t done, int64_t total)> progress = {};  // after each picture; false: stop there
 };
 
@@ -42,7 +43,7 @@ struct Embeddings {
 };
 
 // The same numbers as Model::predict and Model::features give for each file alone. Pictures are decoded ahead on the same cores. Those that
-// cannot be read are left out and listed, never an error.
+// cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 

@@ -66,6 +66,7 @@ json to_json(const FeatureRecord& record, const std::vector<int64_t>& shape) {
           {"weights_sha256", record.digest},
           {"output", record.output},
           {"preprocessing", to_string(record.preprocessing)},
+          {"mirrored", record.mirrored},
           {"pca", record.pca},
           {"normalized", record.normalized},
           {"folder", record.folder},
@@ -86,6 +87,7 @@ FeatureRecord read_record(const fs::path& path, std::vector<int64_t>& shape) {
       record.digest = root.at("weights_sha256");
       record.output = root.at("output");
       record.preprocessing = parse_preprocessing(root.at("preprocessing"));
+      record.mirrored = root.value("mirrored", false);
       record.pca = root.at("pca");
       record.normalized = root.at("normalized");
       record.folder = root.at("folder");

@@ -35,6 +35,8 @@ class Model::Implementation {
   Tensor answers(const Tensor& images);
   // Any output of one prepared picture, as Session::run gives it.
   Tensor output(std::span<const float> image, const std::string& name);
+  // The mean of a vector of it and that of its mirror image, into which it is turned. Throws Error(usage) for what is no vector.
+  Tensor output_with_mirror_image(std::span<float> image, const std::string& name);
   // The most probable classes, best first.
   std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
 

@@ -90,6 +90,15 @@ Tensor Model::Implementation::output(std::span<const float> image, const std::st
   return session_->run(picture, {name}).front();
 }
 
+Tensor Model::Implementation::output_with_mirror_image(std::span<float> image, const std::string& name) {
+  Tensor mean = output(image, name);
+  if (mean.shape().size() != 2)
+    fail(ErrorKind::usage, "{} gives {} of a picture; with its mirror image a vector is averaged", name, shape_string(mean.shape()));
+  training::mirror(image, 1, network_->preprocessing().height, network_->preprocessing().width);
+  training::average(mean.mutable_values<float>(), output(image, name).values<float>());
+  return mean;
+}
+
 std::vector<ClassProbability> Model::Implementation::best(std::span<const float> logits, int64_t top) const {
   const std::vector<std::string>& names = network_->classes();
   std::vector<float> probabilities(logits.size());

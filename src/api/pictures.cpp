@@ -99,8 +99,10 @@ Embeddings embed_files(const Model& model, const std::vector<std::string>& files
   Embeddings result;
   std::vector<float> rows;
   std::vector<int64_t> shape{0};
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<const float> picture) {
-    const Tensor output = model.implementation().output(picture, options.output);
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture) {
+    Model::Implementation& implementation = model.implementation();
+    const Tensor output = options.mirrored ? implementation.output_with_mirror_image(picture, options.output)
+                                           : implementation.output(picture, options.output);
     if (shape.size() == 1) shape = output.shape();
     result.files.push_back(files[index]);
     const auto values = output.values<float>();

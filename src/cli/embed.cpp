@@ -19,6 +19,7 @@ constexpr const char* kFooter =
 pictures the same way.
 --tap takes the output of another layer: feature maps are [pictures, channels, height, width], tokens [pictures, tokens, channels]. `fovea summary
 MODEL` lists the taps, with --nodes every layer; pooled (the mean of the last map, or the class token) and logits are there too.
+--mirror averages a picture's vector with its mirror image's, as training does where that answers better: features that do not tell left from right.
 --pca keeps the N principal components, of maps those of all their numbers; FILE.pca.npy holds the mean and the components. --normalize divides
 by the length (L2), after the PCA where there is one.
 A picture that cannot be read gets one line on standard error and has no row; the exit status is 1 only if none could be read.
@@ -36,7 +37,7 @@ struct Options {
   std::vector<std::string> data;
   std::string out, tap = "pre_logits";
   int64_t pca = 0;
-  bool normalize = false, json = false;
+  bool mirror = false, normalize = false, json = false;
 };
 
 // With what the options ask for done to them.
@@ -45,6 +46,7 @@ FeatureSet feature_set(const Options& options, const Model& model, const Embeddi
   set.record = record_of(model, options.model.model, options.model.weights, options.tap);
   set.files = embeddings.files;
   set.features = embeddings.features;
+  set.record.mirrored = options.mirror;
   if (options.pca > 0) {
     set.pca = fit_pca(set.features, options.pca);
     set.features = project(*set.pca, set.features);
@@ -87,6 +89,7 @@ int embed(const Options& options) {
   Progress progress;
   PictureOptions pictures;
   pictures.output = options.tap;
+  pictures.mirrored = options.mirror;
   pictures.progress = [&](int64_t done, int64_t total) {
     progress.show("embedding", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {} pictures", done, total));
     return true;
@@ -112,6 +115,7 @@ void add_embed(CLI::App& app, Run& run) {
   command->add_option("--tap", options->tap, "Whose output: a tap, a layer, pooled, pre_logits or logits")
       ->type_name("NAME")
       ->capture_default_str();
+  command->add_flag("--mirror", options->mirror, "The mean of the vectors of a picture and of its mirror image (twice the time)");
   command->add_option("--pca", options->pca, "Keep this many principal components of the pictures embedded")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

@@ -1,6 +1,9 @@
 // fovea weights: list, fetch and convert.
+#include <fmt/ranges.h>
 #include <fovea/weights.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -60,7 +63,23 @@ int list(bool json) {
   return 0;
 }
 
+// A tag in a model's place, which models' names cannot be told from by their spelling but for the capitals.
+void check_names(const std::vector<std::string>& models) {
+  for (size_t i = 1; i < models.size(); ++i) {
+    if (std::ranges::any_of(models[i], [](unsigned char c) { return std::islower(c) != 0; })) continue;
+    std::vector<std::string> tags;
+    for (const WeightsInfo& one : published_weights())
+      if (one.model == models[i - 1]) tags.push_back(one.tag);
+    if (tags.empty()) continue;
+    const bool there = std::ranges::count(tags, models[i]) > 0;
+    throw Error(ErrorKind::usage, there ? fmt::format("{} is a tag, and no model: --tag {}", models[i], models[i])
+                                        : fmt::format("{} is no model, and {} has no weights of that tag; there are {} (--tag {})",
+                                                      models[i], models[i - 1], fmt::join(tags, ", "), tags.front()));
+  }
+}
+
 int fetch(const std::vector<std::string>& models, const std::string& tag, bool json) {
+  check_names(models);
   nlohmann::json result = nlohmann::json::array();
   for (const std::string& model : models) {
     Progress progress;

@@ -158,6 +158,36 @@ TEST_F(Pictures, EmbeddingsAreReducedAndNormalized) {
   EXPECT_FALSE(fs::exists(folder_ / "t.npy"));
 }
 
+TEST_F(Pictures, EmbeddingsTakeInTheMirrorImage) {
+  const auto embedded = [&](const std::string& file, std::vector<std::string> more) {
+    std::vector<std::string> words{"embed", model_, file, "-o", folder_ / "m.npy"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = run_fovea(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return load_features(folder_ / "m.npy");
+  };
+  // A picture of two halves, and the same the other way round.
+  Image picture{2, 2, {}}, turned = picture;
+  picture.pixels = {200, 30, 10, 20, 40, 220, 200, 30, 10, 20, 40, 220};
+  turned.pixels = {20, 40, 220, 200, 30, 10, 20, 40, 220, 200, 30, 10};
+  write_png(folder_ / "left.png", picture);
+  write_png(folder_ / "right.png", turned);
+  const auto values = [](const FeatureSet& set) {
+    return std::vector<float>(set.features.values<float>().begin(), set.features.values<float>().end());
+  };
+  const std::vector<float> left = values(embedded(folder_ / "left.png", {})), right = values(embedded(folder_ / "right.png", {}));
+  const FeatureSet both = embedded(folder_ / "left.png", {"--mirror"});
+  EXPECT_TRUE(both.record.mirrored);
+  EXPECT_NE(left, right);
+  ASSERT_EQ(values(both).size(), left.size());
+  for (size_t i = 0; i < left.size(); ++i) EXPECT_FLOAT_EQ(values(both)[i], (left[i] + right[i]) / 2);
+  // A picture that is asked about goes the same way.
+  const Tensor query = query_features(load_model(both.record), both, read_image(folder_ / "right.png"));
+  for (size_t i = 0; i < left.size(); ++i) EXPECT_FLOAT_EQ(query.values<float>()[i], (left[i] + right[i]) / 2);
+  expect_one_line(run_fovea({"embed", model_, folder_ / "left.png", "-o", folder_ / "m.npy", "--mirror", "--tap", "layer4"}), 2,
+                  {"layer4", "a vector is averaged"});
+}
+
 TEST_F(Pictures, NeighborsAreFoundWithTheModelOfTheFeatures) {
   const std::string features = folder_ / "f.npy";
   ASSERT_EQ(run_fovea({"embed", model_, folder_ / "pictures", "-o", features, "--fit", "squash", "--size", "48", "--pca", "4"}).status, 0);

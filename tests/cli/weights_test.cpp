@@ -29,6 +29,10 @@ TEST(WeightsCommand, FetchesNothingOffline) {
   expect_one_line(run_fovea({"weights", "fetch", "resnet18"}, before), 1, {"resnet18"});
   expect_one_line(run_fovea({"predict", "resnet18", FOVEA_COMMAND}, before), 1, {"resnet18"});
   expect_one_line(run_fovea({"weights", "fetch", "resnet18", "--tag", "NONE_SUCH"}, before), 2, {"NONE_SUCH", "IMAGENET1K_V1"});
+  expect_one_line(run_fovea({"weights", "fetch", "resnet18", "V9"}, before), 2,
+                  {"V9 is no model, and resnet18 has no weights of that tag; there are IMAGENET1K_V1 (--tag IMAGENET1K_V1)"});
+  expect_one_line(run_fovea({"weights", "fetch", "resnet50", "IMAGENET1K_V2"}, before), 2,
+                  {"IMAGENET1K_V2 is a tag, and no model: --tag IMAGENET1K_V2"});
 }
 
 TEST(WeightsCommand, ListSaysWhatMayNotBeUsedForEverything) {
