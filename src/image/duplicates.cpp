@@ -150,8 +150,9 @@ std::vector<Copies> find_copies(std::span<const Fingerprint> pictures) {
   std::vector<Copies> result;
   for (auto& [unused, group] : groups) {
     if (group.members.size() < 2) continue;
-    group.same_pixels = std::ranges::all_of(
-        group.members, [&](size_t i) { return likeness(pictures[group.members.front()], pictures[i]) == Likeness::same_pixels; });
+    const Fingerprint& first_of_them = pictures[group.members.front()];
+    group.same_pixels =
+        std::ranges::all_of(group.members, [&](size_t i) { return likeness(first_of_them, pictures[i]) == Likeness::same_pixels; });
     result.push_back(std::move(group));
   }
   return result;
