@@ -139,7 +139,10 @@ LineChart with_readable_numbers(LineChart chart) {
   const auto power = static_cast<int>(std::floor(std::log10(largest)));
   for (Series& series : chart.series)
     for (auto& [x, y] : series.points) y /= std::pow(10, power);
-  chart.y_label += fmt::format(" (in 10^{})", power);
+  constexpr const char* kDigits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  chart.y_label += " (in 10⁻";
+  for (char digit : std::to_string(-power)) chart.y_label += kDigits[digit - '0'];
+  chart.y_label += ")";
   return chart;
 }
 

@@ -77,6 +77,11 @@ std::string phases_table(const json& metrics) {
          "</tbody></table></div>";
 }
 
+std::string freezing(const json& metrics) {
+  if (!metrics.contains("freeze_saves")) return "";
+  return "<h3>What freezing saves</h3><p>" + shown_value("freeze_saves", escaped(metrics["freeze_saves"].get<std::string>())) + "</p>";
+}
+
 std::string record_list(const json& metrics) {
   if (!metrics.contains("record")) return "";
   std::vector<std::pair<std::string, std::string>> rows;
@@ -111,9 +116,9 @@ std::string cost_list(const json& metrics) {
 // What the other sections do not show, so that nothing a run writes is missing.
 std::string other_values(const json& metrics) {
   static const std::set<std::string> elsewhere = {
-      "validation", "test",     "seconds",  "training_pictures", "epochs",  "best_epoch", "classes",    "phases",  "history",
-      "record",     "versions", "left_out", "test_files",        "command", "reason",     "peak_bytes", "threads", "class_pictures",
-      "folds",      "seeds",    "audit",    "out_of_fold"};
+      "validation", "test",           "seconds",  "training_pictures", "epochs",     "best_epoch", "classes",    "phases",
+      "history",    "record",         "versions", "left_out",          "test_files", "command",    "reason",     "peak_bytes",
+      "threads",    "class_pictures", "folds",    "freeze_saves",      "seeds",      "audit",      "out_of_fold"};
   std::vector<std::pair<std::string, std::string>> rows;
   for (const auto& [key, value] : metrics.items()) {
     if (elsewhere.count(key)) continue;
@@ -132,7 +137,8 @@ std::string other_values(const json& metrics) {
 std::string settings_section(const json& metrics) {
   return section("settings", "Settings",
                  command_of(metrics) + "<div class=\"columns\"><div><h3>Run</h3>" + other_values(metrics) + "</div><div>" +
-                     versions_list(metrics) + cost_list(metrics) + "</div></div>" + phases_table(metrics) + record_list(metrics));
+                     versions_list(metrics) + cost_list(metrics) + "</div></div>" + freezing(metrics) + phases_table(metrics) +
+                     record_list(metrics));
 }
 
 }  // namespace fovea::report

@@ -87,7 +87,7 @@ div.scale { display: flex; justify-content: space-between; font-size: .75rem; co
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); gap: 16px; }
 .mistake { border: 1px solid var(--line); border-radius: 8px; padding: 10px; }
 .mistake .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; align-items: center; justify-items: center; height: 160px; }
-.mistake img { display: block; max-width: 100%; width: auto; height: auto; max-height: 160px; border-radius: 4px; }
+.mistake img { display: block; width: 100%; height: 160px; object-fit: contain; }
 .mistake .gone { grid-column: 1 / -1; font-size: .82rem; color: var(--muted); margin: 0; }
 .mistake dl { display: grid; grid-template-columns: auto 1fr; gap: 0 10px; margin: 8px 0 2px; color: var(--text); }
 .mistake dt { color: var(--muted); }
@@ -114,7 +114,7 @@ small { color: var(--muted); font-size: .85em; font-variant-numeric: tabular-num
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: 12px 0; margin: 0; }
   h2, h3, thead, .note { break-after: avoid; } figure, tr, .tile, .tiles, .matrix, .command { break-inside: avoid; } .scroll { overflow: visible; }
-  .charts, .mistakes { display: block; } .charts figure { display: inline-block; width: 49%; margin: 0 0 8px; } .beside { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr 1fr; } .mistake { display: inline-block; width: 32%; margin: 0 .6% 8px 0; vertical-align: top; } .mistake .pictures { height: 30mm; } .mistake img { max-height: 30mm; }
+  .charts, .mistakes { display: block; } .charts figure { display: inline-block; width: 49%; margin: 0 0 8px; } .beside { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr 1fr; } .mistake { display: inline-block; width: 32%; margin: 0 .6% 8px 0; vertical-align: top; } .mistake .pictures { height: 30mm; } .mistake img { height: 30mm; }
   .neighbors { grid-template-columns: repeat(5, 1fr); gap: 8px; } .neighbor .picture { height: 32mm; } .neighbor img { max-height: 32mm; }
   table { font-size: 9pt; } .plain td, .plain th { padding: 2px 10px 2px 0; }
   .tiles { grid-template-columns: repeat(4, 1fr); } .matrix { font-size: 8pt; } .matrix td { min-width: 0; width: calc((182mm - 8rem) / var(--n)); height: 5.6mm; } }

@@ -97,7 +97,7 @@ TEST(Charts, DrawEveryPointInsideTheFrame) {
   chart.bands = {{"head", 1, 2}, {"all", 3, 3}};
   chart.mark = 2;
   const std::string svg = line_chart(chart);
-  EXPECT_THAT(svg, AllOf(HasSubstr(">head<"), HasSubstr("best epoch (2)"), HasSubstr("rate (in 10^-3)"), Not(HasSubstr("nan"))));
+  EXPECT_THAT(svg, AllOf(HasSubstr(">head<"), HasSubstr("best epoch (2)"), HasSubstr("rate (in 10⁻³)"), Not(HasSubstr("nan"))));
   EXPECT_EQ(count(svg, "<circle"), 4);
   chart.series = {{"a", "training", {{1, 0}}}};
   EXPECT_THAT(line_chart(chart), AllOf(Not(HasSubstr("nan")), Not(HasSubstr("inf"))));
