@@ -12,10 +12,10 @@ namespace fovea {
 
 // Copies of one picture.
 struct AuditCopies {
-  std::vector<std::string> files;
-  bool same_pixels = false;     // else rescaled, stored with losses, or mirrored
-  bool across_splits = false;   // a leak: what is tested or validated was trained on
-  bool across_classes = false;  // a label conflict: the same picture under two classes
+  std::vector<std::string> files, splits;  // splits: where each is, "training", "validation" or "test"
+  bool same_pixels = false;                // else rescaled, stored with losses, or mirrored
+  bool across_splits = false;              // a leak: what is tested or validated was trained on
+  bool across_classes = false;             // a label conflict: the same picture under two classes
 };
 
 struct AuditClass {
@@ -50,7 +50,8 @@ struct AuditOptions {
 };
 
 // `data`: a folder with one folder a class, or train/, validation/, test/ of them, or a CSV file, as `train` takes them. Decodes every
-// picture once and changes nothing. Copies are told by a perceptual hash (pHash) and small colour pictures beside each other. Throws
+// picture once and changes nothing. Copies are told by a perceptual hash (pHash) and small colour pictures beside each other; of
+// more than 100,000 pictures only those with the same pixels. Throws
 // Error(input) where there are no classes and pictures to look at.
 Audit audit(const std::string& data, const AuditOptions& options = {});
 Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fovea/train.h>
 
+#include <algorithm>
+
 #include "api/implementation.h"
 #include "api/report.h"
 #include "api/training.h"
@@ -11,6 +13,7 @@
 #include "train/data.h"
 #include "train/evaluate.h"
 #include "train/freeze.h"
+#include "train/run_folder.h"
 #include "train/trainer.h"
 
 namespace fovea {
@@ -73,6 +76,19 @@ class Beginning {
   const HeadOptions head_;
 };
 
+void warn_of_copies(const training::Data& data, const TrainOptions& options) {
+  if (!options.note) return;
+  training::Data divided = data;
+  training::divide(divided, options);
+  const Audit audit = auditing::audit(divided.splits, *data.looks);
+  for (const std::string& line : auditing::leak_warnings(audit)) options.note(line);
+  for (const std::string& line : auditing::conflict_warnings(audit)) options.note(line);
+  const auto together = std::ranges::count_if(audit.copies, [](const AuditCopies& copies) { return !copies.across_splits; });
+  if (together > 0)
+    options.note(fmt::format("{} more than once; the copies stay on one side of every split (fovea audit names them)",
+                             together == 1 ? "1 picture is there" : fmt::format("{} pictures are there", together)));
+}
+
 // `find` gives the pictures once the model is known to be as the options want it; `where` says in words which.
 template <class Find>
 TrainResult train_on(Model& model, const TrainOptions& given, const std::string& where, Find&& find) {
@@ -84,6 +100,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (!freeze_by_pictures) network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
   if (options.threads > 0) set_threads(options.threads);
 
+  if (!options.resume && !options.out.empty()) training::require_no_interrupted_run(options.out);
   image::Splits found = find();
   const std::vector<std::string> classes = found.train.classes;
   HeadOptions head = options.head.value_or(network.form().head);
@@ -103,6 +120,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   training::Data data = training::read_pictures(std::move(found), options, preprocessing, random_crops, check_progress(options));
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
+  warn_of_copies(data, options);
 
   const Beginning beginning(network, preprocessing, new_head ? &classes : nullptr, head);
   const auto features = std::make_shared<training::FeatureStore>();

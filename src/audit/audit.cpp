@@ -1,15 +1,13 @@
 #include "audit/audit.h"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cmath>
 #include <filesystem>
-#include <mutex>
-#include <optional>
+#include <map>
 #include <set>
 
 #include "base/error.h"
-#include "base/parallel.h"
 #include "image/duplicates.h"
 #include "image/inspect.h"
 
@@ -19,47 +17,25 @@ namespace {
 constexpr int64_t kTiny = 10;
 constexpr double kImbalance = 10;
 
+constexpr size_t kMostFiles = 6, kMostLines = 5;  // in warnings
+constexpr const char* kSplits[] = {"training", "validation", "test"};
+
 struct Picture {
   const image::Sample* sample = nullptr;
-  int split = 0;  // train, validation, test
-  std::string error;
-  std::string format;
-  image::Fingerprint print;
-  int orientation = 1;
-  bool transparent = false, grey = false;
+  size_t split = 0;
+  const image::Look* look = nullptr;
 };
 
-std::vector<Picture> look(const image::Splits& splits, const AuditOptions& options) {
+std::vector<Picture> pictures_of(const image::Splits& splits, const Looks& looks) {
   std::vector<Picture> pictures;
-  int split = 0;
+  size_t split = 0;
   for (const image::Dataset* part : {&splits.train, &splits.validation, &splits.test}) {
     for (const image::Sample& sample : part->samples) {
-      pictures.emplace_back().sample = &sample;
-      pictures.back().split = split;
+      const auto found = looks.pictures.find(sample.path);
+      if (found != looks.pictures.end()) pictures.push_back({&sample, split, &found->second});
     }
     ++split;
   }
-  std::atomic<size_t> next{0};
-  std::mutex mutex;
-  int64_t done = 0;
-  parallel_for(threads(), 1, [&](int64_t, int64_t) {
-    for (size_t i; (i = next++) < pictures.size();) {
-      Picture& picture = pictures[i];
-      try {
-        const image::Inspection seen = image::inspect_image(picture.sample->path);
-        picture.format = seen.format;
-        picture.orientation = seen.orientation;
-        picture.transparent = seen.transparent;
-        picture.grey = seen.grey;
-        picture.print = image::fingerprint(seen.image);
-      } catch (const std::exception& error) {
-        picture.error = error.what();
-      }
-      const std::lock_guard lock(mutex);
-      ++done;
-      if (options.progress) options.progress(done, static_cast<int64_t>(pictures.size()));
-    }
-  });
   return pictures;
 }
 
@@ -92,10 +68,10 @@ std::vector<size_t> outliers(const std::vector<double>& values) {
   return result;
 }
 
-void note_odd_sizes(const std::vector<const Picture*>& good, Audit& audit) {
+void note_odd_sizes(const std::vector<Picture>& good, Audit& audit) {
   std::vector<double> aspects, areas;
-  for (const Picture* picture : good) {
-    const auto width = static_cast<double>(picture->print.width), height = static_cast<double>(picture->print.height);
+  for (const Picture& picture : good) {
+    const auto width = static_cast<double>(picture.look->print.width), height = static_cast<double>(picture.look->print.height);
     aspects.push_back(std::log(width / height));
     areas.push_back(std::log(width * height));
   }
@@ -106,38 +82,42 @@ void note_odd_sizes(const std::vector<const Picture*>& good, Audit& audit) {
     const bool aspect = odd_aspects.contains(i), area = odd_areas.contains(i);
     if (!aspect && !area) continue;
     audit.odd_sizes.push_back(
-        {good[i]->sample->path, fmt::format("{} x {}: {} far from the others'", good[i]->print.width, good[i]->print.height,
-                                            aspect && area ? "aspect and area are"
-                                            : aspect       ? "the aspect is"
-                                                           : "the area is")});
+        {good[i].sample->path, fmt::format("{} x {}: {} far from the others'", good[i].look->print.width, good[i].look->print.height,
+                                           aspect && area ? "aspect and area are"
+                                           : aspect       ? "the aspect is"
+                                                          : "the area is")});
   }
 }
 
-void note_copies(const std::vector<const Picture*>& good, Audit& audit) {
-  std::vector<image::Fingerprint> prints;
-  for (const Picture* picture : good) prints.push_back(picture->print);
-  for (const image::Copies& group : image::find_copies(prints)) {
+void note_copies(const std::vector<Picture>& good, const Looks& looks, Audit& audit) {
+  std::map<std::string, const Picture*> by_path;
+  for (const Picture& picture : good) by_path.emplace(picture.sample->path, &picture);
+  for (const Group& group : looks.copies) {
     AuditCopies copies;
     copies.same_pixels = group.same_pixels;
-    std::set<int> splits;
+    std::set<size_t> splits;
     std::set<std::vector<int32_t>> labels;
-    for (size_t i : group.members) {
-      copies.files.push_back(good[i]->sample->path);
-      splits.insert(good[i]->split);
-      labels.insert(image::labels_of(*good[i]->sample));
+    for (const std::string& file : group.files) {
+      const auto found = by_path.find(file);
+      if (found == by_path.end()) continue;  // in no split
+      copies.files.push_back(file);
+      copies.splits.emplace_back(kSplits[found->second->split]);
+      splits.insert(found->second->split);
+      labels.insert(image::labels_of(*found->second->sample));
     }
+    if (copies.files.size() < 2) continue;
     copies.across_splits = splits.size() > 1;
     copies.across_classes = labels.size() > 1;
     audit.copies.push_back(std::move(copies));
   }
 }
 
-void count_classes(const image::Splits& splits, const std::vector<const Picture*>& good, Audit& audit) {
+void count_classes(const image::Splits& splits, const std::vector<Picture>& good, Audit& audit) {
   for (const std::string& name : splits.train.classes) audit.classes.push_back({name, 0, 0, 0});
-  for (const Picture* picture : good) {
-    for (int32_t label : image::labels_of(*picture->sample)) {
+  for (const Picture& picture : good) {
+    for (int32_t label : image::labels_of(*picture.sample)) {
       AuditClass& own = audit.classes[static_cast<size_t>(label)];
-      ++(picture->split == 0 ? own.training : picture->split == 1 ? own.validation : own.test);
+      ++(picture.split == 0 ? own.training : picture.split == 1 ? own.validation : own.test);
     }
   }
   int64_t least = 0, most = 0;
@@ -149,32 +129,91 @@ void count_classes(const image::Splits& splits, const std::vector<const Picture*
   if (least > 0) audit.imbalance = static_cast<double>(most) / static_cast<double>(least);
 }
 
+void find_copies(const image::Splits& splits, Looks& looks) {
+  std::vector<const std::string*> paths;
+  std::vector<image::Fingerprint> prints;
+  for (const image::Dataset* part : {&splits.train, &splits.validation, &splits.test}) {
+    for (const image::Sample& sample : part->samples) {
+      paths.push_back(&sample.path);
+      prints.push_back(looks.pictures.at(sample.path).print);
+    }
+  }
+  for (const image::Copies& found : image::find_copies(prints, prints.size() <= kMostCompared)) {
+    Group& group = looks.copies.emplace_back();
+    group.same_pixels = found.same_pixels;
+    for (size_t i : found.members) group.files.push_back(*paths[i]);
+  }
+}
+
+std::string named(const AuditCopies& copies, bool with_splits) {
+  std::vector<std::string> files;
+  for (size_t i = 0; i < std::min(kMostFiles, copies.files.size()); ++i)
+    files.push_back(with_splits ? fmt::format("{} ({})", copies.files[i], copies.splits[i]) : copies.files[i]);
+  if (copies.files.size() > kMostFiles) files.push_back(fmt::format("and {} more", copies.files.size() - kMostFiles));
+  return fmt::format("{}", fmt::join(files, ", "));
+}
+
+std::vector<std::string> lines_of(const Audit& audit, bool AuditCopies::*bad, bool with_splits, const char* what) {
+  std::vector<std::string> lines;
+  size_t found = 0;
+  for (const AuditCopies& copies : audit.copies) {
+    if (!(copies.*bad) || ++found > kMostLines) continue;
+    lines.push_back(
+        fmt::format("warning: {} {}: {}", copies.same_pixels ? "one picture" : "nearly one picture", what, named(copies, with_splits)));
+  }
+  if (found > kMostLines) lines.push_back(fmt::format("warning: {} more such pictures, which fovea audit names", found - kMostLines));
+  return lines;
+}
+
 }  // namespace
 
-Audit audit(const image::Splits& splits, const AuditOptions& options) {
-  const std::vector<Picture> pictures = look(splits, options);
+Looks look(image::Splits& found, image::ImageCache* cache, const image::Progress& progress) {
+  Looks looks;
+  const std::array<image::Dataset*, 3> parts{&found.train, &found.validation, &found.test};
+  int64_t all = 0, before = 0;
+  for (const image::Dataset* part : parts) all += static_cast<int64_t>(part->samples.size());
+  for (image::Dataset* part : parts) {
+    const auto count = static_cast<int64_t>(part->samples.size());
+    const auto on_part = [&](int64_t done, int64_t) { progress(before + done, all); };
+    std::vector<image::Look> seen;
+    for (auto& bad : image::check_pictures(*part, cache, progress ? image::Progress(on_part) : nullptr, &seen))
+      looks.unreadable.push_back(std::move(bad));
+    for (size_t i = 0; i < seen.size(); ++i) looks.pictures.emplace(part->samples[i].path, std::move(seen[i]));
+    before += count;
+  }
+  find_copies(found, looks);
+  return looks;
+}
+
+Audit audit(const image::Splits& splits, const Looks& looks) {
+  const std::vector<Picture> good = pictures_of(splits, looks);
   Audit result;
-  result.pictures = static_cast<int64_t>(pictures.size());
-  std::vector<const Picture*> good;
-  for (const Picture& picture : pictures) {
-    if (!picture.error.empty()) {
-      const std::string prefix = picture.sample->path + ": ";
-      result.unreadable.push_back(
-          {picture.sample->path, picture.error.starts_with(prefix) ? picture.error.substr(prefix.size()) : picture.error});
-      result.truncated += result.unreadable.back().reason.find("truncated") != std::string::npos;
-      continue;
-    }
-    good.push_back(&picture);
+  result.pictures = static_cast<int64_t>(good.size() + looks.unreadable.size());
+  for (const image::BadPicture& bad : looks.unreadable) {
+    const std::string prefix = bad.path + ": ";
+    result.unreadable.push_back({bad.path, bad.message.starts_with(prefix) ? bad.message.substr(prefix.size()) : bad.message});
+    result.truncated += bad.message.find("truncated") != std::string::npos;
+  }
+  for (const Picture& picture : good) {
     const std::string extension = lower_extension(picture.sample->path);
-    if (!fits(extension, picture.format)) result.wrong_extensions.push_back({picture.sample->path, fmt::format("is {}", picture.format)});
-    result.turned += picture.orientation != 1;
-    result.grey += picture.grey;
-    result.transparent += picture.transparent;
+    const image::Look& look = *picture.look;
+    if (!fits(extension, look.format)) result.wrong_extensions.push_back({picture.sample->path, fmt::format("is {}", look.format)});
+    result.turned += look.orientation != 1;
+    result.grey += look.grey;
+    result.transparent += look.transparent;
   }
   count_classes(splits, good, result);
-  note_copies(good, result);
+  note_copies(good, looks, result);
   note_odd_sizes(good, result);
   return result;
+}
+
+std::vector<std::string> leak_warnings(const Audit& audit) {
+  return lines_of(audit, &AuditCopies::across_splits, true, "is on both sides of a split");
+}
+
+std::vector<std::string> conflict_warnings(const Audit& audit) {
+  return lines_of(audit, &AuditCopies::across_classes, false, "is under different classes");
 }
 
 }  // namespace fovea::auditing

@@ -43,7 +43,11 @@ void print_text(const Audit& audit) {
   print("\n{}; largest class {:.1f} times the smallest; {} turned by EXIF, {} grey, {} transparent\n",
         counted(audit.pictures, "picture", "pictures"), audit.imbalance, audit.turned, audit.grey, audit.transparent);
   for (const BadPicture& bad : audit.unreadable) print("unreadable: {}: {}\n", bad.file, bad.reason);
-  for (const AuditCopies& copies : audit.copies) cli::print("copies ({}): {}\n", kind_of(copies), fmt::join(copies.files, ", "));
+  for (const AuditCopies& copies : audit.copies) {
+    std::vector<std::string> files = copies.files;
+    for (size_t i = 0; i < files.size() && copies.across_splits; ++i) files[i] += fmt::format(" ({})", copies.splits[i]);
+    cli::print("copies ({}): {}\n", kind_of(copies), fmt::join(files, ", "));
+  }
   for (const std::string& name : audit.tiny_classes) print("tiny class: {}\n", name);
   for (const AuditNote& note : audit.wrong_extensions) print("wrong extension: {} {}\n", note.file, note.what);
   for (const AuditNote& note : audit.odd_sizes) print("odd size: {}: {}\n", note.file, note.what);
@@ -60,6 +64,7 @@ nlohmann::json to_json(const Audit& audit) {
   for (const BadPicture& bad : audit.unreadable) json["unreadable"].push_back({{"file", bad.file}, {"reason", bad.reason}});
   for (const AuditCopies& copies : audit.copies)
     json["copies"].push_back({{"files", copies.files},
+                              {"splits", copies.splits},
                               {"same_pixels", copies.same_pixels},
                               {"across_splits", copies.across_splits},
                               {"across_classes", copies.across_classes}});
@@ -91,8 +96,9 @@ void add_audit(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   add_labelled_data(*command, options->data);
   command->add_flag("--strict", options->strict, "Exit with 1 where there is a problem");
-  add_json(*command, options->json,
-           R"({"pictures", "classes", "unreadable", "copies": [{"files", "same_pixels", "across_splits", "across_classes"}], ...})");
+  add_json(
+      *command, options->json,
+      R"({"pictures", "classes", "unreadable", "copies": [{"files", "splits", "same_pixels", "across_splits", "across_classes"}], ...})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return run_audit(*options); }; });
 }

@@ -8,7 +8,10 @@ std::shared_ptr<const Image> ImageCache::get(const std::string& path) {
     const auto found = images_.find(path);
     if (found != images_.end()) return found->second;
   }
-  Image image = read_image(path, preprocessing_.alpha);
+  return keep(path, read_image(path, preprocessing_.alpha));
+}
+
+std::shared_ptr<const Image> ImageCache::keep(const std::string& path, Image image) {
   if (fitted_) image = fit(image, preprocessing_);
   auto shared = std::make_shared<const Image>(std::move(image));
   const std::lock_guard lock(mutex_);

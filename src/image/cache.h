@@ -24,6 +24,8 @@ class ImageCache {
 
   // The picture of a path, from memory or read now; throws as read_image does.
   std::shared_ptr<const Image> get(const std::string& path);
+  // The same with the picture as read_image gives it, which somebody has read already.
+  std::shared_ptr<const Image> keep(const std::string& path, Image image);
   size_t bytes() const;
 
  private:

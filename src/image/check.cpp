@@ -35,20 +35,29 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
 
 }  // namespace
 
-std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Progress& progress) {
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Progress& progress, std::vector<Look>* looks) {
+  std::vector<Look> seen(looks ? dataset.samples.size() : 0);
   const std::vector<std::string> wrong = messages(dataset.samples.size(), progress, [&](size_t i) {
-    if (cache)
-      cache->get(dataset.samples[i].path);
-    else
-      read_image(dataset.samples[i].path);
+    const std::string& path = dataset.samples[i].path;
+    if (looks) {
+      Inspection picture = inspect_image(path, cache ? cache->preprocessing().alpha : Alpha::white);
+      seen[i] = look_of(picture);
+      if (cache) cache->keep(path, std::move(picture.image));
+    } else if (cache) {
+      cache->get(path);
+    } else {
+      read_image(path);
+    }
   });
   std::vector<BadPicture> bad;
   std::vector<Sample> good;
   for (size_t i = 0; i < wrong.size(); ++i) {
-    if (wrong[i].empty())
-      good.push_back(std::move(dataset.samples[i]));
-    else
+    if (!wrong[i].empty()) {
       bad.push_back({dataset.samples[i].path, wrong[i]});
+      continue;
+    }
+    good.push_back(std::move(dataset.samples[i]));
+    if (looks) looks->push_back(std::move(seen[i]));
   }
   dataset.samples = std::move(good);
   return bad;

@@ -7,6 +7,7 @@
 
 #include "image/cache.h"
 #include "image/folder.h"
+#include "image/inspect.h"
 
 namespace fovea::image {
 
@@ -18,8 +19,9 @@ struct BadPicture {
 using Progress = std::function<void(int64_t done, int64_t total)>;  // never called by two threads at once
 
 // Decodes every picture once, on all cores, and takes the bad ones out of the dataset; gives them in its order. With a cache, what was
-// decoded is kept there.
-std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache = nullptr, const Progress& progress = {});
+// decoded is kept there. `looks`: gets what is there to see in each picture that stays, in their order.
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache = nullptr, const Progress& progress = {},
+                                       std::vector<Look>* looks = nullptr);
 // The same for a list of paths.
 std::vector<BadPicture> check_pictures(std::vector<std::string>& paths, const Progress& progress = {});
 

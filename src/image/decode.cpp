@@ -113,7 +113,7 @@ std::string format_of(Bytes bytes) {
 
 }  // namespace
 
-Inspection inspect_image(const std::string& path) {
+Inspection inspect_image(const std::string& path, Alpha alpha) {
   return in_context(path, [&] {
     const std::vector<std::byte> bytes = read_bytes(path);
     Decoded decoded = decode_any(bytes);
@@ -122,7 +122,7 @@ Inspection inspect_image(const std::string& path) {
     seen.orientation = decoded.orientation;
     for (size_t i = 3; decoded.channels == 4 && i < decoded.pixels.size() && !seen.transparent; i += 4)
       seen.transparent = decoded.pixels[i] < 255;
-    drop_alpha(decoded, Alpha::white);
+    drop_alpha(decoded, alpha);
     decoded = upright(std::move(decoded));
     seen.image = {decoded.width, decoded.height, std::move(decoded.pixels)};
     const std::vector<uint8_t>& pixels = seen.image.pixels;
@@ -131,6 +131,8 @@ Inspection inspect_image(const std::string& path) {
     return seen;
   });
 }
+
+Look look_of(const Inspection& seen) { return {seen.format, seen.orientation, seen.transparent, seen.grey, fingerprint(seen.image)}; }
 
 }  // namespace image
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <numbers>
 #include <numeric>
+#include <tuple>
 
 #include "base/hash.h"
 #include "base/parallel.h"
@@ -117,13 +118,29 @@ Likeness likeness(const Fingerprint& a, const Fingerprint& b) {
   return alike ? Likeness::alike : Likeness::none;
 }
 
-std::vector<Copies> find_copies(std::span<const Fingerprint> pictures) {
+namespace {
+
+using Pairs = std::vector<std::pair<size_t, size_t>>;
+
+// Neighbors in the order of their hashes.
+Pairs same_pairs(std::span<const Fingerprint> pictures) {
+  std::vector<size_t> order(pictures.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto key = [&](size_t i) { return std::tuple(pictures[i].pixels, pictures[i].width, pictures[i].height); };
+  std::ranges::sort(order, [&](size_t a, size_t b) { return key(a) < key(b); });
+  Pairs pairs;
+  for (size_t i = 1; i < order.size(); ++i)
+    if (key(order[i - 1]) == key(order[i])) pairs.emplace_back(order[i - 1], order[i]);
+  return pairs;
+}
+
+Pairs alike_pairs(std::span<const Fingerprint> pictures) {
   const auto count = static_cast<int64_t>(pictures.size());
-  std::vector<std::pair<size_t, size_t>> pairs;
+  Pairs pairs;
   std::mutex mutex;
   constexpr int64_t kGrain = 64;  // rows a thread takes at least
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    std::vector<std::pair<size_t, size_t>> own;
+    Pairs own;
     // Rows from both ends of the triangle, so that all threads have as much to do.
     for (int64_t row = begin; row < end; ++row) {
       const int64_t i = row % 2 == 0 ? row / 2 : count - 1 - row / 2;
@@ -135,6 +152,13 @@ std::vector<Copies> find_copies(std::span<const Fingerprint> pictures) {
     const std::lock_guard lock(mutex);
     pairs.insert(pairs.end(), own.begin(), own.end());
   });
+  return pairs;
+}
+
+}  // namespace
+
+std::vector<Copies> find_copies(std::span<const Fingerprint> pictures, bool alike) {
+  const Pairs pairs = alike ? alike_pairs(pictures) : same_pairs(pictures);
   std::vector<size_t> first(pictures.size());
   std::iota(first.begin(), first.end(), size_t{0});
   const auto root = [&](size_t i) {

@@ -32,7 +32,8 @@ struct Copies {
   std::vector<size_t> members;
   bool same_pixels = false;  // all of them
 };
-// Groups of two or more, by their first member. Compares every pair: some seconds for 50,000 pictures.
-std::vector<Copies> find_copies(std::span<const Fingerprint> pictures);
+// Groups of two or more, by their first member. Compares every pair: some seconds for 50,000 pictures. Without `alike` only those of the
+// same pixels are found, at once.
+std::vector<Copies> find_copies(std::span<const Fingerprint> pictures, bool alike = true);
 
 }  // namespace fovea::image

@@ -234,9 +234,9 @@ std::vector<size_t> shuffled(size_t count, uint64_t seed, const std::string& nam
 }
 
 // Several labels a picture: in one go, so that every class is in every part where it can be.
-Splits split_labels(const Dataset& dataset, const SplitOptions& options) {
+Splits split_labels(const Dataset& dataset, const SplitOptions& options, std::span<const int64_t> groups) {
   const std::array<double, 3> shares{1 - options.validation - options.test, options.validation, options.test};
-  const std::vector<size_t> parts = stratify(dataset, shares, options.seed);
+  const std::vector<size_t> parts = stratify(dataset, shares, options.seed, groups);
   Splits splits;
   const std::array<Dataset*, 3> datasets{&splits.train, &splits.validation, &splits.test};
   for (Dataset* one : datasets) *one = {dataset.classes, {}, true};
@@ -244,31 +244,87 @@ Splits split_labels(const Dataset& dataset, const SplitOptions& options) {
   return splits;
 }
 
+// Samples by the part they go to, class by class.
+class Dealer {
+ public:
+  enum Part : uint8_t { train, validation, test };
+
+  Dealer(const Dataset& dataset, std::span<const int64_t> groups) : dataset_(dataset), by_class_(dataset.classes.size()) {
+    parts.assign(dataset.samples.size(), train);
+    for (size_t i = 0; i < dataset.samples.size(); ++i) by_class_[label_of(i)].push_back(i);
+    for (const auto& members : by_class_) left_.push_back(members.size());
+    std::map<int64_t, std::vector<size_t>> grouped;
+    for (size_t i = 0; i < groups.size(); ++i) grouped[groups[i]].push_back(i);
+    for (auto& [number, group] : grouped)
+      if (group.size() > 1 && !takes_all(group))
+        for (size_t i : group) together_[i] = group;
+  }
+
+  // A fraction of each class; training keeps one.
+  void deal(Part part, double fraction, uint64_t seed) {
+    for (size_t label = 0; label < by_class_.size(); ++label) {
+      const std::vector<size_t>& members = by_class_[label];
+      if (members.empty()) continue;
+      size_t taken = 0;  // with a group that another class took
+      for (size_t i : members) taken += parts[i] == part;
+      const size_t wanted = std::min(share(members.size(), fraction), left_[label] - 1 + taken);
+      std::vector<size_t> order = shuffled(members.size(), seed, dataset_.classes[label]);
+      // From the other end, so that the test pictures stay when the fraction for validation changes, and the other way round.
+      if (part == validation) std::ranges::reverse(order);
+      for (size_t place : order) {
+        if (taken >= wanted) break;
+        if (parts[members[place]] == train) taken += take(part, members[place], wanted - taken, taken == 0);
+      }
+    }
+  }
+
+  std::vector<Part> parts;
+
+ private:
+  size_t label_of(size_t sample) const { return static_cast<size_t>(dataset_.samples[sample].label); }
+  std::map<size_t, size_t> counts_of(const std::vector<size_t>& group) const {
+    std::map<size_t, size_t> counts;
+    for (size_t i : group) ++counts[label_of(i)];
+    return counts;
+  }
+  bool takes_all(const std::vector<size_t>& group) const {
+    return std::ranges::any_of(counts_of(group), [&](const auto& one) { return one.second == by_class_[one.first].size(); });
+  }
+  // How many of the sample's class went with it: none where that left a class without training, or were further from what is wanted.
+  size_t take(Part part, size_t sample, size_t wanted, bool first) {
+    const auto found = together_.find(sample);
+    const std::vector<size_t> group = found == together_.end() ? std::vector{sample} : found->second;
+    const std::map<size_t, size_t> counts = counts_of(group);
+    const size_t own = counts.at(label_of(sample));
+    if (!first && own > 2 * wanted) return 0;
+    for (const auto& [label, count] : counts)
+      if (count >= left_[label]) return 0;
+    for (const auto& [label, count] : counts) left_[label] -= count;
+    for (size_t i : group) parts[i] = part;
+    return own;
+  }
+
+  const Dataset& dataset_;
+  std::vector<std::vector<size_t>> by_class_;
+  std::vector<size_t> left_;  // to train on, of each class
+  std::map<size_t, std::vector<size_t>> together_;
+};
+
 }  // namespace
 
-Splits split(const Dataset& dataset, const SplitOptions& options) {
+Splits split(const Dataset& dataset, const SplitOptions& options, std::span<const int64_t> groups) {
   if (!(options.validation >= 0) || !(options.test >= 0) || !(options.validation + options.test < 1)) {
     fail(ErrorKind::usage, "fractions {} for validation and {} for test do not leave a part to train on", options.validation, options.test);
   }
-  if (dataset.multi_label) return split_labels(dataset, options);
-  std::vector<std::vector<size_t>> by_class(dataset.classes.size());
-  for (size_t i = 0; i < dataset.samples.size(); ++i) by_class[static_cast<size_t>(dataset.samples[i].label)].push_back(i);
-  enum Part : uint8_t { train, validation, test };
-  std::vector<Part> parts(dataset.samples.size(), train);
-  for (size_t label = 0; label < by_class.size(); ++label) {
-    const std::vector<size_t>& members = by_class[label];
-    if (members.empty()) continue;
-    const size_t tested = std::min(share(members.size(), options.test), members.size() - 1);
-    const size_t validated = std::min(share(members.size(), options.validation), members.size() - 1 - tested);
-    const std::vector<size_t> order = shuffled(members.size(), options.seed, dataset.classes[label]);
-    for (size_t i = 0; i < tested; ++i) parts[members[order[i]]] = test;
-    // From the other end, so that the test pictures stay when the fraction for validation changes, and the other way round.
-    for (size_t i = 0; i < validated; ++i) parts[members[order[members.size() - 1 - i]]] = validation;
-  }
+  if (dataset.multi_label) return split_labels(dataset, options, groups);
+  Dealer dealer(dataset, groups);
+  dealer.deal(Dealer::test, options.test, options.seed);
+  dealer.deal(Dealer::validation, options.validation, options.seed);
+  const auto& parts = dealer.parts;
   Splits splits;
   splits.train.classes = splits.validation.classes = splits.test.classes = dataset.classes;
   for (size_t i = 0; i < parts.size(); ++i) {
-    Dataset& part = parts[i] == train ? splits.train : parts[i] == validation ? splits.validation : splits.test;
+    Dataset& part = parts[i] == Dealer::train ? splits.train : parts[i] == Dealer::validation ? splits.validation : splits.test;
     part.samples.push_back(dataset.samples[i]);
   }
   return splits;

@@ -57,8 +57,9 @@ struct SplitOptions {
 
 // Splits class by class. Of n pictures a fraction f > 0 takes f * n, halves rounded up, but at least one where the class has three or more;
 // training keeps at least one (validation gives up first). Which ones is decided by (seed, class name, place in the sorted list) alone, and
-// the test pictures do not depend on the fraction for validation. Of several labels: as stratify does it.
-Splits split(const Dataset& dataset, const SplitOptions& options);
+// the test pictures do not depend on the fraction for validation. Samples with the same number in `groups` (empty: none) stay together,
+// unless they are all of a class; then counts are as near as groups allow. Of several labels: as stratify does it.
+Splits split(const Dataset& dataset, const SplitOptions& options, std::span<const int64_t> groups = {});
 
 // The pictures to look at for a path: a file itself, or every regular file at any depth in a folder, sorted bytewise, dot names passed
 // over. Throws Error(input) where there is no such path or nothing in it.

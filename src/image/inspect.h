@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "image/duplicates.h"
+
 namespace fovea::image {
 
 struct Inspection {
@@ -16,6 +18,15 @@ struct Inspection {
 };
 
 // Throws as read_image.
-Inspection inspect_image(const std::string& path);
+Inspection inspect_image(const std::string& path, Alpha alpha = Alpha::white);
+
+// What is kept of it.
+struct Look {
+  std::string format;
+  int orientation = 1;
+  bool transparent = false, grey = false;
+  Fingerprint print;
+};
+Look look_of(const Inspection& seen);
 
 }  // namespace fovea::image

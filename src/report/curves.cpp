@@ -40,13 +40,19 @@ std::string chart(const json& metrics, LineChart chart, std::vector<Series> seri
 std::string curves_section(const json& metrics) {
   if (!metrics.contains("history") || metrics["history"].empty()) return "";
   const json& history = metrics["history"];
-  LineChart loss, accuracy, rate;
+  const Series precision = series_of(history, "validation_mean_average_precision", "validation", "validation");
+  const bool labels = !precision.points.empty();
+  LineChart loss, accuracy, rate, precisions;
   loss.id = "loss-curve", loss.title = "Loss over epochs", loss.y_label = "loss (nats a picture)";
   accuracy.id = "accuracy-curve", accuracy.title = "Accuracy over epochs", accuracy.y_label = "accuracy (%)", accuracy.percent = true;
   rate.id = "rate-curve", rate.title = "Rate over epochs", rate.y_label = "rate of the last step";
   std::string charts =
       chart(metrics, loss,
             {series_of(history, "train_loss", "training", "training"), series_of(history, "validation_loss", "validation", "validation")});
+  precisions.id = "precision-curve", precisions.title = "Mean average precision over epochs";
+  precisions.y_label = "mean average precision (%)", precisions.percent = true;
+  if (labels) accuracy.title = "Pictures with every label right over epochs", accuracy.y_label = "every label right (%)";
+  charts += chart(metrics, precisions, {precision});
   charts += chart(metrics, accuracy,
                   {series_of(history, "train_accuracy", "training", "training"),
                    series_of(history, "validation_accuracy", "validation", "validation")});

@@ -48,37 +48,90 @@ std::string left_out_list(const json& metrics) {
                      counted(static_cast<int64_t>(left_out.size()), "picture that cannot be read", "pictures that cannot be read"), rows);
 }
 
-std::string copies_list(const json& metrics) {
-  if (!metrics.contains("audit") || !metrics["audit"].contains("copies") || metrics["audit"]["copies"].empty()) return "";
-  constexpr size_t kMost = 50;
-  const std::string folder = metrics.value("data", "");
-  const Shown names{{}, {}, nullptr, {}, folder};
+constexpr size_t kMostFiles = 50;
+
+// The first of them, and how many more there are.
+std::string list_of(const std::vector<std::string>& items) {
+  std::string text;
+  for (size_t i = 0; i < std::min(kMostFiles, items.size()); ++i) text += "<li>" + items[i] + "</li>";
+  if (items.size() > kMostFiles) text += fmt::format("<li>and {} more</li>", with_commas(static_cast<int64_t>(items.size() - kMostFiles)));
+  return "<ul class=\"files\">" + text + "</ul>";
+}
+
+std::string copies_list(const json& audit, const Shown& names) {
+  if (!audit.contains("copies") || audit["copies"].empty()) return "";
   std::vector<std::pair<int, std::string>> rows;  // the gravest first
   int64_t leaks = 0;
-  for (const json& copies : metrics["audit"]["copies"]) {
+  for (const json& copies : audit["copies"]) {
     const bool splits = copies.at("across_splits"), classes = copies.at("across_classes");
     leaks += splits;
     std::vector<std::string> files;
-    for (const json& file : copies.at("files")) files.push_back("<span class=\"file\">" + escaped(names.short_name(file)) + "</span>");
-    rows.emplace_back(-2 * splits - classes,
-                      joined(files) + (splits ? ": both trained on and held out" : "") + (classes ? ": with different labels" : ""));
+    for (size_t i = 0; i < copies.at("files").size(); ++i) {
+      files.push_back("<span class=\"file\">" + escaped(names.short_name(copies["files"][i])) + "</span>");
+      if (copies.contains("splits")) files.back() += " (" + escaped(copies["splits"].at(i).get<std::string>()) + ")";
+    }
+    rows.emplace_back(-2 * splits - classes, joined(files) + (copies.value("same_pixels", true) ? "" : ": nearly the same") +
+                                                 (splits ? ": both trained on and held out" : "") +
+                                                 (classes ? ": with different labels" : ""));
   }
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  const size_t all = rows.size();
-  std::string text;
-  for (size_t i = 0; i < std::min(kMost, all); ++i) text += "<li>" + rows[i].second + "</li>";
-  if (all > kMost) text += fmt::format("<li>and {} more</li>", with_commas(static_cast<int64_t>(all - kMost)));
+  std::vector<std::string> items;
+  for (auto& [grave, row] : rows) items.push_back(std::move(row));
   return fmt::format(
-      "<h3>Copies: {}</h3>{}<ul class=\"files\">{}</ul>",
-      counted(static_cast<int64_t>(all), "picture is there more than once", "pictures are there more than once"),
+      "<h3>Copies: {}</h3>{}{}",
+      counted(static_cast<int64_t>(items.size()), "picture is there more than once", "pictures are there more than once"),
       leaks > 0 ? "<p class=\"note\">Pictures that were both trained on and held out make the accuracy look better than it is.</p>" : "",
-      text);
+      list_of(items));
+}
+
+// Files with what is said of each.
+std::string notes_list(const json& audit, const char* key, const char* one, const char* many, const Shown& names) {
+  if (!audit.contains(key) || audit[key].empty()) return "";
+  std::vector<std::string> items;
+  for (const json& note : audit[key])
+    items.push_back(fmt::format("<span class=\"file\">{}</span>: {}", escaped(names.short_name(note.at("file"))),
+                                escaped(note.at("what").get<std::string>())));
+  return fmt::format("<h3>{}</h3>{}", counted(static_cast<int64_t>(items.size()), one, many), list_of(items));
+}
+
+// How the classes' sizes differ, and which are too small to say much of.
+std::string balance(const json& audit) {
+  std::vector<std::string> words;
+  if (audit.value("imbalance", 0.0) > 0)
+    words.push_back(fmt::format("The largest class has {} times the pictures of the smallest.",
+                                shown_value("audit.imbalance", fmt::format("{:.1f}", audit["imbalance"].get<double>()))));
+  if (audit.contains("tiny_classes") && !audit["tiny_classes"].empty()) {
+    std::vector<std::string> names;
+    for (const json& name : audit["tiny_classes"]) names.push_back(escaped(name.get<std::string>()));
+    words.push_back(
+        fmt::format("{} of fewer than 10 pictures: {}.", counted(static_cast<int64_t>(names.size()), "class", "classes"), joined(names)));
+  }
+  std::vector<std::string> counts;
+  for (const auto& [key, what] :
+       {std::pair("turned", "turned by EXIF"), std::pair("grey", "grey"), std::pair("transparent", "transparent")})
+    if (audit.value(key, int64_t{0}) > 0)
+      counts.push_back(shown_value(std::string("audit.") + key, with_commas(audit[key].get<int64_t>())) + " " + what);
+  if (!counts.empty())
+    words.push_back(fmt::format("Of {} pictures: {}.", shown_value("audit.pictures", with_commas(audit.value("pictures", int64_t{0}))),
+                                joined(counts)));
+  if (words.empty()) return "";
+  return fmt::format("<p class=\"note\">{}</p>", fmt::join(words, " "));
+}
+
+std::string audit_text(const json& metrics) {
+  if (!metrics.contains("audit")) return "";
+  const json& audit = metrics["audit"];
+  const Shown names{{}, {}, nullptr, {}, metrics.value("data", "")};
+  return balance(audit) + copies_list(audit, names) +
+         notes_list(audit, "wrong_extensions", "picture with another format than its name says",
+                    "pictures with another format than their names say", names) +
+         notes_list(audit, "odd_sizes", "picture of an odd size", "pictures of odd sizes", names);
 }
 
 }  // namespace
 
 std::string data_section(const json& metrics) {
-  const std::string text = counts_table(metrics) + copies_list(metrics) + left_out_list(metrics);
+  const std::string text = counts_table(metrics) + audit_text(metrics) + left_out_list(metrics);
   return text.empty() ? "" : section("data", "Data", text);
 }
 

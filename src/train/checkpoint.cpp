@@ -14,19 +14,22 @@ namespace {
 using nlohmann::json;
 constexpr const char* kKey = "fovea.run";
 constexpr int kVersion = 1;
+constexpr const char* kPrecision = "validation_mean_average_precision";
 
 json number(const std::optional<double>& value) { return value ? json(*value) : json(); }
 std::optional<double> number(const json& value) { return value.is_null() ? std::nullopt : std::optional(value.get<double>()); }
 
 json to_json(const EpochRow& row) {
-  return {{"epoch", row.epoch},
-          {"phase", row.phase},
-          {"train_loss", row.train_loss},
-          {"train_accuracy", row.train_accuracy},
-          {"validation_loss", number(row.validation_loss)},
-          {"validation_accuracy", number(row.validation_accuracy)},
-          {"rate", row.rate},
-          {"seconds", row.seconds}};
+  json text{{"epoch", row.epoch},
+            {"phase", row.phase},
+            {"train_loss", row.train_loss},
+            {"train_accuracy", row.train_accuracy},
+            {"validation_loss", number(row.validation_loss)},
+            {"validation_accuracy", number(row.validation_accuracy)},
+            {"rate", row.rate},
+            {"seconds", row.seconds}};
+  if (row.validation_precision) text[kPrecision] = *row.validation_precision;
+  return text;
 }
 
 EpochRow row_of(const json& text) {
@@ -37,6 +40,7 @@ EpochRow row_of(const json& text) {
   row.train_accuracy = text.at("train_accuracy");
   row.validation_loss = number(text.at("validation_loss"));
   row.validation_accuracy = number(text.at("validation_accuracy"));
+  if (text.contains(kPrecision)) row.validation_precision = number(text[kPrecision]);
   row.rate = text.at("rate");
   row.seconds = text.at("seconds");
   return row;
@@ -148,10 +152,13 @@ json history_json(const std::vector<EpochRow>& history) {
 
 std::string history_csv(const std::vector<EpochRow>& history) {
   const auto text = [](const std::optional<double>& value) { return value ? fmt::format("{:.6f}", *value) : std::string(); };
-  std::string csv = "epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds\n";
+  const bool labels = std::ranges::any_of(history, [](const EpochRow& row) { return row.validation_precision.has_value(); });
+  std::string csv = fmt::format("epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,{}rate,seconds\n",
+                                labels ? std::string(kPrecision) + "," : "");
   for (const EpochRow& row : history) {
-    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{:.6g},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
-                       text(row.validation_loss), text(row.validation_accuracy), row.rate, row.seconds);
+    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{}{:.6g},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
+                       text(row.validation_loss), text(row.validation_accuracy), labels ? text(row.validation_precision) + "," : "",
+                       row.rate, row.seconds);
   }
   return csv;
 }

@@ -14,9 +14,9 @@
 
 #include "engine/state_store.h"
 #include "train/comparison.h"
+#include "train/event_log.h"
 #include "train/probe.h"
 #include "train/schedule.h"
-#include "train/event_log.h"
 #include "weights/state_dict.h"
 
 namespace fovea::training {
@@ -26,6 +26,7 @@ struct EpochRow {
   std::string phase;
   double train_loss = 0, train_accuracy = 0;
   std::optional<double> validation_loss, validation_accuracy;  // empty where nothing was validated
+  std::optional<double> validation_precision;                  // mean average precision, only of several labels
   double rate = 0;                                             // of the last step
   double seconds = 0;                                          // since the run began, interruptions not counted
 };
@@ -73,7 +74,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& path);
 // Throws Error(mismatch) for the first entry of the records that differs, naming both values.
 void require_same_record(const RunState& then, const RunState& now);
 
-// epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds
+// epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds; of several labels
+// validation_mean_average_precision before rate.
 std::string history_csv(const std::vector<EpochRow>& history);
 // The same, a list of objects; null where nothing was validated.
 nlohmann::json history_json(const std::vector<EpochRow>& history);

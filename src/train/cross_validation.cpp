@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "image/stratify.h"
 #include "train/metrics.h"
+#include "train/run_folder.h"
 
 namespace fovea::training {
 namespace {
@@ -49,15 +50,6 @@ image::Dataset together(const image::Dataset& a, const image::Dataset& b) {
   return all;
 }
 
-std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures) {
-  std::vector<int64_t> groups;
-  for (size_t i = 0; i < pictures.samples.size(); ++i) {
-    const auto known = data.same_picture.find(pictures.samples[i].path);
-    groups.push_back(known != data.same_picture.end() ? -1 - known->second : static_cast<int64_t>(i));
-  }
-  return groups;
-}
-
 TrainOptions partial_options(const TrainOptions& options, uint64_t seed, const std::string& folder) {
   TrainOptions own = options;
   own.folds = 0;
@@ -83,6 +75,9 @@ class Runs {
         return options_.progress(step);
       };
     }
+    if (options_.note && one.data.looks)
+      for (const std::string& line : auditing::leak_warnings(auditing::audit(one.data.splits, *one.data.looks)))
+        options_.note(one.name + ": " + line);
     auto result = run_(one);
     if (!result) return result;
     of_ = result->score.labels ? "mean_average_precision" : "accuracy";
@@ -264,6 +259,8 @@ CrossValidation cross_validate(const TrainOptions& options, const Data& data, co
   if (options.folds <= 0 && options.seeds <= 1) return result;
   if (options.folds > 0 && options.test > 0)
     fail(ErrorKind::usage, "{} folds and a test share of {} contradict each other: every fold is tested", options.folds, options.test);
+  if (!options.resume && !options.out.empty() && forget_runs(options.out) && options.note)
+    options.note(fmt::format("the finished run in {} is replaced", options.out));
   Runs runs(options, run, (options.folds > 0 ? options.folds * options.seeds : options.seeds - 1) + 1);
   if (options.folds > 0)
     run_folds(options, data, runs, result);

@@ -52,14 +52,26 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
   Data data;
   data.splits = std::move(found);
   data.cache = std::make_shared<image::ImageCache>(kCacheBytes, preprocessing, !random_crops);
-  std::vector<image::BadPicture> bad;
-  for (image::Dataset* part : {&data.splits.train, &data.splits.validation, &data.splits.test}) {
-    if (part->samples.empty()) continue;
-    for (image::BadPicture& picture : image::check_pictures(*part, data.cache.get(), progress)) bad.push_back(std::move(picture));
+  const auto looks = std::make_shared<const auditing::Looks>(auditing::look(data.splits, data.cache.get(), progress));
+  image::require_pictures(data.splits.train, looks->unreadable);
+  for (const image::BadPicture& picture : looks->unreadable) data.left_out.push_back({picture.path, picture.message});
+  int64_t number = 0;
+  for (const auditing::Group& copies : looks->copies) {
+    for (const std::string& file : copies.files) data.same_picture.emplace(file, number);
+    ++number;
   }
-  image::require_pictures(data.splits.train, bad);
-  for (image::BadPicture& picture : bad) data.left_out.push_back({std::move(picture.path), std::move(picture.message)});
+  data.looks = looks;
   return data;
+}
+
+std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures) {
+  std::vector<int64_t> groups;
+  if (data.same_picture.empty()) return groups;
+  for (size_t i = 0; i < pictures.samples.size(); ++i) {
+    const auto known = data.same_picture.find(pictures.samples[i].path);
+    groups.push_back(known != data.same_picture.end() ? -1 - known->second : static_cast<int64_t>(i));
+  }
+  return groups;
 }
 
 void divide(Data& data, const TrainOptions& options) {
@@ -67,7 +79,7 @@ void divide(Data& data, const TrainOptions& options) {
   if (!data.splits.validation.samples.empty()) shares.validation = 0;
   if (!data.splits.test.samples.empty()) shares.test = 0;
   if (shares.validation > 0 || shares.test > 0) {
-    image::Splits parts = image::split(data.splits.train, shares);
+    image::Splits parts = image::split(data.splits.train, shares, groups_of(data, data.splits.train));
     data.splits.train = std::move(parts.train);
     if (shares.validation > 0) data.splits.validation = std::move(parts.validation);
     if (shares.test > 0) data.splits.test = std::move(parts.test);

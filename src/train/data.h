@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit.h"
 #include "image/cache.h"
 #include "image/check.h"
 #include "image/folder.h"
@@ -18,6 +19,7 @@ namespace fovea::training {
 struct Data {
   image::Splits splits;
   std::vector<BadPicture> left_out;
+  std::shared_ptr<const auditing::Looks> looks;
   std::map<std::string, int64_t> same_picture;  // by path, of copies of each other: a number of their own
   std::shared_ptr<image::ImageCache> cache;
   std::string fingerprint;  // of the pictures' names and sizes and where each belongs
@@ -31,7 +33,9 @@ image::Splits find_pictures(std::span<const std::string> files);
 // gets them. Throws Error(input) for a class that is left without a picture to train on.
 Data read_pictures(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                    const image::Progress& progress = {});
-// Takes validation and test pictures from those to train on where there are none.
+// A number for each sample, the same for copies of one picture; empty where there are none.
+std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures);
+// Takes validation and test pictures from those to train on where there are none. Copies of a picture stay together.
 void divide(Data& data, const TrainOptions& options);
 // Both.
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,

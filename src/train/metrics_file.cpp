@@ -1,9 +1,7 @@
 #include "train/metrics_file.h"
 
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -48,33 +46,6 @@ json to_json(const Phase& phase) {
           {"with_validation_pictures", phase.with_validation}};
 }
 
-// Copies of one picture: where they are, and whether that tells a test what was trained on, or one picture two classes.
-json copies_json(const Data& data) {
-  struct Group {
-    std::vector<std::string> files;
-    std::set<std::string> parts;
-    std::set<std::vector<int32_t>> labels;
-  };
-  std::map<int64_t, Group> groups;
-  const std::pair<const char*, const image::Dataset*> parts[] = {
-      {"train", &data.splits.train}, {"validation", &data.splits.validation}, {"test", &data.splits.test}};
-  for (const auto& [part, dataset] : parts) {
-    for (const image::Sample& sample : dataset->samples) {
-      const auto same = data.same_picture.find(sample.path);
-      if (same == data.same_picture.end()) continue;
-      Group& group = groups[same->second];
-      group.files.push_back(sample.path);
-      group.parts.insert(part);
-      group.labels.insert(image::labels_of(sample));
-    }
-  }
-  json copies = json::array();
-  for (const auto& [number, group] : groups)
-    if (group.files.size() > 1)
-      copies.push_back({{"files", group.files}, {"across_splits", group.parts.size() > 1}, {"across_classes", group.labels.size() > 1}});
-  return copies;
-}
-
 // How many pictures of each class are where.
 json class_pictures(const image::Splits& splits, size_t classes) {
   const auto count = [&](const image::Dataset& part) {
@@ -112,9 +83,9 @@ void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
             {"history", history_json(metrics.state.history)},
             {"record", metrics.state.record},
             {"versions", json::array()},
-            {"audit", {{"copies", copies_json(metrics.data)}}},
             {"left_out", json::array()},
             {"test_files", json::array()}};
+  if (metrics.data.looks) text["audit"] = auditing::audit_json(auditing::audit(metrics.data.splits, *metrics.data.looks));
   if (result.folds) text["folds"] = spread_json(*result.folds);
   if (result.seeds) text["seeds"] = spread_json(*result.seeds);
   if (result.out_of_fold) text["out_of_fold"] = evaluation_json(*result.out_of_fold);

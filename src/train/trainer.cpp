@@ -10,6 +10,7 @@
 #include "image/codecs.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
+#include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/solved_head.h"
 #include "weights/model_file.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds kSaveEvery{30};
 constexpr int kSaveShare = 10;  // at the end of an epoch: when at least so many times as long has passed as saving took
-constexpr const char *kModel = "model.safetensors", *kCheckpoint = "last.ckpt", *kHistory = "history.csv", *kMetrics = "metrics.json",
+constexpr const char *kModel = "model.safetensors", *kCheckpoint = kCheckpointFile, *kHistory = "history.csv", *kMetrics = "metrics.json",
                      *kPredictions = "predictions.csv", *kOutOfFold = "out_of_fold.csv", *kEvents = "tensorboard";
 
 bool better(const Evaluation& a, const Best& b) {
@@ -40,13 +41,24 @@ Schedule schedule_of(const Phase& phase, const Batches& batches) {
   return {phase.schedule, phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
 }
 
+void note_validation(EpochRow& row, const Evaluation& validation) {
+  row.validation_loss = validation.loss;
+  row.validation_accuracy = validation.score.accuracy;
+  if (validation.score.labels) row.validation_precision = validation.score.labels->mean_average_precision;
+}
+
+std::string validation_words(const EpochRow& row) {
+  if (!row.validation_accuracy) return "";
+  return fmt::format("; validation loss {:.3f}, {} {:.1f} %", row.validation_loss.value_or(0),
+                     row.validation_precision ? "mean average precision" : "accuracy",
+                     100 * row.validation_precision.value_or(*row.validation_accuracy));
+}
+
 std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
-  std::string line =
-      fmt::format("{} epoch {} of {}: loss {:.3f}, accuracy {:.1f} %", row.phase, epoch, epochs, row.train_loss, 100 * row.train_accuracy);
-  if (row.validation_accuracy) {
-    line += fmt::format("; validation loss {:.3f}, accuracy {:.1f} %", row.validation_loss.value_or(0), 100 * *row.validation_accuracy);
-  }
-  return line + fmt::format("; {:.1f} s", row.seconds);
+  std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}", row.phase, epoch, epochs, row.train_loss);
+  // Of several labels all are seldom right, and nothing goes by it.
+  if (!row.validation_precision) line += fmt::format(", accuracy {:.1f} %", 100 * row.train_accuracy);
+  return line + validation_words(row) + fmt::format("; {:.1f} s", row.seconds);
 }
 
 }  // namespace
@@ -161,9 +173,8 @@ bool Trainer::run_solved(const Phase& phase) {
   std::string line = fmt::format("{} solved on {} pictures", phase.name, solved->pictures);
   if (!state_.probe) line += ", " + solved->choice.text();
   if (solved->validation) {
-    row.validation_loss = solved->validation->loss;
-    row.validation_accuracy = solved->validation->score.accuracy;
-    line += fmt::format("; validation loss {:.3f}, accuracy {:.1f} %", solved->validation->loss, 100 * solved->validation->score.accuracy);
+    note_validation(row, *solved->validation);
+    line += validation_words(row);
   }
   note(line + fmt::format("; {} steps, {:.2f} s", solved->steps, solved->seconds));
   row.seconds = seconds();
@@ -258,8 +269,7 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   std::optional<Evaluation> validation;
   if (!data_.splits.validation.samples.empty() && !phase.with_validation) {
     validation = feed.validate();
-    row.validation_loss = validation->loss;
-    row.validation_accuracy = validation->score.accuracy;
+    note_validation(row, *validation);
   }
   row.seconds = seconds();
   state_.history.push_back(row);
@@ -403,6 +413,7 @@ void Trainer::log_epochs() {
     if (row.validation_loss) events_->scalar("loss/validation", row.epoch, *row.validation_loss);
     if (row.validation_accuracy) events_->scalar("accuracy/validation", row.epoch, *row.validation_accuracy);
     if (row.rate > 0) events_->scalar("rate", row.epoch, row.rate);  // what was solved for has none
+    if (row.validation_precision) events_->scalar("mean average precision/validation", row.epoch, *row.validation_precision);
   }
   state_.events.bytes = events_->flush();
 }

@@ -25,6 +25,7 @@ const std::vector<Way>& ways() {
       {"full", {"--recipe", "full", "--epochs", "4"}},
       {"kept in memory", {"--recipe", "full", "--epochs", "6", "--freeze", "features.3", "--no-augment", "--cache", "memory"}},
       {"kept on disk", {"--recipe", "full", "--epochs", "6", "--freeze", "features.3", "--stored-views", "2", "--cache", "disk"}},
+      {"folds", {"--recipe", "probe", "--folds", "2"}},
       {"averaged and mixed", {"--recipe", "full", "--epochs", "4", "--ema", "0.9", "--mixup", "0.2", "--label-smoothing", "0.1"}},
   };
   return all;
@@ -46,13 +47,12 @@ class Kill : public testing::Test {
                                    "32",
                                    "--batch",
                                    "4",
-                                   "--test",
-                                   "0.2",
                                    "--out",
                                    out,
                                    "--json",
                                    "--no-report"};
     words.insert(words.end(), way.options.begin(), way.options.end());
+    if (std::ranges::count(way.options, "--folds") == 0) words.insert(words.end(), {"--test", "0.2"});  // folds test every picture
     if (resume) words.push_back("--resume");
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());

@@ -106,6 +106,39 @@ TEST(Folds, GroupsStayTogetherWhereTheirClassIsElsewhereToo) {
   }
 }
 
+TEST(Split, GroupsStayTogetherAndOtherPicturesStayWhereTheyWere) {
+  const Dataset dataset = single({40, 12});
+  const SplitOptions options{0.2, 0.25, 3};
+  std::vector<int64_t> groups(52);
+  std::iota(groups.begin(), groups.end(), int64_t{0});
+  const auto paths = [](const Dataset& part) {
+    std::set<std::string> paths;
+    for (const Sample& sample : part.samples) paths.insert(sample.path);
+    return paths;
+  };
+  const Splits plain = split(dataset, options), alone = split(dataset, options, groups);
+  EXPECT_EQ(paths(plain.test), paths(alone.test));
+  EXPECT_EQ(paths(plain.validation), paths(alone.validation));
+  for (size_t i = 0; i < 40; ++i) groups[i] = static_cast<int64_t>(i / 4);  // ten pictures, four times each
+  groups[45] = groups[2];                                                   // one of them under another class
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const Splits parts = split(dataset, {0.2, 0.25, seed}, groups);
+    std::vector<std::set<int64_t>> held;
+    for (const Dataset* part : {&parts.train, &parts.validation, &parts.test}) {
+      held.emplace_back();
+      for (const Sample& sample : part->samples)
+        held.back().insert(groups[static_cast<size_t>(std::stoi(sample.path.substr(2)) + 40 * sample.label)]);
+    }
+    EXPECT_EQ(held[0].size() + held[1].size() + held[2].size(), 21u);  // no group in two parts: ten, and eleven alone
+    EXPECT_EQ(counts_of(parts.validation)[0], 8);
+    EXPECT_TRUE(counts_of(parts.test)[0] == 8 || counts_of(parts.test)[0] == 12);
+    EXPECT_NEAR(counts_of(parts.test)[1], 3, 1);
+  }
+  // All of a class: they cannot stay together.
+  std::fill(groups.begin() + 40, groups.end(), int64_t{99});
+  EXPECT_EQ(counts_of(split(dataset, options, groups).test)[1], 3);
+}
+
 TEST(Folds, ErrorsNameBothNumbers) {
   const Dataset dataset = single({10, 4});
   EXPECT_EQ(message_of(ErrorKind::input, [&] { make_folds(dataset, 5, 0); }),

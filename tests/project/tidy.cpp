@@ -33,7 +33,7 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"image", {"base"}},
       {"explain", {"models"}},
       {"engine", {"passes", "autodiff", "backend", "weights", "nn", "models"}},
-      {"train", {"engine", "image", "weights", "nn", "models"}},
+      {"train", {"engine", "image", "audit", "weights", "nn", "models"}},
       {"export", {"engine"}},
       {"audit", {"image"}},
       {"saliency", {"engine", "image"}},

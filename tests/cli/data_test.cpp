@@ -1,0 +1,156 @@
+// Data care and cross validation as a user meets them: audit, CSV files of labels, folds, seeds, copies across splits.
+#include <fmt/format.h>
+
+#include "cli/support.h"
+
+namespace fovea::cli {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class Data : public testing::Test {
+ protected:
+  void SetUp() override { draw_classes(folder_.path() / "pictures", 6); }
+
+  Outcome train(const std::string& data, const std::string& out, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"train",   data, "--model", "mobilenet_v3_small", "--weights", "none", "--size", "32",
+                                       "--batch", "6",  "--out",   folder_ / out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_fovea(arguments);
+  }
+  std::string pictures() const { return folder_ / "pictures"; }
+  json metrics(const std::string& out) const { return json::parse(read_all(folder_.path() / out / "metrics.json")); }
+
+  Folder folder_;
+};
+
+TEST_F(Data, AuditNamesWhatIsWrongAndStrictlyFails) {
+  fs::copy(folder_.path() / "pictures/red/0.bmp", folder_.path() / "pictures/blue/red.png");
+  write_all(folder_.path() / "pictures/green/bad.jpg", "no picture");
+  const Outcome text = run_fovea({"audit", pictures()});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("unreadable: " + pictures() + "/green/bad.jpg: not a picture"),
+                              HasSubstr("under different classes): " + pictures() + "/blue/red.png, "),
+                              HasSubstr("wrong extension: " + pictures() + "/blue/red.png is bmp"), HasSubstr("tiny class: blue")));
+  const Outcome strict = run_fovea({"audit", pictures(), "--json", "--strict"});
+  EXPECT_EQ(strict.status, 1);
+  const json found = strict.json();
+  EXPECT_EQ(found.at("pictures"), 20);
+  EXPECT_EQ(found.at("unreadable")[0].at("file"), pictures() + "/green/bad.jpg");
+  EXPECT_EQ(found.at("wrong_extensions").size(), 1u);
+  EXPECT_EQ(found.at("tiny_classes").size(), 3u);
+  const std::string listed = folder_ / "pictures/red/1.bmp";
+  write_all(folder_.path() / "labels.csv", "file,labels\npictures/red/1.bmp,red\npictures/blue/1.bmp,blue\n");
+  EXPECT_EQ(run_fovea({"audit", folder_ / "labels.csv", "--json"}).json().at("pictures"), 2);
+  expect_one_line(run_fovea({"audit", folder_ / "gone"}), 1, {folder_ / "gone"});
+}
+
+TEST_F(Data, TrainingWarnsOfCopiesAcrossSplitsAndShowsThem) {
+  for (const char* name : {"red", "green", "blue"}) {
+    fs::create_directories(folder_.path() / "split/test" / name);
+    fs::create_directories(folder_.path() / "split/train");
+    fs::rename(folder_.path() / "pictures" / name, folder_.path() / "split/train" / name);
+    fs::rename(folder_.path() / "split/train" / name / "5.bmp", folder_.path() / "split/test" / name / "5.bmp");
+  }
+  fs::copy(folder_.path() / "split/train/red/2.bmp", folder_.path() / "split/test/red/again.bmp");
+  const Outcome outcome = train(folder_ / "split", "run", {"--recipe", "probe"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const std::string trained = folder_ / "split/train/red/2.bmp", tested = folder_ / "split/test/red/again.bmp";
+  EXPECT_THAT(outcome.out, HasSubstr("warning: one picture is on both sides of a split: "));
+  const size_t line = outcome.out.find("on both sides of a split: ");
+  const std::string warning = outcome.out.substr(line, outcome.out.find('\n', line) - line);
+  EXPECT_THAT(warning, HasSubstr(tested + " (test)"));
+  const json audit = metrics("run").at("audit");
+  bool named = false;
+  for (const json& copies : audit.at("copies")) {
+    const auto files = copies.at("files").get<std::vector<std::string>>();
+    const auto at = std::ranges::find(files, tested);
+    if (at == files.end()) continue;
+    named = true;
+    EXPECT_TRUE(copies.at("across_splits"));
+    EXPECT_EQ(copies.at("splits")[static_cast<size_t>(at - files.begin())], "test");
+    EXPECT_EQ(std::ranges::count(files, trained), 1);
+  }
+  EXPECT_TRUE(named);
+  EXPECT_EQ(audit.at("tiny_classes").size(), 3u);
+  const std::string page = read_all(folder_ / "run/report.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("test/red/again.bmp</span> (test)"), HasSubstr("both trained on and held out"),
+                          HasSubstr("classes of fewer than 10 pictures")));
+}
+
+TEST_F(Data, CsvOfOneLabelIsTheFolder) {
+  std::string csv = "file,label\n";
+  for (const char* name : {"red", "blue", "green"})
+    for (int i = 0; i < 6; ++i) csv += fmt::format("pictures/{0}/{1}.bmp,{0}\n", name, i);
+  write_all(folder_.path() / "labels.csv", csv);
+  const Outcome outcome = train(folder_ / "labels.csv", "run", {"--recipe", "probe", "--test", "0.3", "--no-report"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(metrics("run").at("classes"), json({"blue", "green", "red"}));
+  EXPECT_EQ(metrics("run").at("test").at("pictures"), 6);
+  EXPECT_FALSE(metrics("run").at("test").contains("mean_average_precision"));
+  const json evaluated = run_fovea({"evaluate", folder_ / "run/model.safetensors", folder_ / "labels.csv", "--json"}).json();
+  EXPECT_EQ(evaluated.at("pictures"), 18);
+}
+
+TEST_F(Data, CsvOfSeveralLabelsGoesByMeanAveragePrecision) {
+  std::string csv = "file,labels\n";
+  for (int i = 0; i < 6; ++i)
+    csv += fmt::format("pictures/red/{0}.bmp,warm;bright\npictures/blue/{0}.bmp,bright\npictures/green/{0}.bmp,\n", i);
+  write_all(folder_.path() / "labels.csv", csv);
+  const Outcome outcome = train(folder_ / "labels.csv", "run", {"--recipe", "full", "--epochs", "2", "--test", "0.3"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("epoch 2 of 2: loss "), HasSubstr("validation loss"), HasSubstr(", mean average precision "),
+                                 Not(HasSubstr("accuracy"))));
+  const json run = metrics("run");
+  EXPECT_TRUE(run.at("test").contains("mean_average_precision"));
+  ASSERT_EQ(run.at("history").size(), 2u);
+  double best = 0;
+  for (const json& row : run["history"]) best = std::max(best, row.at("validation_mean_average_precision").get<double>());
+  EXPECT_EQ(run.at("validation").at("mean_average_precision"), best);
+  EXPECT_THAT(read_all(folder_ / "run/history.csv"), HasSubstr("validation_accuracy,validation_mean_average_precision,rate"));
+  EXPECT_THAT(read_all(folder_ / "run/report.html"), HasSubstr("Mean average precision over epochs"));
+  write_all(folder_.path() / "labels.csv", "file,labels\npictures/red/0.bmp,red\npictures/red/0.bmp,blue\n");
+  expect_one_line(train(folder_ / "labels.csv", "other"), 1, {"pictures/red/0.bmp is given twice"});
+}
+
+TEST_F(Data, FoldsSayWhatTheyCameToAndAreNotReplacedUnfinished) {
+  const Outcome outcome = train(pictures(), "run", {"--recipe", "probe", "--folds", "3", "--seeds", "2", "--no-report", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const json told = outcome.json().at("folds"), written = metrics("run").at("folds");
+  EXPECT_EQ(told, written);
+  EXPECT_EQ(written.at("accuracy").size(), 6u);
+  EXPECT_EQ(metrics("run").at("seeds").at("accuracy").size(), 2u);
+  EXPECT_EQ(metrics("run").at("out_of_fold").at("pictures"), 18);
+  const std::string first = folder_ / "run/seed-0/fold-1/predictions.csv", before = read_all(first);
+  const auto written_at = fs::last_write_time(first);
+  // As if it had been killed between the last fold and the run on all pictures.
+  fs::remove(folder_.path() / "run/last.ckpt");
+  const std::vector<std::string> others{"--recipe", "probe", "--folds", "3", "--seeds", "2", "--no-report", "--seed", "9"};
+  expect_one_line(train(pictures(), "run", others), 2, {folder_ / "run", "seed-1/fold-3", "resume it"});
+  EXPECT_EQ(fs::last_write_time(first), written_at);
+  EXPECT_EQ(read_all(first), before);
+  const Outcome resumed =
+      train(pictures(), "run", {"--recipe", "probe", "--folds", "3", "--seeds", "2", "--no-report", "--json", "--resume"});
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(resumed.json().at("folds"), told);
+  EXPECT_EQ(fs::last_write_time(first), written_at);
+  // A finished run is replaced, folds and all.
+  const Outcome anew = train(pictures(), "run", {"--recipe", "probe", "--folds", "2", "--no-report"});
+  ASSERT_EQ(anew.status, 0) << anew.err;
+  EXPECT_THAT(anew.out, AllOf(HasSubstr("is replaced"), HasSubstr("fold 2 of 2: accuracy ")));
+  EXPECT_EQ(metrics("run").at("folds").at("accuracy").size(), 2u);
+}
+
+TEST_F(Data, SeedsWithATestShare) {
+  const Outcome outcome = train(pictures(), "run", {"--recipe", "probe", "--seeds", "2", "--test", "0.3", "--no-report"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("over 2 runs"));
+  EXPECT_EQ(metrics("run").at("seeds").at("accuracy")[0], metrics("run").at("test").at("accuracy"));
+  expect_one_line(train(pictures(), "none", {"--seeds", "2"}), 2, {"no picture is there to test"});
+}
+
+}  // namespace
+}  // namespace fovea::cli
