@@ -219,8 +219,11 @@ TEST_F(AuditTest, TrainingKeepsCopiesTogether) {
     const Audit found = auditing::audit(data.splits, *data.looks);
     ASSERT_THAT(found.copies, SizeIs(6));
     for (const AuditCopies& copies : found.copies) EXPECT_FALSE(copies.across_splits) << copies.files[0] << " seed " << seed;
-    EXPECT_NEAR(static_cast<double>(data.splits.test.samples.size()), 0.25 * 31, 2.1);
-    EXPECT_NEAR(static_cast<double>(data.splits.validation.samples.size()), 0.25 * 31, 2.1);
+    // Wanted are 5 of 18 and 3 of 13; the second of a pair may come on top, and the three that are under both classes.
+    for (const image::Dataset* part : {&data.splits.test, &data.splits.validation}) {
+      EXPECT_GE(part->samples.size(), 7u);
+      EXPECT_LE(part->samples.size(), 12u);
+    }
   }
 }
 

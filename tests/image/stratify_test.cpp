@@ -131,7 +131,7 @@ TEST(Split, GroupsStayTogetherAndOtherPicturesStayWhereTheyWere) {
     }
     EXPECT_EQ(held[0].size() + held[1].size() + held[2].size(), 21u);  // no group in two parts: ten, and eleven alone
     EXPECT_EQ(counts_of(parts.validation)[0], 8);
-    EXPECT_TRUE(counts_of(parts.test)[0] == 8 || counts_of(parts.test)[0] == 12);
+    EXPECT_TRUE(counts_of(parts.test)[0] == 12 || counts_of(parts.test)[0] == 16);  // 10 wanted; the other class may bring its four
     EXPECT_NEAR(counts_of(parts.test)[1], 3, 1);
   }
   // All of a class: they cannot stay together.
