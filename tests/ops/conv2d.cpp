@@ -24,6 +24,11 @@ std::vector<Geometry> geometries() {
       {"oblong", {1, 5, 9, 10}, {7, 5, 1, 3}, {1, 7, 5, 4}, {{2, 3}, {0, 0, 1, 1}, 1}},
       {"no_padding", {2, 4, 5, 5}, {4, 4, 3, 3}, {2, 4, 3, 3}, {}},
       {"wide_padding", {1, 4, 3, 3}, {4, 4, 3, 3}, {1, 4, 5, 5}, {{1, 1}, two, 1}},
+      {"3x3_32_channels", {2, 32, 11, 9}, {40, 32, 3, 3}, {2, 40, 11, 9}, {{1, 1}, one, 1}},
+      {"3x3_49_channels", {2, 49, 22, 30}, {33, 49, 3, 3}, {2, 33, 22, 30}, {{1, 1}, one, 1}},
+      {"3x3_not_symmetric", {3, 36, 18, 21}, {52, 36, 3, 3}, {3, 52, 19, 19}, {{1, 1}, {2, 1, 0, 0}, 1}},
+      {"3x3_wide_padding", {1, 32, 30, 31}, {32, 32, 3, 3}, {1, 32, 36, 34}, {{1, 1}, {4, 4, 3, 2}, 1}},
+      {"3x3_no_padding", {1, 33, 34, 35}, {32, 33, 3, 3}, {1, 32, 32, 33}, {}},
       {"1x1", {2, 48, 5, 7}, {32, 48, 1, 1}, {2, 32, 5, 7}, {}},
       {"1x1_3_channels", {2, 3, 9, 7}, {8, 3, 1, 1}, {2, 8, 9, 7}, {}},
       {"1x1_to_3_channels", {1, 8, 6, 6}, {3, 8, 1, 1}, {1, 3, 6, 6}, {}},
@@ -126,8 +131,8 @@ std::vector<OpCase> conv2d_cases() {
   std::vector<OpCase> cases;
   for (const Geometry& g : geometries()) {
     add_plain(cases, g);
-    if (g.name == "3x3_strided" || g.name == "1x1" || g.name == "depthwise_3x3_strided" || g.name == "1x1_strided_odd_8_channels" ||
-        g.name == "linear" || g.name == "tokens" || g.name == "groups")
+    if (g.name == "3x3_strided" || g.name == "3x3_32_channels" || g.name == "1x1" || g.name == "depthwise_3x3_strided" ||
+        g.name == "1x1_strided_odd_8_channels" || g.name == "linear" || g.name == "tokens" || g.name == "groups")
       add_fused(cases, g);
   }
   add_errors(cases);

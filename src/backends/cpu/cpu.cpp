@@ -19,10 +19,13 @@ struct Row {
 // One line a candidate; those of one operation are tried in this order.
 constexpr Row kCandidates[] = {
     {"conv2d", "matmul", plan_conv2d_matmul},
+    {"conv2d", "winograd", plan_conv2d_winograd},
     {"conv2d", "onednn", plan_conv2d_onednn},
     {"fused_conv2d", "matmul", plan_fused_conv2d_matmul},
+    {"fused_conv2d", "winograd", plan_fused_conv2d_winograd},
     {"fused_conv2d", "onednn", plan_fused_conv2d_onednn},
     {"conv2d_input_grad", "matmul", plan_conv2d_input_grad_matmul},
+    {"conv2d_input_grad", "winograd", plan_conv2d_input_grad_winograd},
     {"conv2d_input_grad", "onednn", plan_conv2d_input_grad_onednn},
     {"conv2d_weight_grad", "matmul", plan_conv2d_weight_grad_matmul},
     {"conv2d_weight_grad", "depthwise", plan_conv2d_weight_grad_depthwise},
