@@ -102,7 +102,7 @@ def speed_table(results, what, precision, batch, threads, notes=None):
     comparisons = []
     for network in dict.fromkeys(row["network"] for row in results.find()):
         rows = []
-        for one in also:
+        for one in also if results.find(network=network, precision=precision, batch=batch, threads=threads) else ():
             for row in results.find(network=network, precision=one, batch=batch, threads=threads):
                 if one == precision:
                     rows.append(row)
