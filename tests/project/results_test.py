@@ -39,6 +39,11 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(self.table(), ["| network | fovea | PyTorch | PyTorch, channels last | ratio |", "| --- | ---: | ---: | ---: | ---: |",
                                         "| resnet50 | 1000 | 2500 | **1500** | 1.50 |"])
 
+    def test_peers_have_titles(self):
+        self.assertEqual(results.title("pytorch-compile-channels-last-bf16"), "PyTorch, compiled, channels last, weights bf16")
+        self.assertEqual(results.title("pytorch-compile"), "PyTorch, compiled")
+        self.assertEqual(results.title("onnxruntime"), "ONNX Runtime")
+
     def test_rows_that_did_not_run_in_turns_are_marked(self):
         self.put("resnet50", "fovea", 1000.0)
         self.put("resnet50", "pytorch", 1500.0, run="tuesday")
