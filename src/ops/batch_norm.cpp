@@ -24,6 +24,8 @@ void check_grad_operands(std::string_view op, std::span<const Type> inputs, std:
   check_channel_vectors(op, inputs[1].shape.channels(), {gamma, mean, spread});
 }
 
+Type affine_type(const Type& x) { return {x.dtype, {2, x.shape.channels(), 1, 1}}; }
+
 }  // namespace
 
 Types infer(const BatchNorm& op, std::span<const Type> inputs) {
@@ -63,13 +65,15 @@ Types infer(const BatchNormTraining& op, std::span<const Type> inputs) {
     check_floating(op.kName, {{"x", inputs[0]}, {"residual", inputs[5]}});
     check_shape(op.kName, {"residual", inputs[5]}, shape);
   }
-  return {inputs[0], inputs[1], inputs[1], inputs[3], inputs[4]};
+  Types results{inputs[0], inputs[1], inputs[1], inputs[3], inputs[4]};
+  if (op.with_affine) results.push_back(affine_type(inputs[0]));
+  return results;
 }
 
 void gradient(const BatchNormTraining& op, GradientContext& g) {
   // The statistics are results too, but nothing differentiates by them: torch's carry no gradient either.
   if (!g.dy().valid() || (!g.needs(0) && !g.needs(1) && !g.needs(2))) return;
-  if (op.residual || op.activation != ActivationKind::identity)
+  if (op.residual || op.activation != ActivationKind::identity || op.with_affine)
     fail(ErrorKind::internal, "{}: a fused one ({}) was differentiated", op.kName, print_fields(op));
   const auto gradients = g.emit(BatchNormTrainingGrad{op.eps}, {g.dy(), g.x(0), g.x(1), g.y(1), g.y(2)});
   for (int input : {0, 1, 2})
@@ -79,11 +83,28 @@ void gradient(const BatchNormTraining& op, GradientContext& g) {
 bool overwrites(const BatchNormTraining&, int input, int output) { return input == output && (input == 3 || input == 4); }
 
 std::vector<Value> compose(const BatchNormTraining& op, std::span<const Value> inputs, const std::string& name) {
-  std::vector<Value> results = emit(BatchNormTraining{op.eps, op.momentum}, inputs.first(5), name);
+  std::vector<Value> results =
+      emit(BatchNormTraining{op.eps, op.momentum, false, ActivationKind::identity, op.with_affine}, inputs.first(5), name);
   if (op.residual) results[0] = emit(Add{}, std::vector<Value>{results[0], inputs[5]}, name)[0];
   if (op.activation != ActivationKind::identity) results[0] = emit(Activation{op.activation}, std::vector<Value>{results[0]}, name)[0];
   return results;
 }
+
+Types infer(const BatchNormAgain& op, std::span<const Type> inputs) {
+  check_count(op.kName, inputs, op.residual ? 4 : 3);
+  const NamedType x{"x", inputs[0]}, mean{"mean", inputs[1]}, affine{"affine", inputs[2]};
+  check_floating(op.kName, {x, mean, affine});
+  check_rank(op.kName, x, 4);
+  check_channel_vectors(op.kName, inputs[0].shape.channels(), {mean});
+  check_shape(op.kName, affine, affine_type(inputs[0]).shape);
+  if (op.residual) {
+    check_floating(op.kName, {x, {"residual", inputs[3]}});
+    check_shape(op.kName, {"residual", inputs[3]}, inputs[0].shape);
+  }
+  return {inputs[0]};
+}
+
+bool overwrites(const BatchNormAgain&, int input, int output) { return output == 0 && (input == 0 || input == 3); }
 
 Types infer(const BatchNormTrainingGrad& op, std::span<const Type> inputs) {
   check_count(op.kName, inputs, 5 + size_t{op.with_beta} + size_t{op.residual});

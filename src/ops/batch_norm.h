@@ -46,24 +46,43 @@ Types infer(const BatchNormInferenceGrad&, std::span<const Type> inputs);
 // y = activation(gamma (x - m) / sqrt(v + eps) + beta + residual) with the batch's mean m and biased variance v over N, H, W;
 // next mean = (1 - momentum) mean + momentum m; next var likewise with the unbiased n/(n-1) v. The lowering makes it plain (identity, no
 // residual); fuse_epilogue adds the rest, and only with activations whose derivative it can find again (see FusedBatchNormGrad).
+// `with_affine` (set by recompute) adds a sixth result [2,C,1,1], from which BatchNormAgain makes y again: gamma / sqrt(v + eps), and beta
+// with what rounding m has lost.
 struct BatchNormTraining {
   static constexpr std::string_view kName = "batch_norm_training";
   double eps = 1e-5, momentum = 0.1;
   bool residual = false;
   ActivationKind activation = ActivationKind::identity;
+  bool with_affine = false;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("eps", self.eps);
     visit("momentum", self.momentum);
     visit("residual", self.residual);
     visit("activation", self.activation);
+    visit("with_affine", self.with_affine);
   }
 };
 Types infer(const BatchNormTraining&, std::span<const Type> inputs);
 void gradient(const BatchNormTraining&, GradientContext&);         // of the plain form
 bool overwrites(const BatchNormTraining&, int input, int output);  // next mean and var take the place of mean and var
-// The plain operations that a fused one stands for: all five results.
+// The plain operations that a fused one stands for: all results.
 std::vector<Value> compose(const BatchNormTraining&, std::span<const Value> inputs, const std::string& name);
+
+// (x, batch mean, affine (, residual)) -> y = activation(affine[0] (x - mean) + affine[1] + residual), to the bit what BatchNormTraining
+// made of x, without its statistics. Exists only in backward parts.
+struct BatchNormAgain {
+  static constexpr std::string_view kName = "batch_norm_again";
+  bool residual = false;
+  ActivationKind activation = ActivationKind::identity;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("residual", self.residual);
+    visit("activation", self.activation);
+  }
+};
+Types infer(const BatchNormAgain&, std::span<const Type> inputs);
+bool overwrites(const BatchNormAgain&, int input, int output);  // y may take x's or the residual's place
 
 // (dy, x, gamma, mean, inv_std (, beta) (, y)) -> dx, dgamma, dbeta (, dresidual)
 // With an activation, dz = dy * activation'(z) comes first, where z = gamma (x - mean) inv_std + beta is computed again, so that no

@@ -9,6 +9,7 @@
 #include "passes/fuse_batch_norm.h"
 #include "passes/fuse_epilogue.h"
 #include "passes/place_updates.h"
+#include "passes/recompute.h"
 
 namespace fovea::passes {
 namespace {
@@ -46,6 +47,10 @@ Graph optimize(Graph graph, const PipelineOptions& options) {
     const size_t before = graph.node_count();
     graph = step.pass(graph);
     log("passes", "{}: {} nodes, {} before", step.name, graph.node_count(), before);
+    if (verify_requested()) verify(graph);
+  }
+  if (options.fuse) {
+    graph = recompute(graph, options.recompute);
     if (verify_requested()) verify(graph);
   }
   return graph;

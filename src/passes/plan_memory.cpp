@@ -105,4 +105,13 @@ MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options) {
   return plan;
 }
 
+size_t planned_bytes(const Graph& graph) {
+  MemoryOptions options{constant_values(graph), true};
+  for (const State& state : graph.states()) {
+    options.outside[state.value.index] = true;
+    if (state.next.valid()) options.outside[state.next.index] = true;
+  }
+  return plan_memory(graph, options).arena_bytes;
+}
+
 }  // namespace fovea::passes

@@ -27,4 +27,7 @@ struct MemoryOptions {
 
 MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options);
 
+// The arena of a graph whose states and constants lie elsewhere.
+size_t planned_bytes(const Graph& graph);
+
 }  // namespace fovea::passes

@@ -36,7 +36,9 @@ int64_t below(const Graph& graph, ValueId value) {
   return sum;
 }
 
-bool is_backward(const NodeInfo& node) { return node.name.starts_with("grad:") || node.name.starts_with("update:"); }
+bool is_backward(const NodeInfo& node) {
+  return node.name.starts_with("grad:") || node.name.starts_with("again:") || node.name.starts_with("update:");
+}
 
 // Of what the forward pass makes (and of what comes from a frozen part), that the backward pass reads.
 size_t saved_bytes(const Graph& step) {
@@ -53,15 +55,6 @@ size_t saved_bytes(const Graph& step) {
       if (read[id.index]) sum += step.type(id).bytes();
   }
   return sum;
-}
-
-size_t arena_bytes(const Graph& graph) {
-  passes::MemoryOptions options{passes::constant_values(graph), true};
-  for (const State& state : graph.states()) {
-    options.outside[state.value.index] = true;
-    if (state.next.valid()) options.outside[state.next.index] = true;
-  }
-  return passes::plan_memory(graph, options).arena_bytes;
 }
 
 StepOptions sgd(const std::set<std::string>& frozen) {
@@ -113,7 +106,7 @@ FreezeSavings freeze_savings(const engine::Network& network, const std::set<std:
     work.forward = forward / batch;
     work.backward = (before + multiply_adds_of(step) - forward) / batch;
     work.saved_bytes = saved_bytes(step) / static_cast<size_t>(batch);
-    work.arena_bytes = std::max(arena_bytes(step), prefix ? arena_bytes(*prefix) : 0);
+    work.arena_bytes = std::max(passes::planned_bytes(step), prefix ? passes::planned_bytes(*prefix) : 0);
     return work;
   };
   savings.full = work_of(build_step(lower_for_training(model, {}), sgd({})), nullptr);

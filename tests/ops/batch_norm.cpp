@@ -70,6 +70,24 @@ void add_forward(std::vector<OpCase>& cases, const Named& entry) {
     }
 }
 
+void add_again(std::vector<OpCase>& cases, const Named& entry) {
+  const auto& [name, shape] = entry;
+  const int64_t c = shape.channels();
+  const std::string x = type_text(shape);
+  cases.push_back({name + "_affine",
+                   BatchNormTraining{1e-3, 0.1, false, relu, true},
+                   operands(shape),
+                   x + repeated(type_text({1, c, 1, 1}), 4) + " " + type_text({2, c, 1, 1}),
+                   {},
+                   {1, 2, 3, 4, 5}});
+  for (ActivationKind kind : {identity, relu, silu})
+    for (bool residual : {false, true}) {
+      const std::vector<CaseInput> inputs{normal(shape), channel_vector(c, 3), parameter(normal({2, c, 1, 1}, 5))};
+      cases.push_back({name + "_" + print_field(kind) + (residual ? "_residual" : ""), BatchNormAgain{residual, kind},
+                       residual ? with(inputs, normal(shape, 6)) : inputs, x});
+    }
+}
+
 void add_backward(std::vector<OpCase>& cases, const Named& entry) {
   const auto& [name, shape] = entry;
   const std::string x = type_text(shape), vector = type_text({1, shape.channels(), 1, 1});
@@ -130,6 +148,7 @@ void add_errors(std::vector<OpCase>& cases) {
                    BatchNormTraining{1e-5, 0.1, true, relu},
                    {x, c, c, c, c, only("f32[2,8,4,1]")},
                    "error: batch_norm_training: residual is [2,8,4,1], [2,8,4,4] is wanted"});
+  cases.push_back({"affine", BatchNormAgain{}, {x, c, c}, "error: batch_norm_again: affine is [1,8,1,1], [2,8,1,1] is wanted"});
   cases.push_back({"dy",
                    BatchNormTrainingGrad{},
                    {only("f32[2,8,4,3]"), x, c, c, c},
@@ -152,6 +171,7 @@ std::vector<OpCase> batch_norm_cases() {
   std::vector<OpCase> cases;
   for (const Named& entry : shapes()) {
     add_forward(cases, entry);
+    add_again(cases, entry);
     add_backward(cases, entry);
   }
   add_fold(cases);

@@ -11,6 +11,7 @@
 #include "passes/fuse_epilogue.h"
 #include "passes/lower_mode.h"
 #include "passes/place_updates.h"
+#include "passes/recompute.h"
 #include "passes/retype.h"
 #include "passes/split_frozen.h"
 
@@ -49,7 +50,7 @@ TEST(LowerMode, TrainingWritesStatisticsAndCounts) {
   const Graph graph =
       graph_of("input x f32[2,4,3,3]\n" + kNorm + "%0 = batch_norm(x, " + kNormInputs + ") eps=0.001 momentum=0.1 @bn\noutput y = %0\n");
   EXPECT_EQ(nodes_of(lower_mode(graph, {true, {}})), "%0, %1, %2, %3, %4 = batch_norm_training(x, " + kNormInputs +
-                                                         ") eps=0.001 momentum=0.1 residual=no activation=identity @bn\n"
+                                                         ") eps=0.001 momentum=0.1 residual=no activation=identity with_affine=no @bn\n"
                                                          "%5 = increment(bn.num_batches_tracked) @bn\n"
                                                          "next bn.running_mean = %3\nnext bn.running_var = %4\n"
                                                          "next bn.num_batches_tracked = %5\noutput y = %0\n");
@@ -203,8 +204,8 @@ Graph with_gradients(const std::string& text) {
 
 TEST(FuseBatchNorm, ResidualAndReluInBothDirections) {
   const std::string text = nodes_of(drop_dead(fuse_batch_norm(with_gradients(residual_unit("relu")))));
-  EXPECT_THAT(text,
-              testing::HasSubstr("batch_norm_training(x, " + kNormInputs + ", r) eps=0.001 momentum=0.1 residual=yes activation=relu @bn"));
+  EXPECT_THAT(text, testing::HasSubstr("batch_norm_training(x, " + kNormInputs +
+                                       ", r) eps=0.001 momentum=0.1 residual=yes activation=relu with_affine=no @bn"));
   EXPECT_THAT(text, testing::HasSubstr(
                         "batch_norm_training_grad(dy, x, bn.weight, %1, %2, %0) eps=0.001 with_beta=no residual=yes activation=relu"));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("activation_grad")));
@@ -213,7 +214,7 @@ TEST(FuseBatchNorm, ResidualAndReluInBothDirections) {
 
 TEST(FuseBatchNorm, AnActivationOfTheSumWhoseDerivativeNeedsItStays) {
   const std::string text = nodes_of(drop_dead(fuse_batch_norm(with_gradients(residual_unit("silu")))));
-  EXPECT_THAT(text, testing::HasSubstr("residual=yes activation=identity @bn"));
+  EXPECT_THAT(text, testing::HasSubstr("residual=yes activation=identity with_affine=no @bn"));
   EXPECT_THAT(text, testing::HasSubstr("activation_grad("));
 }
 
@@ -223,7 +224,7 @@ TEST(FuseBatchNorm, ActivationAloneIsComputedAgainFromTheArgument) {
                            ") eps=0.001 momentum=0.1 residual=no activation=identity @bn\n%5 = activation(%0) kind=silu @act\n"
                            "next bn.running_mean = %3\nnext bn.running_var = %4\noutput y = %5\n";
   const std::string text = nodes_of(drop_dead(fuse_batch_norm(with_gradients(unit))));
-  EXPECT_THAT(text, testing::HasSubstr("residual=no activation=silu @bn"));
+  EXPECT_THAT(text, testing::HasSubstr("residual=no activation=silu with_affine=no @bn"));
   EXPECT_THAT(text, testing::HasSubstr(
                         "batch_norm_training_grad(dy, x, bn.weight, %1, %2, bn.bias) eps=0.001 with_beta=yes residual=no activation=silu"));
 }
@@ -283,6 +284,38 @@ TEST(SplitFrozen, WeightsOnTheirWayAreNoCut) {
                                      "%1 = conv2d(x, %0) stride=1,1 padding=0,0,0,0 groups=1 @a\noutput cut.0 = %1\n");
   EXPECT_EQ(nodes_of(split.suffix), "%0 = conv2d(cut.0, v) stride=1,1 padding=0,0,0,0 groups=1 @b\n%1 = " + standard +
                                         "%2 = conv2d(%0, %1) stride=1,1 padding=0,0,0,0 groups=1 @c\noutput y = %2\n");
+}
+
+// A convolution, a norm with its activation, a second convolution, a mean; 128 KiB a map.
+Graph two_convolutions() {
+  const std::string conv = " stride=1,1 padding=0,0,0,0 groups=1";
+  Graph graph = graph_of("input x f32[2,4,64,64]\n" + kNorm + kConv + "parameter b.weight f32[4,4,1,1] stored=[4,4,1,1] init=normal:0.5\n" +
+                         "%0 = conv2d(x, conv.weight)" + conv + " @a\n%1, %2, %3, %4, %5 = batch_norm_training(%0, " + kNormInputs +
+                         ") eps=0.001 momentum=0.1 residual=no activation=identity with_affine=no @bn\n%6 = activation(%1) kind=relu @act\n"
+                         "%7 = conv2d(%6, b.weight)" +
+                         conv +
+                         " @b\n%8 = sum_to(%7) shape=[1,1,1,1] @sum\n"
+                         "next bn.running_mean = %4\nnext bn.running_var = %5\noutput loss = %8\n");
+  const std::vector<ValueId> wanted{graph.find_state("conv.weight")->value, graph.find_state("bn.weight")->value,
+                                    graph.find_state("b.weight")->value};
+  const auto gradients = autodiff::gradients(graph, *graph.find_output("loss"), wanted);
+  for (size_t i = 0; i < gradients.size(); ++i) graph.output("g" + std::to_string(i), gradients[i]);
+  return drop_dead(fuse_batch_norm(graph));
+}
+
+TEST(Recompute, ANormIsMadeAgainOfItsScaleAndOffset) {
+  const std::string text = nodes_of(recompute(two_convolutions(), {.share = 1}));
+  EXPECT_THAT(text, testing::HasSubstr("activation=relu with_affine=yes @bn"));
+  EXPECT_THAT(text, testing::ContainsRegex("(%[0-9]+) = batch_norm_again\\(%0, %2, %6\\) residual=no activation=relu @again:bn\n"
+                                           "%[0-9]+ = conv2d_weight_grad\\(%"));
+}
+
+TEST(Recompute, NothingWithoutTime) { EXPECT_EQ(print(recompute(two_convolutions(), {.share = 0})), print(two_convolutions())); }
+
+TEST(Recompute, OutputsAndGraphsWithoutALossStay) {
+  Graph graph = graph_of("input x f32[2,4,64,64]\n" + kConv + "%0 = activation(x) kind=relu @act\n%1 = conv2d(%0, conv.weight)" +
+                         " stride=1,1 padding=0,0,0,0 groups=1 @conv\noutput y = %1\n");
+  EXPECT_EQ(print(recompute(graph, {.share = 1, .arena_bytes = 0})), print(graph));
 }
 
 }  // namespace

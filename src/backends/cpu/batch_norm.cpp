@@ -86,10 +86,30 @@ Planned plan_batch_norm_training(const Request& request) {
       if (bound.outputs[2]) bound.out(2)[c] = static_cast<float>(inv_std);
       if (bound.outputs[3]) bound.out(3)[c] = static_cast<float>((1 - op.momentum) * bound.in(3)[c] + op.momentum * exact_mean);
       if (bound.outputs[4]) bound.out(4)[c] = static_cast<float>((1 - op.momentum) * bound.in(4)[c] + op.momentum * variance * unbias);
+      if (!op.with_affine || !bound.outputs[5]) continue;
+      bound.out(5)[c] = scale[c];
+      bound.out(5)[layout.channels + c] = offset[c];
     }
     if (!bound.outputs[0]) return;
     const simd::Normalize pass{op.activation, mean,     scale,           offset,  bound.in(0), op.residual ? bound.in(5) : nullptr,
                                bound.out(0),  x.stride, residual_stride, y.stride};
+    layout.apply([&](int64_t row, int64_t rows) { simd::normalize(pass, row, rows, x.channels); });
+  });
+}
+
+Planned plan_batch_norm_again(const Request& request) {
+  const BatchNormAgain op = *request.op.as<BatchNormAgain>();
+  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!is_dense(request.inputs[2])) return refuse("vectors that are not dense");
+  const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
+  const int64_t residual_stride = op.residual ? request.inputs[3].row_stride : 0;
+  const Layout layout{x.count, x.channels};
+  return accept([=](const Bound& bound) {
+    const simd::Normalize pass{op.activation,   bound.in(1),
+                               bound.in(2),     bound.in(2) + x.channels,
+                               bound.in(0),     op.residual ? bound.in(3) : nullptr,
+                               bound.out(0),    x.stride,
+                               residual_stride, y.stride};
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize(pass, row, rows, x.channels); });
   });
 }

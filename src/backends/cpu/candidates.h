@@ -30,6 +30,7 @@ Planned plan_resize_bicubic(const Request&);
 Planned plan_resize_bicubic_grad(const Request&);
 
 Planned plan_batch_norm_training(const Request&);
+Planned plan_batch_norm_again(const Request&);
 Planned plan_batch_norm_training_grad(const Request&);
 Planned plan_batch_norm_inference(const Request&);
 Planned plan_batch_norm_inference_grad(const Request&);

@@ -48,6 +48,7 @@ constexpr Row kCandidates[] = {
     {"resize_bicubic", "simd", plan_resize_bicubic},
     {"resize_bicubic_grad", "simd", plan_resize_bicubic_grad},
     {"batch_norm_training", "simd", plan_batch_norm_training},
+    {"batch_norm_again", "simd", plan_batch_norm_again},
     {"batch_norm_training_grad", "simd", plan_batch_norm_training_grad},
     {"batch_norm_inference", "simd", plan_batch_norm_inference},
     {"batch_norm_inference_grad", "simd", plan_batch_norm_inference_grad},

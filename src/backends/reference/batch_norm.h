@@ -72,7 +72,7 @@ void run(const BatchNormTraining& op, const Arguments& a) {
   const auto x = a.input<T>(0), gamma = a.input<T>(1), beta = a.input<T>(2), mean = a.input<T>(3), var = a.input<T>(4);
   const auto residual = a.input<T>(op.residual ? 5 : 0);
   const auto y = a.output<T>(0), batch_mean = a.output<T>(1), inv_std = a.output<T>(2), next_mean = a.output<T>(3),
-             next_var = a.output<T>(4);
+             next_var = a.output<T>(4), affine = a.output<T>(op.with_affine ? 5 : 4);
   const auto count = static_cast<double>(x.batch() * x.height() * x.width());
   for_channel_blocks(x, [&](int64_t first, int64_t end) {
     double m[channel_block], v[channel_block], scale[channel_block];
@@ -86,6 +86,10 @@ void run(const BatchNormTraining& op, const Arguments& a) {
         next_mean.at(0, c, 0, 0) = static_cast<T>((1 - op.momentum) * mean.at(0, c, 0, 0) + op.momentum * m[c - first]);
       if (next_var.valid())
         next_var.at(0, c, 0, 0) = static_cast<T>((1 - op.momentum) * var.at(0, c, 0, 0) + op.momentum * v[c - first] * count / (count - 1));
+      if (op.with_affine && affine.valid()) {
+        affine.at(0, c, 0, 0) = static_cast<T>(scale[c - first]);
+        affine.at(1, c, 0, 0) = beta.at(0, c, 0, 0);
+      }
     }
     if (!y.valid()) return;
     for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
@@ -95,6 +99,19 @@ void run(const BatchNormTraining& op, const Arguments& a) {
         y.at(n, c, h, w) = static_cast<T>(activate(op.activation, z));
       }
     });
+  });
+}
+
+template <class T>
+void run(const BatchNormAgain& op, const Arguments& a) {
+  const auto x = a.input<T>(0), mean = a.input<T>(1), affine = a.input<T>(2), residual = a.input<T>(op.residual ? 3 : 0);
+  const auto y = a.output<T>(0);
+  for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
+    for (int64_t c = 0; c < x.channels(); ++c) {
+      double z = affine.at(0, c, 0, 0) * (double{x.at(n, c, h, w)} - mean.at(0, c, 0, 0)) + affine.at(1, c, 0, 0);
+      if (op.residual) z += residual.at(n, c, h, w);
+      y.at(n, c, h, w) = static_cast<T>(activate(op.activation, z));
+    }
   });
 }
 

@@ -105,6 +105,7 @@ constexpr Row rows[] = {
     row<BatchNormInferenceGrad>(),
     row<BatchNormTraining>(),
     row<BatchNormTrainingGrad>(),
+    row<BatchNormAgain>(),
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
