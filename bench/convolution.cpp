@@ -1,6 +1,8 @@
-// Convolutions of ResNet-50 and EfficientNet on the CPU backend, forward and both gradients, batch 16, with multiply-adds a second.
+// Convolutions of ResNet-50, EfficientNet, MobileNetV3 and ConvNeXt on the CPU backend, forward and both gradients, with multiply-adds a
+// second; depthwise ones also by the library's kernels.
 //
 //   build/bench/convolution --benchmark_filter=weight_grad
+//   FOVEA_BATCH=1 build/bench/convolution --benchmark_filter=depthwise
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -8,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/candidates.h"
 #include "backends/cpu/cpu.h"
 #include "ops/conv2d.h"
 
@@ -19,7 +22,6 @@ struct Layer {
   int64_t channels, size, out, kernel, stride, groups;
 };
 
-constexpr int64_t kBatch = 16;
 constexpr Layer kLayers[] = {{"resnet50 conv1", 3, 224, 64, 7, 2, 1},
                              {"resnet50 layer1 1x1", 256, 56, 64, 1, 1, 1},
                              {"resnet50 layer1 3x3", 64, 56, 64, 3, 1, 1},
@@ -27,19 +29,37 @@ constexpr Layer kLayers[] = {{"resnet50 conv1", 3, 224, 64, 7, 2, 1},
                              {"resnet50 layer3 3x3", 256, 14, 256, 3, 1, 1},
                              {"resnet50 layer4 1x1", 512, 7, 2048, 1, 1, 1},
                              {"efficientnet expand", 24, 56, 144, 1, 1, 1},
-                             {"efficientnet depthwise 3x3", 144, 56, 144, 3, 1, 144},
-                             {"efficientnet depthwise 5x5", 240, 28, 240, 5, 1, 240},
-                             {"efficientnet depthwise stride", 144, 56, 144, 5, 2, 144}};
+                             {"depthwise 3x3 s1 144x56", 144, 56, 144, 3, 1, 144},
+                             {"depthwise 5x5 s1 240x28", 240, 28, 240, 5, 1, 240},
+                             {"depthwise 3x3 s1 32x112", 32, 112, 32, 3, 1, 32},
+                             {"depthwise 3x3 s2 96x112", 96, 112, 96, 3, 2, 96},
+                             {"depthwise 3x3 s1 480x14", 480, 14, 480, 3, 1, 480},
+                             {"depthwise 3x3 s2 240x28", 240, 28, 240, 3, 2, 240},
+                             {"depthwise 5x5 s2 144x56", 144, 56, 144, 5, 2, 144},
+                             {"depthwise 5x5 s1 672x14", 672, 14, 672, 5, 1, 672},
+                             {"depthwise 5x5 s2 672x14", 672, 14, 672, 5, 2, 672},
+                             {"depthwise 5x5 s1 960x7", 960, 7, 960, 5, 1, 960},
+                             {"depthwise 3x3 s2 16x112", 16, 112, 16, 3, 2, 16},
+                             {"depthwise 3x3 s1 88x28", 88, 28, 88, 3, 1, 88},
+                             {"depthwise 7x7 s1 96x56", 96, 56, 96, 7, 1, 96},
+                             {"depthwise 7x7 s1 192x28", 192, 28, 192, 7, 1, 192},
+                             {"depthwise 7x7 s1 384x14", 384, 14, 384, 7, 1, 384},
+                             {"depthwise 7x7 s1 768x7", 768, 7, 768, 7, 1, 768}};
+
+int64_t batch() {
+  const char* const value = std::getenv("FOVEA_BATCH");
+  return value ? std::atoll(value) : 16;
+}
 
 // One kernel with memory of its own; weights change between runs, as in training.
 class Bench {
  public:
-  Bench(const Op& op, const std::vector<Type>& inputs) {
+  Bench(const Op& op, const std::vector<Type>& inputs, cpu::Candidate candidate) {
     std::vector<backend::Operand> in, out;
     for (const Type& type : inputs) in.push_back(backend::Operand::dense(type));
     const Types results = op.infer(inputs);
     for (const Type& type : results) out.push_back(backend::Operand::dense(type));
-    kernel_ = cpu::cpu_backend().plan(op, in, out);
+    kernel_ = candidate ? candidate({op, in, out}).kernel : cpu::cpu_backend().plan(op, in, out);
     multiply_adds_ = op.cost(inputs, results).multiply_adds;
     std::vector<void*> reads, writes;
     for (const Type& type : inputs) reads.push_back(memory(type.bytes(), 0.5f));
@@ -70,20 +90,26 @@ class Bench {
 void add_layer(const Layer& layer) {
   const int64_t side = layer.kernel / 2;
   const Conv2d forward{{layer.stride, layer.stride}, {side, side, side, side}, layer.groups};
-  const Type x{DType::f32, {kBatch, layer.channels, layer.size, layer.size}};
+  const Type x{DType::f32, {batch(), layer.channels, layer.size, layer.size}};
   const Type w{DType::f32, {layer.out, layer.channels / layer.groups, layer.kernel, layer.kernel}};
   const Type y = infer(forward, std::vector{x, w})[0];
   const Conv2dInputGrad input_grad{forward.stride, forward.padding, forward.groups, {layer.size, layer.size}};
   const Conv2dWeightGrad weight_grad{forward.stride, forward.padding, forward.groups, {layer.kernel, layer.kernel}};
-  const auto add = [&](const char* what, const Op& op, const std::vector<Type>& inputs) {
-    benchmark::RegisterBenchmark((std::string(layer.name) + "/" + what).c_str(),
-                                 [op, inputs](benchmark::State& state) { Bench(op, inputs).run(state); })
-        ->Unit(benchmark::kMillisecond)
-        ->UseRealTime();
+  const auto add = [&](const char* what, const Op& op, const std::vector<Type>& inputs, cpu::Candidate library) {
+    const auto add_one = [&](const std::string& name, cpu::Candidate candidate) {
+      benchmark::RegisterBenchmark((std::string(layer.name) + "/" + name).c_str(),
+                                   [=](benchmark::State& state) { Bench(op, inputs, candidate).run(state); })
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
+    };
+    add_one(what, nullptr);
+    if (layer.groups > 1) add_one(std::string(what) + "/library", library);
   };
-  add("forward", forward, {x, w});
-  add("input_grad", input_grad, {w, y});
-  add("weight_grad", weight_grad, {x, y});
+  add("forward", forward, {x, w}, cpu::plan_conv2d_onednn);
+  const FusedConv2d fused{forward.stride, forward.padding, forward.groups, true, false, ActivationKind::silu};
+  if (layer.groups > 1) add("forward_silu", fused, {x, w, {DType::f32, {1, layer.out, 1, 1}}}, cpu::plan_fused_conv2d_onednn);
+  add("input_grad", input_grad, {w, y}, cpu::plan_conv2d_input_grad_onednn);
+  add("weight_grad", weight_grad, {x, y}, cpu::plan_conv2d_weight_grad_onednn);
 }
 
 }  // namespace
