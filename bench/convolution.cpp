@@ -95,21 +95,23 @@ void add_layer(const Layer& layer) {
   const Type y = infer(forward, std::vector{x, w})[0];
   const Conv2dInputGrad input_grad{forward.stride, forward.padding, forward.groups, {layer.size, layer.size}};
   const Conv2dWeightGrad weight_grad{forward.stride, forward.padding, forward.groups, {layer.kernel, layer.kernel}};
-  const auto add = [&](const char* what, const Op& op, const std::vector<Type>& inputs, cpu::Candidate library) {
+  const auto add = [&](const char* what, const Op& op, const std::vector<Type>& inputs, cpu::Candidate own, cpu::Candidate library) {
     const auto add_one = [&](const std::string& name, cpu::Candidate candidate) {
       benchmark::RegisterBenchmark((std::string(layer.name) + "/" + name).c_str(),
                                    [=](benchmark::State& state) { Bench(op, inputs, candidate).run(state); })
           ->Unit(benchmark::kMillisecond)
           ->UseRealTime();
     };
-    add_one(what, nullptr);
-    if (layer.groups > 1) add_one(std::string(what) + "/library", library);
+    if (layer.groups == 1) return add_one(what, nullptr);
+    add_one(std::string(what) + "/own", own);
+    add_one(std::string(what) + "/library", library);
   };
-  add("forward", forward, {x, w}, cpu::plan_conv2d_onednn);
+  add("forward", forward, {x, w}, cpu::plan_conv2d_depthwise, cpu::plan_conv2d_onednn);
   const FusedConv2d fused{forward.stride, forward.padding, forward.groups, true, false, ActivationKind::silu};
-  if (layer.groups > 1) add("forward_silu", fused, {x, w, {DType::f32, {1, layer.out, 1, 1}}}, cpu::plan_fused_conv2d_onednn);
-  add("input_grad", input_grad, {w, y}, cpu::plan_conv2d_input_grad_onednn);
-  add("weight_grad", weight_grad, {x, y}, cpu::plan_conv2d_weight_grad_onednn);
+  if (layer.groups > 1)
+    add("forward_silu", fused, {x, w, {DType::f32, {1, layer.out, 1, 1}}}, cpu::plan_fused_conv2d_depthwise, cpu::plan_fused_conv2d_onednn);
+  add("input_grad", input_grad, {w, y}, cpu::plan_conv2d_input_grad_depthwise, cpu::plan_conv2d_input_grad_onednn);
+  add("weight_grad", weight_grad, {x, y}, cpu::plan_conv2d_weight_grad_depthwise, cpu::plan_conv2d_weight_grad_onednn);
 }
 
 }  // namespace

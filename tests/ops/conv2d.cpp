@@ -54,6 +54,8 @@ std::vector<Geometry> geometries() {
       {"depthwise_5x5_strided", {1, 19, 11, 11}, {19, 1, 5, 5}, {1, 19, 6, 6}, {{2, 2}, two, 19}},
       {"depthwise_5x5_same", {2, 16, 8, 8}, {16, 1, 5, 5}, {2, 16, 4, 4}, {{2, 2}, {1, 2, 1, 2}, 16}},
       {"depthwise_7x7", {1, 20, 8, 7}, {20, 1, 7, 7}, {1, 20, 8, 7}, {{1, 1}, three, 20}},
+      {"depthwise_7x7_strided", {1, 18, 13, 9}, {18, 1, 7, 7}, {1, 18, 7, 5}, {{2, 2}, {3, 3, 3, 3}, 18}},
+      {"depthwise_5x5_wide", {1, 35, 4, 21}, {35, 1, 5, 5}, {1, 35, 4, 21}, {{1, 1}, two, 35}},
       {"depthwise_small_picture", {2, 16, 2, 2}, {16, 1, 5, 5}, {2, 16, 2, 2}, {{1, 1}, two, 16}},
       {"depthwise_3_channels", {1, 3, 6, 6}, {3, 1, 3, 3}, {1, 3, 6, 6}, {{1, 1}, one, 3}},
   };
@@ -132,7 +134,8 @@ std::vector<OpCase> conv2d_cases() {
   for (const Geometry& g : geometries()) {
     add_plain(cases, g);
     if (g.name == "3x3_strided" || g.name == "3x3_32_channels" || g.name == "1x1" || g.name == "depthwise_3x3_strided" ||
-        g.name == "1x1_strided_odd_8_channels" || g.name == "linear" || g.name == "tokens" || g.name == "groups")
+        g.name == "depthwise_5x5_same" || g.name == "1x1_strided_odd_8_channels" || g.name == "linear" || g.name == "tokens" ||
+        g.name == "groups")
       add_fused(cases, g);
   }
   add_errors(cases);

@@ -180,11 +180,6 @@ std::string not_depthwise(const ConvProblem& problem, const Operand& w) {
   return {};
 }
 
-// Where the library's float kernels are as fast or faster, as bench/convolution.cpp measures them at batch 1 and 16.
-bool library_wins(const ConvProblem& problem, const Operand& x) {
-  return x.type.dtype == DType::f32 && problem.w[3] == 3 && (problem.stride.width > 1 || problem.x.height() > 14);
-}
-
 Planned make(Plan plan, const Operand& x, size_t x_at, size_t w_at, int bias_at, int residual_at, bool constant_weights) {
   if (x.type.dtype == DType::bf16)
     return {std::make_unique<DepthwiseKernel<Bf16>>(std::move(plan), x_at, w_at, bias_at, residual_at, constant_weights), {}};
@@ -193,7 +188,6 @@ Planned make(Plan plan, const Operand& x, size_t x_at, size_t w_at, int bias_at,
 
 Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_depthwise(problem, request.inputs[1]); !reason.empty()) return refuse("{}", reason);
-  if (library_wins(problem, request.inputs[0])) return refuse("the library is faster");
   if (!simd::has_depthwise(problem.w[3], problem.stride.width)) return refuse("stride {} along the width", problem.stride.width);
   const int residual_at = problem.residual ? (problem.bias ? 3 : 2) : -1;
   Plan plan;
@@ -215,7 +209,6 @@ Planned plan_fused_conv2d_depthwise(const Request& request) {
 Planned plan_conv2d_input_grad_depthwise(const Request& request) {
   const ConvProblem problem = problem_of(*request.op.as<Conv2dInputGrad>(), request);
   if (std::string reason = not_depthwise(problem, request.inputs[0]); !reason.empty()) return refuse("{}", reason);
-  if (library_wins(problem, request.inputs[1])) return refuse("the library is faster");
   Plan plan;
   plan.w = problem.w, plan.x = problem.y, plan.y = problem.x;
   plan.x_step = request.inputs[1].row_stride, plan.y_step = request.outputs[0].row_stride;
@@ -276,6 +269,30 @@ Planned plan_conv2d_weight_grad_depthwise(const Request& request) {
   if (std::string reason = not_depthwise(problem, request.outputs[0]); !reason.empty()) return refuse("{}", reason);
   const Conv2dWeightGrad& op = *request.op.as<Conv2dWeightGrad>();
   return request.inputs[0].type.dtype == DType::bf16 ? plan_weight_grad<Bf16>(request, op) : plan_weight_grad<float>(request, op);
+}
+
+namespace {
+
+// Where the library's float kernels are as fast or faster, as bench/convolution.cpp measures them at batch 1 and 16.
+bool library_wins(const ConvProblem& problem, const Operand& x) {
+  return x.type.dtype == DType::f32 && problem.groups > 1 && problem.groups == problem.x.channels() && problem.w[3] == 3 &&
+         (problem.stride.width > 1 || problem.x.height() > 14);
+}
+
+template <class O>
+Planned plan_library(const Request& request, size_t x_at, Candidate library) {
+  if (!library_wins(problem_of(*request.op.as<O>(), request), request.inputs[x_at])) return refuse("not the library's best depthwise ones");
+  return library(request);
+}
+
+}  // namespace
+
+Planned plan_conv2d_library_depthwise(const Request& request) { return plan_library<Conv2d>(request, 0, plan_conv2d_onednn); }
+Planned plan_fused_conv2d_library_depthwise(const Request& request) {
+  return plan_library<FusedConv2d>(request, 0, plan_fused_conv2d_onednn);
+}
+Planned plan_conv2d_input_grad_library_depthwise(const Request& request) {
+  return plan_library<Conv2dInputGrad>(request, 1, plan_conv2d_input_grad_onednn);
 }
 
 }  // namespace fovea::cpu
