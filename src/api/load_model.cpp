@@ -77,13 +77,26 @@ struct NewPart {
   uint64_t seed = 0;
 };
 
+// torchvision's EfficientNetV2 and Google's have the same parameters, but pad differently. Whose a file is, its names alone tell: there are
+// no weights of torchvision's under timm's.
+void require_own_padding(const models::Variant& variant, const weights::LoadReport& report) {
+  constexpr std::string_view kOwn = "efficientnet_v2_";
+  if (report.name_map == "timm-efficientnet-v2" && variant.name.starts_with(kOwn))
+    fail(ErrorKind::mismatch,
+         "the names are timm's, whose weights are Google's and pad as TensorFlow does (SAME): they are of tf_efficientnetv2_{}, not of {}",
+         variant.name.substr(kOwn.size()), variant.name);
+}
+
 std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, engine::NetworkForm form,
                                                     const Preprocessing& preprocessing, const weights::StateDict& tensors,
                                                     const std::string& source, const NewPart& part = {}) {
   const auto seed = part.prefixes.empty() ? std::nullopt : std::optional(part.seed);
   auto network = std::make_shared<engine::Network>(variant, std::move(form), preprocessing, seed);
-  const auto report =
-      in_context(fmt::format("loading {} from {}", variant.name, source), [&] { return network->load(tensors, part.prefixes); });
+  const auto report = in_context(fmt::format("loading {} from {}", variant.name, source), [&] {
+    auto loaded = network->load(tensors, part.prefixes);
+    require_own_padding(variant, loaded);
+    return loaded;
+  });
   return std::make_shared<Model::Implementation>(std::move(network), to_summary(report, source));
 }
 

@@ -121,8 +121,26 @@ Value inverted_residual(Scope s, Value x, const Block& block) {
   return batch_norm(s["bn3"], conv2d(s["conv_pwl"], x, timm_conv(block, {.out = block.stage.channels})), network.norm);
 }
 
+// Tan and Le 2021, arXiv:2104.00298, figure 2: one convolution in place of the expanding and the depthwise one.
+Value edge_residual(Scope s, Value x, const Block& block) {
+  const Network& network = block.network;
+  const Stage& stage = block.stage;
+  if (stage.expand == 1) {
+    const Value y = conv2d(s["conv"], x, timm_conv(block, {.out = stage.channels, .kernel = stage.kernel, .stride = stage.stride}));
+    return activate(network.activation, batch_norm(s["bn1"], y, network.norm));
+  }
+  const Conv2dOptions expanding{.out = x.channels() * stage.expand, .kernel = stage.kernel, .stride = stage.stride};
+  x = activate(network.activation, batch_norm(s["bn1"], conv2d(s["conv_exp"], x, timm_conv(block, expanding)), network.norm));
+  return batch_norm(s["bn2"], conv2d(s["conv_pwl"], x, timm_conv(block, {.out = stage.channels})), network.norm);
+}
+
+Value timm_branch(Scope s, Value x, const Block& block) {
+  if (block.stage.kind == BlockKind::fused_mbconv) return edge_residual(s, x, block);
+  return block.stage.expand == 1 ? depthwise_separable(s, x, block) : inverted_residual(s, x, block);
+}
+
 Value timm_block(Scope s, Value x, const Block& block) {
-  const Value branch = block.stage.expand == 1 ? depthwise_separable(s, x, block) : inverted_residual(s, x, block);
+  const Value branch = timm_branch(s, x, block);
   return has_shortcut(x, block) ? stochastic_depth(s["drop_path"], branch, block.drop) + x : branch;
 }
 
@@ -177,6 +195,14 @@ constexpr Scaling kB[] = {{1.0, 1.0, 224, 0.2}, {1.0, 1.1, 240, 0.2}, {1.1, 1.2,
                           {1.4, 1.8, 380, 0.4}, {1.6, 2.2, 456, 0.4}, {1.8, 2.6, 528, 0.5}, {2.0, 3.1, 600, 0.5}};
 // The sizes are those of timm's weights; it has no dropout, in the head neither.
 constexpr Scaling kLite[] = {{1.0, 1.0, 224, 0}, {1.0, 1.1, 240, 0}, {1.1, 1.2, 260, 0}, {1.2, 1.4, 300, 0}, {1.4, 1.8, 380, 0}};
+// torchvision gives the size at which it tested, timm the one at which Google trained.
+struct V2 {
+  const char* size;
+  std::span<const Stage> stages;
+  int64_t tested, trained;
+  double dropout;
+};
+constexpr V2 kV2[] = {{"s", kV2S, 384, 300, 0.2}, {"m", kV2M, 480, 384, 0.3}, {"l", kV2L, 480, 384, 0.4}};
 constexpr int64_t kTimmBSizes[] = {224, 240, 256, 288, 320, 448, 528, 600};
 constexpr int64_t kTfB2Size = 260;  // the TensorFlow weights' own; torchvision measured its B2 at 288
 
@@ -264,9 +290,12 @@ std::vector<Variant> efficientnet_variants() {
     variants.push_back(variant("efficientnet_lite" + std::to_string(i), "timm", network, kLite[i].size, kLite[i].dropout));
     variants.push_back(variant("tf_efficientnet_lite" + std::to_string(i), "timm", tensorflow(network), kLite[i].size, kLite[i].dropout));
   }
-  variants.push_back(variant("efficientnet_v2_s", "torchvision", v2_network(kV2S), 384, 0.2));
-  variants.push_back(variant("efficientnet_v2_m", "torchvision", v2_network(kV2M), 480, 0.3));
-  variants.push_back(variant("efficientnet_v2_l", "torchvision", v2_network(kV2L), 480, 0.4));
+  for (const V2& row : kV2) {
+    Network network = v2_network(row.stages);
+    variants.push_back(variant(std::string("efficientnet_v2_") + row.size, "torchvision", network, row.tested, row.dropout));
+    network.stochastic_depth = 0;
+    variants.push_back(variant(std::string("tf_efficientnetv2_") + row.size, "timm", tensorflow(network), row.trained, 0));
+  }
   return variants;
 }
 

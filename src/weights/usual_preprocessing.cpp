@@ -7,7 +7,7 @@ namespace fovea::weights {
 namespace {
 
 // From timm 1.0: pretrained_cfg of each name. The columns: model, size, shorter side before the crop (floor of size / crop_pct),
-// interpolation, mean and deviation (ImageNet's, or all 0.5).
+// interpolation, mean and deviation (ImageNet's, or all 0.5), how the picture is fitted where that is no crop.
 constexpr std::string_view kTimm = R"(
 convnextv2_atto 224 256 bicubic imagenet
 convnextv2_base 224 256 bicubic imagenet
@@ -48,6 +48,9 @@ tf_efficientnet_lite1 240 272 bicubic half
 tf_efficientnet_lite2 260 292 bicubic half
 tf_efficientnet_lite3 300 331 bilinear half
 tf_efficientnet_lite4 380 413 bilinear half
+tf_efficientnetv2_l 384 384 bicubic half squash
+tf_efficientnetv2_m 384 384 bicubic half squash
+tf_efficientnetv2_s 300 300 bicubic half
 timm/convnext_base 224 256 bicubic imagenet
 timm/convnext_large 224 256 bicubic imagenet
 timm/convnext_small 224 235 bicubic imagenet
@@ -98,6 +101,7 @@ std::optional<Preprocessing> usual_preprocessing(std::string_view model) {
     usual.width = usual.height;
     usual.interpolation = parse_interpolation(interpolation);
     if (normalization == "half") usual.mean = usual.std = {0.5f, 0.5f, 0.5f};
+    if (std::string fit; words >> fit) usual.fit = parse_fit(fit);
     return usual;
   }
   return std::nullopt;

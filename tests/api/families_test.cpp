@@ -14,6 +14,7 @@
 namespace fovea {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -252,6 +253,25 @@ TEST(Outputs, NetworksWithoutAHeadGiveFeaturesAndTakeAHead) {
   }
   model.replace_head(3);
   EXPECT_THAT(model.logits(pictures(1, 3, 70, 56)).shape(), ElementsAre(1, 3));
+}
+
+// The same names and shapes in timm's file, another padding in the network that it is of.
+TEST(Weights, OfGooglesEfficientNetV2AreNotTorchvisions) {
+  const std::string file = testing::TempDir() + "fovea-tf-v2.safetensors";
+  weights::StateDict tensors;
+  for (const auto& [name, tensor] : load("tf_efficientnetv2_s", 64, 64).state_dict()) tensors.add(name, tensor);
+  weights::write_safetensors(file, tensors);
+  LoadOptions options;
+  options.weights = file;
+  EXPECT_EQ(Model::load("tf_efficientnetv2_s", options).preprocessing().height, 300);
+  try {
+    Model::load("efficientnet_v2_s", options);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::mismatch);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("they are of tf_efficientnetv2_s, not of efficientnet_v2_s"), HasSubstr(file)));
+  }
+  std::filesystem::remove(file);
 }
 
 // A file of position embeddings of another size makes a network of that size, so that they are resized once, if at all.

@@ -11,6 +11,7 @@ NAMES += ["timm/mobilenetv1_100", "timm/mobilenetv1_125"]
 NAMES += ["torchvision/" + n for n in """mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_b1 efficientnet_b2
 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l""".split()]
 NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)] + [f"timm/{p}efficientnet_b{i}" for p in ("", "tf_") for i in range(8)]
+NAMES += [f"timm/tf_efficientnetv2_{size}" for size in "sml"]
 NAMES += ["timm/" + n for n in """resnetv2_18 resnetv2_34 resnetv2_50 resnetv2_101 resnetv2_152 resnetv2_50x1_bit resnetv2_50x3_bit
 resnetv2_101x1_bit resnetv2_101x3_bit""".split()]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
