@@ -53,9 +53,15 @@ std::unique_ptr<Executable> Executable::compile(Graph graph, const backend::Back
                                                 std::shared_ptr<Arena> arena, const CompileOptions& options) {
   store->declare(graph);
   std::unique_ptr<Executable> executable(new Executable(std::move(graph), std::move(store), std::move(arena)));
-  executable->plan_kernels(backend);
   executable->place_values(options);
+  executable->plan_kernels(backend);
   return executable;
+}
+
+backend::Operand Executable::operand(ValueId id) const {
+  backend::Operand operand = backend::Operand::dense(graph_.type(id));
+  if (places_[id.index].row_stride > 0) operand.row_stride = places_[id.index].row_stride;
+  return operand;
 }
 
 void Executable::plan_kernels(const backend::Backend& backend) {
@@ -67,11 +73,11 @@ void Executable::plan_kernels(const backend::Backend& backend) {
     const bool once = !node.outputs.empty() && constant_[node.outputs[0].index];
     std::vector<backend::Operand> inputs, outputs;
     for (ValueId id : node.inputs) {
-      inputs.push_back(backend::Operand::dense(graph_.type(id)));
+      inputs.push_back(operand(id));
       inputs.back().constant = !once && constant_[id.index];
     }
     for (ValueId id : node.outputs) {
-      outputs.push_back(backend::Operand::dense(graph_.type(id)));
+      outputs.push_back(operand(id));
       outputs.back().used = !uses.nodes[id.index].empty() || uses.other[id.index] > 0;
     }
     auto kernel = in_context(node.name, [&] { return backend.plan(node.op, inputs, outputs); });
@@ -87,6 +93,8 @@ void Executable::plan_kernels(const backend::Backend& backend) {
     }
     steps.push_back({NodeId{n}, std::move(kernel)});
   }
+  arena_->reserve(values_bytes_ + workspace_bytes_);
+  log("memory", "{} nodes: arena {} bytes, workspace {}", graph_.node_count(), values_bytes_, workspace_bytes_);
   plan_release();
 }
 
@@ -105,17 +113,14 @@ void Executable::place_values(const CompileOptions& options) {
     }
     if (!allowed) fail(ErrorKind::internal, "{}: {} cannot write the next {} in place", writer.name, writer.op.name(), state.name);
   }
-  const passes::MemoryPlan plan = passes::plan_memory(graph_, memory);
-  for (const passes::Placement& placement : plan.values) offsets_.push_back(placement.offset);
+  passes::MemoryPlan plan = passes::plan_memory(graph_, memory);
+  places_ = std::move(plan.values);
   fixed_.resize(graph_.value_count());
   values_bytes_ = plan.arena_bytes;
-  arena_->reserve(values_bytes_ + workspace_bytes_);
-  log("memory", "{} nodes: arena {} bytes (unshared {}), workspace {}", graph_.node_count(), plan.arena_bytes, plan.sum_bytes,
-      workspace_bytes_);
 }
 
 void* Executable::address(ValueId id) const {
-  if (offsets_[id.index] != passes::Placement::kNone) return arena_->data() + offsets_[id.index];
+  if (places_[id.index].offset != passes::Placement::kNone) return arena_->data() + places_[id.index].offset;
   if (fixed_[id.index]) return fixed_[id.index].get();
   if (const State* state = graph_.state_of(id)) return store_->memory(state->name);
   const NodeId producer = graph_.value(id).producer;

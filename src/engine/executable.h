@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "engine/state_store.h"
 #include "ir/graph.h"
+#include "passes/plan_memory.h"
 
 namespace fovea::engine {
 
@@ -97,6 +98,7 @@ class Executable {
   };
 
   Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
+  backend::Operand operand(ValueId id) const;
   void plan_kernels(const backend::Backend& backend);
   void place_values(const CompileOptions& options);
   void bind();
@@ -115,7 +117,7 @@ class Executable {
   std::vector<bool> constant_;                  // by value
   std::vector<bool> read_in_run_;               // by value: a constant that some kernel reads as it is
   std::vector<std::shared_ptr<void>> fixed_;    // by value: memory of folded constants; those not read in a run have it during prepare only
-  std::vector<size_t> offsets_;                 // by value, in the arena
+  std::vector<passes::Placement> places_;       // by value, in the arena
   size_t values_bytes_ = 0, workspace_bytes_ = 0;
   char* bound_to_ = nullptr;  // the arena's data that kernels hold pointers into
 };

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
 
+#include "ops/concat.h"
+#include "ops/slice.h"
 #include "passes/rewrite.h"
 
 namespace fovea::passes {
@@ -10,11 +13,12 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
-// Values that lie in the same memory one after another.
+// Values that lie in the same memory, one after another or one within the other.
 struct Buffer {
   size_t bytes = 0;
   int64_t first = 0, last = 0;  // steps; step n is node n, inputs are made at -1
   size_t offset = 0;
+  std::vector<ValueId> members = {};
 };
 
 struct Lifetimes {
@@ -59,51 +63,156 @@ size_t place_all(std::vector<Buffer>& buffers) {
   return total;
 }
 
-}  // namespace
+// Operations whose kernels take pixels that lie further apart than their channels. Others would copy them.
+bool takes_views(const Op& op) {
+  constexpr std::string_view kNames[] = {"concat",
+                                         "slice",
+                                         "add",
+                                         "activation",
+                                         "activation_grad",
+                                         "batch_norm_training",
+                                         "batch_norm_training_grad",
+                                         "batch_norm_again",
+                                         "batch_norm_inference",
+                                         "batch_norm_inference_grad",
+                                         "max_pool2d",
+                                         "max_pool2d_grad",
+                                         "average_pool2d",
+                                         "average_pool2d_grad",
+                                         "global_average_pool"};
+  return std::ranges::find(kNames, op.name()) != std::end(kNames);
+}
 
-MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options) {
-  const Uses uses(graph);
-  const Lifetimes times = find_lifetimes(graph, options.share);
-  std::vector<Buffer> buffers;
-  constexpr size_t kNoBuffer = static_cast<size_t>(-1);
-  std::vector<size_t> buffer_of(graph.value_count(), kNoBuffer);
-  MemoryPlan plan;
-  plan.values.resize(graph.value_count());
+class Planner {
+ public:
+  Planner(const Graph& graph, const MemoryOptions& options)
+      : graph_(graph),
+        options_(options),
+        uses_(graph),
+        times_(find_lifetimes(graph, options.share)),
+        within_(graph.value_count()),
+        places_(graph.value_count()) {
+    if (options.share) find_views();
+  }
 
-  const auto rounded = [&](ValueId id) { return (graph.type(id).bytes() + kAlignment - 1) / kAlignment * kAlignment; };
-  const auto start = [&](ValueId id) {
-    buffer_of[id.index] = buffers.size();
-    buffers.push_back({rounded(id), times.made[id.index], times.last[id.index], 0});
-    plan.sum_bytes += rounded(id);
+  MemoryPlan plan() {
+    for (const NamedValue& input : graph_.inputs()) start(input.value);
+    for (uint32_t n = 0; n < graph_.node_count(); ++n) {
+      std::vector<size_t> taken;  // buffers that a result of this node writes over
+      for (size_t k = 0; k < graph_.node(NodeId{n}).outputs.size(); ++k) place(n, k, taken);
+    }
+    plan_.arena_bytes = place_all(buffers_);
+    plan_.values.resize(graph_.value_count());
+    for (size_t v = 0; v < places_.size(); ++v)
+      if (placed(ValueId{static_cast<uint32_t>(v)})) plan_.values[v] = {buffers_[places_[v].buffer].offset, places_[v].row_stride};
+    return std::move(plan_);
+  }
+
+ private:
+  static constexpr size_t kNoBuffer = static_cast<size_t>(-1);
+  struct Place {
+    size_t buffer = kNoBuffer;
+    int64_t row_stride = 0;
   };
-  for (const NamedValue& input : graph.inputs()) start(input.value);
-  for (uint32_t n = 0; n < graph.node_count(); ++n) {
-    const NodeInfo& node = graph.node(NodeId{n});
-    std::vector<size_t> taken;  // buffers that a result of this node writes over
-    for (size_t k = 0; k < node.outputs.size(); ++k) {
-      const ValueId output = node.outputs[k];
-      if (options.outside[output.index] || (uses.nodes[output.index].empty() && uses.other[output.index] == 0)) continue;
-      for (size_t i = 0; i < node.inputs.size() && buffer_of[output.index] == kNoBuffer; ++i) {
-        const ValueId input = node.inputs[i];
-        const size_t buffer = buffer_of[input.index];
-        const bool twice = std::count(node.inputs.begin(), node.inputs.end(), input) > 1;
-        if (buffer == kNoBuffer || twice || times.last[input.index] != n || rounded(input) != rounded(output) || !options.share ||
-            !node.op.overwrites(static_cast<int>(i), static_cast<int>(k)) || std::count(taken.begin(), taken.end(), buffer) > 0) {
-          continue;
-        }
-        buffer_of[output.index] = buffer;
-        buffers[buffer].last = std::max(buffers[buffer].last, times.last[output.index]);
-        taken.push_back(buffer);
-        plan.sum_bytes += rounded(output);
-      }
-      if (buffer_of[output.index] == kNoBuffer) start(output);
+
+  size_t rounded(ValueId id) const { return (graph_.type(id).bytes() + kAlignment - 1) / kAlignment * kAlignment; }
+  bool placed(ValueId id) const { return places_[id.index].buffer != kNoBuffer; }
+  bool unread(ValueId id) const { return uses_.nodes[id.index].empty() && uses_.other[id.index] == 0; }
+  int64_t channels(ValueId id) const { return graph_.type(id).shape.channels(); }
+  // Between its pixels.
+  int64_t stride(ValueId id) const {
+    if (graph_.type(id).shape.rank() != 4) return 0;
+    return places_[id.index].row_stride > 0 ? places_[id.index].row_stride : channels(id);
+  }
+
+  bool may_be_view(ValueId id) const {
+    const NodeId producer = graph_.value(id).producer;
+    if (!producer.valid() || options_.outside[id.index] || uses_.other[id.index] > 0 || within_[id.index].valid()) return false;
+    const auto takes = [&](NodeId node) { return takes_views(graph_.node(node).op); };
+    return takes(producer) && std::ranges::all_of(uses_.nodes[id.index], takes);
+  }
+
+  void find_views() {
+    const auto aligned = [&](int64_t channel) {
+      return channel * static_cast<int64_t>(sizeof(float)) % static_cast<int64_t>(kAlignment) == 0;
+    };
+    for (uint32_t n = static_cast<uint32_t>(graph_.node_count()); n-- > 0;) {
+      const NodeInfo& node = graph_.node(NodeId{n});
+      const auto* concat = node.op.as<Concat>();
+      const auto* slice = node.op.as<Slice>();
+      if (!(concat && concat->axis == 1) && !(slice && slice->axis == 1 && slice->begin == 0)) continue;
+      const ValueId whole = concat ? node.outputs[0] : node.inputs[0], part = concat ? node.inputs[0] : node.outputs[0];
+      const bool twice = std::count(node.inputs.begin(), node.inputs.end(), part) > 1;
+      const bool wide = 2 * channels(part) >= channels(whole);  // a thin one would keep the whole for itself
+      if (options_.outside[whole.index] || twice || (slice && !wide) || !aligned(channels(part)) || !aligned(channels(whole)) ||
+          !may_be_view(part))
+        continue;
+      within_[part.index] = whole;
     }
   }
-  plan.arena_bytes = place_all(buffers);
-  for (size_t v = 0; v < plan.values.size(); ++v)
-    if (buffer_of[v] != kNoBuffer) plan.values[v].offset = buffers[buffer_of[v]].offset;
-  return plan;
-}
+
+  void start(ValueId id) {
+    if (placed(id)) return;
+    plan_.sum_bytes += rounded(id);
+    if (const ValueId whole = within_[id.index]; whole.valid()) {
+      start(whole);
+      places_[id.index] = {places_[whole.index].buffer, stride(whole)};
+      join(id, places_[id.index].buffer);
+      return;
+    }
+    places_[id.index].buffer = buffers_.size();
+    buffers_.push_back({rounded(id), times_.made[id.index], times_.last[id.index], 0, {id}});
+  }
+
+  void join(ValueId id, size_t buffer) {
+    buffers_[buffer].first = std::min(buffers_[buffer].first, times_.made[id.index]);
+    buffers_[buffer].last = std::max(buffers_[buffer].last, times_.last[id.index]);
+    buffers_[buffer].members.push_back(id);
+  }
+
+  void place(uint32_t n, size_t result, std::vector<size_t>& taken) {
+    const NodeInfo& node = graph_.node(NodeId{n});
+    const ValueId output = node.outputs[result];
+    if (options_.outside[output.index] || unread(output) || placed(output)) return;
+    for (size_t i = 0; i < node.inputs.size() && options_.share && !within_[output.index].valid(); ++i) {
+      const size_t buffer = places_[node.inputs[i].index].buffer;
+      if (!node.op.overwrites(static_cast<int>(i), static_cast<int>(result)) || std::count(taken.begin(), taken.end(), buffer) > 0 ||
+          !may_write_over(n, node.inputs[i], output))
+        continue;
+      places_[output.index] = places_[node.inputs[i].index];
+      join(output, buffer);
+      taken.push_back(buffer);
+      plan_.sum_bytes += rounded(output);
+      return;
+    }
+    start(output);
+  }
+
+  bool may_write_over(uint32_t n, ValueId input, ValueId output) const {
+    const NodeInfo& node = graph_.node(NodeId{n});
+    const bool twice = std::count(node.inputs.begin(), node.inputs.end(), input) > 1;
+    if (!placed(input) || twice || times_.last[input.index] != n || rounded(input) != rounded(output)) return false;
+    if (places_[input.index].row_stride > 0 && !(graph_.type(input) == graph_.type(output) && may_be_view(output))) return false;
+    // All values of a buffer begin at its first channel, so they meet: none may be read later, nor another one by this node.
+    return std::ranges::none_of(buffers_[places_[input.index].buffer].members, [&](ValueId other) {
+      if (other == input) return false;
+      return times_.last[other.index] > n || std::count(node.inputs.begin(), node.inputs.end(), other) > 0;
+    });
+  }
+
+  const Graph& graph_;
+  const MemoryOptions& options_;
+  Uses uses_;
+  Lifetimes times_;
+  std::vector<ValueId> within_;  // by value: what it is a view of
+  std::vector<Place> places_;    // by value
+  std::vector<Buffer> buffers_;
+  MemoryPlan plan_;
+};
+
+}  // namespace
+
+MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options) { return Planner(graph, options).plan(); }
 
 size_t planned_bytes(const Graph& graph) {
   MemoryOptions options{constant_values(graph), true};

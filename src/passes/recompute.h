@@ -18,7 +18,7 @@ namespace fovea::passes {
 struct RecomputeOptions {
   // Of the step's time, by a model of it (operations and bytes of each node): so much may what is cheap take. Cheap is what moves bytes
   // alone and reads nothing that would be kept for it: results of norms and activations.
-  double share = 0.02;
+  double share = 0.04;
   // What the values may take (plan_memory). Where the above is more, as little more as is enough: first what is cheap, then all between
   // more and more distant cuts of the network (Chen et al. 2016, arXiv:1604.06174), convolutions included. Where nothing is enough, the
   // smallest.

@@ -16,6 +16,7 @@ struct BlockCopy {
   int64_t from = 0, to = 0;  // elements
 
   void run(const float* x, float* y) const {
+    if (x + from == y + to) return;  // one is a view of the other
     loop.run([&](const std::array<int64_t, 2>& at, int64_t n) { std::copy_n(x + from + at[0], n, y + to + at[1]); });
   }
 };
