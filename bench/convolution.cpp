@@ -1,5 +1,5 @@
-// Convolutions of ResNet-50, EfficientNet, MobileNetV3 and ConvNeXt on the CPU backend, forward and both gradients, with multiply-adds a
-// second; depthwise ones also by the library's kernels.
+// Convolutions of ResNet-50, VGG-16, DenseNet-121, EfficientNet, MobileNetV3 and ConvNeXt on the CPU backend, forward and both gradients,
+// with multiply-adds a second; depthwise ones and 3x3 ones of stride 1 by own kernels and by the library's.
 //
 //   build/bench/convolution --benchmark_filter=weight_grad
 //   FOVEA_BATCH=1 build/bench/convolution --benchmark_filter=depthwise
@@ -28,6 +28,9 @@ constexpr Layer kLayers[] = {{"resnet50 conv1", 3, 224, 64, 7, 2, 1},
                              {"resnet50 layer2 stride", 128, 56, 128, 3, 2, 1},
                              {"resnet50 layer3 3x3", 256, 14, 256, 3, 1, 1},
                              {"resnet50 layer4 1x1", 512, 7, 2048, 1, 1, 1},
+                             {"vgg16 layer2 3x3", 64, 224, 64, 3, 1, 1},
+                             {"vgg16 layer9 3x3", 512, 28, 512, 3, 1, 1},
+                             {"densenet121 block2 3x3", 128, 28, 32, 3, 1, 1},
                              {"efficientnet expand", 24, 56, 144, 1, 1, 1},
                              {"depthwise 3x3 s1 144x56", 144, 56, 144, 3, 1, 144},
                              {"depthwise 5x5 s1 240x28", 240, 28, 240, 5, 1, 240},
@@ -95,6 +98,7 @@ void add_layer(const Layer& layer) {
   const Type y = infer(forward, std::vector{x, w})[0];
   const Conv2dInputGrad input_grad{forward.stride, forward.padding, forward.groups, {layer.size, layer.size}};
   const Conv2dWeightGrad weight_grad{forward.stride, forward.padding, forward.groups, {layer.kernel, layer.kernel}};
+  const bool depthwise = layer.groups > 1, winograd = !depthwise && layer.kernel == 3 && layer.stride == 1;
   const auto add = [&](const char* what, const Op& op, const std::vector<Type>& inputs, cpu::Candidate own, cpu::Candidate library) {
     const auto add_one = [&](const std::string& name, cpu::Candidate candidate) {
       benchmark::RegisterBenchmark((std::string(layer.name) + "/" + name).c_str(),
@@ -102,16 +106,18 @@ void add_layer(const Layer& layer) {
           ->Unit(benchmark::kMillisecond)
           ->UseRealTime();
     };
-    if (layer.groups == 1) return add_one(what, nullptr);
+    if (!depthwise && !winograd) return add_one(what, nullptr);
     add_one(std::string(what) + "/own", own);
     add_one(std::string(what) + "/library", library);
   };
-  add("forward", forward, {x, w}, cpu::plan_conv2d_depthwise, cpu::plan_conv2d_onednn);
+  add("forward", forward, {x, w}, winograd ? cpu::plan_conv2d_winograd : cpu::plan_conv2d_depthwise, cpu::plan_conv2d_onednn);
   const FusedConv2d fused{forward.stride, forward.padding, forward.groups, true, false, ActivationKind::silu};
-  if (layer.groups > 1)
+  if (depthwise)
     add("forward_silu", fused, {x, w, {DType::f32, {1, layer.out, 1, 1}}}, cpu::plan_fused_conv2d_depthwise, cpu::plan_fused_conv2d_onednn);
-  add("input_grad", input_grad, {w, y}, cpu::plan_conv2d_input_grad_depthwise, cpu::plan_conv2d_input_grad_onednn);
-  add("weight_grad", weight_grad, {x, y}, cpu::plan_conv2d_weight_grad_depthwise, cpu::plan_conv2d_weight_grad_onednn);
+  add("input_grad", input_grad, {w, y}, winograd ? cpu::plan_conv2d_input_grad_winograd : cpu::plan_conv2d_input_grad_depthwise,
+      cpu::plan_conv2d_input_grad_onednn);
+  add("weight_grad", weight_grad, {x, y}, winograd ? cpu::plan_conv2d_weight_grad_winograd : cpu::plan_conv2d_weight_grad_depthwise,
+      cpu::plan_conv2d_weight_grad_onednn);
 }
 
 }  // namespace

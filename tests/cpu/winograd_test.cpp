@@ -58,10 +58,18 @@ void check_all(const Case& c, double tolerance) {
   if (c.x.batch() * c.y().height() * c.y().width() < 900) return;  // too few tiles to transform weights for
   expect_winograd(c.op(), {x, w}, with(tolerance, 1, false, 3));
   expect_winograd(input_grad, {w, dy}, with(tolerance, 0, false, 0));
+  const Conv2dWeightGrad weight_grad{{1, 1}, c.padding, 1, {3, 3}};
+  for (int64_t extra_stride : {0, 5}) expect_winograd(weight_grad, {x, dy}, with(tolerance, 100, false, extra_stride));
 }
 
 TEST(CpuWinograd, IsWhatDoublesGive) {
   for (const Case& c : kCases) check_all(c, 2e-6);
+}
+
+TEST(CpuWinograd, AddsUpWeightGradientsOverBlocks) {
+  const Case c{{4, 37, 50, 50}, 35};
+  expect_winograd(Conv2dWeightGrad{{1, 1}, c.padding, 1, {3, 3}}, {random_array(c.x, 71), random_array(c.y(), 73)},
+                  with(2e-6, 100, false, 0));
 }
 
 TEST(CpuWinograd, FollowsEveryActivation) {

@@ -32,6 +32,9 @@ ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request);
 // Why the library must not be given these operands; empty where it may.
 std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> outputs, bool rows_may_be_strided = false);
 
+// Why Winograd's algorithm is not for it, be it for lack of speed; empty where it may be.
+std::string not_winograd(const ConvProblem& problem);
+
 // Residual and activation as the library's post-operations; the residual is this argument of the primitive.
 constexpr int kResidualArgument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;
 dnnl::primitive_attr epilogue_attributes(const ConvProblem& problem, const memory::desc& residual);

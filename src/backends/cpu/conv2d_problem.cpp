@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "backends/cpu/conv2d.h"
@@ -37,6 +38,18 @@ std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> o
       if (bytes > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
         return fmt::format("{} has {} bytes and the library counts in 32 bits", to_string(operand.type), bytes);
     }
+  return {};
+}
+
+std::string not_winograd(const ConvProblem& problem) {
+  constexpr int64_t kLeastChannels = 32;  // with fewer the transforms cost what the products save
+  const auto& [stride, padding, groups, x, w, y, bias, residual, activation] = problem;
+  if (w[2] != 3 || w[3] != 3) return fmt::format("kernel {}x{}, it takes 3x3", w[2], w[3]);
+  if (stride != Size2{1, 1}) return fmt::format("stride {}x{}, it takes 1x1", stride.height, stride.width);
+  if (groups != 1) return fmt::format("{} groups, it takes 1", groups);
+  if (x.elements() == 0 || y.elements() == 0) return fmt::format("{} to {}, one is empty", to_string(x), to_string(y));
+  if (std::min(x.channels(), y.channels()) < kLeastChannels)
+    return fmt::format("{} channels to {}, it takes {} and more", x.channels(), y.channels(), kLeastChannels);
   return {};
 }
 

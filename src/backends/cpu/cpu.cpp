@@ -36,6 +36,7 @@ constexpr Row kCandidates[] = {
     {"conv2d_weight_grad", "matmul", plan_conv2d_weight_grad_matmul},
     {"conv2d_weight_grad", "depthwise", plan_conv2d_weight_grad_depthwise},
     {"conv2d_weight_grad", "strided_1x1", plan_conv2d_weight_grad_strided_1x1},
+    {"conv2d_weight_grad", "winograd", plan_conv2d_weight_grad_winograd},
     {"conv2d_weight_grad", "onednn", plan_conv2d_weight_grad_onednn},
     {"activation", "simd", plan_activation},
     {"activation_grad", "simd", plan_activation_grad},

@@ -63,7 +63,8 @@ struct Bound {
 template <class Body>
 class FunctionKernel final : public Kernel {
  public:
-  FunctionKernel(size_t workspace_bytes, Body body) : workspace_bytes_(workspace_bytes), body_(std::move(body)) {}
+  FunctionKernel(size_t workspace_bytes, Body body, std::string description)
+      : workspace_bytes_(workspace_bytes), body_(std::move(body)), description_(std::move(description)) {}
   size_t workspace_bytes() const override { return workspace_bytes_; }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
@@ -72,18 +73,19 @@ class FunctionKernel final : public Kernel {
     const ComputeScope scope(threads_);
     body_(bound_);
   }
-  std::string describe() const override { return "own simd"; }
+  std::string describe() const override { return description_; }
 
  private:
   size_t workspace_bytes_;
   int threads_ = threads();
   Body body_;
+  std::string description_;
   Bound bound_;
 };
 
 template <class Body>
-Planned accept(size_t workspace_bytes, Body body) {
-  return {std::make_unique<FunctionKernel<Body>>(workspace_bytes, std::move(body)), {}};
+Planned accept(size_t workspace_bytes, Body body, std::string description = "own simd") {
+  return {std::make_unique<FunctionKernel<Body>>(workspace_bytes, std::move(body), std::move(description)), {}};
 }
 template <class Body>
 Planned accept(Body body) {

@@ -20,12 +20,9 @@ struct WinogradProblem {
   int64_t residual_stride = 0;
   ActivationKind activation = ActivationKind::identity;
 
-  simd::TileGrid grid() const { return {tiles_along(y.height()), tiles_along(y.width())}; }
+  simd::TileGrid grid() const { return simd::grid_of(y.height(), y.width()); }
   int64_t tiles() const { return y.batch() * grid().each(); }
   size_t weight_bytes() const { return static_cast<size_t>(x.channels() * y.channels() * simd::kTilePoints) * sizeof(float); }
-
- private:
-  static int64_t tiles_along(int64_t pixels) { return (pixels + simd::kTileResults - 1) / simd::kTileResults; }
 };
 
 // Who does what, and how much at once.
@@ -200,21 +197,9 @@ class WinogradKernel final : public Kernel {
   simd::TileResults results_{};
 };
 
-std::string not_winograd(const ConvProblem& problem) {
-  if (problem.w[2] != 3 || problem.w[3] != 3) return fmt::format("kernel {}x{}, it takes 3x3", problem.w[2], problem.w[3]);
-  if (problem.stride != Size2{1, 1}) return fmt::format("stride {}x{}, it takes 1x1", problem.stride.height, problem.stride.width);
-  if (problem.groups != 1) return fmt::format("{} groups, it takes 1", problem.groups);
-  return {};
-}
-
-// Where the library's direct convolution is as fast or faster: few channels, where the transforms cost what the products save, and few
-// tiles, for which reading or transforming four times as many weights does.
-Planned plan_where_it_pays(const WinogradProblem& problem) {
-  constexpr int64_t kLeastChannels = 32;
+// Where it pays: for few tiles, reading or transforming four times as many weights takes longer than the library's direct convolution.
+Planned plan_for_enough_tiles(const WinogradProblem& problem) {
   constexpr size_t kCachedWeights = size_t{16} << 20;
-  if (problem.x.elements() == 0 || problem.y.elements() == 0) return refuse("{} is empty", to_string(problem.x));
-  if (std::min(problem.x.channels(), problem.y.channels()) < kLeastChannels)
-    return refuse("{} channels to {}, it takes {} and more", problem.x.channels(), problem.y.channels(), kLeastChannels);
   const int64_t least = !problem.constant ? 64 : problem.weight_bytes() > kCachedWeights ? 9 : 4;
   if (problem.tiles() < least) return refuse("{} tiles of 4x4 results, it takes {} and more", problem.tiles(), least);
   return {std::make_unique<WinogradKernel>(problem), {}};
@@ -238,7 +223,7 @@ Planned plan_forward(const Request& request, const ConvProblem& conv) {
                           in};
   problem.bias = conv.bias, problem.residual = conv.residual, problem.activation = conv.activation;
   if (conv.residual) problem.residual_stride = request.inputs.back().row_stride;
-  return plan_where_it_pays(problem);
+  return plan_for_enough_tiles(problem);
 }
 
 }  // namespace
@@ -252,8 +237,8 @@ Planned plan_conv2d_input_grad_winograd(const Request& request) {
   const ConvProblem conv = problem_of(*request.op.as<Conv2dInputGrad>(), request);
   if (std::string reason = not_winograd(conv); !reason.empty()) return refuse("{}", reason);
   const int64_t in = conv.x.channels();
-  return plan_where_it_pays({conv.y, conv.x, 2 - conv.padding.top, 2 - conv.padding.left, request.inputs[1], request.outputs[0], 1, 0,
-                             request.inputs[0].constant, 8 * in, 1, 9 * in, -in});
+  return plan_for_enough_tiles({conv.y, conv.x, 2 - conv.padding.top, 2 - conv.padding.left, request.inputs[1], request.outputs[0], 1, 0,
+                                request.inputs[0].constant, 8 * in, 1, 9 * in, -in});
 }
 
 }  // namespace fovea::cpu

@@ -22,6 +22,9 @@ struct TileGrid {
   int64_t down, across;  // of a picture
   int64_t each() const { return down * across; }
 };
+constexpr TileGrid grid_of(int64_t height, int64_t width) {
+  return {(height + kTileResults - 1) / kTileResults, (width + kTileResults - 1) / kTileResults};
+}
 
 struct TilePixels {
   const float* x;
@@ -69,5 +72,35 @@ struct TileSums {
   int64_t first_tile, tiles, first, outputs;
 };
 void winograd_results(const TileResults& results, const TileGrid& grid, const TileSums& sums);
+
+// The weight gradient: 9 results from 36 products of 6x6 pixels with 4x4 slopes, summed over the tiles before the last transform.
+
+// Channels of the two sides lie in panels of kMostColumns, the last one's columns filled up to a multiple of kPanelUnit.
+constexpr int64_t panel_columns(int64_t channels, int64_t first) {
+  return std::min(kMostColumns, (channels - first + kPanelUnit - 1) / kPanelUnit * kPanelUnit);
+}
+constexpr int64_t all_columns(int64_t channels) { return (channels + kPanelUnit - 1) / kPanelUnit * kPanelUnit; }
+
+// Tiles [first, first + tiles) of a block of `block`, of which the first is its tile `at`, into [point][panel][tile][columns].
+struct TilePanels {
+  int64_t first, tiles, at, block;
+  float* to;
+  int64_t plane;
+};
+void winograd_pixel_panels(const TilePixels& pixels, const TileGrid& grid, const TilePanels& panels);
+void winograd_slope_panels(const TilePixels& slopes, const TileGrid& grid, const TilePanels& panels);
+
+// sums [point][panel of inputs][output][columns], for points [begin, end)
+struct WeightSums {
+  int64_t tiles, inputs, outputs;
+  const float *pixels, *slopes;
+  int64_t pixel_plane, slope_plane;
+  float* sums;
+  int64_t sum_plane;
+  bool add;
+};
+void winograd_weight_sums(const WeightSums& sums, int64_t begin, int64_t end);
+// dw [output][tap][input] of outputs [begin, end)
+void winograd_weight_grad(const WeightSums& sums, int64_t begin, int64_t end, float* dw);
 
 }  // namespace fovea::cpu::simd
