@@ -16,10 +16,23 @@ namespace fovea::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// exp(x) within 2 units in the last place for x in [-86, 88], where neither it nor its factors leave float's range; for less it is some
+// number below 5e-38, more is not allowed. The polynomial is Cephes'.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_in_range(D d, V x) {
+  const hn::RebindToSigned<D> integer;
+  const V bounded = hn::Max(x, hn::Set(d, -86.0f)), power = hn::Round(hn::Mul(bounded, hn::Set(d, 1.44269504f)));
+  const V r = hn::NegMulAdd(power, hn::Set(d, -2.12194440e-4f), hn::NegMulAdd(power, hn::Set(d, 0.693359375f), bounded));
+  V p = hn::Set(d, 1.9875691500e-4f);
+  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 0.5f}) p = hn::MulAdd(p, r, hn::Set(d, c));
+  const V near_one = hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), hn::Set(d, 1.0f));
+  return hn::BitCast(d, hn::Add(hn::BitCast(integer, near_one), hn::ShiftLeft<23>(hn::ConvertTo(integer, power))));
+}
+
 // 1 / (1 + exp(-x)), within 2 units in the last place; exp's argument stays where it is finite.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V logistic(D d, V x) {
-  const V one = hn::Set(d, 1.0f), y = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 88.0f)))));
+  const V one = hn::Set(d, 1.0f), y = hn::Div(one, hn::Add(one, exp_in_range(d, hn::Min(hn::Neg(x), hn::Set(d, 88.0f)))));
   return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
@@ -42,7 +55,7 @@ HWY_INLINE V bell(D d, V a) {
   const hn::RebindToUnsigned<D> bits;
   const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, a), hn::Set(bits, 0xFFFFF000u)));
   const V lost = hn::MulAdd(hn::Add(a, high), hn::Sub(a, high), hn::Sub(hn::Mul(high, high), square));
-  const V rounded = hn::Exp(d, hn::Neg(hn::Mul(half, square)));
+  const V rounded = exp_in_range(d, hn::Neg(hn::Mul(half, square)));
   return hn::NegMulAdd(hn::Mul(half, lost), rounded, rounded);
 }
 
@@ -94,7 +107,7 @@ HWY_INLINE V derivative_vector(D d, V v) {
   if constexpr (K == ActivationKind::sigmoid) return hn::Mul(v, hn::Sub(one, v));
   if constexpr (K == ActivationKind::silu) {
     // s (1 + v (1 - s)), 1 - s taken from exp(-v) because the difference would cancel.
-    const V e = hn::Exp(d, hn::Min(hn::Neg(v), hn::Set(d, 88.0f))), s = hn::Div(one, hn::Add(one, e));
+    const V e = exp_in_range(d, hn::Min(hn::Neg(v), hn::Set(d, 88.0f))), s = hn::Div(one, hn::Add(one, e));
     return hn::Mul(s, hn::MulAdd(v, hn::Mul(e, s), one));
   }
   if constexpr (K == ActivationKind::hard_swish) {

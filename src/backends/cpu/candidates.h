@@ -74,7 +74,6 @@ Planned plan_fused_conv2d_depthwise(const Request&);
 Planned plan_fused_conv2d_onednn(const Request&);
 Planned plan_conv2d_input_grad_matmul(const Request&);
 Planned plan_conv2d_input_grad_winograd(const Request&);
-Planned plan_conv2d_input_grad_library_depthwise(const Request&);
 Planned plan_conv2d_input_grad_depthwise(const Request&);
 Planned plan_conv2d_input_grad_onednn(const Request&);
 Planned plan_conv2d_weight_grad_matmul(const Request&);

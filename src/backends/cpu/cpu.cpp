@@ -30,7 +30,6 @@ constexpr Row kCandidates[] = {
     {"fused_conv2d", "onednn", plan_fused_conv2d_onednn},
     {"conv2d_input_grad", "matmul", plan_conv2d_input_grad_matmul},
     {"conv2d_input_grad", "winograd", plan_conv2d_input_grad_winograd},
-    {"conv2d_input_grad", "library_depthwise", plan_conv2d_input_grad_library_depthwise},
     {"conv2d_input_grad", "depthwise", plan_conv2d_input_grad_depthwise},
     {"conv2d_input_grad", "onednn", plan_conv2d_input_grad_onednn},
     {"conv2d_weight_grad", "matmul", plan_conv2d_weight_grad_matmul},

@@ -141,6 +141,7 @@ class DepthwiseKernel final : public Kernel {
     pass.residual_step = plan_.residual_step;
     pass.bias = bias_at_ < 0 ? nullptr : bound_.in(static_cast<size_t>(bias_at_));
     pass.activation = plan_.activation;
+    pass.stream = stream_ && reinterpret_cast<uintptr_t>(bound_.outputs[0]) % 64 == 0;
     const float* const weights = packs_ ? bound_.scratch<float>() : bound_.in(w_at_);
     std::array<DepthwiseLine<T>, kStrip> lines;
     for (const Phase& phase : plan_.phases) {
@@ -161,6 +162,8 @@ class DepthwiseKernel final : public Kernel {
   }
 
   Plan plan_;
+  static constexpr size_t kStreamed = size_t{16} << 20;  // bytes of results that no cache holds until the next operation reads them
+  bool stream_ = plan_.y.elements() * sizeof(T) >= kStreamed && plan_.y_step * sizeof(T) % 64 == 0;
   size_t x_at_, w_at_;
   int bias_at_, residual_at_;  // below 0: absent
   bool packs_;
@@ -224,28 +227,36 @@ Planned plan_weight_grad(const Request& request, const Conv2dWeightGrad& op) {
   const Shape x = request.inputs[0].type.shape, dy = request.inputs[1].type.shape;
   const int64_t channels = x.channels(), taps = op.kernel.height * op.kernel.width, lines = dy.batch() * dy.height(), parts = threads();
   simd::DepthwiseBlock<T> shape{};
-  shape.channels = channels, shape.height = x.height(), shape.width = x.width(), shape.out_width = dy.width();
+  shape.channels = channels, shape.height = x.height(), shape.width = x.width();
+  shape.out_height = dy.height(), shape.out_width = dy.width();
   shape.x_step = request.inputs[0].row_stride, shape.dy_step = request.inputs[1].row_stride;
   shape.kernel_height = op.kernel.height, shape.kernel_width = op.kernel.width;
   shape.stride_height = op.stride.height, shape.stride_width = op.stride.width;
   shape.top = op.padding.top, shape.left = op.padding.left;
-  // Lines added up in float before they go to the double sums: few enough that their inputs stay in a core's second-level cache.
-  const int64_t line_bytes = (x.width() * op.stride.height + dy.width()) * channels * static_cast<int64_t>(sizeof(T));
-  const int64_t block_lines = std::clamp<int64_t>(int64_t{256} * 1024 / line_bytes, 1, 16);
+  // Small maps have few lines and many channels: threads share those. Others share the lines, which lie in memory one after the other.
+  const bool share_channels = dy.width() <= 14 && channels >= 64 * parts;
+  const int64_t copies = share_channels ? 1 : parts;
+  // Lines added up in float before they go to the double sums, and as many channels as keep their inputs in a core's second-level cache.
+  const int64_t block_lines = (255 + dy.width()) / dy.width();
+  const int64_t channel_bytes = (x.width() * op.stride.height + dy.width()) * block_lines * static_cast<int64_t>(sizeof(T));
+  const int64_t most_channels = std::max<int64_t>(64, (int64_t{640} << 10) / channel_bytes / 32 * 32);
   const size_t part_bytes = align64(static_cast<size_t>(taps * channels) * sizeof(double));
-  return accept(part_bytes * static_cast<size_t>(parts), [=](const Bound& bound) {
+  return accept(part_bytes * static_cast<size_t>(copies), [=](const Bound& bound) {
     parallel_kernel(parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
         simd::DepthwiseBlock<T> block = shape;
-        block.sums = bound.scratch<double>(static_cast<size_t>(part) * part_bytes);
-        std::fill_n(block.sums, taps * channels, 0.0);
-        for (int64_t line = lines * part / parts, stop = lines * (part + 1) / parts; line < stop; line += block.last - block.first) {
-          const int64_t n = line / dy.height();
-          block.x = bound.in<T>(0) + n * x.height() * x.width() * shape.x_step;
-          block.dy = bound.in<T>(1) + n * dy.height() * dy.width() * shape.dy_step;
-          block.first = line % dy.height();
-          block.last = std::min({dy.height(), block.first + block_lines, block.first + stop - line});
-          simd::depthwise_weight_grad(block);
+        block.x = bound.in<T>(0), block.dy = bound.in<T>(1);
+        block.sums = bound.scratch<double>(static_cast<size_t>(share_channels ? 0 : part) * part_bytes);
+        const int64_t units = (channels + 31) / 32, stop_line = share_channels ? lines : lines * (part + 1) / parts;
+        const int64_t first = share_channels ? units * part / parts * 32 : 0;
+        const int64_t last = share_channels ? std::min(channels, units * (part + 1) / parts * 32) : channels;
+        for (int64_t tap = 0; tap < taps; ++tap) std::fill_n(block.sums + tap * channels + first, last - first, 0.0);
+        for (int64_t c = first; c < last; c = block.last_channel) {
+          block.first_channel = c, block.last_channel = std::min(last, c + most_channels);
+          for (int64_t line = share_channels ? 0 : lines * part / parts; line < stop_line; line = block.last) {
+            block.first = line, block.last = std::min(stop_line, line + block_lines);
+            simd::depthwise_weight_grad(block);
+          }
         }
       }
     });
@@ -254,7 +265,7 @@ Planned plan_weight_grad(const Request& request, const Conv2dWeightGrad& op) {
       for (int64_t c = begin; c < end; ++c)
         for (int64_t tap = 0; tap < taps; ++tap) {
           double sum = 0;
-          for (int64_t part = 0; part < parts; ++part)
+          for (int64_t part = 0; part < copies; ++part)
             sum += bound.scratch<double>(static_cast<size_t>(part) * part_bytes)[tap * channels + c];
           bound.out(0)[c * taps + tap] = static_cast<float>(sum);
         }
@@ -273,26 +284,20 @@ Planned plan_conv2d_weight_grad_depthwise(const Request& request) {
 
 namespace {
 
-// Where the library's float kernels are as fast or faster, as bench/convolution.cpp measures them at batch 1 and 16.
-bool library_wins(const ConvProblem& problem, const Operand& x) {
-  return x.type.dtype == DType::f32 && problem.groups > 1 && problem.groups == problem.x.channels() && problem.w[3] == 3 &&
-         (problem.stride.width > 1 || problem.x.height() > 14);
-}
-
+// The library's float kernel is as fast or faster for 3x3 with stride 2, as bench/convolution.cpp measures it at batch 1 and 16.
 template <class O>
-Planned plan_library(const Request& request, size_t x_at, Candidate library) {
-  if (!library_wins(problem_of(*request.op.as<O>(), request), request.inputs[x_at])) return refuse("not the library's best depthwise ones");
+Planned plan_library_forward(const Request& request, Candidate library) {
+  const ConvProblem problem = problem_of(*request.op.as<O>(), request);
+  if (std::string reason = not_depthwise(problem, request.inputs[1]); !reason.empty()) return refuse("{}", reason);
+  if (request.inputs[0].type.dtype != DType::f32 || problem.w[3] != 3 || problem.stride.width != 2) return refuse("own kernels are faster");
   return library(request);
 }
 
 }  // namespace
 
-Planned plan_conv2d_library_depthwise(const Request& request) { return plan_library<Conv2d>(request, 0, plan_conv2d_onednn); }
+Planned plan_conv2d_library_depthwise(const Request& request) { return plan_library_forward<Conv2d>(request, plan_conv2d_onednn); }
 Planned plan_fused_conv2d_library_depthwise(const Request& request) {
-  return plan_library<FusedConv2d>(request, 0, plan_fused_conv2d_onednn);
-}
-Planned plan_conv2d_input_grad_library_depthwise(const Request& request) {
-  return plan_library<Conv2dInputGrad>(request, 1, plan_conv2d_input_grad_onednn);
+  return plan_library_forward<FusedConv2d>(request, plan_fused_conv2d_onednn);
 }
 
 }  // namespace fovea::cpu

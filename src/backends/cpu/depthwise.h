@@ -33,20 +33,22 @@ struct DepthwisePass {
   const float* bias = nullptr;
   ActivationKind activation = ActivationKind::identity;
   int64_t first = 0, last;  // channels; `first` is a multiple of the unit
+  bool stream = false;      // results go past the caches: y and its steps are multiples of 64 bytes
 };
 bool has_depthwise(int64_t kernel, int64_t stride);
 void depthwise_lines(const DepthwisePass& pass, const DepthwiseLine<float>* lines, int64_t count);
 void depthwise_lines(const DepthwisePass& pass, const DepthwiseLine<Bf16>* lines, int64_t count);
 
-// Lines [first, last) of one image's results, for the gradient of the weights.
+// Lines [first, last) of all images' results and a range of channels, for the gradient of the weights.
 template <class T>
 struct DepthwiseBlock {
-  const T *x, *dy;  // of this image
-  double* sums;     // [kernel_height][kernel_width][channels], added to
-  int64_t channels, height, width, out_width;
+  const T *x, *dy;
+  double* sums;  // [kernel_height][kernel_width][channels], added to
+  int64_t channels, height, width, out_height, out_width;
   int64_t x_step, dy_step;                                                      // between pixels
   int64_t kernel_height, kernel_width, stride_height, stride_width, top, left;  // kernel widths 3, 5 and 7
   int64_t first, last;
+  int64_t first_channel, last_channel;
 };
 void depthwise_weight_grad(const DepthwiseBlock<float>& block);
 void depthwise_weight_grad(const DepthwiseBlock<Bf16>& block);

@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "backends/cpu/depthwise_simd.cpp"
 #define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "backends/cpu/activation-inl.h"
@@ -89,6 +90,14 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
   const int64_t count = kGuarded ? std::min(kTile, p.y_width - ox) : kTile;
   T* const y = line.y + ox * p.y_step + c;
   if (p.activation == ActivationKind::identity && !line.residual) {
+    if constexpr (sizeof(T) == sizeof(float) && kLanes == kDepthwiseUnit && !kGuarded) {
+      if (p.stream) {
+        FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
+          FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Stream(sums[t][v], d, y + t * p.y_step + v * kLanes);
+        }
+        return;
+      }
+    }
     FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
       if (kGuarded && t >= count) continue;
       FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) store(d, sums[t][v], y + t * p.y_step + v * kLanes);
@@ -170,7 +179,10 @@ HWY_INLINE HWY_ATTR void by_kernel(const DepthwisePass& p, const DepthwiseLine<T
   }
 }
 
-void DepthwiseLinesFloat(const DepthwisePass& p, const DepthwiseLine<float>* lines, int64_t count) { by_kernel(p, lines, count); }
+void DepthwiseLinesFloat(const DepthwisePass& p, const DepthwiseLine<float>* lines, int64_t count) {
+  by_kernel(p, lines, count);
+  if (p.stream) hwy::FlushStream();
+}
 void DepthwiseLinesBf16(const DepthwisePass& p, const DepthwiseLine<Bf16>* lines, int64_t count) { by_kernel(p, lines, count); }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE

@@ -28,14 +28,14 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int rows_at_once(int kernel) { return std::max(1, std::min(kernel, (kManyRegisters ? 25 : 10) / kernel)); }
 constexpr int tile_of(int rows, int kernel) { return std::min(7, (kManyRegisters ? 31 : 15) - rows * kernel); }
 
-// Adds dy(oy, ox) x(oy s + i, ox s + j) over a line of results, for kRows kernel rows from `i` on and kColumns kernel columns, to
-// registers. A stride of 0 stands for any other than 1 and 2.
+// Adds dy(ox) x(ox s + j) over a line of results, for the line of x and its kRows - 1 next ones and kColumns kernel columns, to registers.
+// A stride of 0 stands for any other than 1 and 2.
 template <int kRows, int kColumns, int kStride, class D, class T, class V = hn::Vec<D>>
-HWY_INLINE HWY_ATTR void add_line(D d, const DepthwiseBlock<T>& b, int64_t oy, int64_t i, int64_t c, V (&sums)[kRows][kColumns]) {
+HWY_INLINE HWY_ATTR void add_line(D d, const DepthwiseBlock<T>& b, int64_t dy_line, int64_t x_line, int64_t c, V (&sums)[kRows][kColumns]) {
   constexpr int kTile = kStride == 0 ? 1 : tile_of(kRows, kColumns), kReach = kStride * (kTile - 1) + kColumns;
-  const T* const dy = b.dy + oy * b.out_width * b.dy_step + c;
+  const T* const dy = b.dy + dy_line * b.out_width * b.dy_step + c;
   const int64_t line = b.width * b.x_step, step = b.x_step;
-  const T* const x = b.x + (oy * b.stride_height - b.top + i) * line + c;
+  const T* const x = b.x + x_line * line + c;
   for (int64_t ox = 0; ox < b.out_width; ox += kTile) {
     const int64_t ix = ox * b.stride_width - b.left, low = -ix, high = b.width - ix;
     const bool inside = low <= 0 && high >= kReach && ox + kTile <= b.out_width;
@@ -82,17 +82,18 @@ HWY_NOINLINE HWY_ATTR void add_rows(D d, const DepthwiseBlock<T>& b, int64_t i, 
   using V = hn::Vec<D>;
   V sums[kRows][kColumns];
   FOVEA_UNROLL_WHOLLY for (int r = 0; r < kRows; ++r) { FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) sums[r][j] = hn::Zero(d); }
-  for (int64_t oy = b.first; oy < b.last; ++oy) {
-    const int64_t iy = oy * b.stride_height - b.top + i;
+  for (int64_t line = b.first, oy = b.first % b.out_height; line < b.last; ++line, ++oy) {
+    if (oy == b.out_height) oy = 0;
+    const int64_t iy = oy * b.stride_height - b.top + i, image_line = line / b.out_height * b.height;
     if (iy >= 0 && iy + kRows <= b.height) {
-      add_line<kRows, kColumns, kStride>(d, b, oy, i, c, sums);
+      add_line<kRows, kColumns, kStride>(d, b, line, image_line + iy, c, sums);
       continue;
     }
     FOVEA_UNROLL_WHOLLY for (int r = 0; r < kRows; ++r) {
       if (iy + r < 0 || iy + r >= b.height) continue;
       V one[1][kColumns];
       FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) one[0][j] = sums[r][j];
-      add_line<1, kColumns, kStride>(d, b, oy, i + r, c, one);
+      add_line<1, kColumns, kStride>(d, b, line, image_line + iy + r, c, one);
       FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) sums[r][j] = one[0][j];
     }
   }
@@ -117,11 +118,11 @@ HWY_INLINE HWY_ATTR void add_block(const DepthwiseBlock<T>& b) {
   const hn::CappedTag<float, 8> eight;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<int64_t>(hn::Lanes(full));
-  int64_t c = 0;
-  for (; c + lanes <= b.channels; c += lanes) add_channels<kColumns, kStride>(full, b, c);
+  int64_t c = b.first_channel;
+  for (; c + lanes <= b.last_channel; c += lanes) add_channels<kColumns, kStride>(full, b, c);
   if (lanes > 8)
-    for (; c + 8 <= b.channels; c += 8) add_channels<kColumns, kStride>(eight, b, c);
-  for (; c < b.channels; ++c) add_channels<kColumns, kStride>(one, b, c);
+    for (; c + 8 <= b.last_channel; c += 8) add_channels<kColumns, kStride>(eight, b, c);
+  for (; c < b.last_channel; ++c) add_channels<kColumns, kStride>(one, b, c);
 }
 
 template <int kColumns, class T>
