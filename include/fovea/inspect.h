@@ -5,6 +5,7 @@
 #include <fovea/model.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -130,6 +131,10 @@ struct BenchOptions {
   std::string dtype = "f32";
   std::string freeze = "none";  // as for Model::freeze; not "auto"
   bool profile = false;         // the time of each node
+  // Bytes that the process may grow by, 0: no limit. A training step computes again in its backward part as much as is needed for it (no
+  // bit of the result changes). Error(usage) that names the least possible where nothing is enough.
+  int64_t memory_bytes = 0;
+  std::function<void(int64_t planned_bytes)> planned = {};  // called before the first run
 };
 
 // A node of the compiled graph, or all of one operation or kernel.
@@ -161,8 +166,8 @@ struct BenchResult {
   int64_t runs = 0;
   int threads = 0;
   int64_t height = 0, width = 0;
-  // Planned: weights, their copies, values and workspace. Measured: by how much the process grew at most from before the network was built
-  // to the end of the runs.
+  // Planned: by how much the process had grown when everything was built, before the first run, and what the arena will add to it.
+  // Measured: by how much it grew at most, from before the network was built to the end of the runs.
   int64_t planned_bytes = 0, measured_bytes = 0;
   Profile profile;  // empty where none was asked for
   // Where something is frozen: the step with nothing frozen, run in turns with it, and what keeping the frozen part's outputs leaves of the

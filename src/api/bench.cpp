@@ -34,11 +34,36 @@ void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 // What is measured: a graph and, before it, the frozen part of the network where there is one.
 class Job {
  public:
-  Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen)
-      : arena_(std::make_shared<engine::Arena>()), batch_(options.batch) {
+  // `before`: what the process had before anything of this was there.
+  Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, int64_t before)
+      : batch_(options.batch) {
+    build(network, options, frozen, {});
+    planned_bytes_ = planned_now(before);
+    if (const int64_t over = planned_bytes_ - options.memory_bytes; options.memory_bytes > 0 && over > 0) {
+      const auto values = static_cast<int64_t>(executable_->memory().values);
+      build(network, options, frozen, {.arena_bytes = static_cast<size_t>(std::max<int64_t>(0, values - over))});
+      planned_bytes_ = planned_now(before);
+    }
+    if (options.memory_bytes > 0 && planned_bytes_ > options.memory_bytes)
+      fail(ErrorKind::usage, "{} MB of memory are allowed, a batch of {} of {} takes {} MB at least", options.memory_bytes / 1'000'000,
+           options.batch, network.variant().name, (planned_bytes_ + 999'999) / 1'000'000);
+    if (options.planned) options.planned(planned_bytes_);
+    run(0, false);  // the first touches the memory
+  }
+
+ private:
+  // Everything but the arena lies in memory by then.
+  int64_t planned_now(int64_t before) const { return process_memory("VmRSS") - before + static_cast<int64_t>(arena_->bytes()); }
+
+  void build(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
+             const passes::RecomputeOptions& recompute) {
+    inputs_.reset();
+    executable_.reset();
+    prefix_.reset();
+    arena_ = std::make_shared<engine::Arena>();
     if (options.mode == BenchMode::train)
       prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
-    executable_ = engine::Executable::compile(graph_for(network, options, frozen), cpu::cpu_backend(), network.store(), arena_);
+    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_);
     executable_->prepare();
     inputs_.emplace(*executable_, network.class_count());
     if (prefix_) {
@@ -47,9 +72,9 @@ class Job {
       rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
       data_.resize(rows_.size());
     }
-    run(0, false);  // the first touches the memory
   }
 
+ public:
   // Milliseconds of the whole, and of the part after the frozen one alone.
   std::pair<double, double> run(int64_t step, bool profiled) {
     const auto begin = std::chrono::steady_clock::now();
@@ -86,26 +111,25 @@ class Job {
     return profile_of(std::move(nodes));
   }
   bool has_prefix() const { return prefix_ != nullptr; }
-  size_t planned_bytes(const engine::StateStore& store) const {
-    return store.bytes() + arena_->bytes() + executable_->memory().constants + (prefix_ ? prefix_->executable().memory().constants : 0) +
-           (rows_.size() + data_.size()) * sizeof(float);
-  }
+  int64_t planned_bytes() const { return planned_bytes_; }
 
  private:
   NodeTimes& prefix_times() { return prefix_times_ ? *prefix_times_ : prefix_times_.emplace(prefix_->executable()); }
   NodeTimes& step_times() { return step_times_ ? *step_times_ : step_times_.emplace(*executable_); }
 
-  static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen) {
+  static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
+                         const passes::RecomputeOptions& recompute) {
     const ModelGraph model = network.build(options.batch, options.height, options.width);
     if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
     training::StepOptions step;
     step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
     step.frozen = frozen;
-    return training::build_step(training::without_prefix(training::lower_for_training(model, frozen), frozen), step);
+    return training::build_step(training::without_prefix(training::lower_for_training(model, frozen), frozen), step,
+                                {.fuse = true, .recompute = recompute});
   }
 
   std::shared_ptr<engine::Arena> arena_;
-  int64_t batch_;
+  int64_t batch_, planned_bytes_ = 0;
   std::unique_ptr<training::FrozenPrefix> prefix_;
   std::unique_ptr<engine::Executable> executable_;
   std::optional<BenchInputs> inputs_;
@@ -134,17 +158,19 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
     network = Model::load(name_or_file, loading).implementation().shared_network();
   }
   const std::set<std::string> frozen = options.mode == BenchMode::train ? network->frozen_by(options.freeze) : std::set<std::string>{};
-  Job job(*network, options, frozen);
+  Job job(*network, options, frozen, before);
   std::optional<Job> full;
   const auto states = static_cast<int64_t>(network->store()->bytes());
   int64_t peak = process_memory("VmHWM");
-  const int64_t planned = static_cast<int64_t>(job.planned_bytes(*network->store()));
   BenchResult::Full whole;
   if (!frozen.empty()) {
     reset_peak_memory();
     const int64_t now = process_memory("VmRSS");
-    full.emplace(*network, options, std::set<std::string>{});
-    whole.planned_bytes = static_cast<int64_t>(full->planned_bytes(*network->store()));
+    BenchOptions without = options;
+    without.memory_bytes = 0;
+    without.planned = {};
+    full.emplace(*network, without, std::set<std::string>{}, now);
+    whole.planned_bytes = full->planned_bytes() + states;
     whole.measured_bytes = std::max<int64_t>(0, process_memory("VmHWM") - now) + states;
   }
   constexpr size_t kLeastRuns = 3;
@@ -168,7 +194,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   result.least_milliseconds = times.front();
   result.median_milliseconds = median(times);
   result.pictures_per_second = 1000 * static_cast<double>(options.batch) / result.median_milliseconds;
-  result.planned_bytes = planned;
+  result.planned_bytes = job.planned_bytes();
   result.measured_bytes = std::max<int64_t>(0, peak - before);
   if (full) {
     whole.least_milliseconds = *std::ranges::min_element(whole_times);

@@ -12,17 +12,18 @@ namespace {
 
 constexpr const char* kFooter =
     R"(A training step is forward, loss, backward and an update by SGD with momentum. Weights are random ones where --weights is not given: they
-take the same time. Planned memory is weights, their packed copies, values and workspace; measured memory is by how much the process
-grew. The profile gives each node the median of all runs, and counts 2 operations a multiply-add and each byte of its operands once.
+take the same time. Planned memory is what the process has grown by before the first step and what the plan of values adds; measured memory
+is by how much it grew. With --memory a training step computes values again rather than keep them, as many as are needed; no result changes. The profile gives each node the median of all runs, and counts 2 operations a multiply-add and each byte of its operands once.
 
 Examples:
   fovea bench resnet50 --mode train --batch 16
+  fovea bench resnet50 --mode train --batch 64 --memory 3G
   fovea bench resnet50 --mode train --batch 16 --freeze layer3   the share of a full step
   fovea bench tf_efficientnet_lite0 --size 224 --seconds 5 --profile)";
 
 struct Options {
   ModelOptions model;
-  std::string size, mode = "infer", freeze = "none";
+  std::string size, memory, mode = "infer", freeze = "none";
   int64_t batch = 0;
   double seconds = 3;
   bool profile = false, json = false;
@@ -136,6 +137,11 @@ int run_bench(const Options& options) {
   used.dtype = options.model.dtype;
   used.freeze = options.freeze;
   used.profile = options.profile;
+  if (!options.memory.empty()) used.memory_bytes = parse_bytes(options.memory);
+  if (used.memory_bytes > 0 && !options.json)
+    used.planned = [&](int64_t planned) {
+      print("memory: {} planned, {} allowed\n", as_megabytes(planned), as_megabytes(used.memory_bytes));
+    };
   const BenchResult result = bench(options.model.model, used);
   if (options.json)
     print_json(to_json(options, used, result));
@@ -164,6 +170,9 @@ void add_bench(CLI::App& app, Run& run) {
   command->add_option("--freeze", options->freeze, "Training with a part frozen, in turns with the whole: as --freeze of train")
       ->type_name("none|all|TAP|PATTERN")
       ->capture_default_str();
+  command
+      ->add_option("--memory", options->memory, "What the process may grow by, for which a training step computes values again: 500M, 1.5G")
+      ->type_name("SIZE");
   command->add_flag("--profile", options->profile, "Show the time of each node, and of all of one kernel and operation");
   add_json(*command, options->json,
            R"({"milliseconds": {"least", "median"}, "pictures_per_second", "peak_bytes": {"planned", "measured"}, ...})");

@@ -3,6 +3,10 @@
 #include <fovea/pictures.h>
 #include <fovea/threads.h>
 #include <fovea/weights.h>
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
 
 #include <filesystem>
 #include <iostream>
@@ -44,6 +48,22 @@ void use_threads(const ModelOptions& options) {
 
 void add_size(CLI::App& command, std::string& size, const char* what) {
   command.add_option("--size", size, what)->type_name("N|HEIGHTxWIDTH");
+}
+
+int64_t parse_bytes(const std::string& text) {
+  constexpr std::string_view kUnits = "kmgt";
+  char* rest = nullptr;
+  const double number = std::strtod(text.c_str(), &rest);
+  std::string unit(rest);
+  std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (!unit.empty() && unit.back() == 'b') unit.pop_back();
+  const double step = unit.size() == 2 && unit[1] == 'i' ? 1024 : 1000;
+  const size_t power = unit.empty() ? 0 : kUnits.find(unit[0]) + 1;  // 0 also where it is none of them
+  const bool whole = unit.empty() || (power > 0 && (unit.size() == 1 || step == 1024));
+  const double bytes = number * std::pow(step, static_cast<double>(power));
+  if (rest == text.c_str() || !whole || !(bytes >= 1 && bytes < 1e18))
+    throw Error(ErrorKind::usage, fmt::format("--memory {}: a number with K, M or G behind it is expected, as 500M or 1.5G", text));
+  return static_cast<int64_t>(bytes);
 }
 
 PictureSize parse_size(const std::string& size) {

@@ -34,6 +34,8 @@ struct PictureSize {
 // "224" or "HEIGHTxWIDTH".
 void add_size(CLI::App& command, std::string& size, const char* what);
 PictureSize parse_size(const std::string& size);  // throws Error(usage)
+// "500M", "1.5G", "2Gi": bytes; the letters count in thousands, with an i in steps of 1024. Throws Error(usage).
+int64_t parse_bytes(const std::string& text);
 
 // How pictures become the network's input, where the user wants it another way than the model has it.
 struct PreprocessingOptions {

@@ -261,6 +261,7 @@ MemoryUse Executable::memory() const {
     for (ValueId id : graph_.node(step.node).outputs)
       if (read_in_run_[id.index]) use.constants += graph_.type(id).bytes();
   use.arena = values_bytes_ + workspace_bytes_;
+  use.values = values_bytes_;
   return use;
 }
 

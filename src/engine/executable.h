@@ -35,6 +35,7 @@ struct MemoryUse {
   size_t states = 0;     // parameters, statistics, moments of this executable
   size_t constants = 0;  // folded and packed weights
   size_t arena = 0;      // values and workspace
+  size_t values = 0;     // of the arena
   size_t total() const { return states + constants + arena; }
 };
 

@@ -222,5 +222,23 @@ TEST(BenchCommand, MeasuresInferenceAndTraining) {
   EXPECT_THAT(run_fovea({"bench", "resnet18", "--size", "64", "--seconds", "0"}).out, HasSubstr("pictures a second"));
 }
 
+TEST(BenchCommand, AStepFitsIntoTheMemoryAllowed) {
+  const std::vector<std::string> step{"bench", "resnet18",  "--mode", "train",     "--batch", "8",     "--size",
+                                      "128",   "--seconds", "0",      "--threads", "1",       "--json"};
+  const auto within = [&](const std::string& limit) {
+    std::vector<std::string> arguments = step;
+    arguments.insert(arguments.end(), {"--memory", limit});
+    return run_fovea(arguments);
+  };
+  const int64_t planned = run_fovea(step).json().at("peak_bytes").at("planned");
+  const int64_t limit = planned * 19 / 20;
+  const Outcome outcome = within(std::to_string(limit));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_LE(outcome.json().at("peak_bytes").at("planned"), limit);
+  EXPECT_LE(outcome.json().at("peak_bytes").at("measured"), limit * 21 / 20);
+  EXPECT_THAT(within("1M").err, HasSubstr("1 MB of memory are allowed, a batch of 8 of resnet18 takes "));
+  EXPECT_THAT(within("1X").err, HasSubstr("--memory 1X: a number with K, M or G behind it is expected"));
+}
+
 }  // namespace
 }  // namespace fovea::cli
