@@ -20,7 +20,9 @@ struct LoadOptions {
   std::string weights =
       "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
   uint64_t seed = 0;          // for weights that start new
-  std::string dtype = "f32";  // the only one
+  // What maps lie in memory as: "f32" or "bf16", half as large and on processors made for it faster. Weights, statistics, sums, and what
+  // goes in and comes out stay f32.
+  std::string dtype = "f32";
   // Of the pictures; 0: the model's own, 3 for published weights. The first layer's weights are brought to another number as timm does it:
   // summed for 1, else repeated and scaled. Pictures go into networks of 3 channels and, made grey, of 1; tensors into all.
   int64_t channels = 0;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/executable.h"
+#include "engine/precision.h"
 #include "train/frozen_prefix.h"
 #include "train/step.h"
 
@@ -120,10 +121,11 @@ class Job {
   static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
                          const passes::RecomputeOptions& recompute) {
     const ModelGraph model = network.build(options.batch, options.height, options.width);
-    if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)});
+    if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)}, network.precision());
     training::StepOptions step;
     step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
     step.frozen = frozen;
+    step.precision = network.precision();
     return training::build_step(training::without_prefix(training::lower_for_training(model, frozen), frozen), step,
                                 {.fuse = true, .recompute = recompute});
   }
@@ -138,7 +140,7 @@ class Job {
 };
 
 void check(const BenchOptions& options) {
-  if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
+  engine::parse_precision(options.dtype);
   if (options.batch < 1) fail(ErrorKind::usage, "a batch of {}, at least 1 expected", options.batch);
   if (!(options.seconds >= 0)) fail(ErrorKind::usage, "{} seconds to measure for, at least 0 expected", options.seconds);
 }
@@ -152,9 +154,11 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   std::shared_ptr<engine::Network> network;
   if (options.weights == "none") {
     network = plain_network(name_or_file, 0);
+    network->set_precision(engine::parse_precision(options.dtype));
   } else {
     LoadOptions loading;
     loading.weights = options.weights;
+    loading.dtype = options.dtype;
     network = Model::load(name_or_file, loading).implementation().shared_network();
   }
   const std::set<std::string> frozen = options.mode == BenchMode::train ? network->frozen_by(options.freeze) : std::set<std::string>{};

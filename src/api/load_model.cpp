@@ -6,6 +6,7 @@
 
 #include "api/implementation.h"
 #include "base/error.h"
+#include "engine/precision.h"
 #include "weights/fetch.h"
 #include "weights/imagenet_classes.h"
 #include "weights/model_file.h"
@@ -242,10 +243,14 @@ std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, 
 
 Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
   if (options.channels < 0) fail(ErrorKind::usage, "pictures of {} channels, at least 1 expected", options.channels);
-  if (options.dtype != "f32") fail(ErrorKind::unsupported, "dtype {}: only f32 is supported", options.dtype);
-  if (const models::Variant* variant = models::find(name_or_file)) return Model(from_name(*variant, options));
-  if (looks_like_a_path(name_or_file)) return Model(from_file(name_or_file, options));
-  return Model(from_name(models::get(name_or_file), options));
+  const DType precision = engine::parse_precision(options.dtype);
+  const auto ready = [&](std::shared_ptr<Model::Implementation> implementation) {
+    implementation->shared_network()->set_precision(precision);
+    return Model(std::move(implementation));
+  };
+  if (const models::Variant* variant = models::find(name_or_file)) return ready(from_name(*variant, options));
+  if (looks_like_a_path(name_or_file)) return ready(from_file(name_or_file, options));
+  return ready(from_name(models::get(name_or_file), options));
 }
 
 }  // namespace fovea

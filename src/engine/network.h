@@ -40,6 +40,9 @@ class Network {
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
   const std::shared_ptr<StateStore>& store() const { return store_; }
+  // What maps lie in memory as: f32 or bf16. Graphs are built in f32; whoever lowers one passes it through passes::set_precision.
+  DType precision() const { return precision_; }
+  void set_precision(DType precision) { precision_ = precision; }
 
   // The graph for a batch and size of its own; 0: those of the preprocessing.
   ModelGraph build(int64_t batch, int64_t height = 0, int64_t width = 0) const;
@@ -77,6 +80,7 @@ class Network {
   const models::Variant* variant_;
   NetworkForm form_;
   Preprocessing preprocessing_;
+  DType precision_ = DType::f32;
   std::shared_ptr<StateStore> store_;
 };
 

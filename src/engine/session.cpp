@@ -6,16 +6,17 @@
 #include "passes/drop_dead.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
+#include "passes/set_precision.h"
 
 namespace fovea::engine {
 
-Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, std::vector<OutputView::Form>* forms) {
+Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, DType precision, std::vector<OutputView::Form>* forms) {
   for (const std::string& name : outputs) {
     const OutputView output = find_output(model, name);
     if (forms) forms->push_back(output.form);
     if (!model.graph.find_output(name)) model.graph.output(name, output.value);  // else asked for twice
   }
-  return passes::optimize(passes::lower_mode(model.graph, {}));
+  return passes::optimize(passes::set_precision(passes::lower_mode(model.graph, {}), precision));
 }
 
 Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
@@ -32,7 +33,7 @@ Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, cons
       executables_.erase(std::min_element(executables_.begin(), executables_.end(), by_use));
     }
     Entry entry;
-    Graph graph = inference_graph(network_->build(batch, height, width), outputs, &entry.forms);
+    Graph graph = inference_graph(network_->build(batch, height, width), outputs, network_->precision(), &entry.forms);
     entry.executable = Executable::compile(std::move(graph), backend_, network_->store(), arena_);
     found = executables_.emplace(key, std::move(entry)).first;
   }

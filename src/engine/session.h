@@ -64,6 +64,7 @@ class Session {
 
 // The inference graph with these outputs, optimized; `forms` takes how each is to be read. Throws Error(usage) that lists the taps for an
 // unknown name.
-Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, std::vector<OutputView::Form>* forms = nullptr);
+Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, DType precision = DType::f32,
+                      std::vector<OutputView::Form>* forms = nullptr);
 
 }  // namespace fovea::engine

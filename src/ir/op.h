@@ -9,6 +9,7 @@
 //   Cost cost(const Conv2d&, std::span<const Type> inputs, std::span<const Type> outputs);       // optional; default: bytes only
 //   void gradient(const Conv2d&, GradientContext&);                                              // optional; default: no gradient
 //   bool overwrites(const Conv2d&, int input, int output);                                       // optional; see Op::overwrites
+//   bool stays_float(const Conv2d&, int output);                                                 // optional; see Op::infer
 //
 // Printing, parsing, equality and hashing all follow from `fields`.
 #pragma once
@@ -64,6 +65,14 @@ template <class T>
 bool call_overwrites(const T& op, int input, int output) {
   return overwrites(op, input, output);
 }
+template <class T>
+concept HasStaysFloat = requires(const T& op) {
+  { stays_float(op, 0) } -> std::same_as<bool>;
+};
+template <class T>
+bool call_stays_float(const T& op, int output) {
+  return stays_float(op, output);
+}
 }  // namespace op_detail
 
 class Op {
@@ -78,6 +87,8 @@ class Op {
   const T* as() const {
     return self_->type() == typeid(T) ? &static_cast<const Holder<T>*>(self_.get())->attributes_ : nullptr;
   }
+  // Operands of f32 and bf16 may meet, and an operation's own rule sees them all as f32: results are bf16 where an operand is, but those
+  // that `stays_float` names, statistics and what parameters take, are f32 all the same.
   Types infer(std::span<const Type> inputs) const { return self_->infer(inputs); }
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const { return self_->cost(inputs, outputs); }
   bool has_gradient() const { return self_->has_gradient(); }
@@ -106,7 +117,13 @@ class Op {
     explicit Holder(T attributes) : attributes_(std::move(attributes)) {}
     std::string_view name() const override { return T::kName; }
     const std::type_info& type() const override { return typeid(T); }
-    Types infer(std::span<const Type> inputs) const override { return op_detail::call_infer(attributes_, inputs); }
+    Types infer(std::span<const Type> inputs) const override {
+      if (!any_bf16(inputs)) return op_detail::call_infer(attributes_, inputs);
+      Types results = op_detail::call_infer(attributes_, widened(inputs));
+      for (size_t k = 0; k < results.size(); ++k)
+        if (results[k].dtype == DType::f32 && !result_stays_float(static_cast<int>(k))) results[k].dtype = DType::bf16;
+      return results;
+    }
     Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
       if constexpr (op_detail::HasCost<T>) return op_detail::call_cost(attributes_, inputs, outputs);
       return bytes_only(inputs, outputs);
@@ -120,6 +137,10 @@ class Op {
       return false;
     }
     std::string attributes() const override { return print_fields(attributes_); }
+    bool result_stays_float(int output) const {
+      if constexpr (op_detail::HasStaysFloat<T>) return op_detail::call_stays_float(attributes_, output);
+      return false;
+    }
     T attributes_;
   };
 

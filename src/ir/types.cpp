@@ -1,5 +1,7 @@
 #include "ir/types.h"
 
+#include <algorithm>
+
 #include <charconv>
 
 #include "base/error.h"
@@ -46,5 +48,16 @@ Type parse_type(std::string_view text) {
 }
 
 bool is_floating(DType dtype) { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16; }
+
+bool any_bf16(std::span<const Type> types) {
+  return std::ranges::any_of(types, [](const Type& type) { return type.dtype == DType::bf16; });
+}
+
+Types widened(std::span<const Type> types) {
+  Types result(types.begin(), types.end());
+  for (Type& type : result)
+    if (type.dtype == DType::bf16) type.dtype = DType::f32;
+  return result;
+}
 
 }  // namespace fovea

@@ -58,6 +58,9 @@ DType parse_dtype(std::string_view text);
 Type parse_type(std::string_view text);
 
 bool is_floating(DType dtype);
+bool any_bf16(std::span<const Type> types);
+// With f32 in place of bf16.
+Types widened(std::span<const Type> types);
 
 // Height and width, and the four sides: "SAME" padding is not symmetric.
 struct Size2 {

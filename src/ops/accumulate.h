@@ -12,6 +12,7 @@ struct Accumulate {
   static void fields(Self&, Visit&&) {}
 };
 Types infer(const Accumulate&, std::span<const Type> inputs);
+inline bool stays_float(const Accumulate&, int) { return true; }
 bool overwrites(const Accumulate&, int input, int output);  // 0 -> 0
 
 }  // namespace fovea

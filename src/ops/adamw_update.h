@@ -21,6 +21,7 @@ struct AdamWUpdate {
   }
 };
 Types infer(const AdamWUpdate&, std::span<const Type> inputs);
+inline bool stays_float(const AdamWUpdate&, int) { return true; }
 bool overwrites(const AdamWUpdate&, int input, int output);  // 0 -> 0, 2 -> 1, 3 -> 2
 
 }  // namespace fovea

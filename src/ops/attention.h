@@ -17,6 +17,7 @@ struct Attention {
   }
 };
 Types infer(const Attention&, std::span<const Type> inputs);
+inline bool stays_float(const Attention&, int output) { return output > 0; }
 void gradient(const Attention&, GradientContext&);
 Cost cost(const Attention&, std::span<const Type> inputs, std::span<const Type> outputs);
 
@@ -42,6 +43,7 @@ struct AttentionProbabilities {
   }
 };
 Types infer(const AttentionProbabilities&, std::span<const Type> inputs);
+inline bool stays_float(const AttentionProbabilities&, int) { return true; }
 Cost cost(const AttentionProbabilities&, std::span<const Type> inputs, std::span<const Type> outputs);
 
 }  // namespace fovea

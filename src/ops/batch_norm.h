@@ -41,6 +41,7 @@ struct BatchNormInferenceGrad {
   }
 };
 Types infer(const BatchNormInferenceGrad&, std::span<const Type> inputs);
+inline bool stays_float(const BatchNormInferenceGrad&, int output) { return output > 0; }
 
 // (x, gamma, beta, mean, var (, residual)) -> y, batch mean, batch 1/sqrt(var + eps), next mean, next var
 // y = activation(gamma (x - m) / sqrt(v + eps) + beta + residual) with the batch's mean m and biased variance v over N, H, W;
@@ -64,6 +65,7 @@ struct BatchNormTraining {
   }
 };
 Types infer(const BatchNormTraining&, std::span<const Type> inputs);
+inline bool stays_float(const BatchNormTraining&, int output) { return output > 0; }
 void gradient(const BatchNormTraining&, GradientContext&);         // of the plain form
 bool overwrites(const BatchNormTraining&, int input, int output);  // next mean and var take the place of mean and var
 // The plain operations that a fused one stands for: all results.
@@ -102,6 +104,7 @@ struct BatchNormTrainingGrad {
   }
 };
 Types infer(const BatchNormTrainingGrad&, std::span<const Type> inputs);
+inline bool stays_float(const BatchNormTrainingGrad&, int output) { return output == 1 || output == 2; }
 bool overwrites(const BatchNormTrainingGrad&, int input, int output);  // dx or dresidual may take dy's place
 
 // What fold_batch_norm makes: (w [O,I,kh,kw], gamma, beta, mean, var (, conv bias)) -> w', bias', so that conv2d(x, w') + bias' is the

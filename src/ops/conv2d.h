@@ -57,6 +57,7 @@ struct Conv2dWeightGrad {
   }
 };
 Types infer(const Conv2dWeightGrad&, std::span<const Type> inputs);
+inline bool stays_float(const Conv2dWeightGrad&, int) { return true; }
 Cost cost(const Conv2dWeightGrad&, std::span<const Type> inputs, std::span<const Type> outputs);
 
 // What fuse_epilogue makes: (x, w (, bias) (, residual [N,O,H',W'])) -> y = activation(conv2d(x, w) + bias + residual)

@@ -16,6 +16,7 @@ struct GlobalResponseNorm {
   }
 };
 Types infer(const GlobalResponseNorm&, std::span<const Type> inputs);
+inline bool stays_float(const GlobalResponseNorm&, int output) { return output > 0; }
 void gradient(const GlobalResponseNorm&, GradientContext&);
 
 // (dy, x, gamma) -> dx, dgamma, dbeta
@@ -28,5 +29,6 @@ struct GlobalResponseNormGrad {
   }
 };
 Types infer(const GlobalResponseNormGrad&, std::span<const Type> inputs);
+inline bool stays_float(const GlobalResponseNormGrad&, int output) { return output > 0; }
 
 }  // namespace fovea

@@ -12,6 +12,7 @@ struct SquaredNorm {
   static void fields(Self&, Visit&&) {}
 };
 Types infer(const SquaredNorm&, std::span<const Type> inputs);
+inline bool stays_float(const SquaredNorm&, int) { return true; }
 
 // (squared norm []) -> factor [] = min(1, max_norm / (sqrt(squared norm) + 1e-6))
 struct ClipFactor {
@@ -23,5 +24,6 @@ struct ClipFactor {
   }
 };
 Types infer(const ClipFactor&, std::span<const Type> inputs);
+inline bool stays_float(const ClipFactor&, int) { return true; }
 
 }  // namespace fovea

@@ -18,6 +18,7 @@ struct GroupNorm {
   }
 };
 Types infer(const GroupNorm&, std::span<const Type> inputs);
+inline bool stays_float(const GroupNorm&, int output) { return output > 0; }
 void gradient(const GroupNorm&, GradientContext&);
 bool overwrites(const GroupNorm&, int input, int output);
 
@@ -31,6 +32,7 @@ struct GroupNormGrad {
   }
 };
 Types infer(const GroupNormGrad&, std::span<const Type> inputs);
+inline bool stays_float(const GroupNormGrad&, int output) { return output > 0; }
 bool overwrites(const GroupNormGrad&, int input, int output);
 
 }  // namespace fovea

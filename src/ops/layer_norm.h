@@ -16,6 +16,7 @@ struct LayerNorm {
   }
 };
 Types infer(const LayerNorm&, std::span<const Type> inputs);
+inline bool stays_float(const LayerNorm&, int output) { return output > 0; }
 void gradient(const LayerNorm&, GradientContext&);
 bool overwrites(const LayerNorm&, int input, int output);
 
@@ -26,6 +27,7 @@ struct LayerNormGrad {
   static void fields(Self&, Visit&&) {}
 };
 Types infer(const LayerNormGrad&, std::span<const Type> inputs);
+inline bool stays_float(const LayerNormGrad&, int output) { return output > 0; }
 bool overwrites(const LayerNormGrad&, int input, int output);
 
 }  // namespace fovea

@@ -9,6 +9,7 @@
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
 #include "ops/broadcast_to.h"
+#include "ops/cast.h"
 #include "ops/concat.h"
 #include "ops/constant.h"
 #include "ops/conv2d.h"
@@ -68,6 +69,7 @@ constexpr Row rows[] = {
     row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
+    row<Cast>(),
     row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),

@@ -21,6 +21,7 @@ struct RmspropUpdate {
   }
 };
 Types infer(const RmspropUpdate&, std::span<const Type> inputs);
+inline bool stays_float(const RmspropUpdate&, int) { return true; }
 bool overwrites(const RmspropUpdate&, int input, int output);  // 0 -> 0, 2 -> 1, 3 -> 2
 
 }  // namespace fovea

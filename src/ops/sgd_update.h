@@ -21,6 +21,7 @@ struct SgdUpdate {
   }
 };
 Types infer(const SgdUpdate&, std::span<const Type> inputs);
+inline bool stays_float(const SgdUpdate&, int) { return true; }
 bool overwrites(const SgdUpdate&, int input, int output);  // 0 -> 0, 2 -> 1
 
 }  // namespace fovea

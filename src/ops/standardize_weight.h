@@ -27,5 +27,6 @@ struct StandardizeWeightGrad {
   }
 };
 Types infer(const StandardizeWeightGrad&, std::span<const Type> inputs);
+inline bool stays_float(const StandardizeWeightGrad&, int) { return true; }
 
 }  // namespace fovea

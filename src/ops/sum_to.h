@@ -15,6 +15,7 @@ struct SumTo {
   }
 };
 Types infer(const SumTo&, std::span<const Type> inputs);
+inline bool stays_float(const SumTo&, int) { return true; }
 void gradient(const SumTo&, GradientContext&);
 
 }  // namespace fovea

@@ -133,9 +133,7 @@ class Planner {
   }
 
   void find_views() {
-    const auto aligned = [&](int64_t channel) {
-      return channel * static_cast<int64_t>(sizeof(float)) % static_cast<int64_t>(kAlignment) == 0;
-    };
+    const auto aligned = [&](ValueId id) { return static_cast<size_t>(channels(id)) * size_of(graph_.type(id).dtype) % kAlignment == 0; };
     for (uint32_t n = static_cast<uint32_t>(graph_.node_count()); n-- > 0;) {
       const NodeInfo& node = graph_.node(NodeId{n});
       const auto* concat = node.op.as<Concat>();
@@ -144,8 +142,8 @@ class Planner {
       const ValueId whole = concat ? node.outputs[0] : node.inputs[0], part = concat ? node.inputs[0] : node.outputs[0];
       const bool twice = std::count(node.inputs.begin(), node.inputs.end(), part) > 1;
       const bool wide = 2 * channels(part) >= channels(whole);  // a thin one would keep the whole for itself
-      if (options_.outside[whole.index] || twice || (slice && !wide) || !aligned(channels(part)) || !aligned(channels(whole)) ||
-          !may_be_view(part))
+      if (options_.outside[whole.index] || twice || (slice && !wide) || !aligned(part) || !aligned(whole) ||
+          graph_.type(part).dtype != graph_.type(whole).dtype || !may_be_view(part))
         continue;
       within_[part.index] = whole;
     }
@@ -192,6 +190,7 @@ class Planner {
     const NodeInfo& node = graph_.node(NodeId{n});
     const bool twice = std::count(node.inputs.begin(), node.inputs.end(), input) > 1;
     if (!placed(input) || twice || times_.last[input.index] != n || rounded(input) != rounded(output)) return false;
+    if (graph_.type(input).dtype != graph_.type(output).dtype) return false;
     if (places_[input.index].row_stride > 0 && !(graph_.type(input) == graph_.type(output) && may_be_view(output))) return false;
     // All values of a buffer begin at its first channel, so they meet: none may be read later, nor another one by this node.
     return std::ranges::none_of(buffers_[places_[input.index].buffer].members, [&](ValueId other) {

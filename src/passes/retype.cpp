@@ -1,5 +1,6 @@
 #include "passes/retype.h"
 
+#include "ops/cast.h"
 #include "ops/constant.h"
 
 namespace fovea::passes {
@@ -21,6 +22,7 @@ Graph retype(const Graph& graph, DType floating) {
     Op op = node.op;
     if (const auto* constant = op.as<Constant>(); constant && is_floating(constant->dtype))
       op = Constant{floating, constant->shape, constant->value};
+    if (op.as<Cast>()) op = Cast{floating};
     const auto outputs = result.add(op, std::move(inputs), node.name);
     for (size_t k = 0; k < outputs.size(); ++k) mapped[node.outputs[k].index] = outputs[k];
   }

@@ -87,6 +87,7 @@ class FeatureFeed final : public Feed {
     const ModelGraph model = parts_.network->build(batch);
     StepOptions options = step_options(parts_, phase_, model, frozen_);
     options.gradients = gradients;
+    options.precision = DType::f32;  // a head alone: nothing to gain, and features are kept in f32
     return training::build_step(head_of(lower_for_training(model, frozen_, phase_.stochastic_depth), frozen_), options);
   }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "passes/pipeline.h"
+#include "passes/set_precision.h"
 #include "passes/split_frozen.h"
 #include "train/step.h"
 
@@ -36,7 +37,8 @@ std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network,
     result->cuts_.push_back({cut.name, type.elements() / result->batch_});
     result->width_ += result->cuts_.back().width;
   }
-  result->executable_ = engine::Executable::compile(passes::optimize(std::move(split.prefix)), place.backend, network.store(), place.arena);
+  result->executable_ = engine::Executable::compile(passes::optimize(passes::set_precision(split.prefix, network.precision())),
+                                                    place.backend, network.store(), place.arena);
   result->executable_->prepare();
   return result;
 }

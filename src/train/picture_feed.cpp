@@ -7,6 +7,7 @@
 #include "image/mix.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
+#include "passes/set_precision.h"
 #include "train/feed.h"
 #include "train/frozen_prefix.h"
 #include "train/kept_features.h"
@@ -176,7 +177,8 @@ class PictureFeed final : public Feed {
     if (rest_) return *rest_;
     ModelGraph model = parts_.network->build(kInferenceBatch);
     model.graph.output("logits", model.logits);
-    Graph graph = passes::optimize(without_prefix(passes::lower_mode(model.graph, {}), frozen_));
+    const Graph lowered = without_prefix(passes::lower_mode(model.graph, {}), frozen_);
+    Graph graph = passes::optimize(passes::set_precision(lowered, parts_.network->precision()));
     rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena);
     return *rest_;
   }

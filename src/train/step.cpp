@@ -13,6 +13,7 @@
 #include "passes/drop_paths.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
+#include "passes/set_precision.h"
 
 namespace fovea::training {
 namespace {
@@ -125,6 +126,7 @@ Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& f
 }
 
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline) {
+  lowered = passes::set_precision(lowered, options.precision);
   const auto logits = lowered.find_output("logits");
   if (!logits) fail(ErrorKind::internal, "a step is built of a graph without logits");
   const ValueId loss = add_loss(lowered, *logits, options.loss);

@@ -53,6 +53,7 @@ struct StepOptions {
   std::set<std::string> frozen;                                   // parameters that do not train
   std::function<ParameterOptions(const State& state)> parameter;  // empty: the defaults for all
   bool gradients_as_outputs = false;                              // "grad:NAME", for comparison
+  DType precision = DType::f32;                                   // of the maps in between
 };
 
 // The model's graph for training with some parameters frozen: output "logits", the mode lowered; no loss yet. `stochastic_depth`: of the

@@ -1,4 +1,5 @@
 #include "cases.h"
+#include "ops/cast.h"
 #include "ops/concat.h"
 #include "ops/slice.h"
 #include "ops/view.h"
@@ -35,6 +36,12 @@ void add_concat(std::vector<OpCase>& cases) {
   wrong("axis", 4, {"f32[2,3,4,4]"}, "axis 4, 0 to 3 are possible");
   wrong("nothing", 1, {}, "0 inputs, it takes 1 to 8");
   wrong("nine", 1, std::vector<std::string>(9, "f32[1,1,1,1]"), "9 inputs, it takes 1 to 8");
+}
+
+void add_cast(std::vector<OpCase>& cases) {
+  cases.push_back({"narrower", Cast{DType::bf16}, {normal({2, 19, 3, 5})}, "bf16[2,19,3,5]", {}, {}, 0, 0});
+  cases.push_back({"the_same", Cast{DType::f32}, {normal({1, 64, 20, 20})}, "f32[1,64,20,20]", {}, {}, 0, 0});
+  cases.push_back({"no_number", Cast{DType::i32}, {only("f32[1,1,1,1]")}, "error: cast: to i32, a floating type is wanted"});
 }
 
 void add_slice(std::vector<OpCase>& cases) {
@@ -93,6 +100,7 @@ void add_view(std::vector<OpCase>& cases) {
 std::vector<OpCase> copy_cases() {
   std::vector<OpCase> cases;
   add_concat(cases);
+  add_cast(cases);
   add_slice(cases);
   add_view(cases);
   return cases;

@@ -10,6 +10,7 @@
 
 #include "backends/reference/reference.h"
 #include "base/error.h"
+#include "base/float_formats.h"
 
 namespace fovea::testing {
 namespace {
@@ -23,6 +24,8 @@ double load(DType dtype, const std::byte* at) {
       return *reinterpret_cast<const float*>(at);
     case DType::f64:
       return *reinterpret_cast<const double*>(at);
+    case DType::bf16:
+      return bfloat16_to_float(*reinterpret_cast<const uint16_t*>(at));
     case DType::i32:
       return *reinterpret_cast<const int32_t*>(at);
     case DType::i64:
@@ -40,6 +43,9 @@ void store(DType dtype, std::byte* at, double value) {
       break;
     case DType::f64:
       *reinterpret_cast<double*>(at) = value;
+      break;
+    case DType::bf16:
+      *reinterpret_cast<uint16_t*>(at) = float_to_bfloat16(static_cast<float>(value));
       break;
     case DType::i32:
       *reinterpret_cast<int32_t*>(at) = static_cast<int32_t>(value);
@@ -60,6 +66,18 @@ double poison(DType dtype) { return is_floating(dtype) ? std::numeric_limits<dou
 Type as(Type type, DType dtype) {
   if (is_floating(type.dtype)) type.dtype = dtype;
   return type;
+}
+
+Type as(const CaseInput& input, DType dtype) {
+  if (dtype == DType::bf16 && (input.parameter || input.type.shape.rank() != Shape::max_rank)) return input.type;
+  return as(input.type, dtype);
+}
+
+OpCase rounded_to_bf16(OpCase test) {
+  for (CaseInput& input : test.inputs)
+    if (as(input, DType::bf16).dtype == DType::bf16)
+      for (double& value : input.values) value = bfloat16_to_float(float_to_bfloat16(static_cast<float>(value)));
+  return test;
 }
 
 GuardedBuffer::GuardedBuffer(const Type& type, bool slice) : operand_(backend::Operand::dense(type)), bytes_(nullptr, std::free) {
@@ -131,7 +149,7 @@ class BoundCase {
   BoundCase(const OpCase& test, const RunOptions& options) : test_(test), options_(options) {
     Types types;
     for (const CaseInput& input : test.inputs) {
-      types.push_back(as(input.type, options.dtype));
+      types.push_back(as(input, options.dtype));
       inputs_.push_back(std::make_unique<GuardedBuffer>(types.back(), options.slices && !input.parameter));
     }
     const Types results = with_dtype(test.op.infer(types));
@@ -191,6 +209,7 @@ class BoundCase {
   bool constant(size_t input) const { return options_.constants && test_.inputs[input].parameter; }
   // Constants name their type themselves.
   Types with_dtype(Types types) const {
+    if (options_.dtype == DType::bf16) return types;
     for (Type& type : types) type = test_.inputs.empty() ? type : as(type, options_.dtype);
     return types;
   }

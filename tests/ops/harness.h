@@ -15,6 +15,10 @@ using Values = std::vector<double>;  // in logical order: N, C, H, W
 
 // The type in which a floating operand runs.
 Type as(Type type, DType dtype);
+// The same of a case's input; bf16 is for maps alone, not for parameters.
+Type as(const CaseInput& input, DType dtype);
+// The case with its maps' numbers as bf16 holds them.
+OpCase rounded_to_bf16(OpCase test);
 
 // Memory of an operand between sentinels: before it, after it and, where rows are wider than the channels, between them.
 class GuardedBuffer {

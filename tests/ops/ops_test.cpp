@@ -149,6 +149,28 @@ TEST_P(EveryKernel, IsWhatDoublesGive) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, EveryKernel, ::testing::ValuesIn(runnable_cases()), name_of);
 
+// Maps in bf16, everything else in f32: the result in doubles on the same numbers, but for the rounding of weights on the way in (the
+// library multiplies bf16 by bf16) and of results on the way out: 2^-9 each.
+TEST_P(EveryKernel, RoundsToBf16AtMost) {
+  const OpCase test = rounded_to_bf16(GetParam());
+  const bool has_maps =
+      std::ranges::any_of(test.inputs, [](const CaseInput& input) { return as(input, DType::bf16).dtype == DType::bf16; });
+  if (!has_maps) return;
+  const std::vector<Values> wanted = oracle(test);
+  Types types;
+  for (const CaseInput& input : test.inputs) types.push_back(as(input, DType::bf16));
+  const Types results = test.op.infer(types);
+  for (const backend::Backend* backend : backends())
+    for (const bool slices : {false, true}) {
+      const RunOptions options{.dtype = DType::bf16, .slices = slices, .constants = !slices};
+      const auto found = run_case(*backend, test, options);
+      ASSERT_TRUE(found.has_value()) << backend->name() << " refuses " << test.op.name() << ", " << describe(options);
+      for (size_t o = 0; o < wanted.size(); ++o)
+        EXPECT_LE(distance((*found)[o], wanted[o]), is_floating(results[o].dtype) ? 6e-3 : 0)
+            << "output " << o << " on " << backend->name() << ", " << describe(options);
+    }
+}
+
 class EveryWrongOp : public ::testing::TestWithParam<OpCase> {};
 
 TEST_P(EveryWrongOp, SaysWhatIsWrong) {

@@ -63,15 +63,17 @@ bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elemen
 Planned plan_batch_norm_training(const Request& request) {
   const BatchNormTraining op = *request.op.as<BatchNormTraining>();
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.outputs[0], &request.inputs[op.residual ? 5 : 0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const int64_t residual_stride = op.residual ? request.inputs[5].row_stride : 0;
   const Layout layout{x.count, x.channels};
   return accept(layout.workspace_bytes(4), [=](const Bound& bound) {
     float *const shift = layout.vector(bound, 0), *const mean = layout.vector(bound, 1), *const scale = layout.vector(bound, 2),
                  *const offset = layout.vector(bound, 3);
-    sample_means(bound.in(0), x.count, x.stride, x.channels, shift);
+    sample_means(bound.source(0, type), x.count, x.stride, x.channels, shift);
     layout.reduce(bound, [&](int64_t row, int64_t rows, const simd::ColumnSums& sums) {
-      simd::column_moments(bound.in(0) + row * x.stride, rows, x.stride, x.channels, shift, sums);
+      simd::column_moments(bound.source(0, type) + row * x.stride, rows, x.stride, x.channels, shift, sums);
     });
     const auto count = static_cast<double>(layout.rows), unbias = layout.rows > 1 ? count / (count - 1) : 1.0;
     for (int64_t c = 0; c < layout.channels; ++c) {
@@ -91,8 +93,9 @@ Planned plan_batch_norm_training(const Request& request) {
       bound.out(5)[layout.channels + c] = offset[c];
     }
     if (!bound.outputs[0]) return;
-    const simd::Normalize pass{op.activation, mean,     scale,           offset,  bound.in(0), op.residual ? bound.in(5) : nullptr,
-                               bound.out(0),  x.stride, residual_stride, y.stride};
+    const simd::Normalize pass{
+        op.activation,         mean,     scale,           offset,  bound.source(0, type), op.residual ? bound.source(5, type) : Source(),
+        bound.target(0, type), x.stride, residual_stride, y.stride};
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize(pass, row, rows, x.channels); });
   });
 }
@@ -101,15 +104,17 @@ Planned plan_batch_norm_again(const Request& request) {
   const BatchNormAgain op = *request.op.as<BatchNormAgain>();
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!is_dense(request.inputs[2])) return refuse("vectors that are not dense");
+  if (!of_one_type({&request.inputs[0], &request.outputs[0], &request.inputs[op.residual ? 3 : 0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const int64_t residual_stride = op.residual ? request.inputs[3].row_stride : 0;
   const Layout layout{x.count, x.channels};
   return accept([=](const Bound& bound) {
-    const simd::Normalize pass{op.activation,   bound.in(1),
-                               bound.in(2),     bound.in(2) + x.channels,
-                               bound.in(0),     op.residual ? bound.in(3) : nullptr,
-                               bound.out(0),    x.stride,
-                               residual_stride, y.stride};
+    const simd::Normalize pass{op.activation,         bound.in(1),
+                               bound.in(2),           bound.in(2) + x.channels,
+                               bound.source(0, type), op.residual ? bound.source(3, type) : Source(),
+                               bound.target(0, type), x.stride,
+                               residual_stride,       y.stride};
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize(pass, row, rows, x.channels); });
   });
 }
@@ -117,6 +122,10 @@ Planned plan_batch_norm_again(const Request& request) {
 Planned plan_batch_norm_training_grad(const Request& request) {
   const BatchNormTrainingGrad op = *request.op.as<BatchNormTrainingGrad>();
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0], op.residual ? &request.inputs.back() : &request.inputs[0],
+                    op.residual ? &request.outputs[3] : &request.outputs[0]}))
+    return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
   const size_t beta_at = 5, y_at = op.with_beta ? 6 : 5;
   const int64_t y_stride = op.residual ? request.inputs[y_at].row_stride : 0, dz_stride = op.residual ? request.outputs[3].row_stride : 0;
@@ -128,10 +137,10 @@ Planned plan_batch_norm_training_grad(const Request& request) {
     simd::NormalizeGrad pass;
     pass.activation = op.activation;
     pass.mean = bound.in(3), pass.scale = scale, pass.beta = op.with_beta ? bound.in(beta_at) : nullptr;
-    pass.dy = bound.in(0), pass.dy_stride = dy.stride;
-    pass.x = bound.in(1), pass.x_stride = x.stride;
-    pass.y = op.residual ? bound.in(y_at) : nullptr, pass.y_stride = y_stride;
-    pass.dz = op.residual ? bound.out(3) : nullptr, pass.dz_stride = dz_stride;
+    pass.dy = bound.source(0, type), pass.dy_stride = dy.stride;
+    pass.x = bound.source(1, type), pass.x_stride = x.stride;
+    pass.y = op.residual ? bound.source(y_at, type) : Source(), pass.y_stride = y_stride;
+    pass.dz = op.residual ? bound.target(3, type) : Target(), pass.dz_stride = dz_stride;
     layout.reduce(bound, [&](int64_t row, int64_t rows, const simd::ColumnSums& sums) {
       simd::normalize_grad_sums(pass, row, rows, x.channels, sums);
     });
@@ -151,7 +160,7 @@ Planned plan_batch_norm_training_grad(const Request& request) {
       pass.dy = pass.dz, pass.dy_stride = dz_stride;
     }
     pass.a = a, pass.b = b, pass.c = c;
-    pass.dx = bound.out(0), pass.dx_stride = dx.stride;
+    pass.dx = bound.target(0, type), pass.dx_stride = dx.stride;
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize_grad_apply(pass, row, rows, x.channels); });
   });
 }
@@ -159,13 +168,15 @@ Planned plan_batch_norm_training_grad(const Request& request) {
 Planned plan_batch_norm_inference(const Request& request) {
   const double eps = request.op.as<BatchNormInference>()->eps;
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const Layout layout{x.count, x.channels, 0};
   return accept(layout.workspace_bytes(1), [=](const Bound& bound) {
     float* const scale = layout.vector(bound, 0);
     for (int64_t c = 0; c < layout.channels; ++c) scale[c] = static_cast<float>(bound.in(1)[c] / std::sqrt(bound.in(4)[c] + eps));
-    const simd::Normalize pass{
-        ActivationKind::identity, bound.in(3), scale, bound.in(2), bound.in(0), nullptr, bound.out(0), x.stride, 0, y.stride};
+    const simd::Normalize pass{ActivationKind::identity, bound.in(3), scale, bound.in(2), bound.source(0, type), {},
+                               bound.target(0, type),    x.stride,    0,     y.stride};
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize(pass, row, rows, x.channels); });
   });
 }
@@ -173,6 +184,8 @@ Planned plan_batch_norm_inference(const Request& request) {
 Planned plan_batch_norm_inference_grad(const Request& request) {
   const double eps = request.op.as<BatchNormInferenceGrad>()->eps;
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
   const Layout layout{x.count, x.channels};
   return accept(layout.workspace_bytes(2), [=](const Bound& bound) {
@@ -180,8 +193,8 @@ Planned plan_batch_norm_inference_grad(const Request& request) {
     std::fill_n(zero, layout.channels, 0.0f);
     simd::NormalizeGrad pass;
     pass.mean = bound.in(3), pass.scale = a;
-    pass.dy = bound.in(0), pass.dy_stride = dy.stride;
-    pass.x = bound.in(1), pass.x_stride = x.stride;
+    pass.dy = bound.source(0, type), pass.dy_stride = dy.stride;
+    pass.x = bound.source(1, type), pass.x_stride = x.stride;
     if (bound.outputs[1] || bound.outputs[2])
       layout.reduce(bound, [&](int64_t row, int64_t rows, const simd::ColumnSums& sums) {
         simd::normalize_grad_sums(pass, row, rows, x.channels, sums);
@@ -194,7 +207,7 @@ Planned plan_batch_norm_inference_grad(const Request& request) {
     }
     if (!bound.outputs[0]) return;
     pass.a = a, pass.b = zero, pass.c = zero;
-    pass.dx = bound.out(0), pass.dx_stride = dx.stride;
+    pass.dx = bound.target(0, type), pass.dx_stride = dx.stride;
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize_grad_apply(pass, row, rows, x.channels); });
   });
 }

@@ -10,6 +10,7 @@
 
 #include "backends/cpu/activation-inl.h"
 #include "backends/cpu/loops-inl.h"
+#include "backends/cpu/storage-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
@@ -45,8 +46,10 @@ HWY_INLINE HWY_ATTR void column_terms(const Terms& terms, int64_t row, int64_t r
   }
 }
 
+template <class T>
 struct MomentTerms {
-  const float *x, *shift;
+  const T* x;
+  const float* shift;
   int64_t stride;
   template <class D>
   HWY_INLINE HWY_ATTR hn::Vec<D> constants(D d, int64_t c) const {
@@ -54,53 +57,60 @@ struct MomentTerms {
   }
   template <class D, class V = hn::Vec<D>>
   HWY_INLINE HWY_ATTR void add(D d, V s, int64_t row, int64_t c, V& a, V& b) const {
-    const V v = hn::Sub(hn::LoadU(d, x + row * stride + c), s);
+    const V v = hn::Sub(load(d, x + row * stride + c), s);
     a = hn::Add(a, v);
     b = hn::MulAdd(v, v, b);
   }
 };
-void ColumnMoments(const float* x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const simd::ColumnSums& sums) {
-  column_terms(MomentTerms{x, shift, stride}, 0, rows, channels, sums);
+void ColumnMoments(Source x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const simd::ColumnSums& sums) {
+  x.bf16 ? column_terms(MomentTerms<Bf16>{x.as<Bf16>(), shift, stride}, 0, rows, channels, sums)
+         : column_terms(MomentTerms<float>{x.as<float>(), shift, stride}, 0, rows, channels, sums);
 }
 
-void ColumnSum(const float* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum) {
+template <class T>
+void column_sum(const T* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum) {
   for (int64_t row = 0; row < rows;) {
     std::fill(scratch, scratch + channels, 0.0f);
     const int64_t stop = std::min(rows, row + kBlockRows);
     for (; row < stop; ++row) {
-      const float* const from = x + row * stride;
+      const T* const from = x + row * stride;
       for_each_vector(channels, [from, scratch](auto d, int64_t c)
-                                    HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, scratch + c), hn::LoadU(d, from + c)), d, scratch + c); });
+                                    HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, scratch + c), load(d, from + c)), d, scratch + c); });
     }
     for (int64_t c = 0; c < channels; ++c) sum[c] += scratch[c];
   }
 }
+void ColumnSum(Source x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum) {
+  x.bf16 ? column_sum(x.as<Bf16>(), rows, stride, channels, scratch, sum) : column_sum(x.as<float>(), rows, stride, channels, scratch, sum);
+}
 
 template <ActivationKind K>
 struct NormalizeLoop {
-  static void run(const simd::Normalize& p, int64_t row, int64_t rows, int64_t channels) {
+  template <class T>
+  static void run(T, const simd::Normalize& p, int64_t row, int64_t rows, int64_t channels) {
     for (const int64_t end = row + rows; row < end; ++row) {
-      const float* const x = p.x + row * p.x_stride;
-      const float* const residual = p.residual ? p.residual + row * p.residual_stride : nullptr;
-      float* const y = p.y + row * p.y_stride;
+      const T* const x = p.x.as<T>() + row * p.x_stride;
+      const T* const residual = p.residual ? p.residual.as<T>() + row * p.residual_stride : nullptr;
+      T* const y = p.y.as<T>() + row * p.y_stride;
       const float *const mean = p.mean, *const scale = p.scale, *const offset = p.offset;
       if (residual) {
         for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
-          const auto v = hn::Sub(hn::LoadU(d, x + c), hn::LoadU(d, mean + c));
+          const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
           const auto z = hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c));
-          hn::StoreU(activate_vector<K>(d, hn::Add(z, hn::LoadU(d, residual + c))), d, y + c);
+          store(d, activate_vector<K>(d, hn::Add(z, load(d, residual + c))), y + c);
         });
       } else {
         for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
-          const auto v = hn::Sub(hn::LoadU(d, x + c), hn::LoadU(d, mean + c));
-          hn::StoreU(activate_vector<K>(d, hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c))), d, y + c);
+          const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
+          store(d, activate_vector<K>(d, hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c))), y + c);
         });
       }
     }
   }
 };
 void NormalizeRows(const simd::Normalize& pass, int64_t row, int64_t rows, int64_t channels) {
-  by_activation<NormalizeLoop>(pass.activation, pass, row, rows, channels);
+  pass.x.bf16 ? by_activation<NormalizeLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
+              : by_activation<NormalizeLoop>(pass.activation, float{}, pass, row, rows, channels);
 }
 
 template <class D>
@@ -109,14 +119,14 @@ struct GradConstants {
 };
 
 // dz and x - mean of one vector.
-template <ActivationKind K, class D, class V = hn::Vec<D>>
+template <ActivationKind K, class T, class D, class V = hn::Vec<D>>
 HWY_INLINE HWY_ATTR void grad_terms(D d, const simd::NormalizeGrad& p, const GradConstants<D>& constants, int64_t row, int64_t c, V& dz,
                                     V& centred) {
-  dz = hn::LoadU(d, p.dy + row * p.dy_stride + c);
-  centred = hn::Sub(hn::LoadU(d, p.x + row * p.x_stride + c), constants.mean);
+  dz = load(d, p.dy.as<T>() + row * p.dy_stride + c);
+  centred = hn::Sub(load(d, p.x.as<T>() + row * p.x_stride + c), constants.mean);
   if constexpr (K != ActivationKind::identity) {
     if (p.y) {
-      dz = hn::Mul(dz, derivative_vector<K>(d, hn::LoadU(d, p.y + row * p.y_stride + c)));
+      dz = hn::Mul(dz, derivative_vector<K>(d, load(d, p.y.as<T>() + row * p.y_stride + c)));
     } else {
       const V z = hn::MulAdd(centred, constants.scale, constants.beta);
       dz = hn::Mul(dz, derivative_vector<K>(d, K == ActivationKind::sigmoid ? activate_vector<K>(d, z) : z));
@@ -129,7 +139,7 @@ HWY_INLINE HWY_ATTR GradConstants<D> grad_constants(D d, const simd::NormalizeGr
   return {hn::LoadU(d, p.mean + c), hn::LoadU(d, p.scale + c), hn::LoadU(d, p.beta + c)};
 }
 
-template <ActivationKind K>
+template <ActivationKind K, class T>
 struct GradTerms {
   const simd::NormalizeGrad& pass;
   template <class D>
@@ -139,36 +149,40 @@ struct GradTerms {
   template <class D, class V = hn::Vec<D>>
   HWY_INLINE HWY_ATTR void add(D d, const GradConstants<D>& constants, int64_t row, int64_t c, V& a, V& b) const {
     V dz, centred;
-    grad_terms<K>(d, pass, constants, row, c, dz, centred);
-    if (pass.dz) hn::StoreU(dz, d, pass.dz + row * pass.dz_stride + c);
+    grad_terms<K, T>(d, pass, constants, row, c, dz, centred);
+    if (pass.dz) store(d, dz, pass.dz.as<T>() + row * pass.dz_stride + c);
     a = hn::Add(a, dz);
     b = hn::MulAdd(dz, centred, b);
   }
 };
 template <ActivationKind K>
 struct GradSumsLoop {
-  static void run(const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
-    column_terms(GradTerms<K>{pass}, row, rows, channels, sums);
+  template <class T>
+  static void run(T, const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
+    column_terms(GradTerms<K, T>{pass}, row, rows, channels, sums);
   }
 };
 void GradSums(const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
-  by_activation<GradSumsLoop>(pass.activation, pass, row, rows, channels, sums);
+  pass.x.bf16 ? by_activation<GradSumsLoop>(pass.activation, Bf16{}, pass, row, rows, channels, sums)
+              : by_activation<GradSumsLoop>(pass.activation, float{}, pass, row, rows, channels, sums);
 }
 
 template <ActivationKind K>
 struct GradApplyLoop {
-  static void run(const simd::NormalizeGrad& p, int64_t row, int64_t rows, int64_t channels) {
+  template <class T>
+  static void run(T, const simd::NormalizeGrad& p, int64_t row, int64_t rows, int64_t channels) {
     for (const int64_t end = row + rows; row < end; ++row)
       for_each_vector(channels, [&p, row](auto d, int64_t c) HWY_ATTR {
         hn::Vec<decltype(d)> dz, centred;
-        grad_terms<K>(d, p, grad_constants<K>(d, p, c), row, c, dz, centred);
+        grad_terms<K, T>(d, p, grad_constants<K>(d, p, c), row, c, dz, centred);
         const auto rest = hn::MulAdd(centred, hn::LoadU(d, p.b + c), hn::LoadU(d, p.c + c));
-        hn::StoreU(hn::MulSub(dz, hn::LoadU(d, p.a + c), rest), d, p.dx + row * p.dx_stride + c);
+        store(d, hn::MulSub(dz, hn::LoadU(d, p.a + c), rest), p.dx.as<T>() + row * p.dx_stride + c);
       });
   }
 };
 void GradApply(const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels) {
-  by_activation<GradApplyLoop>(pass.activation, pass, row, rows, channels);
+  pass.x.bf16 ? by_activation<GradApplyLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
+              : by_activation<GradApplyLoop>(pass.activation, float{}, pass, row, rows, channels);
 }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE
@@ -183,10 +197,10 @@ HWY_EXPORT(GradSums);
 HWY_EXPORT(GradApply);
 
 namespace simd {
-void column_moments(const float* x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const ColumnSums& sums) {
+void column_moments(Source x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const ColumnSums& sums) {
   HWY_DYNAMIC_DISPATCH(ColumnMoments)(x, rows, stride, channels, shift, sums);
 }
-void column_sum(const float* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum) {
+void column_sum(Source x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum) {
   HWY_DYNAMIC_DISPATCH(ColumnSum)(x, rows, stride, channels, scratch, sum);
 }
 void normalize(const Normalize& pass, int64_t row, int64_t rows, int64_t channels) {

@@ -6,6 +6,7 @@
 namespace fovea::cpu {
 
 Planned plan_activation(const Request&);
+Planned plan_cast(const Request&);
 Planned plan_activation_grad(const Request&);
 Planned plan_add(const Request&);
 Planned plan_multiply(const Request&);

@@ -14,10 +14,13 @@ struct ConvProblem {
   Shape x, w, y;
   bool bias = false, residual = false;
   ActivationKind activation = ActivationKind::identity;
+  // Of the maps; weights, their gradient and the bias are f32 whatever these are. f64 stands for maps of several types, which no kernel
+  // takes.
+  DType maps = DType::f32;
 
   // A linear layer: each result from one vector of x. Images have one pixel, or one column (tokens).
   bool linear() const {
-    return groups == 1 && w[2] == 1 && w[3] == 1 && x.width() == 1 && x.height() == y.height() && padding == Padding2{};
+    return groups == 1 && w[2] == 1 && w[3] == 1 && stride == Size2{1, 1} && padding == Padding2{};
   }
   int64_t pixels() const { return x.batch() * x.height() * x.width(); }
   memory::dims strides() const { return {stride.height, stride.width}; }
@@ -29,8 +32,12 @@ ConvProblem problem_of(const FusedConv2d& op, const Request& request);
 ConvProblem problem_of(const Conv2dInputGrad& op, const Request& request);
 ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request);
 
+// The library's name of a type.
+memory::data_type onednn_type(DType dtype);
+
 // Why the library must not be given these operands; empty where it may.
-std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> outputs, bool rows_may_be_strided = false);
+std::string obstacle(const ConvProblem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
+                     bool rows_may_be_strided = false);
 
 // Why Winograd's algorithm is not for it, be it for lack of speed; empty where it may be.
 std::string not_winograd(const ConvProblem& problem);

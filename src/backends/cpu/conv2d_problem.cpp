@@ -5,10 +5,24 @@
 
 namespace fovea::cpu {
 
+memory::data_type onednn_type(DType dtype) { return dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32; }
+
+namespace {
+
+DType type_of_maps(std::initializer_list<const Operand*> maps) {
+  const DType first = (*maps.begin())->type.dtype;
+  for (const Operand* map : maps)
+    if (map->type.dtype != first) return DType::f64;
+  return first;
+}
+
+}  // namespace
+
 ConvProblem problem_of(const Conv2d& op, const Request& request) {
   ConvProblem problem{
       op.stride, op.padding, op.groups, request.inputs[0].type.shape, request.inputs[1].type.shape, request.outputs[0].type.shape};
   problem.bias = request.inputs.size() > 2;
+  problem.maps = type_of_maps({&request.inputs[0], &request.outputs[0]});
   return problem;
 }
 
@@ -17,18 +31,27 @@ ConvProblem problem_of(const FusedConv2d& op, const Request& request) {
   problem.bias = op.bias;
   problem.residual = op.residual;
   problem.activation = op.activation;
+  if (op.residual) problem.maps = type_of_maps({&request.inputs[0], &request.outputs[0], &request.inputs.back()});
   return problem;
 }
 
 ConvProblem problem_of(const Conv2dInputGrad& op, const Request& request) {
-  return {op.stride, op.padding, op.groups, request.outputs[0].type.shape, request.inputs[0].type.shape, request.inputs[1].type.shape};
+  ConvProblem problem{
+      op.stride, op.padding, op.groups, request.outputs[0].type.shape, request.inputs[0].type.shape, request.inputs[1].type.shape};
+  problem.maps = type_of_maps({&request.inputs[1], &request.outputs[0]});
+  return problem;
 }
 
 ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request) {
-  return {op.stride, op.padding, op.groups, request.inputs[0].type.shape, request.outputs[0].type.shape, request.inputs[1].type.shape};
+  ConvProblem problem{
+      op.stride, op.padding, op.groups, request.inputs[0].type.shape, request.outputs[0].type.shape, request.inputs[1].type.shape};
+  problem.maps = type_of_maps({&request.inputs[0], &request.inputs[1]});
+  return problem;
 }
 
-std::string obstacle(std::span<const Operand> inputs, std::span<const Operand> outputs, bool rows_may_be_strided) {
+std::string obstacle(const ConvProblem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,
+                     bool rows_may_be_strided) {
+  if (problem.maps == DType::f64) return "maps of several types";
   for (std::span<const Operand> operands : {inputs, outputs})
     for (const Operand& operand : operands) {
       if (!rows_may_be_strided && !is_dense(operand))

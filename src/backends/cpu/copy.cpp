@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backends/cpu/candidates.h"
+#include "backends/cpu/simd.h"
 #include "backends/cpu/view.h"
 #include "ops/concat.h"
 #include "ops/slice.h"
@@ -15,9 +16,9 @@ struct BlockCopy {
   StridedLoop<2> loop;
   int64_t from = 0, to = 0;  // elements
 
-  void run(const float* x, float* y) const {
-    if (x + from == y + to) return;  // one is a view of the other
-    loop.run([&](const std::array<int64_t, 2>& at, int64_t n) { std::copy_n(x + from + at[0], n, y + to + at[1]); });
+  void run(Source x, Target y) const {
+    if ((x + from).data == (y + to).data) return;  // one is a view of the other
+    loop.run([&](const std::array<int64_t, 2>& at, int64_t n) { simd::convert(x + from + at[0], y + to + at[1], n); });
   }
 };
 
@@ -43,15 +44,19 @@ Planned plan_concat(const Request& request) {
     copies.push_back(block_copy(input, request.outputs[0], axis, size, 0, begin));
     begin += size;
   }
-  return accept([copies](const Bound& bound) {
-    for (size_t i = 0; i < copies.size(); ++i) copies[i].run(bound.in(i), bound.out(0));
+  std::vector<DType> types;
+  for (const Operand& input : request.inputs) types.push_back(input.type.dtype);
+  return accept([copies, types, to = request.outputs[0].type.dtype](const Bound& bound) {
+    for (size_t i = 0; i < copies.size(); ++i) copies[i].run(bound.source(i, types[i]), bound.target(0, to));
   });
 }
 
 Planned plan_slice(const Request& request) {
   const Slice op = *request.op.as<Slice>();
   const BlockCopy copy = block_copy(request.inputs[0], request.outputs[0], memory_axis(op.axis), op.end - op.begin, op.begin, 0);
-  return accept([copy](const Bound& bound) { copy.run(bound.in(0), bound.out(0)); });
+  return accept([copy, from = request.inputs[0].type.dtype, to = request.outputs[0].type.dtype](const Bound& bound) {
+    copy.run(bound.source(0, from), bound.target(0, to));
+  });
 }
 
 Planned plan_pad(const Request& request) {
@@ -61,11 +66,14 @@ Planned plan_pad(const Request& request) {
   const int64_t size = x.type.shape[static_cast<int>(op.axis)];
   const BlockCopy copy = block_copy(x, y, axis, size, 0, op.before);
   const BlockCopy before = block_copy(y, y, axis, op.before, 0, 0), after = block_copy(y, y, axis, op.after, 0, op.before + size);
+  const DType from = x.type.dtype, type = y.type.dtype;
   return accept([=](const Bound& bound) {
-    float* const to = bound.out(0);
+    const Target to = bound.target(0, type);
     for (const BlockCopy& zeros : {before, after})
-      zeros.loop.run([&](const std::array<int64_t, 2>& at, int64_t n) { std::fill_n(to + zeros.to + at[1], n, 0.0f); });
-    copy.run(bound.in(0), to);
+      zeros.loop.run([&](const std::array<int64_t, 2>& at, int64_t n) {
+        std::fill_n((to + zeros.to + at[1]).as<std::byte>(), n * static_cast<int64_t>(size_of(type)), std::byte{0});
+      });
+    copy.run(bound.source(0, from), to);
   });
 }
 
@@ -75,11 +83,11 @@ Planned plan_view(const Request& request) {
   for (size_t k : {size_t{0}, size_t{1}})
     if (rows[k].dense()) rows[k] = {rows[1 - k].count, rows[1 - k].channels, rows[1 - k].channels};
   if (rows[0].channels != rows[1].channels) return refuse("strided rows of {} cut into rows of {}", rows[0].channels, rows[1].channels);
-  return accept([rows](const Bound& bound) {
-    const float* const x = bound.in(0);
-    float* const y = bound.out(0);
-    if (x == y) return;  // one place for both: nothing to move
-    over_ranges(rows, kGrain, [&](const std::array<int64_t, 2>& at, int64_t n) { std::copy_n(x + at[0], n, y + at[1]); });
+  return accept([rows, from = request.inputs[0].type.dtype, to = request.outputs[0].type.dtype](const Bound& bound) {
+    const Source x = bound.source(0, from);
+    const Target y = bound.target(0, to);
+    if (x.data == y.data) return;  // one place for both: nothing to move
+    over_ranges(rows, kGrain, [&](const std::array<int64_t, 2>& at, int64_t n) { simd::convert(x + at[0], y + at[1], n); });
   });
 }
 

@@ -174,6 +174,7 @@ class DepthwiseKernel final : public Kernel {
 
 std::string not_depthwise(const ConvProblem& problem, const Operand& w) {
   const Shape &x = problem.x, &y = problem.y;
+  if (problem.maps == DType::f64) return "maps of several types";
   if (problem.groups != x.channels() || y.channels() != x.channels()) return "not depthwise";
   const int64_t width = problem.w[3], height = problem.w[2];
   if (width != 3 && width != 5 && width != 7) return fmt::format("kernel of width {}", width);

@@ -12,6 +12,9 @@ namespace fovea::cpu {
 namespace {
 
 Planned plan_binary(const Request& request, simd::Binary op) {
+  const DType a_type = request.inputs[0].type.dtype, b_type = request.inputs[1].type.dtype, y_type = request.outputs[0].type.dtype;
+  if (a_type != y_type && b_type != y_type) return refuse("neither operand is of the result's type");
+  if (y_type == DType::f32 && a_type != b_type) return refuse("operands of two types and a float result");
   const View y = view_of(request.outputs[0]);
   std::array<View, 3> views{y, view_of(request.inputs[0]), view_of(request.inputs[1])};
   for (size_t k = 1; k < 3; ++k) {
@@ -20,9 +23,9 @@ Planned plan_binary(const Request& request, simd::Binary op) {
       return refuse("ranks {} and {} together", shape.rank(), request.outputs[0].type.shape.rank());
     if (!stretch(views[k], y.dims)) return refuse("{} does not stretch to {}", to_string(shape), to_string(request.outputs[0].type.shape));
   }
-  return accept([op, loop = StridedLoop<3>(views)](const Bound& bound) {
-    const float *a = bound.in(0), *b = bound.in(1);
-    float* const out = bound.out(0);
+  return accept([=, loop = StridedLoop<3>(views)](const Bound& bound) {
+    const Source a = bound.source(0, a_type), b = bound.source(1, b_type);
+    const Target out = bound.target(0, y_type);
     loop.run([&](const std::array<int64_t, 3>& at, int64_t n) {
       simd::binary(op, a + at[1], loop.strides[1][3], b + at[2], loop.strides[2][3], out + at[0], n);
     });
@@ -39,32 +42,48 @@ Planned plan_broadcast_to(const Request& request) {
   std::array<View, 2> views{y, view_of(request.inputs[0])};
   if (!stretch(views[1], y.dims))
     return refuse("{} does not stretch to {}", to_string(request.inputs[0].type.shape), to_string(request.outputs[0].type.shape));
+  if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("two types");
   const auto scale = static_cast<float>(request.op.as<BroadcastTo>()->scale);
-  return accept([scale, loop = StridedLoop<2>(views)](const Bound& bound) {
-    const float* const x = bound.in(0);
-    float* const out = bound.out(0);
+  const DType type = request.outputs[0].type.dtype;
+  return accept([scale, type, loop = StridedLoop<2>(views)](const Bound& bound) {
+    const Source x = bound.source(0, type);
+    const Target out = bound.target(0, type);
     loop.run([&](const std::array<int64_t, 2>& at, int64_t n) {
-      simd::binary(simd::Binary::multiply, x + at[1], loop.strides[1][3], &scale, 0, out + at[0], n);
+      simd::binary(simd::Binary::multiply, x + at[1], loop.strides[1][3], Source(&scale), 0, out + at[0], n);
     });
+  });
+}
+
+Planned plan_cast(const Request& request) {
+  const DType from = request.inputs[0].type.dtype, to = request.outputs[0].type.dtype;
+  if (request.inputs[0].type.shape.rank() != 4) return refuse("not of rank 4");
+  const std::array<Rows, 2> rows{rows_of(request.inputs[0]), rows_of(request.outputs[0])};
+  return accept([=](const Bound& bound) {
+    const Source x = bound.source(0, from);
+    const Target y = bound.target(0, to);
+    over_ranges(rows, kGrain, [&](const std::array<int64_t, 2>& at, int64_t n) { simd::convert(x + at[0], y + at[1], n); });
   });
 }
 
 Planned plan_activation(const Request& request) {
   const ActivationKind kind = request.op.as<Activation>()->kind;
+  const DType type = request.inputs[0].type.dtype;
   const std::array<Rows, 2> rows{rows_of(request.inputs[0]), rows_of(request.outputs[0])};
-  return accept([kind, rows](const Bound& bound) {
-    const float* const x = bound.in(0);
-    float* const y = bound.out(0);
+  return accept([kind, type, rows](const Bound& bound) {
+    const Source x = bound.source(0, type);
+    const Target y = bound.target(0, type);
     over_ranges(rows, kGrain, [&](const std::array<int64_t, 2>& at, int64_t n) { simd::activate(kind, x + at[0], y + at[1], n); });
   });
 }
 
 Planned plan_activation_grad(const Request& request) {
   const ActivationKind kind = request.op.as<ActivationGrad>()->kind;
+  if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("several types");
+  const DType type = request.outputs[0].type.dtype;
   const std::array<Rows, 3> rows{rows_of(request.inputs[0]), rows_of(request.inputs[1]), rows_of(request.outputs[0])};
-  return accept([kind, rows](const Bound& bound) {
-    const float *const dy = bound.in(0), *const x_or_y = bound.in(1);
-    float* const dx = bound.out(0);
+  return accept([kind, type, rows](const Bound& bound) {
+    const Source dy = bound.source(0, type), x_or_y = bound.source(1, type);
+    const Target dx = bound.target(0, type);
     over_ranges(rows, kGrain, [&](const std::array<int64_t, 3>& at, int64_t n) {
       simd::activation_grad(kind, dy + at[0], x_or_y + at[1], dx + at[2], n);
     });

@@ -8,80 +8,126 @@
 
 #include "backends/cpu/activation-inl.h"
 #include "backends/cpu/loops-inl.h"
+#include "backends/cpu/storage-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
 template <ActivationKind K>
 struct ActivateLoop {
-  static void run(const float* x, float* y, int64_t n) {
-    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(activate_vector<K>(d, hn::LoadU(d, x + i)), d, y + i); });
+  template <class T>
+  static void run(const T* x, T* y, int64_t n) {
+    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, activate_vector<K>(d, load(d, x + i)), y + i); });
   }
 };
-void Activate(ActivationKind kind, const float* x, float* y, int64_t n) { by_activation<ActivateLoop>(kind, x, y, n); }
+void Activate(ActivationKind kind, Source x, Target y, int64_t n) {
+  x.bf16 ? by_activation<ActivateLoop>(kind, x.as<Bf16>(), y.as<Bf16>(), n)
+         : by_activation<ActivateLoop>(kind, x.as<float>(), y.as<float>(), n);
+}
 
 template <ActivationKind K>
 struct ActivationGradLoop {
-  static void run(const float* dy, const float* v, float* dx, int64_t n) {
-    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
-      hn::StoreU(hn::Mul(hn::LoadU(d, dy + i), derivative_vector<K>(d, hn::LoadU(d, v + i))), d, dx + i);
-    });
+  template <class T>
+  static void run(const T* dy, const T* v, T* dx, int64_t n) {
+    for_each_vector(
+        n, [=](auto d, int64_t i) HWY_ATTR { store(d, hn::Mul(load(d, dy + i), derivative_vector<K>(d, load(d, v + i))), dx + i); });
   }
 };
-void ActivationGradient(ActivationKind kind, const float* dy, const float* v, float* dx, int64_t n) {
-  by_activation<ActivationGradLoop>(kind, dy, v, dx, n);
+void ActivationGradient(ActivationKind kind, Source dy, Source v, Target dx, int64_t n) {
+  dy.bf16 ? by_activation<ActivationGradLoop>(kind, dy.as<Bf16>(), v.as<Bf16>(), dx.as<Bf16>(), n)
+          : by_activation<ActivationGradLoop>(kind, dy.as<float>(), v.as<float>(), dx.as<float>(), n);
+}
+
+template <class X, class Y>
+void convert_loop(const X* x, Y* y, int64_t n) {
+  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, load(d, x + i), y + i); });
+}
+void Convert(Source x, Target y, int64_t n) {
+  if (x.bf16) return y.bf16 ? convert_loop(x.as<Bf16>(), y.as<Bf16>(), n) : convert_loop(x.as<Bf16>(), y.as<float>(), n);
+  y.bf16 ? convert_loop(x.as<float>(), y.as<Bf16>(), n) : convert_loop(x.as<float>(), y.as<float>(), n);
+}
+
+template <class T>
+void add_scaled_loop(const T* x, float factor, float* y, int64_t n) {
+  for_each_vector(
+      n, [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(hn::MulAdd(hn::Set(d, factor), load(d, x + i), hn::LoadU(d, y + i)), d, y + i); });
+}
+void AddScaled(Source x, float factor, float* y, int64_t n) {
+  x.bf16 ? add_scaled_loop(x.as<Bf16>(), factor, y, n) : add_scaled_loop(x.as<float>(), factor, y, n);
+}
+
+template <class T>
+float number(const T* x) {
+  float result;
+  convert_loop(x, &result, 1);
+  return result;
 }
 
 template <simd::Binary K, class D, class V = hn::Vec<D>>
 HWY_INLINE V binary_vector(D, V a, V b) {
   return K == simd::Binary::add ? hn::Add(a, b) : hn::Mul(a, b);
 }
-template <simd::Binary K>
-void binary_loop(const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n) {
-  if (a_step == 0) {  // both operations are commutative
-    std::swap(a, b);
-    std::swap(a_step, b_step);
+template <simd::Binary K, class A, class B, class Y>
+void binary_loop(const A* a, int64_t a_step, const B* b, int64_t b_step, Y* y, int64_t n) {
+  if (a_step == 0 && b_step != 0) return binary_loop<K>(b, b_step, a, a_step, y, n);  // both operations are commutative
+  if (a_step == 0) {
+    const float a0 = number(a), b0 = number(b);
+    return for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, hn::Set(d, a0), hn::Set(d, b0)), y + i); });
   }
   if (b_step == 0) {
-    const float a0 = *a, b0 = *b;
-    if (a_step == 0) {
-      for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(binary_vector<K>(d, hn::Set(d, a0), hn::Set(d, b0)), d, y + i); });
-    } else {
-      for_each_vector(n,
-                      [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(binary_vector<K>(d, hn::LoadU(d, a + i), hn::Set(d, b0)), d, y + i); });
-    }
-    return;
+    const float b0 = number(b);
+    return for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, load(d, a + i), hn::Set(d, b0)), y + i); });
   }
-  for_each_vector(n,
-                  [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(binary_vector<K>(d, hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i); });
+  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, load(d, a + i), load(d, b + i)), y + i); });
 }
-void BinaryLoop(simd::Binary op, const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n) {
-  op == simd::Binary::add ? binary_loop<simd::Binary::add>(a, a_step, b, b_step, y, n)
-                          : binary_loop<simd::Binary::multiply>(a, a_step, b, b_step, y, n);
+template <simd::Binary K>
+void binary_typed(Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {
+  if (!a.bf16 && !b.bf16) return binary_loop<K>(a.as<float>(), a_step, b.as<float>(), b_step, y.as<float>(), n);
+  if (a.bf16 && b.bf16) return binary_loop<K>(a.as<Bf16>(), a_step, b.as<Bf16>(), b_step, y.as<Bf16>(), n);
+  if (a.bf16) return binary_loop<K>(a.as<Bf16>(), a_step, b.as<float>(), b_step, y.as<Bf16>(), n);
+  binary_loop<K>(b.as<Bf16>(), b_step, a.as<float>(), a_step, y.as<Bf16>(), n);
+}
+void BinaryLoop(simd::Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {
+  op == simd::Binary::add ? binary_typed<simd::Binary::add>(a, a_step, b, b_step, y, n)
+                          : binary_typed<simd::Binary::multiply>(a, a_step, b, b_step, y, n);
 }
 
-void MaxStart(const float* x, int32_t index, float* best, int32_t* where, int64_t n) {
+template <class T>
+void max_start_loop(const T* x, int32_t index, T* best, int32_t* where, int64_t n) {
   for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> di;
-    hn::StoreU(hn::LoadU(d, x + i), d, best + i);
+    store(d, load(d, x + i), best + i);
     hn::StoreU(hn::Set(di, index), di, where + i);
   });
 }
-void MaxUpdate(const float* x, int32_t index, float* best, int32_t* where, int64_t n) {
+void MaxStart(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
+  x.bf16 ? max_start_loop(x.as<Bf16>(), index, best.as<Bf16>(), where, n)
+         : max_start_loop(x.as<float>(), index, best.as<float>(), where, n);
+}
+template <class T>
+void max_update_loop(const T* x, int32_t index, T* best, int32_t* where, int64_t n) {
   for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> di;
-    const auto v = hn::LoadU(d, x + i), b = hn::LoadU(d, best + i);
+    const auto v = load(d, x + i), b = load(d, best + i);
     const auto take = hn::Or(hn::Gt(v, b), hn::IsNaN(v));
-    hn::StoreU(hn::IfThenElse(take, v, b), d, best + i);
+    store(d, hn::IfThenElse(take, v, b), best + i);
     hn::StoreU(hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, index), hn::LoadU(di, where + i)), di, where + i);
   });
 }
-void AddWhere(const float* dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
+void MaxUpdate(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
+  x.bf16 ? max_update_loop(x.as<Bf16>(), index, best.as<Bf16>(), where, n)
+         : max_update_loop(x.as<float>(), index, best.as<float>(), where, n);
+}
+template <class T>
+void add_where_loop(const T* dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
   for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> di;
     const auto mask = hn::RebindMask(d, hn::Eq(hn::LoadU(di, where + i), hn::Set(di, index)));
-    hn::StoreU(hn::Add(hn::LoadU(d, dx + i), hn::IfThenElseZero(mask, hn::LoadU(d, dy + i))), d, dx + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, dx + i), hn::IfThenElseZero(mask, load(d, dy + i))), d, dx + i);
   });
+}
+void AddWhere(Source dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
+  dy.bf16 ? add_where_loop(dy.as<Bf16>(), where, index, dx, n) : add_where_loop(dy.as<float>(), where, index, dx, n);
 }
 
 template <bool kNesterov>
@@ -142,6 +188,8 @@ HWY_AFTER_NAMESPACE();
 namespace fovea::cpu {
 HWY_EXPORT(Activate);
 HWY_EXPORT(ActivationGradient);
+HWY_EXPORT(Convert);
+HWY_EXPORT(AddScaled);
 HWY_EXPORT(BinaryLoop);
 HWY_EXPORT(MaxStart);
 HWY_EXPORT(MaxUpdate);
@@ -152,20 +200,22 @@ HWY_EXPORT(RmspropLoop);
 HWY_EXPORT(AccumulateLoop);
 
 namespace simd {
-void activate(ActivationKind kind, const float* x, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(Activate)(kind, x, y, n); }
-void activation_grad(ActivationKind kind, const float* dy, const float* x_or_y, float* dx, int64_t n) {
+void activate(ActivationKind kind, Source x, Target y, int64_t n) { HWY_DYNAMIC_DISPATCH(Activate)(kind, x, y, n); }
+void activation_grad(ActivationKind kind, Source dy, Source x_or_y, Target dx, int64_t n) {
   HWY_DYNAMIC_DISPATCH(ActivationGradient)(kind, dy, x_or_y, dx, n);
 }
-void binary(Binary op, const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n) {
+void convert(Source x, Target y, int64_t n) { HWY_DYNAMIC_DISPATCH(Convert)(x, y, n); }
+void add_scaled(Source x, float factor, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(AddScaled)(x, factor, y, n); }
+void binary(Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {
   HWY_DYNAMIC_DISPATCH(BinaryLoop)(op, a, a_step, b, b_step, y, n);
 }
-void max_start(const float* x, int32_t index, float* best, int32_t* where, int64_t n) {
+void max_start(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
   HWY_DYNAMIC_DISPATCH(MaxStart)(x, index, best, where, n);
 }
-void max_update(const float* x, int32_t index, float* best, int32_t* where, int64_t n) {
+void max_update(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
   HWY_DYNAMIC_DISPATCH(MaxUpdate)(x, index, best, where, n);
 }
-void add_where(const float* dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
+void add_where(Source dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
   HWY_DYNAMIC_DISPATCH(AddWhere)(dy, where, index, dx, n);
 }
 void sgd(const SgdStep& step, const float* parameter, const float* gradient, const float* velocity, float* next_parameter,

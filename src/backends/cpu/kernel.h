@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "backends/cpu/scope.h"
+#include "backends/cpu/storage.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
@@ -48,6 +49,9 @@ struct Bound {
   T* out(size_t i) const {
     return static_cast<T*>(outputs[i]);
   }
+  // Maps of either type of storage.
+  Source source(size_t i, DType dtype) const { return {inputs[i], dtype}; }
+  Target target(size_t i, DType dtype) const { return {outputs[i], dtype}; }
   template <class T>
   T* scratch(size_t byte_offset = 0) const {
     return reinterpret_cast<T*>(workspace + byte_offset);
@@ -116,6 +120,13 @@ inline Rows rows_of(const Operand& operand) {
 inline bool is_dense(const Operand& operand) {
   return operand.type.shape.rank() != 4 || operand.row_stride == operand.type.shape.channels() ||
          operand.type.shape.elements() == operand.type.shape.channels();
+}
+
+// Whether these operands have one type.
+inline bool of_one_type(std::initializer_list<const Operand*> operands) {
+  for (const Operand* operand : operands)
+    if (operand->type.dtype != (*operands.begin())->type.dtype) return false;
+  return true;
 }
 
 // Calls body(offset of each operand..., length) over ranges of elements that are contiguous in every operand; all have one shape.

@@ -6,8 +6,12 @@ namespace fovea::cpu {
 namespace {
 
 // A matrix of `rows` rows in memory, `stride` apart; transposed on demand.
-memory::desc matrix(int64_t rows, int64_t columns, int64_t stride) { return {{rows, columns}, memory::data_type::f32, {stride, 1}}; }
-memory::desc transposed(int64_t rows, int64_t columns, int64_t stride) { return {{columns, rows}, memory::data_type::f32, {1, stride}}; }
+memory::desc matrix(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
+  return {{rows, columns}, onednn_type(type), {stride, 1}};
+}
+memory::desc transposed(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
+  return {{columns, rows}, onednn_type(type), {1, stride}};
+}
 
 // So many rows pay for bringing weights into the library's own form in every run. Without it ViT-B's layers were up to 30 % faster at 197
 // rows, and up to 15 % slower at 3152.
@@ -21,7 +25,10 @@ struct Product {
 };
 
 Planned plan_product(Product product, const dnnl::primitive_attr& attributes) {
-  const memory::desc b = product.any_b ? any_form(product.b.ours) : product.b.ours;
+  // Weights lie in f32 and are brought into the maps' type.
+  const memory::data_type type = product.a.ours.get_data_type();
+  const bool other_type = product.b.ours.get_data_type() != type;
+  const memory::desc b = product.any_b || other_type ? any_form(product.b.ours, type) : product.b.ours;
   const dnnl::matmul::primitive_desc desc(onednn_engine(), product.a.ours, b, product.bias, product.y.ours, attributes, true);
   if (!desc) return refuse("the library has no such matrix product");
   product.b.wanted = desc.weights_desc();
@@ -34,15 +41,15 @@ Planned plan_product(Product product, const dnnl::primitive_attr& attributes) {
 
 std::string not_linear(const Request& request, const ConvProblem& problem) {
   if (!problem.linear()) return "not a linear layer";
-  return obstacle(request.inputs, request.outputs, true);
+  return obstacle(problem, request.inputs, request.outputs, true);
 }
 
 Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
   const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
-  const memory::desc y = matrix(count, out, request.outputs[0].row_stride);
+  const memory::desc y = matrix(count, out, request.outputs[0].row_stride, problem.maps);
   const memory::desc w = transposed(out, in, in);
-  Product product{OneDnnArgument::in(DNNL_ARG_SRC, 0, matrix(count, in, request.inputs[0].row_stride)),
+  Product product{OneDnnArgument::in(DNNL_ARG_SRC, 0, matrix(count, in, request.inputs[0].row_stride, problem.maps)),
                   {DNNL_ARG_WEIGHTS, 1, w, w, false, request.inputs[1].constant},
                   OneDnnArgument::out(DNNL_ARG_DST, 0, y),
                   request.inputs[1].constant || count >= kRowsForReorder,
@@ -55,7 +62,7 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
   memory::desc residual;
   if (problem.residual) {
     const size_t index = problem.bias ? 3 : 2;
-    residual = matrix(count, out, request.inputs[index].row_stride);
+    residual = matrix(count, out, request.inputs[index].row_stride, problem.maps);
     product.more.push_back(OneDnnArgument::in(kResidualArgument, index, residual));
   }
   return plan_product(std::move(product), epilogue_attributes(problem, residual));
@@ -73,9 +80,9 @@ Planned plan_conv2d_input_grad_matmul(const Request& request) {
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
   const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
   const memory::desc w = matrix(out, in, in);
-  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, matrix(count, out, request.inputs[1].row_stride)),
+  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, matrix(count, out, request.inputs[1].row_stride, problem.maps)),
                        {DNNL_ARG_WEIGHTS, 0, w, w, false, request.inputs[0].constant},
-                       OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(count, in, request.outputs[0].row_stride)),
+                       OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(count, in, request.outputs[0].row_stride, problem.maps)),
                        request.inputs[0].constant || count >= kRowsForReorder,
                        {},
                        {}},
@@ -86,8 +93,8 @@ Planned plan_conv2d_weight_grad_matmul(const Request& request) {
   const ConvProblem problem = problem_of(*request.op.as<Conv2dWeightGrad>(), request);
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
   const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
-  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, transposed(count, out, request.inputs[1].row_stride)),
-                       OneDnnArgument::in(DNNL_ARG_WEIGHTS, 0, matrix(count, in, request.inputs[0].row_stride)),
+  return plan_product({OneDnnArgument::in(DNNL_ARG_SRC, 1, transposed(count, out, request.inputs[1].row_stride, problem.maps)),
+                       OneDnnArgument::in(DNNL_ARG_WEIGHTS, 0, matrix(count, in, request.inputs[0].row_stride, problem.maps)),
                        OneDnnArgument::out(DNNL_ARG_DST, 0, matrix(out, in, in)),
                        false,
                        {},

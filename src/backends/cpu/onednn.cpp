@@ -12,8 +12,8 @@ dnnl::stream& onednn_stream() {
   return stream;
 }
 
-memory::desc pixels_desc(const Shape& shape) {
-  return {{shape.batch(), shape.channels(), shape.height(), shape.width()}, memory::data_type::f32, memory::format_tag::nhwc};
+memory::desc pixels_desc(const Shape& shape, memory::data_type type) {
+  return {{shape.batch(), shape.channels(), shape.height(), shape.width()}, type, memory::format_tag::nhwc};
 }
 
 memory::desc weights_desc(const Shape& shape, int64_t groups) {
@@ -24,7 +24,7 @@ memory::desc weights_desc(const Shape& shape, int64_t groups) {
           {outputs / groups * each, each, 1, width * inputs, inputs}};
 }
 
-memory::desc any_form(const memory::desc& desc) { return {desc.get_dims(), desc.get_data_type(), memory::format_tag::any}; }
+memory::desc any_form(const memory::desc& desc, memory::data_type type) { return {desc.get_dims(), type, memory::format_tag::any}; }
 
 dnnl::primitive_attr plain_attributes() {
   dnnl::primitive_attr attributes;

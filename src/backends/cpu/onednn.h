@@ -15,11 +15,11 @@ dnnl::stream& onednn_stream();
 using dnnl::memory;
 
 // [N,C,H,W] dense in N, H, W, C.
-memory::desc pixels_desc(const Shape& shape);
+memory::desc pixels_desc(const Shape& shape, memory::data_type type);
 // [O,I/g,kh,kw] dense in O, kh, kw, I/g; with groups > 1 as [g,O/g,I/g,kh,kw].
 memory::desc weights_desc(const Shape& shape, int64_t groups);
-// The same dimensions in whatever form the library wants.
-memory::desc any_form(const memory::desc& desc);
+// The same dimensions in whatever form of this type the library wants.
+memory::desc any_form(const memory::desc& desc, memory::data_type type);
 
 // A user scratchpad, and nothing else set.
 dnnl::primitive_attr plain_attributes();

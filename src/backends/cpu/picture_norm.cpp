@@ -120,7 +120,7 @@ Planned plan_group_norm(const Request& request) {
     pictures.run(bound, shift, sum, finish, [&](int64_t n, int64_t row, int64_t rows) {
       if (!bound.outputs[0]) return;
       const simd::Normalize pass{
-          ActivationKind::identity, vector(n, 1), vector(n, 2), vector(n, 3), bound.in(0), nullptr, bound.out(0), x.stride, 0, y.stride};
+          ActivationKind::identity, vector(n, 1), vector(n, 2), vector(n, 3), bound.in(0), Source(), bound.out(0), x.stride, 0, y.stride};
       simd::normalize(pass, row, rows, x.channels);
     });
   });
@@ -211,7 +211,7 @@ Planned plan_global_response_norm(const Request& request) {
     };
     pictures.run(bound, prepare, sum, finish, [&](int64_t n, int64_t row, int64_t rows) {
       const simd::Normalize pass{
-          ActivationKind::identity, vector(n, 0), vector(n, 1), bound.in(2), bound.in(0), nullptr, bound.out(0), x.stride, 0, y.stride};
+          ActivationKind::identity, vector(n, 0), vector(n, 1), bound.in(2), bound.in(0), Source(), bound.out(0), x.stride, 0, y.stride};
       simd::normalize(pass, row, rows, x.channels);
     });
   });

@@ -29,6 +29,7 @@ Planned plan_max_pool2d(const Request& request) {
   const Operand &x = request.inputs[0], &y = request.outputs[0], &where = request.outputs[1];
   const Shape in = x.type.shape, out = y.type.shape;
   const int64_t x_stride = x.row_stride, y_stride = y.row_stride, where_stride = where.row_stride, channels = in.channels();
+  const DType type = x.type.dtype;
   const size_t line_bytes = align64(static_cast<size_t>(channels) * sizeof(int32_t));  // where the winners or their places are not wanted
   const int64_t parts = threads();
   const size_t half = line_bytes * static_cast<size_t>(parts);
@@ -42,13 +43,13 @@ Planned plan_max_pool2d(const Request& request) {
           for (int64_t ox = 0; ox < out.width(); ++ox) {
             const Window columns = window(ox, op.stride.width, op.padding.left, op.kernel.width, in.width());
             const int64_t pixel = line * out.width() + ox;
-            float* const best =
-                bound.outputs[0] ? bound.out(0) + pixel * y_stride : bound.scratch<float>(half + static_cast<size_t>(part) * line_bytes);
+            const Target best = bound.outputs[0] ? bound.target(0, type) + pixel * y_stride
+                                                 : Target(bound.scratch<float>(half + static_cast<size_t>(part) * line_bytes), type);
             int32_t* const places = bound.outputs[1] ? bound.out<int32_t>(1) + pixel * where_stride
                                                      : bound.scratch<int32_t>(static_cast<size_t>(part) * line_bytes);
             for (int64_t iy = rows.first; iy < rows.last; ++iy)
               for (int64_t ix = columns.first; ix < columns.last; ++ix) {
-                const float* const from = bound.in(0) + ((n * in.height() + iy) * in.width() + ix) * x_stride;
+                const Source from = bound.source(0, type) + ((n * in.height() + iy) * in.width() + ix) * x_stride;
                 const auto index = static_cast<int32_t>(iy * in.width() + ix);
                 const bool start = iy == rows.first && ix == columns.first;
                 start ? simd::max_start(from, index, best, places, channels) : simd::max_update(from, index, best, places, channels);
@@ -64,23 +65,29 @@ Planned plan_max_pool2d_grad(const Request& request) {
   const Operand &dy = request.inputs[0], &where = request.inputs[1], &dx = request.outputs[0];
   const Shape out = dy.type.shape, in = dx.type.shape;
   const int64_t dy_stride = dy.row_stride, where_stride = where.row_stride, dx_stride = dx.row_stride, channels = in.channels();
-  return accept([=](const Bound& bound) {
-    parallel_kernel(in.batch() * in.height(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t line = begin; line < end; ++line) {
-        const int64_t n = line / in.height(), iy = line % in.height();
-        const Window rows = covering(iy, op.stride.height, op.padding.top, op.kernel.height, out.height());
-        for (int64_t ix = 0; ix < in.width(); ++ix) {
-          float* const to = bound.out(0) + (line * in.width() + ix) * dx_stride;
-          std::fill_n(to, channels, 0.0f);
-          const Window columns = covering(ix, op.stride.width, op.padding.left, op.kernel.width, out.width());
-          for (int64_t oy = rows.first; oy < rows.last; ++oy)
-            for (int64_t ox = columns.first; ox < columns.last; ++ox) {
-              const int64_t pixel = (n * out.height() + oy) * out.width() + ox;
-              simd::add_where(bound.in(0) + pixel * dy_stride, bound.in<int32_t>(1) + pixel * where_stride,
-                              static_cast<int32_t>(iy * in.width() + ix), to, channels);
-            }
+  const DType type = dy.type.dtype;
+  const int64_t lines = in.batch() * in.height(), parts = threads();
+  const size_t sum_bytes = align64(static_cast<size_t>(channels) * sizeof(float));
+  return accept(sum_bytes * static_cast<size_t>(parts), [=](const Bound& bound) {
+    parallel_kernel(parts, 1, [&](int64_t first_part, int64_t last_part) {
+      for (int64_t part = first_part; part < last_part; ++part)
+        for (int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
+          auto* const sum = bound.scratch<float>(static_cast<size_t>(part) * sum_bytes);
+          const int64_t n = line / in.height(), iy = line % in.height();
+          const Window rows = covering(iy, op.stride.height, op.padding.top, op.kernel.height, out.height());
+          for (int64_t ix = 0; ix < in.width(); ++ix) {
+            const Target to = bound.target(0, type) + (line * in.width() + ix) * dx_stride;
+            std::fill_n(sum, channels, 0.0f);
+            const Window columns = covering(ix, op.stride.width, op.padding.left, op.kernel.width, out.width());
+            for (int64_t oy = rows.first; oy < rows.last; ++oy)
+              for (int64_t ox = columns.first; ox < columns.last; ++ox) {
+                const int64_t pixel = (n * out.height() + oy) * out.width() + ox;
+                simd::add_where(bound.source(0, type) + pixel * dy_stride, bound.in<int32_t>(1) + pixel * where_stride,
+                                static_cast<int32_t>(iy * in.width() + ix), sum, channels);
+              }
+            simd::convert(sum, to, channels);
+          }
         }
-      }
     });
   });
 }

@@ -19,7 +19,7 @@ struct ColumnPlan {
   size_t part_bytes() const { return align64(static_cast<size_t>(channels) * (sizeof(double) + sizeof(float))); }
   size_t workspace_bytes() const { return part_bytes() * static_cast<size_t>(groups * parts); }
 
-  void run(const float* x, float* y, const Bound& bound) const {
+  void run(Source x, Target y, const Bound& bound) const {
     parallel_kernel(groups * parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t group = i / parts, part = i % parts;
@@ -30,13 +30,17 @@ struct ColumnPlan {
                          sum);
       }
     });
-    for (int64_t group = 0; group < groups; ++group)
+    for (int64_t group = 0; group < groups; ++group) {
+      auto* const total = bound.scratch<double>(static_cast<size_t>(group * parts) * part_bytes());
+      auto* const result = reinterpret_cast<float*>(total + channels);
       for (int64_t c = 0; c < channels; ++c) {
         double sum = 0;
         for (int64_t part = 0; part < parts; ++part)
           sum += bound.scratch<double>(static_cast<size_t>(group * parts + part) * part_bytes())[c];
-        y[group * out_stride + c] = static_cast<float>(sum * scale);
+        result[c] = static_cast<float>(sum * scale);
       }
+      simd::convert(result, y + group * out_stride, channels);
+    }
   }
 };
 
@@ -45,7 +49,9 @@ Planned plan_columns(const Request& request, int64_t groups, double scale) {
   const Rows rows = rows_of(x);
   const int64_t parts = groups >= threads() ? 1 : threads();
   const ColumnPlan plan{groups, rows.count / groups, rows.stride, rows.channels, y.row_stride, parts, scale};
-  return accept(plan.workspace_bytes(), [plan](const Bound& bound) { plan.run(bound.in(0), bound.out(0), bound); });
+  return accept(plan.workspace_bytes(), [plan, from = x.type.dtype, to = y.type.dtype](const Bound& bound) {
+    plan.run(bound.source(0, from), bound.target(0, to), bound);
+  });
 }
 
 }  // namespace

@@ -32,12 +32,15 @@ bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elemen
 
 Planned plan_layer_norm(const Request& request) {
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
   const double eps = request.op.as<LayerNorm>()->eps;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const int64_t mean_stride = request.outputs[1].row_stride, inv_std_stride = request.outputs[2].row_stride;
   return accept([=](const Bound& bound) {
-    const simd::RowNorm pass{eps,          bound.in(0), bound.in(1), bound.in(2), bound.out(0),  bound.out(1),
-                             bound.out(2), x.stride,    y.stride,    mean_stride, inv_std_stride};
+    const simd::RowNorm pass{eps,           bound.source(0, type), bound.in(1), bound.in(2), bound.target(0, type),
+                             bound.out(1),  bound.out(2),          x.stride,    y.stride,    mean_stride,
+                             inv_std_stride};
     parallel_kernel(x.count, grain_of(x.channels),
                     [&](int64_t begin, int64_t end) { simd::row_norm(pass, begin, end - begin, x.channels); });
   });
@@ -45,12 +48,16 @@ Planned plan_layer_norm(const Request& request) {
 
 Planned plan_layer_norm_grad(const Request& request) {
   if (!usable(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("maps of several types");
+  if (request.inputs[3].type.dtype != DType::f32 || request.inputs[4].type.dtype != DType::f32) return refuse("statistics in bf16");
+  const DType type = request.inputs[0].type.dtype;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
   const int64_t mean_stride = request.inputs[3].row_stride, inv_std_stride = request.inputs[4].row_stride;
   const Parts parts{x.channels};
   return accept(parts.workspace_bytes(), [=](const Bound& bound) {
-    const simd::RowNormGrad pass{bound.in(0), bound.in(1), bound.in(2), bound.in(3),    bound.in(4), bound.out(0),
-                                 dy.stride,   x.stride,    mean_stride, inv_std_stride, dx.stride};
+    const simd::RowNormGrad pass{bound.source(0, type), bound.source(1, type), bound.in(2), bound.in(3),
+                                 bound.in(4),           bound.target(0, type), dy.stride,   x.stride,
+                                 mean_stride,           inv_std_stride,        dx.stride};
     const bool with_sums = bound.outputs[1] || bound.outputs[2];
     parallel_kernel(parts.count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
@@ -91,7 +98,7 @@ Planned plan_standardize_weight_grad(const Request& request) {
   const int64_t outputs = request.inputs[1].type.shape[0], each = request.inputs[1].type.elements() / outputs;
   return accept(2 * static_cast<size_t>(outputs) * sizeof(float), [=](const Bound& bound) {
     float *const mean = bound.scratch<float>(), *const inv_std = mean + outputs;
-    const simd::RowNorm statistics{eps, bound.in(1), nullptr, nullptr, nullptr, mean, inv_std, each};
+    const simd::RowNorm statistics{eps, bound.in(1), nullptr, nullptr, {}, mean, inv_std, each};
     const simd::RowNormGrad pass{bound.in(0), bound.in(1), nullptr, mean, inv_std, bound.out(0), each, each, 1, 1, each};
     parallel_kernel(outputs, grain_of(each), [&](int64_t begin, int64_t end) {
       simd::row_norm(statistics, begin, end - begin, each);

@@ -8,17 +8,20 @@ namespace fovea::cpu::simd {
 // y = (x - mean) inv_std gamma + beta, by the mean and the biased variance of each row. No gamma and beta: ones and zeros.
 struct RowNorm {
   double eps;
-  const float *x, *gamma = nullptr, *beta = nullptr;
+  Source x;
+  const float *gamma = nullptr, *beta = nullptr;
   // Results; null where nobody reads them.
-  float *y = nullptr, *mean = nullptr, *inv_std = nullptr;
+  Target y;  // of x's type
+  float *mean = nullptr, *inv_std = nullptr;
   int64_t x_stride, y_stride = 0, mean_stride = 1, inv_std_stride = 1;
 };
 void row_norm(const RowNorm& pass, int64_t row, int64_t rows, int64_t channels);
 
 // dx = (dy gamma - m - n p) inv_std, where n = (x - mean) inv_std and m, p are the means of dy gamma and dy gamma n over the row.
 struct RowNormGrad {
-  const float *dy, *x, *gamma = nullptr, *mean, *inv_std;
-  float* dx = nullptr;
+  Source dy, x;
+  const float *gamma = nullptr, *mean, *inv_std;
+  Target dx;  // of their type
   int64_t dy_stride, x_stride, mean_stride = 1, inv_std_stride = 1, dx_stride = 0;
 };
 // Where sums has places also first[c] += dy, second[c] += dy n. Either needs what is read before dx is written: dx may be where dy or x

@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/loops-inl.h"
+#include "backends/cpu/storage-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
@@ -44,14 +45,15 @@ struct Statistics {
   double inv_std;
 };
 
-HWY_INLINE HWY_ATTR Statistics row_statistics(const float* x, int64_t channels, double eps) {
+template <class T>
+HWY_INLINE HWY_ATTR Statistics row_statistics(const T* x, int64_t channels, double eps) {
   RowSum sum;
-  for_each_vector(channels, [&sum, x](auto d, int64_t c) HWY_ATTR { sum.add(d, hn::LoadU(d, x + c)); });
+  for_each_vector(channels, [&sum, x](auto d, int64_t c) HWY_ATTR { sum.add(d, load(d, x + c)); });
   const auto count = static_cast<double>(channels);
   const auto mean = static_cast<float>(sum.total() / count);
   RowSum first, second;  // about the mean, so that nothing cancels
   for_each_vector(channels, [&first, &second, x, mean](auto d, int64_t c) HWY_ATTR {
-    const auto v = hn::Sub(hn::LoadU(d, x + c), hn::Set(d, mean));
+    const auto v = hn::Sub(load(d, x + c), hn::Set(d, mean));
     first.add(d, v);
     second.add(d, hn::Mul(v, v));
   });
@@ -59,54 +61,58 @@ HWY_INLINE HWY_ATTR Statistics row_statistics(const float* x, int64_t channels, 
   return {mean, lost, 1 / std::sqrt(std::max(0.0, second.total() / count - lost * lost) + eps)};
 }
 
-void NormalizeEachRow(const simd::RowNorm& p, int64_t row, int64_t rows, int64_t channels) {
+template <class T>
+void normalize_each_row(const simd::RowNorm& p, int64_t row, int64_t rows, int64_t channels) {
   for (const int64_t end = row + rows; row < end; ++row) {
-    const float* const x = p.x + row * p.x_stride;
+    const T* const x = p.x.as<T>() + row * p.x_stride;
     const Statistics of = row_statistics(x, channels, p.eps);
     if (p.mean) p.mean[row * p.mean_stride] = static_cast<float>(of.mean + of.lost);
     if (p.inv_std) p.inv_std[row * p.inv_std_stride] = static_cast<float>(of.inv_std);
     if (!p.y) continue;
-    float* const y = p.y + row * p.y_stride;
+    T* const y = p.y.as<T>() + row * p.y_stride;
     const float mean = of.mean, scale = static_cast<float>(of.inv_std), offset = static_cast<float>(of.lost * of.inv_std);
     const float *const gamma = p.gamma, *const beta = p.beta;
     for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
-      auto v = hn::MulSub(hn::Sub(hn::LoadU(d, x + c), hn::Set(d, mean)), hn::Set(d, scale), hn::Set(d, offset));
+      auto v = hn::MulSub(hn::Sub(load(d, x + c), hn::Set(d, mean)), hn::Set(d, scale), hn::Set(d, offset));
       if (gamma) v = hn::MulAdd(v, hn::LoadU(d, gamma + c), hn::LoadU(d, beta + c));
-      hn::StoreU(v, d, y + c);
+      store(d, v, y + c);
     });
   }
 }
+void NormalizeEachRow(const simd::RowNorm& p, int64_t row, int64_t rows, int64_t channels) {
+  p.x.bf16 ? normalize_each_row<Bf16>(p, row, rows, channels) : normalize_each_row<float>(p, row, rows, channels);
+}
 
 // Rows whose sums are made together.
-template <int64_t kRows>
+template <int64_t kRows, class T>
 struct Group {
-  const float *dy[kRows], *x[kRows];
+  const T *dy[kRows], *x[kRows];
   float mean[kRows], inv_std[kRows];
   RowSum slope[kRows], product[kRows];  // of dy gamma, dy gamma n
 
   HWY_INLINE HWY_ATTR Group(const simd::RowNormGrad& p, int64_t row) {
     for (int64_t k = 0; k < kRows; ++k) {
-      dy[k] = p.dy + (row + k) * p.dy_stride;
-      x[k] = p.x + (row + k) * p.x_stride;
+      dy[k] = p.dy.as<T>() + (row + k) * p.dy_stride;
+      x[k] = p.x.as<T>() + (row + k) * p.x_stride;
       mean[k] = p.mean[(row + k) * p.mean_stride];
       inv_std[k] = p.inv_std[(row + k) * p.inv_std_stride];
     }
   }
   template <class D>
   HWY_INLINE HWY_ATTR hn::Vec<D> normalized(D d, int64_t k, int64_t c) const {
-    return hn::Mul(hn::Sub(hn::LoadU(d, x[k] + c), hn::Set(d, mean[k])), hn::Set(d, inv_std[k]));
+    return hn::Mul(hn::Sub(load(d, x[k] + c), hn::Set(d, mean[k])), hn::Set(d, inv_std[k]));
   }
 };
 
-template <int64_t kRows>
+template <int64_t kRows, class T>
 HWY_INLINE HWY_ATTR void grad_group(const simd::RowNormGrad& p, int64_t row, int64_t channels, float* first, float* second) {
-  Group<kRows> group(p, row);
+  Group<kRows, T> group(p, row);
   const float* const gamma = p.gamma;
   for_each_vector(channels, [&group, gamma, first, second](auto d, int64_t c) HWY_ATTR {
     const auto scale = gamma ? hn::LoadU(d, gamma + c) : hn::Set(d, 1.0f);
     auto sum = hn::Zero(d), product = hn::Zero(d);
     for (int64_t k = 0; k < kRows; ++k) {
-      const auto dy = hn::LoadU(d, group.dy[k] + c), n = group.normalized(d, k, c), slope = hn::Mul(dy, scale);
+      const auto dy = load(d, group.dy[k] + c), n = group.normalized(d, k, c), slope = hn::Mul(dy, scale);
       group.slope[k].add(d, slope);
       group.product[k].add(d, hn::Mul(slope, n));
       sum = hn::Add(sum, dy);
@@ -118,31 +124,35 @@ HWY_INLINE HWY_ATTR void grad_group(const simd::RowNormGrad& p, int64_t row, int
   });
   if (!p.dx) return;
   for (int64_t k = 0; k < kRows; ++k) {
-    float* const dx = p.dx + (row + k) * p.dx_stride;
+    T* const dx = p.dx.as<T>() + (row + k) * p.dx_stride;
     const auto count = static_cast<float>(channels);
     const float slope = group.slope[k].total() / count, product = group.product[k].total() / count;
     for_each_vector(channels, [&group, k, gamma, slope, product, dx](auto d, int64_t c) HWY_ATTR {
-      auto v = hn::LoadU(d, group.dy[k] + c);
+      auto v = load(d, group.dy[k] + c);
       if (gamma) v = hn::Mul(v, hn::LoadU(d, gamma + c));
       v = hn::NegMulAdd(group.normalized(d, k, c), hn::Set(d, product), hn::Sub(v, hn::Set(d, slope)));
-      hn::StoreU(hn::Mul(v, hn::Set(d, group.inv_std[k])), d, dx + c);
+      store(d, hn::Mul(v, hn::Set(d, group.inv_std[k])), dx + c);
     });
   }
 }
 
-void GradOfEachRow(const simd::RowNormGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
+template <class T>
+void grad_of_each_row(const simd::RowNormGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
   float* const first = sums.first ? sums.scratch : nullptr;
   float* const second = sums.first ? sums.scratch + channels : nullptr;
   for (const int64_t end = row + rows; row < end;) {
     if (first) std::fill(first, second + channels, 0.0f);
     const int64_t stop = std::min(end, row + kBlockRows);
-    for (; row + kGroupRows <= stop; row += kGroupRows) grad_group<kGroupRows>(pass, row, channels, first, second);
-    for (; row < stop; ++row) grad_group<1>(pass, row, channels, first, second);
+    for (; row + kGroupRows <= stop; row += kGroupRows) grad_group<kGroupRows, T>(pass, row, channels, first, second);
+    for (; row < stop; ++row) grad_group<1, T>(pass, row, channels, first, second);
     for (int64_t c = 0; first && c < channels; ++c) {
       sums.first[c] += first[c];
       sums.second[c] += second[c];
     }
   }
+}
+void GradOfEachRow(const simd::RowNormGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
+  pass.x.bf16 ? grad_of_each_row<Bf16>(pass, row, rows, channels, sums) : grad_of_each_row<float>(pass, row, rows, channels, sums);
 }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE

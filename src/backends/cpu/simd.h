@@ -5,23 +5,30 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/cpu/storage.h"
 #include "ops/activation.h"
 
 namespace fovea::cpu::simd {
 
-void activate(ActivationKind kind, const float* x, float* y, int64_t n);
+// Operands of one type each.
+void activate(ActivationKind kind, Source x, Target y, int64_t n);
 // dx = dy activation'(x or y); see derivative_from_result.
-void activation_grad(ActivationKind kind, const float* dy, const float* x_or_y, float* dx, int64_t n);
+void activation_grad(ActivationKind kind, Source dy, Source x_or_y, Target dx, int64_t n);
+// From either type to either.
+void convert(Source x, Target y, int64_t n);
+
+// y += factor x
+void add_scaled(Source x, float factor, float* y, int64_t n);
 
 enum class Binary { add, multiply };
 // y = a op b; a step of 0 repeats the operand's first element, 1 walks.
-void binary(Binary op, const float* a, int64_t a_step, const float* b, int64_t b_step, float* y, int64_t n);
+void binary(Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n);
 
 // The first (largest) of a window's candidates so far: where x > best or x is not a number, best = x and where = index.
-void max_update(const float* x, int32_t index, float* best, int32_t* where, int64_t n);
-void max_start(const float* x, int32_t index, float* best, int32_t* where, int64_t n);
+void max_update(Source x, int32_t index, Target best, int32_t* where, int64_t n);
+void max_start(Source x, int32_t index, Target best, int32_t* where, int64_t n);
 // dx += dy where `where` is index.
-void add_where(const float* dy, const int32_t* where, int32_t index, float* dx, int64_t n);
+void add_where(Source dy, const int32_t* where, int32_t index, float* dx, int64_t n);
 
 // A rectangle of pixels: its first one, the distances of neighbours, and a weight for every row and every column.
 struct WeightedWindow {
@@ -60,21 +67,21 @@ void rmsprop(const RmspropStep& step, const RmspropState& state, int64_t n);
 void accumulate(float keep, const float* sum, float scale, const float* x, float* next, int64_t n);
 
 // sum[c] += x[row, c] over rows, in float inside blocks of rows and in double between them; `scratch` holds channels floats.
-void column_sum(const float* x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum);
+void column_sum(Source x, int64_t rows, int64_t stride, int64_t channels, float* scratch, double* sum);
 
 // first[c] += x - shift[c], second[c] += (x - shift[c])^2; scratch holds 2 channels floats.
 struct ColumnSums {
   double *first, *second;
   float* scratch;
 };
-void column_moments(const float* x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const ColumnSums& sums);
+void column_moments(Source x, int64_t rows, int64_t stride, int64_t channels, const float* shift, const ColumnSums& sums);
 
 // y = activation((x - mean) scale + offset (+ residual)), rows of channels; vectors of channels floats.
 struct Normalize {
   ActivationKind activation = ActivationKind::identity;
   const float *mean, *scale, *offset;
-  const float *x, *residual = nullptr;
-  float* y;
+  Source x, residual;  // of one type, with y
+  Target y;
   int64_t x_stride, residual_stride = 0, y_stride;
 };
 void normalize(const Normalize& pass, int64_t row, int64_t rows, int64_t channels);
@@ -83,14 +90,14 @@ void normalize(const Normalize& pass, int64_t row, int64_t rows, int64_t channel
 struct NormalizeGrad {
   ActivationKind activation = ActivationKind::identity;
   const float *mean, *scale, *beta = nullptr;
-  const float *dy, *x, *y = nullptr;
+  Source dy, x, y;  // of one type, with dz and dx
   int64_t dy_stride, x_stride, y_stride = 0;
   // First pass: dz goes here where not null.
-  float* dz = nullptr;
+  Target dz;
   int64_t dz_stride = 0;
   // Second pass: dx = dz a - (x - mean) b - c
   const float *a = nullptr, *b = nullptr, *c = nullptr;
-  float* dx = nullptr;
+  Target dx;
   int64_t dx_stride = 0;
 };
 // first[c] += dz, second[c] += dz (x - mean)

@@ -34,7 +34,7 @@ HWY_INLINE HWY_ATTR void store(D d, hn::Vec<D> v, float* to) {
 
 // Rounds to nearest, ties to even; what is not a number stays so (Highway's own conversion cuts off).
 template <class D>
-HWY_INLINE HWY_ATTR void store(D d, hn::Vec<D> v, Bf16* to) {
+HWY_INLINE HWY_ATTR void store(D /*d*/, hn::Vec<D> v, Bf16* to) {
   const hn::RebindToUnsigned<D> wide;
   const hn::Rebind<uint16_t, D> half;
   const auto bits = hn::BitCast(wide, v);

@@ -1,7 +1,8 @@
-// Operations that move elements: Concat, Slice, Pad and View.
+// Operations that move elements: Concat, Slice, Pad and View; and Cast.
 #pragma once
 
 #include "backends/reference/arguments.h"
+#include "ops/cast.h"
 #include "ops/concat.h"
 #include "ops/slice.h"
 #include "ops/view.h"
@@ -23,6 +24,11 @@ void copy_shifted(const View<const T>& x, const View<T>& y, int64_t axis, int64_
   });
 }
 
+template <class From, class To>
+void cast_rows(const Rows<const From>& x, const Rows<To>& y) {
+  for_each(y, [&](int64_t row, int64_t column) { y[row][column] = static_cast<To>(x[row][column]); });
+}
+
 template <class T>
 void run(const Concat& op, const Arguments& a) {
   int64_t begin = 0;
@@ -42,6 +48,15 @@ void run(const Pad& op, const Arguments& a) {
   const auto rows = a.output_rows<T>(0);
   for_each(rows, [&](int64_t row, int64_t column) { rows[row][column] = T{0}; });
   copy_shifted(a.input<T>(0), a.output<T>(0), op.axis, op.before);
+}
+
+// Between floats and doubles; narrower types are staged around it.
+template <class T>
+void run(const Cast&, const Arguments& a) {
+  if (a.outputs[0].type.dtype == DType::f64)
+    cast_rows(a.input_rows<T>(0), a.output_rows<double>(0));
+  else
+    cast_rows(a.input_rows<T>(0), a.output_rows<float>(0));
 }
 
 template <class T>

@@ -1,7 +1,9 @@
 #include "backends/reference/reference.h"
 
+#include <algorithm>
 #include <optional>
 
+#include "backend/staged_kernel.h"
 #include "backends/reference/activation.h"
 #include "backends/reference/attention.h"
 #include "backends/reference/batch_norm.h"
@@ -110,6 +112,7 @@ constexpr Row rows[] = {
     row<BinaryCrossEntropyGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
+    row<Cast>(),
     row<Concat>(),
     row<Constant>(),
     row<Conv2d>(),
@@ -147,13 +150,21 @@ constexpr Row rows[] = {
 };
 // clang-format on
 
+bool widens(std::span<const Operand> operands, std::span<const Operand> wide) {
+  return !std::ranges::equal(operands, wide, [](const Operand& a, const Operand& b) { return a.type == b.type; });
+}
+
 class ReferenceBackend final : public backend::Backend {
  public:
   std::string_view name() const override { return "reference"; }
-  bool supports(DType dtype) const override { return dtype == DType::f32 || dtype == DType::f64; }
+  bool supports(DType dtype) const override { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16; }
   std::unique_ptr<Kernel> plan(const Op& op, std::span<const Operand> inputs, std::span<const Operand> outputs) const override {
     if (const auto dtype = computing_dtype(inputs, outputs); dtype && !supports(*dtype))
       fail(ErrorKind::unsupported, "{}: the reference backend computes in f32 and f64, not in {}", op.name(), to_string(*dtype));
+    // bf16 is how numbers lie in memory, never how they are computed with.
+    const auto wide_inputs = backend::staged(inputs, true), wide_outputs = backend::staged(outputs, true);
+    if (widens(inputs, wide_inputs) || widens(outputs, wide_outputs))
+      return backend::stage(plan(op, wide_inputs, wide_outputs), inputs, outputs, wide_inputs, wide_outputs);
     for (const Row& row : rows)
       if (row.name == op.name()) return row.plan(op, inputs, outputs);
     fail(ErrorKind::unsupported, "{}: the reference backend has no kernel for it", op.name());
