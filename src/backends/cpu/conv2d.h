@@ -20,7 +20,7 @@ struct ConvProblem {
 
   // A linear layer: each result from one vector of x. Images have one pixel, or one column (tokens).
   bool linear() const {
-    return groups == 1 && w[2] == 1 && w[3] == 1 && stride == Size2{1, 1} && padding == Padding2{};
+    return groups == 1 && w[2] == 1 && w[3] == 1 && x.width() == 1 && x.height() == y.height() && padding == Padding2{};
   }
   int64_t pixels() const { return x.batch() * x.height() * x.width(); }
   memory::dims strides() const { return {stride.height, stride.width}; }
