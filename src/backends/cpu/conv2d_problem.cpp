@@ -66,7 +66,7 @@ std::string obstacle(const ConvProblem& problem, std::span<const Operand> inputs
 
 std::string not_winograd(const ConvProblem& problem) {
   constexpr int64_t kLeastChannels = 32;  // with fewer the transforms cost what the products save
-  const auto& [stride, padding, groups, x, w, y, bias, residual, activation] = problem;
+  const auto& [stride, padding, groups, x, w, y, bias, residual, activation, maps] = problem;
   if (w[2] != 3 || w[3] != 3) return fmt::format("kernel {}x{}, it takes 3x3", w[2], w[3]);
   if (stride != Size2{1, 1}) return fmt::format("stride {}x{}, it takes 1x1", stride.height, stride.width);
   if (groups != 1) return fmt::format("{} groups, it takes 1", groups);
