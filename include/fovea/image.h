@@ -25,6 +25,9 @@ enum class PixelOrder { rgb, bgr };
 // 178,956,970 pixels.
 Image read_image(const std::string& path, Alpha alpha = Alpha::white);
 Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
+// The same as this preprocessing has it: its alpha, and with Decode::fast a large JPEG at a part of its size, of which `fit` makes use.
+Image read_image(const std::string& path, const Preprocessing& preprocessing);
+Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
 
 // A PNG of 8-bit RGB, from which decode_image gives the same pixels. The file is written beside and renamed. Throw Error(usage) where the
 // pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.

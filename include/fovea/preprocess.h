@@ -22,6 +22,14 @@ enum class Alpha {
   drop,   // the alpha channel is ignored, whatever colour lies under it shows
 };
 
+// How a file is decoded.
+enum class Decode {
+  exact,  // every pixel, as Pillow decodes it
+  fast,   // a JPEG of at least three times the size that is made use of at a half, a quarter or an eighth of its sides, where these are
+          // whole numbers (as cameras' are), by libjpeg's smaller inverse transforms: half as fast again on large photographs, and not
+          // quite the same pixels. Other pictures exactly
+};
+
 struct Preprocessing {
   int64_t height = 224, width = 224;  // what the network gets
   int64_t resize = 256;               // Fit::crop: the shorter side before cropping
@@ -31,21 +39,25 @@ struct Preprocessing {
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of RGB in 0..1
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
   bool mirrored = false;  // answers are the mean of the picture's logits and of its mirror image's: twice the time, a little more accuracy
+  Decode decode = Decode::exact;
 
   bool operator==(const Preprocessing&) const = default;
 };
 
 // One line that names every step, and its inverse:
-// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "|mirrored=yes" where it is.
+// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "|mirrored=yes" and
+// "|decode=fast" where they are.
 std::string to_string(const Preprocessing& preprocessing);
 Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 
 std::string to_string(Interpolation);
 std::string to_string(Fit);
 std::string to_string(Alpha);
+std::string to_string(Decode);
 // Each throws Error(usage) that lists the choices.
 Interpolation parse_interpolation(const std::string&);
 Fit parse_fit(const std::string&);
 Alpha parse_alpha(const std::string&);
+Decode parse_decode(const std::string&);
 
 }  // namespace fovea

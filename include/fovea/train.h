@@ -94,6 +94,7 @@ struct TrainOptions {
   // where cross validation of the probe says so; without a probe, as the model does.
   Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
+  std::optional<Decode> decode = {};  // empty: what the model does
 
   // Data.
   double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
@@ -108,6 +109,9 @@ struct TrainOptions {
   int threads = 0;  // 0: every core
   FeatureCache cache = FeatureCache::automatic;
   size_t cache_bytes = size_t{1} << 30;
+  // Memory for decoded pictures, or, where crops are not random, for pictures as the network gets them; those beyond it are decoded again
+  // in each epoch. Changes no bit.
+  size_t picture_cache_bytes = size_t{512} << 20;
 
   // What is written and told.
   // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html; empty: nothing is written.

@@ -179,7 +179,7 @@ std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) co
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {
-  return predict(read_image(file, preprocessing().alpha), top);
+  return predict(read_image(file, preprocessing()), top);
 }
 
 Tensor Model::logits(const Tensor& images) const { return implementation_->session().run(images, {"logits"}).front(); }
@@ -199,7 +199,7 @@ Tensor Model::embed(const Image& image) const {
   return result;
 }
 
-Tensor Model::embed(const std::string& file) const { return embed(read_image(file, preprocessing().alpha)); }
+Tensor Model::embed(const std::string& file) const { return embed(read_image(file, preprocessing())); }
 
 Tensor Model::embed(const Tensor& images) const { return implementation_->session().run(images, {"pre_logits"}).front(); }
 

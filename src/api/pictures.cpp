@@ -26,7 +26,7 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
     try {
       const Preprocessing& size = model.preprocessing();
       std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width));
-      image::normalize_into(read_image(files[0], size.alpha), size, prepared.data());
+      image::normalize_into(read_image(files[0], size), size, prepared.data());
       take(size_t{0}, std::span<float>(prepared));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;

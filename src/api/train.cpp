@@ -24,6 +24,7 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   if (new_head) preprocessing.alpha = Alpha::white;
   if (options.fit) preprocessing.fit = *options.fit;
   if (options.alpha) preprocessing.alpha = *options.alpha;
+  if (options.decode) preprocessing.decode = *options.decode;
   if (options.mirrored != Choice::automatic) preprocessing.mirrored = options.mirrored == Choice::on;
   return preprocessing;
 }

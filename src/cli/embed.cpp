@@ -121,6 +121,7 @@ void add_embed(CLI::App& app, Run& run) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--normalize", options->normalize, "Divide each picture's numbers by their length (L2)");
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(*command, options->preprocessing);
   add_json(*command, options->json,
            R"({"features", "files", "written", "pictures", "tap", "shape", "width", "variance", "left_out": [{"file", "reason"}]})");
   command->footer(kFooter);

@@ -134,6 +134,7 @@ void add_evaluate(CLI::App& app, Run& run) {
   add_model(*command, options->model);
   add_labelled_data(*command, options->data);
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(*command, options->preprocessing);
   command->add_option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes")
       ->type_name("FILE");
   add_json(

@@ -59,7 +59,7 @@ int neighbors(const Options& options) {
   std::vector<BadPicture> left_out;
   for (const std::string& file : files) {
     try {
-      const Tensor query = query_features(model, features, read_image(file, features.record.preprocessing.alpha));
+      const Tensor query = query_features(model, features, read_image(file, features.record.preprocessing));
       found.push_back({file, nearest_pictures(features, query, options.top)});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;

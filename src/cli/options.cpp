@@ -100,6 +100,15 @@ void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const c
       ->type_name("white|drop");
 }
 
+void add_decode(CLI::App& command, PreprocessingOptions& options) {
+  command
+      .add_option("--decode", options.decode,
+                  "fast: JPEGs of at least three times the size that is made use of are decoded at a half, a quarter or an eighth of their "
+                  "sides where it divides them, half as fast again, and to slightly other pixels; exact: as Pillow decodes them; "
+                  "default: what the model has, exact at first")
+      ->type_name("exact|fast");
+}
+
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options) {
   if (!options.size.empty()) {
     const PictureSize size = parse_size(options.size);
@@ -111,11 +120,12 @@ Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& o
   }
   if (!options.fit.empty()) preprocessing.fit = parse_fit(options.fit);
   if (!options.alpha.empty()) preprocessing.alpha = parse_alpha(options.alpha);
+  if (!options.decode.empty()) preprocessing.decode = parse_decode(options.decode);
   return preprocessing;
 }
 
 void apply(Model& model, const PreprocessingOptions& options) {
-  if (options.size.empty() && options.fit.empty() && options.alpha.empty()) return;
+  if (options.size.empty() && options.fit.empty() && options.alpha.empty() && options.decode.empty()) return;
   model.set_preprocessing(changed(model.preprocessing(), options));
 }
 

@@ -39,9 +39,10 @@ int64_t parse_bytes(const std::string& text);
 
 // How pictures become the network's input, where the user wants it another way than the model has it.
 struct PreprocessingOptions {
-  std::string size, fit, alpha;
+  std::string size, fit, alpha, decode;
 };
 void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits = "crop|pad|squash");
+void add_decode(CLI::App& command, PreprocessingOptions& options);  // of commands that read pictures for nothing but the network
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 

@@ -81,6 +81,7 @@ void add_predict(CLI::App& app, Run& run) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(*command, options->preprocessing);
   add_json(*command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return predict(*options); }; });

@@ -177,7 +177,7 @@ int run_training(const Options& options) {
   else
     find_classes(data.folder);
   Model model = load(options.model, training.seed);
-  if (!options.training.preprocessing.size.empty()) apply(model, {options.training.preprocessing.size, "", ""});
+  if (!options.training.preprocessing.size.empty()) apply(model, {options.training.preprocessing.size, "", "", ""});
   if (options.find_rate) {
     training.threads = options.model.threads;
     watch_interrupts();

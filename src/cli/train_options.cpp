@@ -150,6 +150,11 @@ void add_outputs(CLI::App& command, TrainingOptions& options) {
   command.add_option("--cache-limit", train.cache_bytes, "Memory for them, beyond which they go to DIR: 500M, 2G (default: 1Gi)")
       ->transform(CLI::AsSizeValue(true).description(""))
       ->type_name("SIZE");
+  command
+      .add_option("--picture-cache", train.picture_cache_bytes,
+                  "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)")
+      ->transform(CLI::AsSizeValue(true).description(""))
+      ->type_name("SIZE");
   command.add_flag("--tensorboard", train.tensorboard, "Write event files for TensorBoard into DIR/tensorboard");
   command.add_flag("--no-report", options.no_report, "Write no report.html");
 }
@@ -182,6 +187,7 @@ void add_training(CLI::App& command, TrainingOptions& options) {
   add_augmentation(command, options);
   add_split(command, options);
   add_preprocessing(command, options.preprocessing, "squash; auto: what cross validation prefers", "auto|crop|pad|squash");
+  add_decode(command, options.preprocessing);
   add_outputs(command, options);
 }
 
@@ -209,6 +215,7 @@ TrainOptions train_options(const TrainingOptions& options) {
   train.fit_by_validation = options.preprocessing.fit == "auto";
   if (!options.preprocessing.fit.empty() && !train.fit_by_validation) train.fit = parse_fit(options.preprocessing.fit);
   if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
+  if (!options.preprocessing.decode.empty()) train.decode = parse_decode(options.preprocessing.decode);
   if (train.validation + train.test >= 1)
     throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));
   return train;

@@ -1,22 +1,43 @@
 #include "image/cache.h"
 
+#include <fmt/format.h>
+
 namespace fovea::image {
 
-std::shared_ptr<const Image> ImageCache::get(const std::string& path) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = images_.find(path);
-    if (found != images_.end()) return found->second;
-  }
-  return keep(path, read_image(path, preprocessing_.alpha));
+namespace {
+
+// What a use decodes is decided by these; of what is decoded exactly by nothing.
+std::string key_of(const std::string& path, const Use& use) {
+  const Preprocessing& p = use.preprocessing;
+  if (p.decode == Decode::exact) return path;
+  if (!use.crops) return fmt::format("{}\n{} {} {}x{}", path, to_string(p.fit), p.resize, p.height, p.width);
+  return fmt::format("{}\n{} {} {} {}x{}", path, use.crops->scale_min, use.crops->ratio_min, use.crops->ratio_max, p.height, p.width);
 }
 
-std::shared_ptr<const Image> ImageCache::keep(const std::string& path, Image image) {
+}  // namespace
+
+bool ImageCache::serves(const Use& use) const {
+  Preprocessing same = preprocessing_;
+  same.mirrored = use.preprocessing.mirrored;  // concerns answers, not pictures
+  if (fitted_) return same == use.preprocessing && !use.crops;
+  return preprocessing_.alpha == use.preprocessing.alpha;
+}
+
+std::shared_ptr<const Image> ImageCache::get(const std::string& path, const Use& use) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = images_.find(key_of(path, use));
+    if (found != images_.end()) return found->second;
+  }
+  return keep(path, use, read_for_use(path, use));
+}
+
+std::shared_ptr<const Image> ImageCache::keep(const std::string& path, const Use& use, Image image) {
   if (fitted_) image = fit(image, preprocessing_);
   auto shared = std::make_shared<const Image>(std::move(image));
   const std::lock_guard lock(mutex_);
   const size_t size = shared->pixels.size();
-  if (size <= budget_bytes_ - bytes_ && images_.emplace(path, shared).second) bytes_ += size;
+  if (size <= budget_bytes_ - bytes_ && images_.emplace(key_of(path, use), shared).second) bytes_ += size;
   return shared;
 }
 

@@ -1,18 +1,18 @@
 // Decoded pictures kept in memory, so that each epoch does not decode them again.
 #pragma once
 
-#include <fovea/image.h>
-
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "image/use.h"
+
 namespace fovea::image {
 
-// Safe to use from several threads. Takes pictures until the budget is spent and keeps what it has: with every picture needed once an
-// epoch, throwing some out to take others gains nothing.
+// Safe to use from several threads. Each picture is kept once for each use of it that decodes it another way. Takes pictures until the
+// budget is spent and keeps what it has: with every picture needed once an epoch, throwing some out to take others gains nothing.
 class ImageCache {
  public:
   // With `fitted`, pictures are kept as fit gives them (small, but of no use to random crops), else as decoded with `alpha`.
@@ -22,10 +22,12 @@ class ImageCache {
   bool fitted() const { return fitted_; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
 
+  // Whether `get` gives this use what it would read itself, or, with `fitted`, read and fit.
+  bool serves(const Use& use) const;
   // The picture of a path, from memory or read now; throws as read_image does.
-  std::shared_ptr<const Image> get(const std::string& path);
-  // The same with the picture as read_image gives it, which somebody has read already.
-  std::shared_ptr<const Image> keep(const std::string& path, Image image);
+  std::shared_ptr<const Image> get(const std::string& path, const Use& use);
+  // The same with the picture as read_for_use gives it, which somebody has read already.
+  std::shared_ptr<const Image> keep(const std::string& path, const Use& use, Image image);
   size_t bytes() const;
 
  private:

@@ -36,15 +36,16 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
 }  // namespace
 
 std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Progress& progress, std::vector<Look>* looks) {
+  const Use use{cache ? cache->preprocessing() : Preprocessing{}};
   std::vector<Look> seen(looks ? dataset.samples.size() : 0);
   const std::vector<std::string> wrong = messages(dataset.samples.size(), progress, [&](size_t i) {
     const std::string& path = dataset.samples[i].path;
     if (looks) {
-      Inspection picture = inspect_image(path, cache ? cache->preprocessing().alpha : Alpha::white);
+      Inspection picture = inspect_image(path, use);
       seen[i] = look_of(picture);
-      if (cache) cache->keep(path, std::move(picture.image));
+      if (cache) cache->keep(path, use, std::move(picture.image));
     } else if (cache) {
-      cache->get(path);
+      cache->get(path, use);
     } else {
       read_image(path);
     }

@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "image/resize.h"
 
 namespace fovea::image {
 
@@ -25,8 +28,11 @@ constexpr int64_t max_pixels = 178'956'970;
 // Throws Error(input) for an empty picture or one over max_pixels; called before anything of that size is allocated.
 void check_size(int64_t width, int64_t height);
 
+// By what the sides of a picture of this size, upright, may shrink: 1, 2, 4 or 8.
+using Reduction = std::function<int(Size)>;
+
 // Each throws Error(input) with a sentence that begins with what is wrong: "truncated JPEG: ...", "damaged PNG: ...".
-Decoded decode_jpeg(Bytes bytes);
+Decoded decode_jpeg(Bytes bytes, const Reduction& reduction = nullptr);
 Decoded decode_png(Bytes bytes);
 Decoded decode_webp(Bytes bytes);
 Decoded decode_gif(Bytes bytes);

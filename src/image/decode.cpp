@@ -11,6 +11,7 @@
 #include "image/codecs.h"
 #include "image/exif.h"
 #include "image/inspect.h"
+#include "image/use.h"
 
 namespace fovea {
 namespace image {
@@ -40,10 +41,10 @@ std::string beginning(Bytes bytes) {
   return printable ? fmt::format("\"{}\"", text) : hex;
 }
 
-Decoded decode_any(Bytes bytes) {
+Decoded decode_any(Bytes bytes, const Reduction& reduction = nullptr) {
   if (bytes.empty()) fail(ErrorKind::input, "empty file");
   if (bytes.size() > INT_MAX) fail(ErrorKind::input, "{} bytes, at most {}", bytes.size(), INT_MAX);
-  if (starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes);
+  if (starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes, reduction);
   if (starts_with(bytes, "\x89PNG\r\n\x1A\n")) return decode_png(bytes);
   if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return decode_webp(bytes);
   if (starts_with(bytes, "GIF87a") || starts_with(bytes, "GIF89a")) return decode_gif(bytes);
@@ -104,6 +105,13 @@ std::vector<std::byte> read_bytes(const std::string& path) {
   return bytes;
 }
 
+Image decode_image(Bytes bytes, Alpha alpha, const Reduction& reduction) {
+  Decoded decoded = decode_any(bytes, reduction);
+  drop_alpha(decoded, alpha);
+  decoded = upright(std::move(decoded));
+  return {decoded.width, decoded.height, std::move(decoded.pixels)};
+}
+
 std::string format_of(Bytes bytes) {
   if (starts_with(bytes, "\xFF\xD8\xFF")) return "jpeg";
   if (starts_with(bytes, "\x89PNG")) return "png";
@@ -113,17 +121,30 @@ std::string format_of(Bytes bytes) {
 
 }  // namespace
 
-Inspection inspect_image(const std::string& path, Alpha alpha) {
+Image read_for_use(const std::string& path, const Use& use) {
+  return in_context(path, [&] { return decode_image(read_bytes(path), use.preprocessing.alpha, reduction_of(use)); });
+}
+
+Inspection inspect_image(const std::string& path, const Use& use) {
   return in_context(path, [&] {
     const std::vector<std::byte> bytes = read_bytes(path);
-    Decoded decoded = decode_any(bytes);
     Inspection seen;
+    const Reduction wanted = reduction_of(use);
+    Decoded decoded = decode_any(bytes, [&](Size whole) {
+      seen.width = whole.width;
+      seen.height = whole.height;
+      return wanted ? wanted(whole) : 1;
+    });
     seen.format = format_of(bytes);
     seen.orientation = decoded.orientation;
     for (size_t i = 3; decoded.channels == 4 && i < decoded.pixels.size() && !seen.transparent; i += 4)
       seen.transparent = decoded.pixels[i] < 255;
-    drop_alpha(decoded, alpha);
+    drop_alpha(decoded, use.preprocessing.alpha);
     decoded = upright(std::move(decoded));
+    if (seen.width == 0) {  // of a format that is always decoded whole
+      seen.width = decoded.width;
+      seen.height = decoded.height;
+    }
     seen.image = {decoded.width, decoded.height, std::move(decoded.pixels)};
     const std::vector<uint8_t>& pixels = seen.image.pixels;
     seen.grey = true;
@@ -132,19 +153,25 @@ Inspection inspect_image(const std::string& path, Alpha alpha) {
   });
 }
 
-Look look_of(const Inspection& seen) { return {seen.format, seen.orientation, seen.transparent, seen.grey, fingerprint(seen.image)}; }
+Look look_of(const Inspection& seen) {
+  Look look{seen.format, seen.orientation, seen.transparent, seen.grey, fingerprint(seen.image)};
+  look.print.width = seen.width;
+  look.print.height = seen.height;
+  return look;
+}
 
 }  // namespace image
 
-Image decode_image(std::span<const std::byte> bytes, Alpha alpha) {
-  image::Decoded decoded = image::decode_any(bytes);
-  image::drop_alpha(decoded, alpha);
-  decoded = image::upright(std::move(decoded));
-  return {decoded.width, decoded.height, std::move(decoded.pixels)};
-}
+Image decode_image(std::span<const std::byte> bytes, Alpha alpha) { return image::decode_image(bytes, alpha, nullptr); }
 
 Image read_image(const std::string& path, Alpha alpha) {
   return in_context(path, [&] { return decode_image(image::read_bytes(path), alpha); });
 }
+
+Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing) {
+  return image::decode_image(bytes, preprocessing.alpha, image::reduction_of({preprocessing, {}}));
+}
+
+Image read_image(const std::string& path, const Preprocessing& preprocessing) { return image::read_for_use(path, {preprocessing, {}}); }
 
 }  // namespace fovea

@@ -6,19 +6,21 @@
 #include <string>
 
 #include "image/duplicates.h"
+#include "image/use.h"
 
 namespace fovea::image {
 
 struct Inspection {
   Image image;
-  std::string format;        // "jpeg", "png", "webp", "gif", "bmp"
-  int orientation = 1;       // EXIF, 1..8
-  bool transparent = false;  // some pixel is
-  bool grey = false;         // every pixel is
+  int64_t width = 0, height = 0;  // of the whole picture, upright; of `image` too unless it was decoded at a part of its size
+  std::string format;             // "jpeg", "png", "webp", "gif", "bmp"
+  int orientation = 1;            // EXIF, 1..8
+  bool transparent = false;       // some pixel is
+  bool grey = false;              // every pixel is
 };
 
-// Throws as read_image.
-Inspection inspect_image(const std::string& path, Alpha alpha = Alpha::white);
+// `image` as read_for_use gives it. Throws as read_image.
+Inspection inspect_image(const std::string& path, const Use& use = {});
 
 // What is kept of it.
 struct Look {

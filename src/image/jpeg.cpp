@@ -99,9 +99,11 @@ bool read_header(Decoder& decoder, Bytes bytes) {
   return true;
 }
 
-bool start(Decoder& decoder) {
+bool start(Decoder& decoder, int reduction) {
   if (setjmp(decoder.escape)) return false;
   decoder.info.out_color_space = decoder.info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+  decoder.info.scale_num = 1;
+  decoder.info.scale_denom = static_cast<unsigned>(reduction);
   jpeg_start_decompress(&decoder.info);
   return true;
 }
@@ -142,18 +144,20 @@ void cmyk_to_rgb(const uint8_t* in, uint8_t* out, int64_t count) {
 
 }  // namespace
 
-Decoded decode_jpeg(Bytes bytes) {
+Decoded decode_jpeg(Bytes bytes, const Reduction& reduction) {
   const auto decoder = std::make_unique<Decoder>();
   if (!read_header(*decoder, bytes)) fail_jpeg(*decoder);
   check_size(decoder->info.image_width, decoder->info.image_height);
   const int components = decoder->info.num_components;
   if (components != 1 && components != 3 && components != 4) fail(ErrorKind::input, "JPEG of {} components, not 1, 3 or 4", components);
-  if (!start(*decoder)) fail_jpeg(*decoder);
 
   Decoded picture;
+  picture.orientation = orientation_of(*decoder);
+  Size size{decoder->info.image_width, decoder->info.image_height};
+  if (picture.orientation > 4) std::swap(size.width, size.height);  // it is turned on its side
+  if (!start(*decoder, reduction ? reduction(size) : 1)) fail_jpeg(*decoder);
   picture.width = decoder->info.output_width;
   picture.height = decoder->info.output_height;
-  picture.orientation = orientation_of(*decoder);
   const size_t count = static_cast<size_t>(picture.width * picture.height);
   picture.pixels.resize(3 * count);
   if (components != 4) {

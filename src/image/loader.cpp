@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -64,13 +65,9 @@ std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t se
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(std::move(samples)), options_(std::move(options)) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   if (options_.augmentation) check_augmentation(*options_.augmentation);
-  const bool random_crops = options_.augmentation && options_.augmentation->random_resized_crop;
-  if (options_.cache) {
-    Preprocessing cached = options_.cache->preprocessing();
-    cached.mirrored = options_.preprocessing.mirrored;  // concerns answers, not pictures
-    cache_serves_ =
-        options_.cache->fitted() ? cached == options_.preprocessing && !random_crops : cached.alpha == options_.preprocessing.alpha;
-  }
+  use_.preprocessing = options_.preprocessing;
+  if (const auto& a = options_.augmentation; a && a->random_resized_crop) use_.crops = CropRange{a->scale_min, a->ratio_min, a->ratio_max};
+  cache_serves_ = options_.cache && options_.cache->serves(use_);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();
   try {
@@ -145,7 +142,12 @@ const Batch* Loader::next() {
     return nullptr;
   }
   Slot& slot = slots_[static_cast<size_t>(next_) % slots_.size()];
-  done_.wait(lock, [&] { return slot.sequence == next_ && slot.remaining == 0; });
+  const auto ready = [&] { return slot.sequence == next_ && slot.remaining == 0; };
+  if (!ready()) {
+    const auto begin = std::chrono::steady_clock::now();
+    done_.wait(lock, ready);
+    waited_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
   if (slot.failure) std::rethrow_exception(slot.failure);
   std::sort(slot.batch.bad.begin(), slot.batch.bad.end(), [](const Batch::Bad& a, const Batch::Bad& b) { return a.position < b.position; });
   ++next_;
@@ -247,8 +249,8 @@ void Loader::prepare(const Sample& sample, const Draw& draw, float* out) const {
     if (augmentation) augment_normalized({out, static_cast<size_t>(3 * p.height * p.width)}, {p.width, p.height}, *augmentation, draw);
   };
   const auto finish = [&](const Image& image) { normalize(augmentation ? augment(image, *augmentation, p, draw) : fit(image, p)); };
-  if (!cache_serves_) return finish(read_image(sample.path, p.alpha));
-  const std::shared_ptr<const Image> cached = options_.cache->get(sample.path);
+  if (!cache_serves_) return finish(read_for_use(sample.path, use_));
+  const std::shared_ptr<const Image> cached = options_.cache->get(sample.path, use_);
   if (!options_.cache->fitted()) return finish(*cached);
   if (!augmentation) return normalize(*cached);
   Image image = *cached;

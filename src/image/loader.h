@@ -79,6 +79,8 @@ class Loader {
   // The next batch of the epoch, the loader's own until the next call of next() or start(); null once at the end of each epoch.
   // Throws the Error of the first picture in it that could not be read.
   const Batch* next();
+  // How long calls of next() have waited for pictures, in all.
+  double waited_seconds() const { return waited_seconds_; }
 
  private:
   struct Slot {
@@ -109,7 +111,9 @@ class Loader {
 
   const std::vector<Sample> samples_;
   const LoaderOptions options_;
+  Use use_;
   bool cache_serves_ = false;
+  double waited_seconds_ = 0;  // of the thread that takes the batches alone
 
   // Everything below is guarded by mutex_, but for the pixels of a slot, which the workers that fill it share out by position. Batches are
   // numbered in sequence over the epochs, from start_ on; batch s lies in slot s % slots_.size() until the caller asks for the one after

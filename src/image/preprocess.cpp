@@ -20,6 +20,7 @@ constexpr Named<Interpolation> interpolations[] = {
     {Interpolation::nearest, "nearest"}, {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"}};
 constexpr Named<Fit> fits[] = {{Fit::crop, "crop"}, {Fit::pad, "pad"}, {Fit::squash, "squash"}};
 constexpr Named<Alpha> alphas[] = {{Alpha::white, "white"}, {Alpha::drop, "drop"}};
+constexpr Named<Decode> decodes[] = {{Decode::exact, "exact"}, {Decode::fast, "fast"}};
 
 template <class T, size_t n>
 std::string name_of(const Named<T> (&table)[n], T value) {
@@ -77,9 +78,10 @@ std::array<float, 3> three(const std::string& step, const std::string& text) {
   return values;
 }
 
-// The steps in their order; each is required once, but the last may be missing.
-constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored"};
-constexpr const char* optional_step = "mirrored";
+// The steps in their order; each is required once, but the optional ones may be missing.
+constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored", "decode"};
+
+bool optional(const std::string& step) { return step == "mirrored" || step == "decode"; }
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
   if (name == "fit")
@@ -90,7 +92,9 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
     p.interpolation = parse_interpolation(value);
   else if (name == "alpha")
     p.alpha = parse_alpha(value);
-  else if (name == optional_step) {
+  else if (name == "decode")
+    p.decode = parse_decode(value);
+  else if (name == "mirrored") {
     if (value != "yes" && value != "no") fail(ErrorKind::format, "preprocessing step \"{}\": yes or no expected", step);
     p.mirrored = value == "yes";
   } else if (name == "mean")
@@ -113,16 +117,18 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
 std::string to_string(Interpolation value) { return name_of(interpolations, value); }
 std::string to_string(Fit value) { return name_of(fits, value); }
 std::string to_string(Alpha value) { return name_of(alphas, value); }
+std::string to_string(Decode value) { return name_of(decodes, value); }
 
 Interpolation parse_interpolation(const std::string& name) { return value_of(interpolations, name, "interpolation"); }
 Fit parse_fit(const std::string& name) { return value_of(fits, name, "fit"); }
 Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alpha"); }
+Decode parse_decode(const std::string& name) { return value_of(decodes, name, "decode"); }
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}", to_string(p.fit), p.resize,
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(p.fit), p.resize,
                      p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
-                     p.std[2], p.mirrored ? "|mirrored=yes" : "");
+                     p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "");
 }
 
 Preprocessing parse_preprocessing(const std::string& text) {
@@ -146,7 +152,7 @@ Preprocessing parse_preprocessing(const std::string& text) {
     }
   }
   for (const char* name : step_names) {
-    bool found = name == std::string(optional_step);
+    bool found = optional(name);
     for (const std::string& earlier : seen) found = found || earlier == name;
     if (!found) fail(ErrorKind::format, "preprocessing \"{}\" does not say \"{}\"", text, name);
   }

@@ -27,6 +27,7 @@ json to_json(const EpochRow& row) {
             {"validation_loss", number(row.validation_loss)},
             {"validation_accuracy", number(row.validation_accuracy)},
             {"rate", row.rate},
+            {"waited_seconds", row.waited_seconds},
             {"seconds", row.seconds}};
   if (row.validation_precision) text[kPrecision] = *row.validation_precision;
   return text;
@@ -42,6 +43,7 @@ EpochRow row_of(const json& text) {
   row.validation_accuracy = number(text.at("validation_accuracy"));
   if (text.contains(kPrecision)) row.validation_precision = number(text[kPrecision]);
   row.rate = text.at("rate");
+  row.waited_seconds = text.value("waited_seconds", 0.0);  // runs of before do not say
   row.seconds = text.at("seconds");
   return row;
 }
@@ -55,17 +57,10 @@ json to_json(const Comparison& comparison) {
 Comparison comparison_of(const json& text) { return {text.at("before"), text.at("after"), text.at("error"), text.at("pictures")}; }
 
 json to_json(const RunState& state) {
-  json text{{"version", kVersion},
-            {"phase", state.phase},
-            {"epoch", state.epoch},
-            {"step", state.step},
-            {"loss_sum", state.loss_sum},
-            {"correct", state.correct},
-            {"seen", state.seen},
-            {"seconds", state.seconds},
-            {"finished", state.finished},
-            {"record", json::array()},
-            {"history", history_json(state.history)}};
+  json text{
+      {"version", kVersion},        {"phase", state.phase},       {"epoch", state.epoch},    {"step", state.step},
+      {"loss_sum", state.loss_sum}, {"correct", state.correct},   {"seen", state.seen},      {"waited_seconds", state.waited_seconds},
+      {"seconds", state.seconds},   {"finished", state.finished}, {"record", json::array()}, {"history", history_json(state.history)}};
   text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
   text["bad_epochs"] = state.bad_epochs;
   if (state.phase_best) text["phase_best"] = to_json(*state.phase_best);
@@ -93,6 +88,7 @@ RunState state_of(const json& text) {
   state.loss_sum = text.at("loss_sum");
   state.correct = text.at("correct");
   state.seen = text.at("seen");
+  state.waited_seconds = text.value("waited_seconds", 0.0);
   state.seconds = text.at("seconds");
   state.finished = text.at("finished");
   const json& plateau = text.at("plateau");
@@ -153,12 +149,12 @@ json history_json(const std::vector<EpochRow>& history) {
 std::string history_csv(const std::vector<EpochRow>& history) {
   const auto text = [](const std::optional<double>& value) { return value ? fmt::format("{:.6f}", *value) : std::string(); };
   const bool labels = std::ranges::any_of(history, [](const EpochRow& row) { return row.validation_precision.has_value(); });
-  std::string csv = fmt::format("epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,{}rate,seconds\n",
+  std::string csv = fmt::format("epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,{}rate,waited_seconds,seconds\n",
                                 labels ? std::string(kPrecision) + "," : "");
   for (const EpochRow& row : history) {
-    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{}{:.6g},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
+    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{}{:.6g},{:.3f},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
                        text(row.validation_loss), text(row.validation_accuracy), labels ? text(row.validation_precision) + "," : "",
-                       row.rate, row.seconds);
+                       row.rate, row.waited_seconds, row.seconds);
   }
   return csv;
 }

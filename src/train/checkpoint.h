@@ -29,6 +29,7 @@ struct EpochRow {
   std::optional<double> validation_precision;                  // mean average precision, only of several labels
   double rate = 0;                                             // of the last step
   double seconds = 0;                                          // since the run began, interruptions not counted
+  double waited_seconds = 0;                                   // that the epoch's steps waited for pictures
 };
 
 struct Best {
@@ -44,6 +45,7 @@ struct RunState {
   int64_t epoch = 0, step = 0;  // done: epochs of the phase, steps of the epoch
   double loss_sum = 0;          // of the epoch so far: loss times pictures
   int64_t correct = 0, seen = 0;
+  double waited_seconds = 0;
   Plateau plateau;                 // of the phase
   std::optional<Best> phase_best;  // what early stopping goes by
   int64_t bad_epochs = 0;          // of the phase, since that one
@@ -74,7 +76,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path);
 // Throws Error(mismatch) for the first entry of the records that differs, naming both values.
 void require_same_record(const RunState& then, const RunState& now);
 
-// epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,seconds; of several labels
+// epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,rate,waited_seconds,seconds; of several labels
 // validation_mean_average_precision before rate.
 std::string history_csv(const std::vector<EpochRow>& history);
 // The same, a list of objects; null where nothing was validated.

@@ -10,8 +10,6 @@
 namespace fovea::training {
 namespace {
 
-constexpr size_t kCacheBytes = size_t{512} << 20;
-
 void check_shares(const TrainOptions& options) {
   for (const auto& [name, share] : {std::pair("validation", options.validation), std::pair("test", options.test)})
     if (!(share >= 0 && share < 1)) fail(ErrorKind::usage, "the {} share is {}, from 0 to below 1 expected", name, share);
@@ -51,7 +49,7 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
   check_shares(options);
   Data data;
   data.splits = std::move(found);
-  data.cache = std::make_shared<image::ImageCache>(kCacheBytes, preprocessing, !random_crops);
+  data.cache = std::make_shared<image::ImageCache>(options.picture_cache_bytes, preprocessing, !random_crops);
   const auto looks = std::make_shared<const auditing::Looks>(auditing::look(data.splits, data.cache.get(), progress));
   image::require_pictures(data.splits.train, looks->unreadable);
   for (const image::BadPicture& picture : looks->unreadable) data.left_out.push_back({picture.path, picture.message});

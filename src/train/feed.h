@@ -49,7 +49,8 @@ class Feed {
   virtual Evaluation validate() = 0;
   // Afterwards the store holds the network's own weights, whatever form they trained in.
   virtual void finish() {}
-  virtual size_t bytes() const = 0;  // held beside states and executables
+  virtual size_t bytes() const = 0;                    // held beside states and executables
+  virtual double waited_seconds() const { return 0; }  // for pictures, in all steps so far
 };
 
 // Null where `on_batch` stopped the computing of what a frozen part gives.

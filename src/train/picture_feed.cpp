@@ -124,6 +124,8 @@ class PictureFeed final : public Feed {
     return own + kHeld * static_cast<size_t>(loader_->largest_batch() * size.height * size.width * 3) * sizeof(float);
   }
 
+  double waited_seconds() const override { return loader_ ? loader_->waited_seconds() : 0; }
+
  private:
   bool multi_label() const { return parts_.data.splits.train.multi_label; }
 

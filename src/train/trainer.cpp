@@ -54,11 +54,15 @@ std::string validation_words(const EpochRow& row) {
                      100 * row.validation_precision.value_or(*row.validation_accuracy));
 }
 
-std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs) {
+// `took`: seconds, the epoch alone.
+std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs, double took) {
   std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}", row.phase, epoch, epochs, row.train_loss);
   // Of several labels all are seldom right, and nothing goes by it.
   if (!row.validation_precision) line += fmt::format(", accuracy {:.1f} %", 100 * row.train_accuracy);
-  return line + validation_words(row) + fmt::format("; {:.1f} s", row.seconds);
+  line += validation_words(row) + fmt::format("; {:.1f} s", row.seconds);
+  constexpr double kWorthTelling = 0.01;  // of the epoch
+  if (row.waited_seconds > kWorthTelling * took) line += fmt::format(", {:.1f} s of them waited for pictures", row.waited_seconds);
+  return line;
 }
 
 }  // namespace
@@ -229,7 +233,9 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   const Schedule schedule = schedule_of(phase, batches);
   if (state_.step < steps) feed.start(state_.epoch, state_.step);
   while (state_.step < steps) {
+    const double waited = feed.waited_seconds();
     StepInput input = feed.next();
+    state_.waited_seconds += feed.waited_seconds() - waited;
     input.step = state_.epoch * steps + state_.step;
     input.group = batches.group(state_.epoch, state_.step);
     input.rate = rate_at(schedule, input.group.update) * state_.plateau.factor;
@@ -271,13 +277,15 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     validation = feed.validate();
     note_validation(row, *validation);
   }
+  row.waited_seconds = state_.waited_seconds;
   row.seconds = seconds();
+  const double took = row.seconds - (state_.history.empty() ? 0 : state_.history.back().seconds);
   state_.history.push_back(row);
   ++state_.epoch;
   // A probe's epochs are too many and too short for a line each.
-  if (!phase.on_features || state_.epoch == phase.epochs) note(epoch_line(row, state_.epoch, phase.epochs));
+  if (!phase.on_features || state_.epoch == phase.epochs) note(epoch_line(row, state_.epoch, phase.epochs, took));
   state_.step = state_.correct = state_.seen = 0;
-  state_.loss_sum = 0;
+  state_.loss_sum = state_.waited_seconds = 0;
   if (!phase.on_features) consider(validation.value_or(Evaluation{}), !validation, phase.trial);
   if (phase.ema > 0) runner.swap_average();
   if (phase.schedule == RateSchedule::plateau) state_.plateau.epoch(validation ? validation->loss : row.train_loss);

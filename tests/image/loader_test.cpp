@@ -263,6 +263,48 @@ TEST_F(LoaderTest, TheCacheChangesNothingAndIsUsed) {
   }
 }
 
+// One cache for a run's phases: pictures that each of them decodes at a size of its own.
+TEST_F(LoaderTest, TheCacheKeepsWhatIsDecodedFastForEachUse) {
+  std::vector<Sample> samples;
+  for (int64_t i = 0; i < 4; ++i) {
+    samples.push_back({(folder_ / fmt::format("{}.jpg", i)).string(), 0});
+    write_bytes(samples.back().path, encode_jpeg(pattern(200 + 4 * i, 160, static_cast<uint32_t>(i + 1))));
+  }
+  LoaderOptions o = options(4);
+  o.preprocessing.decode = Decode::fast;
+  const auto cache = std::make_shared<ImageCache>(size_t{1} << 20, o.preprocessing, false);
+  for (const int pass : {0, 1}) {
+    for (const bool random_crops : {false, true}) {
+      o.augmentation = Augmentation{.random_resized_crop = random_crops, .scale_min = 0.35};
+      o.cache = nullptr;
+      Loader plain(samples, o);
+      o.cache = cache;
+      Loader cached(samples, o);
+      EXPECT_TRUE(epoch_of(cached) == epoch_of(plain)) << random_crops << pass;
+    }
+  }
+  // A quarter for all of it, a half for its crops.
+  size_t expected = 0;
+  for (size_t width : {200, 204, 208, 212}) expected += 3 * (width / 4 * 40 + width / 2 * 80);
+  EXPECT_EQ(cache->bytes(), expected);
+}
+
+TEST_F(LoaderTest, TellsHowLongItWaited) {
+  const Sample large{(folder_ / "large.bmp").string(), 0};
+  write_bytes(large.path, bmp(pattern(2000, 2000)));
+  double waited = 0;
+  // A machine may be so busy that the picture is there before it is asked for, but not every time.
+  for (int tries = 0; waited == 0 && tries < 20; ++tries) {
+    Loader loader({large}, options(1));
+    EXPECT_EQ(loader.waited_seconds(), 0);
+    ASSERT_TRUE(loader.next());
+    waited = loader.waited_seconds();
+    EXPECT_FALSE(loader.next());  // the epoch's end: nothing to wait for
+    EXPECT_EQ(loader.waited_seconds(), waited);
+  }
+  EXPECT_GT(waited, 0);
+}
+
 TEST_F(LoaderTest, TheCacheKeepsToItsBudget) {
   const auto samples = pictures(5);
   LoaderOptions o = options(5);
@@ -331,6 +373,37 @@ TEST_F(LoaderTest, CheckFindsTheBadOnes) {
   std::vector<std::string> paths{samples[0].path, samples[7].path};
   EXPECT_EQ(check_pictures(paths).size(), 1u);
   EXPECT_EQ(paths, std::vector<std::string>{samples[0].path});
+}
+
+// What is looked at before a run is what the run decodes: once, and for copies and sizes nothing is lost by it.
+TEST_F(LoaderTest, CheckLooksAtPicturesAsTheyAreDecoded) {
+  std::vector<Sample> samples;
+  for (const char* name : {"images/cup_progressive_422.jpg", "images/rocket_exif6.jpg", "images/rocket.png"})
+    samples.push_back({(data_folder() / name).string(), 0});
+  Dataset dataset{{"a"}, samples};
+  Preprocessing fast;
+  fast.height = fast.width = 48;
+  fast.fit = Fit::squash;
+  fast.decode = Decode::fast;
+  ImageCache cache(size_t{1} << 24, fast, false);
+  std::vector<Look> looks;
+  ASSERT_EQ(check_pictures(dataset, &cache, {}, &looks).size(), 0u);
+  ASSERT_EQ(looks.size(), samples.size());
+  size_t expected = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const std::string& path = samples[i].path;
+    const size_t before = cache.bytes();
+    EXPECT_EQ(cache.get(path, {fast})->pixels, read_image(path, fast).pixels) << path;
+    EXPECT_EQ(cache.bytes(), before) << "read again: " << path;
+    expected += cache.get(path, {fast})->pixels.size();
+    const Look exact = look_of(inspect_image(path));
+    EXPECT_EQ(looks[i].print.width, exact.print.width) << path;
+    EXPECT_EQ(looks[i].print.height, exact.print.height) << path;
+    EXPECT_EQ(looks[i].orientation, exact.orientation) << path;
+    EXPECT_NE(likeness(looks[i].print, exact.print), Likeness::none) << path;
+  }
+  EXPECT_EQ(cache.bytes(), expected);
+  EXPECT_LT(read_image(samples[0].path, fast).width, looks[0].print.width);
 }
 
 TEST(RequirePictures, NamesTheClassThatLostThemAll) {

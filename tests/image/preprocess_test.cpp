@@ -114,6 +114,9 @@ TEST(PreprocessText, IsItsOwnInverse) {
   p.mean = {0.1f, 1.0f / 3.0f, 1e-7f};
   p.std = {0.5f, 0.2f, 123456.789f};
   EXPECT_EQ(parse_preprocessing(to_string(p)), p);
+  p.mirrored = true;
+  p.decode = Decode::fast;
+  EXPECT_EQ(parse_preprocessing(to_string(p)), p);
   EXPECT_EQ(parse_preprocessing(to_string(Preprocessing{})), Preprocessing{});
   EXPECT_EQ(to_string(Preprocessing{}),
             "fit=crop|resize=256|size=224x224|interpolation=bilinear|alpha=white|mean=0.485,0.456,0.406|std=0.229,0.224,0.225");
@@ -138,6 +141,7 @@ TEST(PreprocessText, ErrorsNameTheStep) {
   EXPECT_EQ(with("0.485,", "nan,"), "preprocessing step \"mean=nan,0.456,0.406\": nan is not finite");
   EXPECT_EQ(with("0.485,", "x,"), "preprocessing step \"mean=x,0.456,0.406\": \"x\" is not a number");
   EXPECT_EQ(message_of(ErrorKind::usage, [] { parse_alpha("black"); }), "alpha \"black\" is none of white, drop");
+  EXPECT_EQ(message_of(ErrorKind::usage, [] { parse_decode("quick"); }), "decode \"quick\" is none of exact, fast");
 }
 
 }  // namespace

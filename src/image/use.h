@@ -1,0 +1,34 @@
+// What is made use of a picture, from which follows how much of it needs to be decoded.
+#pragma once
+
+#include <fovea/image.h>
+
+#include <optional>
+
+#include "image/codecs.h"
+
+namespace fovea::image {
+
+// Rectangles of at least this share of the area, and of shapes (width / height) between these.
+struct CropRange {
+  double scale_min = 0.08;
+  double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;
+
+  bool operator==(const CropRange&) const = default;
+};
+
+struct Use {
+  Preprocessing preprocessing;
+  std::optional<CropRange> crops = {};  // random ones, in place of Preprocessing::fit
+
+  bool operator==(const Use&) const = default;
+};
+
+// By as much as divides both sides and leaves pictures half as large again as they must be for nothing to be enlarged; null where every
+// pixel is wanted.
+Reduction reduction_of(const Use& use);
+
+// Throws as fovea::read_image does.
+Image read_for_use(const std::string& path, const Use& use);
+
+}  // namespace fovea::image
