@@ -21,7 +21,7 @@ struct LoadOptions {
       "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
   uint64_t seed = 0;          // for weights that start new
   // What maps lie in memory as: "f32" or "bf16", half as large and on processors made for it faster. Weights, statistics, sums, and what
-  // goes in and comes out stay f32.
+  // goes in and comes out stay f32. Where a short measurement says that bf16 is slower, f32 is kept (LoadSummary::precision_note).
   std::string dtype = "f32";
   // Of the pictures; 0: the model's own, 3 for published weights. The first layer's weights are brought to another number as timm does it:
   // summed for 1, else repeated and scaled. Pictures go into networks of 3 channels and, made grey, of 1; tensors into all.
@@ -53,6 +53,7 @@ struct LoadSummary {
   std::vector<std::string> missing, unexpected;  // missing: not in the file, or of no use there; it starts new
   std::vector<std::string> reshaped;             // "NAME [10,512] -> [10,512,1,1]"
   std::string source;                            // the file, or "none"
+  std::string precision_note;                    // why f32 is kept where bf16 was asked for; empty: what was asked for is there
 };
 
 // Copies share one network. Const calls may come from several threads at once (they take turns, each uses all cores); the others, and
@@ -78,6 +79,7 @@ class Model {
   int64_t parameter_count() const;  // that can train
   int64_t feature_width() const;    // of the vector that `embed` gives
   int64_t channels() const;         // of the pictures
+  std::string dtype() const;        // "f32" or "bf16", see LoadOptions::dtype
   const HeadOptions& head() const;
 
   // A new head for these classes, or for `count` unnamed ones, started as the family's library starts it; rows of classes known by name are

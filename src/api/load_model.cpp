@@ -5,6 +5,7 @@
 #include <map>
 
 #include "api/implementation.h"
+#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/precision.h"
 #include "weights/fetch.h"
@@ -245,7 +246,8 @@ Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
   if (options.channels < 0) fail(ErrorKind::usage, "pictures of {} channels, at least 1 expected", options.channels);
   const DType precision = engine::parse_precision(options.dtype);
   const auto ready = [&](std::shared_ptr<Model::Implementation> implementation) {
-    implementation->shared_network()->set_precision(precision);
+    implementation->loaded.precision_note = precision == DType::bf16 ? engine::why_not_bf16(cpu::cpu_backend()) : std::string();
+    implementation->shared_network()->set_precision(implementation->loaded.precision_note.empty() ? precision : DType::f32);
     return Model(std::move(implementation));
   };
   if (const models::Variant* variant = models::find(name_or_file)) return ready(from_name(*variant, options));

@@ -140,6 +140,7 @@ const std::string& Model::name() const { return implementation_->network().varia
 const std::vector<std::string>& Model::classes() const { return implementation_->network().classes(); }
 const Preprocessing& Model::preprocessing() const { return implementation_->network().preprocessing(); }
 const LoadSummary& Model::loaded() const { return implementation_->loaded; }
+std::string Model::dtype() const { return to_string(implementation_->network().precision()); }
 int64_t Model::parameter_count() const { return implementation_->network().parameter_count(); }
 int64_t Model::feature_width() const { return implementation_->network().variant().feature_width; }
 int64_t Model::channels() const { return implementation_->network().channels(); }

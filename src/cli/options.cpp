@@ -155,6 +155,7 @@ Model load(const ModelOptions& options, uint64_t seed) {
   Model model = Model::load(options.model, loading);
   progress.clear();
   if (fetched) say_limits(options.model, options.weights);
+  if (!model.loaded().precision_note.empty()) say(model.loaded().precision_note);
   return model;
 }
 

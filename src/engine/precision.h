@@ -10,11 +10,8 @@ namespace fovea::engine {
 // "f32" or "bf16"; throws Error(unsupported) for another.
 DType parse_precision(const std::string& name);
 
-// Milliseconds of a convolution as networks have them in the middle, the least of several runs: below, bf16 pays. Takes some ten
-// milliseconds.
-struct PrecisionTimes {
-  double f32 = 0, bf16 = 0;
-};
-PrecisionTimes measure_precision(const backend::Backend& backend);
+// Empty where a convolution as networks have them in the middle is faster in bf16; else a sentence with both times. Takes some ten
+// milliseconds, once a process.
+std::string why_not_bf16(const backend::Backend& backend);
 
 }  // namespace fovea::engine

@@ -475,6 +475,7 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
       {"head", fmt::format("{} hidden {} dropout {}{}", static_cast<int>(network.form().head.kind), network.form().head.hidden,
                            network.form().head.dropout, network.form().head.independent ? " independent" : "")},
       {"channels", fmt::format("{}", network.channels())},
+      {"precision", to_string(network.precision())},
       {"classes", fmt::format("{}", fmt::join(network.classes(), ", "))},
       {"training pictures", fmt::format("{}", splits.train.samples.size())},
       {"validation pictures", fmt::format("{}", splits.validation.samples.size())},

@@ -208,7 +208,7 @@ TEST(CpuRun, RefusalsSayWhy) {
     }
     return "";
   };
-  EXPECT_THAT(message(Activation{}, {{DType::f64, Shape{1, 2, 1, 1}}}), testing::HasSubstr("f64[1,2,1,1] is not f32"));
+  EXPECT_THAT(message(Activation{}, {{DType::f64, Shape{1, 2, 1, 1}}}), testing::HasSubstr("f64[1,2,1,1] is neither f32 nor bf16"));
   EXPECT_THAT(message(BatchNorm{}, {f32({1, 2, 1, 1}), f32({1, 2, 1, 1}), f32({1, 2, 1, 1}), f32({1, 2, 1, 1}), f32({1, 2, 1, 1})}),
               testing::HasSubstr("no candidate is registered"));
 }
