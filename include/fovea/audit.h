@@ -56,4 +56,7 @@ struct AuditOptions {
 Audit audit(const std::string& data, const AuditOptions& options = {});
 Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});
 
+// Everything in it as a JSON object, as `fovea audit --json` prints it.
+std::string to_json(const Audit& audit);
+
 }  // namespace fovea

@@ -1,5 +1,7 @@
 #include "audit/audit.h"
 
+#include <nlohmann/json.hpp>
+
 #include "train/data.h"
 
 namespace fovea {
@@ -16,6 +18,14 @@ Audit audit(const std::string& data, const AuditOptions& options) { return audit
 
 Audit audit(const std::vector<std::string>& files, const AuditOptions& options) {
   return audit_of(training::find_pictures(files), options);
+}
+
+std::string to_json(const Audit& audit) {
+  nlohmann::json json = auditing::audit_json(audit);
+  json["classes"] = nlohmann::json::array();
+  for (const AuditClass& one : audit.classes)
+    json["classes"].push_back({{"name", one.name}, {"training", one.training}, {"validation", one.validation}, {"test", one.test}});
+  return json.dump();
 }
 
 }  // namespace fovea

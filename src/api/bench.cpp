@@ -52,30 +52,6 @@ class Job {
     run(0, false);  // the first touches the memory
   }
 
- private:
-  // Everything but the arena lies in memory by then.
-  int64_t planned_now(int64_t before) const { return process_memory("VmRSS") - before + static_cast<int64_t>(arena_->bytes()); }
-
-  void build(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
-             const passes::RecomputeOptions& recompute) {
-    inputs_.reset();
-    executable_.reset();
-    prefix_.reset();
-    arena_ = std::make_shared<engine::Arena>();
-    if (options.mode == BenchMode::train)
-      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
-    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_);
-    executable_->prepare();
-    inputs_.emplace(*executable_, network.class_count());
-    if (prefix_) {
-      const auto one = prefix_->executable().graph().find_input("image");
-      image_ = bench_image(static_cast<size_t>(prefix_->executable().graph().type(*one).elements() / prefix_->batch() * batch_));
-      rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
-      data_.resize(rows_.size());
-    }
-  }
-
- public:
   // Milliseconds of the whole, and of the part after the frozen one alone.
   std::pair<double, double> run(int64_t step, bool profiled) {
     const auto begin = std::chrono::steady_clock::now();
@@ -115,6 +91,28 @@ class Job {
   int64_t planned_bytes() const { return planned_bytes_; }
 
  private:
+  // Everything but the arena lies in memory by then.
+  int64_t planned_now(int64_t before) const { return process_memory("VmRSS") - before + static_cast<int64_t>(arena_->bytes()); }
+
+  void build(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
+             const passes::RecomputeOptions& recompute) {
+    inputs_.reset();
+    executable_.reset();
+    prefix_.reset();
+    arena_ = std::make_shared<engine::Arena>();
+    if (options.mode == BenchMode::train)
+      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
+    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_);
+    executable_->prepare();
+    inputs_.emplace(*executable_, network.class_count());
+    if (prefix_) {
+      const auto one = prefix_->executable().graph().find_input("image");
+      image_ = bench_image(static_cast<size_t>(prefix_->executable().graph().type(*one).elements() / prefix_->batch() * batch_));
+      rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
+      data_.resize(rows_.size());
+    }
+  }
+
   NodeTimes& prefix_times() { return prefix_times_ ? *prefix_times_ : prefix_times_.emplace(prefix_->executable()); }
   NodeTimes& step_times() { return step_times_ ? *step_times_ : step_times_.emplace(*executable_); }
 

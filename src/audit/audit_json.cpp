@@ -4,7 +4,7 @@
 
 namespace fovea::auditing {
 
-// As `fovea audit --json` says it.
+// As `fovea audit --json` says it, but for the classes, of which a run has its own list.
 nlohmann::json audit_json(const Audit& audit) {
   nlohmann::json json{{"pictures", audit.pictures},         {"truncated", audit.truncated}, {"imbalance", audit.imbalance},
                       {"tiny_classes", audit.tiny_classes}, {"turned", audit.turned},       {"grey", audit.grey},

@@ -21,6 +21,19 @@ struct Place {
   void* inside = nullptr;
 };
 
+// Rounds to nearest even where numbers become narrower.
+void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) {
+  if (from_dtype == to_dtype) {
+    std::copy_n(static_cast<const std::byte*>(from), count * static_cast<int64_t>(size_of(from_dtype)), static_cast<std::byte*>(to));
+  } else if (from_dtype == DType::bf16) {
+    const auto* const x = static_cast<const uint16_t*>(from);
+    for (int64_t i = 0; i < count; ++i) static_cast<float*>(to)[i] = bfloat16_to_float(x[i]);
+  } else {
+    const auto* const x = static_cast<const float*>(from);
+    for (int64_t i = 0; i < count; ++i) static_cast<uint16_t*>(to)[i] = float_to_bfloat16(x[i]);
+  }
+}
+
 void copy_rows(const Place& place, const void* from, DType from_dtype, int64_t from_stride, void* to, DType to_dtype, int64_t to_stride) {
   const auto from_bytes = static_cast<int64_t>(size_of(from_dtype)), to_bytes = static_cast<int64_t>(size_of(to_dtype));
   const bool dense = from_stride == place.columns && to_stride == place.columns;
@@ -120,18 +133,6 @@ bool same_form(std::span<const Operand> a, std::span<const Operand> b) {
 std::unique_ptr<Kernel> stage(std::unique_ptr<Kernel> kernel, std::span<const Operand> inputs, std::span<const Operand> outputs,
                               std::span<const Operand> wanted_inputs, std::span<const Operand> wanted_outputs) {
   return std::make_unique<StagedKernel>(std::move(kernel), inputs, outputs, wanted_inputs, wanted_outputs);
-}
-
-void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count) {
-  if (from_dtype == to_dtype) {
-    std::copy_n(static_cast<const std::byte*>(from), count * static_cast<int64_t>(size_of(from_dtype)), static_cast<std::byte*>(to));
-  } else if (from_dtype == DType::bf16) {
-    const auto* const x = static_cast<const uint16_t*>(from);
-    for (int64_t i = 0; i < count; ++i) static_cast<float*>(to)[i] = bfloat16_to_float(x[i]);
-  } else {
-    const auto* const x = static_cast<const float*>(from);
-    for (int64_t i = 0; i < count; ++i) static_cast<uint16_t*>(to)[i] = float_to_bfloat16(x[i]);
-  }
 }
 
 }  // namespace fovea::backend

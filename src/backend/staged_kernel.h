@@ -13,7 +13,4 @@ bool same_form(std::span<const Operand> a, std::span<const Operand> b);
 std::unique_ptr<Kernel> stage(std::unique_ptr<Kernel> kernel, std::span<const Operand> inputs, std::span<const Operand> outputs,
                               std::span<const Operand> wanted_inputs, std::span<const Operand> wanted_outputs);
 
-// Copies `count` numbers (f32 or bf16), rounding to nearest even where they become narrower.
-void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64_t count);
-
 }  // namespace fovea::backend

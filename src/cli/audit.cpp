@@ -54,25 +54,6 @@ void print_text(const Audit& audit) {
   print("{}\n", audit.problems() == 0 ? "no problems" : counted(audit.problems(), "problem", "problems"));
 }
 
-nlohmann::json to_json(const Audit& audit) {
-  nlohmann::json json{{"pictures", audit.pictures},         {"truncated", audit.truncated}, {"imbalance", audit.imbalance},
-                      {"tiny_classes", audit.tiny_classes}, {"turned", audit.turned},       {"grey", audit.grey},
-                      {"transparent", audit.transparent},   {"problems", audit.problems()}};
-  for (const char* list : {"classes", "unreadable", "copies", "wrong_extensions", "odd_sizes"}) json[list] = nlohmann::json::array();
-  for (const AuditClass& one : audit.classes)
-    json["classes"].push_back({{"name", one.name}, {"training", one.training}, {"validation", one.validation}, {"test", one.test}});
-  for (const BadPicture& bad : audit.unreadable) json["unreadable"].push_back({{"file", bad.file}, {"reason", bad.reason}});
-  for (const AuditCopies& copies : audit.copies)
-    json["copies"].push_back({{"files", copies.files},
-                              {"splits", copies.splits},
-                              {"same_pixels", copies.same_pixels},
-                              {"across_splits", copies.across_splits},
-                              {"across_classes", copies.across_classes}});
-  for (const AuditNote& note : audit.wrong_extensions) json["wrong_extensions"].push_back({{"file", note.file}, {"what", note.what}});
-  for (const AuditNote& note : audit.odd_sizes) json["odd_sizes"].push_back({{"file", note.file}, {"what", note.what}});
-  return json;
-}
-
 int run_audit(const Options& options) {
   const LabelledData data = labelled_data(options.data);
   Progress bar;
@@ -83,7 +64,7 @@ int run_audit(const Options& options) {
   const Audit result = data.folder.empty() ? audit(data.files, auditing) : audit(data.folder, auditing);
   bar.clear();
   if (options.json)
-    print_json(to_json(result));
+    print_json(nlohmann::json::parse(to_json(result)));
   else
     print_text(result);
   return options.strict && result.problems() > 0 ? 1 : 0;

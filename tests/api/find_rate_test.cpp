@@ -68,7 +68,9 @@ TEST_F(FindRate, LeavesTheModelAndLaterRunsAsTheyWere) {
   ASSERT_FALSE(curve.trials.empty());
   EXPECT_DOUBLE_EQ(curve.trials.front().rate, 1e-5);
   EXPECT_TRUE(curve.diverged || curve.trials.size() == 40u);
-  if (!curve.diverged) EXPECT_NEAR(curve.trials.back().rate, 10, 1e-9);
+  if (!curve.diverged) {
+    EXPECT_NEAR(curve.trials.back().rate, 10, 1e-9);
+  }
   const RateCurve again = find_rate(small(), (folder_ / "pictures").string(), options, {1e-5, 10, 40});
   EXPECT_EQ(again.trials.back().loss, curve.trials.back().loss);
 }

@@ -154,8 +154,9 @@ TEST(MemoryPlan, ADenseBlockOwnsOneBuffer) {
   }
   EXPECT_EQ(views, 58);
   for (const NodeInfo& node : graph.nodes())
-    if (const auto* slice = node.op.as<Slice>(); slice && slice->begin == 0)
+    if (const auto* slice = node.op.as<Slice>(); slice && slice->begin == 0) {
       EXPECT_EQ(plan.values[node.inputs[0].index].offset, plan.values[node.outputs[0].index].offset) << node.name;
+    }
 }
 
 TEST(MemoryPlan, AnObserverSeesASharedPlace) {

@@ -63,7 +63,9 @@ void expect_same_bits(const ModelGraph& model, int64_t classes) {
     SCOPED_TRACE(bytes);
     EXPECT_GT(graph.node_count(), plain.node_count());
     EXPECT_LT(bytes, most);
-    if (options.arena_bytes == 0) EXPECT_LE(bytes, before);
+    if (options.arena_bytes == 0) {
+      EXPECT_LE(bytes, before);
+    }
     before = std::min(before, bytes);
     EXPECT_TRUE(bits_after(graph, classes) == wanted);
   }

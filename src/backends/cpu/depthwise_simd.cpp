@@ -5,20 +5,13 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/depthwise_simd.cpp"
 #define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
-#include <hwy/foreach_target.h>
 #include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include "backends/cpu/activation-inl.h"
 #include "backends/cpu/storage-inl.h"
-
-#ifndef FOVEA_UNROLL_WHOLLY
-#ifdef __clang__
-#define FOVEA_UNROLL_WHOLLY _Pragma("unroll")
-#else
-#define FOVEA_UNROLL_WHOLLY _Pragma("GCC unroll 32")
-#endif
-#endif
+#include "backends/cpu/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {

@@ -9,14 +9,7 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/storage-inl.h"
-
-#ifndef FOVEA_UNROLL_WHOLLY
-#ifdef __clang__
-#define FOVEA_UNROLL_WHOLLY _Pragma("unroll")
-#else
-#define FOVEA_UNROLL_WHOLLY _Pragma("GCC unroll 32")
-#endif
-#endif
+#include "backends/cpu/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {

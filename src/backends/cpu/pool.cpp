@@ -67,16 +67,16 @@ Planned plan_max_pool2d_grad(const Request& request) {
   const int64_t dy_stride = dy.row_stride, where_stride = where.row_stride, dx_stride = dx.row_stride, channels = in.channels();
   const DType type = dy.type.dtype;
   const int64_t lines = in.batch() * in.height(), parts = threads();
-  const size_t sum_bytes = align64(static_cast<size_t>(channels) * sizeof(float));
+  const size_t sum_bytes = type == DType::bf16 ? align64(static_cast<size_t>(channels) * sizeof(float)) : 0;
   return accept(sum_bytes * static_cast<size_t>(parts), [=](const Bound& bound) {
     parallel_kernel(parts, 1, [&](int64_t first_part, int64_t last_part) {
       for (int64_t part = first_part; part < last_part; ++part)
         for (int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
-          auto* const sum = bound.scratch<float>(static_cast<size_t>(part) * sum_bytes);
           const int64_t n = line / in.height(), iy = line % in.height();
           const Window rows = covering(iy, op.stride.height, op.padding.top, op.kernel.height, out.height());
           for (int64_t ix = 0; ix < in.width(); ++ix) {
             const Target to = bound.target(0, type) + (line * in.width() + ix) * dx_stride;
+            float* const sum = to.bf16 ? bound.scratch<float>(static_cast<size_t>(part) * sum_bytes) : to.as<float>();
             std::fill_n(sum, channels, 0.0f);
             const Window columns = covering(ix, op.stride.width, op.padding.left, op.kernel.width, out.width());
             for (int64_t oy = rows.first; oy < rows.last; ++oy)
@@ -85,7 +85,7 @@ Planned plan_max_pool2d_grad(const Request& request) {
                 simd::add_where(bound.source(0, type) + pixel * dy_stride, bound.in<int32_t>(1) + pixel * where_stride,
                                 static_cast<int32_t>(iy * in.width() + ix), sum, channels);
               }
-            simd::convert(sum, to, channels);
+            if (to.bf16) simd::convert(sum, to, channels);
           }
         }
     });

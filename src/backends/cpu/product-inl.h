@@ -11,14 +11,7 @@
 #include <algorithm>
 
 #include "backends/cpu/attention.h"
-
-#ifndef FOVEA_UNROLL
-#ifdef __clang__
-#define FOVEA_UNROLL _Pragma("unroll")
-#else
-#define FOVEA_UNROLL _Pragma("GCC unroll 8")
-#endif
-#endif
+#include "backends/cpu/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {

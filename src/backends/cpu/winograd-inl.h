@@ -12,15 +12,8 @@
 #include <utility>
 
 #include "backends/cpu/loops-inl.h"
+#include "backends/cpu/unroll.h"
 #include "backends/cpu/winograd.h"
-
-#ifndef FOVEA_UNROLL
-#ifdef __clang__
-#define FOVEA_UNROLL _Pragma("unroll")
-#else
-#define FOVEA_UNROLL _Pragma("GCC unroll 8")
-#endif
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
