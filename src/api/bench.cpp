@@ -39,11 +39,13 @@ class Job {
   Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, int64_t before)
       : batch_(options.batch) {
     build(network, options, frozen, {});
-    planned_bytes_ = planned_now(before);
+    // Once: what a build that was given up leaves behind in the process is no part of the step.
+    const int64_t fixed = process_memory("VmRSS") - before;
+    planned_bytes_ = fixed + arena_bytes();
     if (const int64_t over = planned_bytes_ - options.memory_bytes; options.memory_bytes > 0 && over > 0) {
       const auto values = static_cast<int64_t>(executable_->memory().values);
       build(network, options, frozen, {.arena_bytes = static_cast<size_t>(std::max<int64_t>(0, values - over))});
-      planned_bytes_ = planned_now(before);
+      planned_bytes_ = fixed + arena_bytes();
     }
     if (options.memory_bytes > 0 && planned_bytes_ > options.memory_bytes)
       fail(ErrorKind::usage, "{} MB of memory are allowed, a batch of {} of {} takes {} MB at least", options.memory_bytes / 1'000'000,
@@ -91,8 +93,8 @@ class Job {
   int64_t planned_bytes() const { return planned_bytes_; }
 
  private:
-  // Everything but the arena lies in memory by then.
-  int64_t planned_now(int64_t before) const { return process_memory("VmRSS") - before + static_cast<int64_t>(arena_->bytes()); }
+  // The rest lies in memory when all is built.
+  int64_t arena_bytes() const { return static_cast<int64_t>(arena_->bytes()); }
 
   void build(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
              const passes::RecomputeOptions& recompute) {
