@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "image/stratify.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -41,20 +42,12 @@ bool right(std::span<const double> logits, std::span<const float> targets, Likel
 
 bool better(const ProbeTrial& a, const ProbeTrial& b) { return a.loss < b.loss; }
 
-std::vector<int64_t> deal_folds(const std::vector<ProbePicture>& pictures, int64_t folds, uint64_t seed) {
-  // By class (of several labels: by all of them together), each class in random order, dealt out one after the other.
-  std::vector<size_t> order(pictures.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  const RandomStream random(seed, "folds of the probe");
-  std::ranges::sort(order, [&](size_t a, size_t b) {
-    const auto& x = pictures[a].targets;
-    const auto& y = pictures[b].targets;
-    if (x != y) return x > y;
-    return std::pair(random.bits(a), a) < std::pair(random.bits(b), b);
-  });
-  std::vector<int64_t> result(pictures.size());
-  for (size_t i = 0; i < order.size(); ++i) result[order[i]] = static_cast<int64_t>(i) % folds;
-  return result;
+std::vector<int64_t> deal_folds(const image::Dataset& pictures, std::span<const int64_t> groups, uint64_t seed) {
+  const int64_t folds = std::min(kFolds, static_cast<int64_t>(pictures.samples.size()) / 2);
+  if (folds < 2) return {};
+  const std::vector<double> shares(static_cast<size_t>(folds), 1 / static_cast<double>(folds));
+  const std::vector<size_t> parts = image::stratify(pictures, shares, RandomStream(seed, "folds of the probe").bits(0), groups);
+  return {parts.begin(), parts.end()};
 }
 
 Probe::~Probe() = default;
@@ -94,21 +87,19 @@ ProbeChoice Probe::choose() const {
   ProbeChoice choice;
   choice.fits = data_.fits;
   const auto pictures = static_cast<int64_t>(data_.pictures.size());
-  choice.folds = std::min(kFolds, pictures / 2);
+  choice.folds = data_.fold_of.empty() ? 0 : 1 + *std::ranges::max_element(data_.fold_of);
   for (const Asked& asked : asked_) choice.trials.push_back(asked.trial);
   for (ProbeTrial& trial : choice.trials) {
     trial.loss = std::numeric_limits<double>::infinity();
     trial.penalty = kUsualPenalty;
   }
-  if (choice.folds < 2) choice.folds = 0;
-  const std::vector<int64_t> fold_of = deal_folds(data_.pictures, std::max<int64_t>(choice.folds, 1), data_.seed);
   std::vector<std::vector<LogisticRegression::Solution>> starts(static_cast<size_t>(choice.folds));
   int since = 0;
   double penalty = kStrongest;
   for (int p = 0; p < kPenalties && since < kPatience && choice.folds > 0; ++p, penalty *= kRatio) {
     std::vector<ProbeTrial> trials;
     for (const Asked& asked : asked_) trials.push_back(asked.trial);
-    for (int64_t fold = 0; fold < choice.folds; ++fold) hold_out(fold_of, fold, penalty, starts[static_cast<size_t>(fold)], trials);
+    for (int64_t fold = 0; fold < choice.folds; ++fold) hold_out(fold, penalty, starts[static_cast<size_t>(fold)], trials);
     ++since;
     for (size_t t = 0; t < trials.size(); ++t) {
       trials[t].penalty = penalty;
@@ -125,19 +116,19 @@ ProbeChoice Probe::choose() const {
   return choice;
 }
 
-void Probe::hold_out(const std::vector<int64_t>& fold_of, int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts,
+void Probe::hold_out(int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts,
                      std::vector<ProbeTrial>& trials) const {
   const size_t views = data_.fits.size(), pictures = data_.pictures.size();
   std::vector<int64_t> rows;
   for (size_t i = 0; i < pictures; ++i)
-    for (size_t f = 0; f < views && fold_of[i] != fold; ++f) rows.push_back(static_cast<int64_t>(i * views + f));
+    for (size_t f = 0; f < views && data_.fold_of[i] != fold; ++f) rows.push_back(static_cast<int64_t>(i * views + f));
   LogisticRegression::Subset subset{rows, kRoughly, starts.empty() ? nullptr : &starts.front()};
   LogisticRegression::Solution solution = regression_->solve(penalty * regression_->mean_square(), subset);
   const auto rank = static_cast<size_t>(regression_->rank());
   std::vector<double> logits(static_cast<size_t>(data_.classes)), targets(logits.size());
   for (size_t a = 0; a < asked_.size(); ++a)
     for (size_t i = 0; i < pictures; ++i) {
-      if (fold_of[i] != fold) continue;
+      if (data_.fold_of[i] != fold) continue;
       regression_->logits(solution, std::span(asked_[a].places).subspan(i * rank, rank), logits);
       const std::vector<float>& own = data_.pictures[i].targets;
       trials[a].accuracy += right(logits, own, data_.likelihood);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "image/folder.h"
 #include "train/logistic_regression.h"
 
 namespace fovea::training {
@@ -29,7 +30,7 @@ struct ProbeData {
   bool train_on_mirrored = true;  // on the mean of the features of picture and mirror image
   Choice mirrored = Choice::off;  // whether the mean answers, too; automatic: where that has the lower loss
   std::vector<ProbePicture> pictures;
-  uint64_t seed = 0;
+  std::vector<int64_t> fold_of;  // by picture: when it is held out; empty: there are too few to choose by
 };
 
 // How one way of asking did on the pictures that were held out.
@@ -70,8 +71,7 @@ class Probe {
   ProbeHead solve(double penalty) const;
 
  private:
-  void hold_out(const std::vector<int64_t>& fold_of, int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts,
-                std::vector<ProbeTrial>& trials) const;
+  void hold_out(int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts, std::vector<ProbeTrial>& trials) const;
 
   ProbeData data_;
   std::unique_ptr<Standardization> standardization_;
@@ -85,7 +85,8 @@ class Probe {
   std::vector<Asked> asked_;
 };
 
-// A fold for each picture, so that those of a class are spread evenly: by the seed and the pictures' order.
-std::vector<int64_t> deal_folds(const std::vector<ProbePicture>& pictures, int64_t folds, uint64_t seed);
+// A fold for each picture, so that those of a class are spread evenly and those of one group stay together (groups: as training::groups_of
+// has them); empty where the pictures are too few.
+std::vector<int64_t> deal_folds(const image::Dataset& pictures, std::span<const int64_t> groups, uint64_t seed);
 
 }  // namespace fovea::training

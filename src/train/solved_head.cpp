@@ -16,7 +16,7 @@ struct FitGroup {
   std::vector<Fit> fits, answers;
 };
 
-std::vector<FitGroup> groups_of(const Phase& phase, Fit own) {
+std::vector<FitGroup> fit_groups(const Phase& phase, Fit own) {
   const auto alike = [&](Fit fit) -> std::vector<Fit> {
     if (fit == Fit::crop || !phase.second_fit) return {fit};
     return {fit, fit == Fit::squash ? Fit::pad : Fit::squash};
@@ -52,7 +52,7 @@ void weigh_classes(std::vector<ProbePicture>& pictures, const std::vector<image:
 }
 
 ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group, const std::vector<image::Sample>& samples,
-                  const FeatureStore& features, uint64_t seed) {
+                  const FeatureStore& features, const std::vector<int64_t>& fold_of) {
   ProbeData data;
   data.width = features.width();
   data.classes = parts.network->class_count();
@@ -61,7 +61,7 @@ ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group,
   data.answers = group.answers;
   data.train_on_mirrored = phase.augmentation.has_value();
   data.mirrored = phase.mirrored;
-  data.seed = seed;
+  data.fold_of = fold_of;
   const bool mirrored = data.train_on_mirrored || data.mirrored != Choice::off;
   for (const image::Sample& sample : samples) {
     ProbePicture picture;
@@ -118,10 +118,11 @@ void apply(const ProbeChoice& choice, engine::Network& network) {
 std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, FeatureStore& features,
                                      const std::optional<ProbeChoice>& chosen, uint64_t seed, const OnBatch& on_batch) {
   const auto& splits = parts.data.splits;
-  std::vector<image::Sample> samples = splits.train.samples;
+  image::Dataset pictures = splits.train;
+  std::vector<image::Sample>& samples = pictures.samples;
   if (phase.with_validation) samples.insert(samples.end(), splits.validation.samples.begin(), splits.validation.samples.end());
   const std::vector<FitGroup> groups =
-      chosen ? std::vector<FitGroup>{{chosen->fits, {chosen->best.fit}}} : groups_of(phase, parts.network->preprocessing().fit);
+      chosen ? std::vector<FitGroup>{{chosen->fits, {chosen->best.fit}}} : fit_groups(phase, parts.network->preprocessing().fit);
 
   std::vector<FeatureStore::Wanted> wanted;
   const bool mirrored = phase.augmentation.has_value() || phase.mirrored != Choice::off;
@@ -134,8 +135,9 @@ std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, Fea
   const auto begun = std::chrono::steady_clock::now();
   SolvedHead solved;
   std::optional<Probe> best;
+  const std::vector<int64_t> fold_of = deal_folds(pictures, groups_of(parts.data, pictures), seed);
   for (const FitGroup& group : groups) {
-    Probe probe(data_of(parts, phase, group, samples, features, seed));
+    Probe probe(data_of(parts, phase, group, samples, features, fold_of));
     ProbeChoice choice = chosen ? *chosen : probe.choose();
     std::vector<ProbeTrial> trials = solved.choice.trials;
     trials.insert(trials.end(), choice.trials.begin(), choice.trials.end());

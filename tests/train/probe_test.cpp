@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "train/probe.h"
 #include "train/probe_json.h"
@@ -33,10 +35,14 @@ class Drawn {
       data.width = kWidth;
       data.classes = kClasses;
       data.pictures.push_back(std::move(picture));
+      dataset.samples.push_back({std::to_string(i), static_cast<int32_t>(i % kClasses), ""});
     }
+    dataset.classes = {"a", "b", "c"};
+    data.fold_of = deal_folds(dataset, {}, 0);
   }
 
   ProbeData data;
+  image::Dataset dataset;
 
  private:
   static constexpr int64_t kClasses = 3, kWidth = 8;
@@ -55,14 +61,44 @@ class Drawn {
 
 TEST(Probe, FoldsAreSpreadEvenlyOverTheClasses) {
   const Drawn drawn(31, {1.0});
-  const std::vector<int64_t> folds = deal_folds(drawn.data.pictures, 5, 1);
+  const std::vector<int64_t> folds = deal_folds(drawn.dataset, {}, 1);
   for (size_t label = 0; label < 3; ++label) {
     std::vector<int64_t> counts(5);
     for (size_t i = label; i < folds.size(); i += 3) ++counts[static_cast<size_t>(folds[i])];
     for (int64_t count : counts) EXPECT_TRUE(count == 2 || count == 3) << count;
   }
-  EXPECT_EQ(folds, deal_folds(drawn.data.pictures, 5, 1));
-  EXPECT_NE(folds, deal_folds(drawn.data.pictures, 5, 2));
+  EXPECT_EQ(folds, deal_folds(drawn.dataset, {}, 1));
+  EXPECT_NE(folds, deal_folds(drawn.dataset, {}, 2));
+}
+
+TEST(Probe, CopiesOfAPictureAreInOneFold) {
+  const Drawn drawn(60, {1.0});
+  std::vector<int64_t> groups(60);
+  std::iota(groups.begin(), groups.end(), 0);
+  groups[0] = groups[3] = groups[27] = -1;
+  groups[5] = groups[8] = -2;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const std::vector<int64_t> folds = deal_folds(drawn.dataset, groups, seed);
+    EXPECT_EQ(folds[0], folds[3]);
+    EXPECT_EQ(folds[0], folds[27]);
+    EXPECT_EQ(folds[5], folds[8]);
+    for (int64_t fold = 0; fold < 5; ++fold) EXPECT_EQ(std::ranges::count(folds, fold), 12);
+  }
+}
+
+// A copy on the other side tells the label of what is held out: noise would look as if it could be told apart.
+TEST(Probe, CopiesDoNotTellOnEachOther) {
+  Drawn drawn(90, {0.0});
+  drawn.data.fits = drawn.data.answers = {Fit::squash};
+  std::vector<int64_t> groups(90);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    groups[i] = static_cast<int64_t>(i % 15);
+    drawn.data.pictures[i] = drawn.data.pictures[i % 15];
+  }
+  drawn.data.fold_of = deal_folds(drawn.dataset, groups, 1);
+  EXPECT_LT(Probe(drawn.data).choose().best.accuracy, 0.5);
+  drawn.data.fold_of = deal_folds(drawn.dataset, {}, 1);
+  EXPECT_GT(Probe(drawn.data).choose().best.accuracy, 0.5);
 }
 
 TEST(Probe, TheFitWithMoreToSeeIsChosen) {
