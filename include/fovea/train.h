@@ -112,6 +112,9 @@ struct TrainOptions {
   // Memory for decoded pictures, or, where crops are not random, for pictures as the network gets them; those beyond it are decoded again
   // in each epoch. Changes no bit.
   size_t picture_cache_bytes = size_t{512} << 20;
+  // What the training may take in all, the model's weights included. Steps then compute values again rather than keep them, as many as are
+  // needed: they take longer, and no bit changes. Throws Error(usage) where the least possible is more. 0: no limit.
+  size_t memory_bytes = 0;
 
   // What is written and told.
   // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html; empty: nothing is written.
@@ -190,7 +193,8 @@ struct TrainResult {
   std::vector<BadPicture> left_out;
   int64_t epochs = 0, best_epoch = 0;
   bool interrupted = false;
-  size_t planned_bytes = 0, measured_bytes = 0;  // of memory at the peak: the plan's, this process's
+  // The most memory that the training took, the model's weights included: as planned before the steps, and as this process grew.
+  size_t planned_bytes = 0, measured_bytes = 0;
 };
 
 // Labels from folders: one a class, or train/ val/ test/ with the classes below; or from a CSV file of files and labels, see

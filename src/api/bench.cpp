@@ -2,7 +2,6 @@
 #include <fovea/threads.h>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 #include <set>
 
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/executable.h"
+#include "engine/memory_account.h"
 #include "engine/precision.h"
 #include "train/frozen_prefix.h"
 #include "train/step.h"
@@ -20,37 +20,24 @@
 namespace fovea {
 namespace {
 
-// A line of /proc/self/status in bytes: "VmRSS", memory that the process has now, or "VmHWM", the most it ever had.
-int64_t process_memory(std::string_view what) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(what)) return 1024 * std::atoll(line.c_str() + what.size() + 1);
-  }
-  return 0;
-}
-
-// VmHWM counts from here on, where the system allows it.
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
-
 // What is measured: a graph and, before it, the frozen part of the network where there is one.
 class Job {
  public:
-  // `before`: what the process had before anything of this was there.
-  Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, int64_t before)
+  Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, engine::MemoryAccount& account)
       : batch_(options.batch) {
-    build(network, options, frozen, {});
-    // Once: what a build that was given up leaves behind in the process is no part of the step.
-    const int64_t fixed = process_memory("VmRSS") - before;
-    planned_bytes_ = fixed + arena_bytes();
-    if (const int64_t over = planned_bytes_ - options.memory_bytes; options.memory_bytes > 0 && over > 0) {
-      const auto values = static_cast<int64_t>(executable_->memory().values);
-      build(network, options, frozen, {.arena_bytes = static_cast<size_t>(std::max<int64_t>(0, values - over))});
-      planned_bytes_ = fixed + arena_bytes();
+    if (options.mode == BenchMode::train)
+      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
+    const size_t prefix_held = prefix_ ? prefix_->executable().memory().held + arena_->resident_bytes() : 0;
+    compile(network, options, frozen, {});
+    account.measure_rest(prefix_held);
+    if (account.limit() > 0 && account.planned(accounted()) > account.limit()) {
+      const size_t arena = engine::Arena::rounded_down(account.left_for_arena(beside_arena())), workspace = executable_->memory().workspace;
+      compile(network, options, frozen, {.arena_bytes = arena > workspace ? arena - workspace : 0});
     }
-    if (options.memory_bytes > 0 && planned_bytes_ > options.memory_bytes)
-      fail(ErrorKind::usage, "{} MB of memory are allowed, a batch of {} of {} takes {} MB at least", options.memory_bytes / 1'000'000,
-           options.batch, network.variant().name, (planned_bytes_ + 999'999) / 1'000'000);
+    planned_bytes_ = static_cast<int64_t>(account.planned(accounted()));
+    account.require_within_limit(account.planned(accounted()), options.batch, network.variant().name);
     if (options.planned) options.planned(planned_bytes_);
+    prepare(network);
     run(0, false);  // the first touches the memory
   }
 
@@ -93,26 +80,35 @@ class Job {
   int64_t planned_bytes() const { return planned_bytes_; }
 
  private:
-  // The rest lies in memory when all is built.
-  int64_t arena_bytes() const { return static_cast<int64_t>(arena_->bytes()); }
+  // Packed weights, and copies of the inputs.
+  size_t beside_arena() const {
+    size_t sum = executable_->memory().constants;
+    for (const NamedValue& input : executable_->graph().inputs()) sum += executable_->graph().type(input.value).bytes();
+    if (!prefix_) return sum;
+    const auto picture = image_numbers() + 2 * static_cast<size_t>(batch_ * prefix_->width());
+    return sum + prefix_->executable().memory().constants + picture * sizeof(float);
+  }
+  size_t accounted() const { return beside_arena() + engine::Arena::rounded_up(std::max(executable_->memory().arena, arena_->bytes())); }
 
-  void build(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
-             const passes::RecomputeOptions& recompute) {
-    inputs_.reset();
-    executable_.reset();
-    prefix_.reset();
-    arena_ = std::make_shared<engine::Arena>();
-    if (options.mode == BenchMode::train)
-      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
-    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_);
+  // Of a batch, where there is a prefix.
+  size_t image_numbers() const {
+    const Graph& graph = prefix_->executable().graph();
+    return static_cast<size_t>(graph.type(*graph.find_input("image")).elements() / prefix_->batch() * batch_);
+  }
+
+  void compile(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
+               const passes::RecomputeOptions& recompute) {
+    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_,
+                                              {.reserve = false});
+  }
+
+  void prepare(const engine::Network& network) {
     executable_->prepare();
     inputs_.emplace(*executable_, network.class_count());
-    if (prefix_) {
-      const auto one = prefix_->executable().graph().find_input("image");
-      image_ = bench_image(static_cast<size_t>(prefix_->executable().graph().type(*one).elements() / prefix_->batch() * batch_));
-      rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
-      data_.resize(rows_.size());
-    }
+    if (!prefix_) return;
+    image_ = bench_image(image_numbers());
+    rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
+    data_.resize(rows_.size());
   }
 
   NodeTimes& prefix_times() { return prefix_times_ ? *prefix_times_ : prefix_times_.emplace(prefix_->executable()); }
@@ -130,7 +126,7 @@ class Job {
                                 {.fuse = true, .recompute = recompute});
   }
 
-  std::shared_ptr<engine::Arena> arena_;
+  const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   int64_t batch_, planned_bytes_ = 0;
   std::unique_ptr<training::FrozenPrefix> prefix_;
   std::unique_ptr<engine::Executable> executable_;
@@ -149,8 +145,7 @@ void check(const BenchOptions& options) {
 
 BenchResult bench(const std::string& name_or_file, const BenchOptions& options) {
   check(options);
-  reset_peak_memory();
-  const int64_t before = process_memory("VmRSS");
+  engine::MemoryAccount account(static_cast<size_t>(std::max<int64_t>(0, options.memory_bytes)));
   std::shared_ptr<engine::Network> network;
   if (options.weights == "none") {
     network = plain_network(name_or_file, 0);
@@ -162,20 +157,17 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
     network = Model::load(name_or_file, loading).implementation().shared_network();
   }
   const std::set<std::string> frozen = options.mode == BenchMode::train ? network->frozen_by(options.freeze) : std::set<std::string>{};
-  Job job(*network, options, frozen, before);
+  Job job(*network, options, frozen, account);
   std::optional<Job> full;
-  const auto states = static_cast<int64_t>(network->store()->bytes());
-  int64_t peak = process_memory("VmHWM");
+  size_t measured = account.measured();
   BenchResult::Full whole;
   if (!frozen.empty()) {
-    reset_peak_memory();
-    const int64_t now = process_memory("VmRSS");
+    engine::MemoryAccount account_of_all(0, network->store()->bytes());
     BenchOptions without = options;
-    without.memory_bytes = 0;
     without.planned = {};
-    full.emplace(*network, without, std::set<std::string>{}, now);
-    whole.planned_bytes = full->planned_bytes() + states;
-    whole.measured_bytes = std::max<int64_t>(0, process_memory("VmHWM") - now) + states;
+    full.emplace(*network, without, std::set<std::string>{}, account_of_all);
+    whole.planned_bytes = full->planned_bytes();
+    whole.measured_bytes = static_cast<int64_t>(account_of_all.measured());
   }
   constexpr size_t kLeastRuns = 3;
   std::vector<double> times, whole_times, rest_times;
@@ -186,7 +178,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
     rest_times.push_back(rest);
     if (full) whole_times.push_back(full->run(step, false).first);
   }
-  if (!full) peak = process_memory("VmHWM");
+  if (!full) measured = account.measured();
 
   BenchResult result;
   result.runs = static_cast<int64_t>(times.size());
@@ -199,7 +191,7 @@ BenchResult bench(const std::string& name_or_file, const BenchOptions& options) 
   result.median_milliseconds = median(times);
   result.pictures_per_second = 1000 * static_cast<double>(options.batch) / result.median_milliseconds;
   result.planned_bytes = job.planned_bytes();
-  result.measured_bytes = std::max<int64_t>(0, peak - before);
+  result.measured_bytes = static_cast<int64_t>(measured);
   if (full) {
     whole.least_milliseconds = *std::ranges::min_element(whole_times);
     if (job.has_prefix()) whole.least_milliseconds_kept = *std::ranges::min_element(rest_times);

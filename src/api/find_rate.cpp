@@ -40,6 +40,8 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   options.out.clear();
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
   if (options.threads > 0) set_threads(options.threads);
+  const size_t states = implementation.network().store()->bytes();
+  engine::MemoryAccount memory(options.memory_bytes, states);
   const std::shared_ptr<engine::Network> network = copy_of(implementation.network());
   const bool pretrained = implementation.loaded.source != "none";
 
@@ -68,8 +70,9 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   const auto on_step = [&](int64_t done, int64_t all, double loss) {
     return !options.progress || options.progress({"rates", 1, 1, done, all, loss});
   };
+  const size_t held = states + data.cache->bytes();
   RateCurve curve = training::search_rates({network, cpu::cpu_backend(), arena, session, data, options}, phase, weights,
-                                           mix64(options.seed), search, on_step);
+                                           mix64(options.seed), search, {held, held}, memory, on_step);
   curve.recipe = plan.recipe;
   curve.optimizer = training::to_string(phase.optimizer);
   return curve;

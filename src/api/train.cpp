@@ -96,6 +96,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   Model::Implementation& implementation = model.implementation();
   engine::Network& network = implementation.network();
   TrainOptions options = given;
+  const size_t states = network.store()->bytes();
+  const auto memory = std::make_shared<engine::MemoryAccount>(options.memory_bytes, states);
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
   const bool freeze_by_pictures = options.freeze == "auto";
   if (!freeze_by_pictures) network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
@@ -130,7 +132,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     settle_freeze(one.data.splits, one.options);
     training::Trainer trainer({own, cpu::cpu_backend(), one.options, one.data,
                                training::make_plan(one.options, facts_of(one.data.splits, pretrained, head)), nullptr,
-                               origin_of(model, where), features});
+                               origin_of(model, where), features, memory, states});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;
     return training::PartialResult{result.test, trainer.tested()};
@@ -155,7 +157,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     if (options.note && !frozen.empty()) options.note(origin.freeze_savings);
   }
   training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation,
-                             std::move(origin), features});
+                             std::move(origin), features, memory});
   try {
     TrainResult result = trainer.run();
     implementation.session().weights_changed();

@@ -36,6 +36,9 @@ with depth; full trains everything from the first step; auto picks one by the nu
 --freeze prints what it saves. What a frozen part gives is computed once and kept where its pictures do not change: without augmentation, or
 with --stored-views of it. It goes into memory or, beyond --cache-limit, into DIR, and changes no bit of the run.
 
+--memory limits what the training takes in all. Steps then compute values again rather than keep them, as many as are needed: they take
+longer, and no bit of the run changes. What is planned is told before the first step.
+
 DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv, metrics.json
 ({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}) and report.html, a page that shows what came of
 it and the worst mistakes; with --tensorboard also tensorboard/, which `tensorboard --logdir DIR` shows: losses, accuracies and rate by

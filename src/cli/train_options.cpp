@@ -155,6 +155,8 @@ void add_outputs(CLI::App& command, TrainingOptions& options) {
                   "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)")
       ->transform(CLI::AsSizeValue(true).description(""))
       ->type_name("SIZE");
+  command.add_option("--memory", options.memory, "What the training may take in all, for which steps compute values again: 500M, 1.5G")
+      ->type_name("SIZE");
   command.add_flag("--tensorboard", train.tensorboard, "Write event files for TensorBoard into DIR/tensorboard");
   command.add_flag("--no-report", options.no_report, "Write no report.html");
 }
@@ -216,6 +218,7 @@ TrainOptions train_options(const TrainingOptions& options) {
   if (!options.preprocessing.fit.empty() && !train.fit_by_validation) train.fit = parse_fit(options.preprocessing.fit);
   if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
   if (!options.preprocessing.decode.empty()) train.decode = parse_decode(options.preprocessing.decode);
+  if (!options.memory.empty()) train.memory_bytes = static_cast<size_t>(parse_bytes(options.memory));
   if (train.validation + train.test >= 1)
     throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));
   return train;

@@ -12,7 +12,7 @@ namespace fovea::cli {
 
 struct TrainingOptions {
   PreprocessingOptions preprocessing;
-  std::string recipe = "auto", optimizer, schedule, loss, freeze, head, mirrored, cache;
+  std::string recipe = "auto", optimizer, schedule, loss, freeze, head, mirrored, cache, memory;
   HeadOptions head_options;
   bool no_augment = false, no_report = false;
   TrainOptions train;  // what needs no translation

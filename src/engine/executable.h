@@ -23,6 +23,10 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   void reserve(size_t bytes);
+  // What `reserve` takes for so many bytes, and the most that it can be asked for without taking more than so many.
+  static size_t rounded_up(size_t bytes);
+  static size_t rounded_down(size_t bytes);
+  size_t resident_bytes() const;  // that lie in memory: pages never written to do not
   char* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
@@ -34,13 +38,15 @@ class Arena {
 struct MemoryUse {
   size_t states = 0;     // parameters, statistics, moments of this executable
   size_t constants = 0;  // folded and packed weights
+  size_t held = 0;       // of these constants, that lie in memory now
   size_t arena = 0;      // values and workspace
-  size_t values = 0;     // of the arena
+  size_t workspace = 0;  // of the arena
   size_t total() const { return states + constants + arena; }
 };
 
 struct CompileOptions {
   bool keep_values = false;  // every value keeps its memory to the end of a run, to be looked at with `value`
+  bool reserve = true;       // the arena's memory; false: `prepare` does, and no input is there before
 };
 
 class Executable {
@@ -57,6 +63,7 @@ class Executable {
   // Folds and packs what follows from weights alone. Call it after compiling and whenever weights that this executable does not itself
   // write have changed.
   void prepare();
+  bool prepared() const { return bound_to_ != nullptr; }
 
   // Memory of an input or output, in the engine's order (rank 4: N, H, W, C). Valid until another executable of this arena is compiled; an
   // output until the next run of any executable of the arena, an input likewise.
@@ -102,6 +109,7 @@ class Executable {
   backend::Operand operand(ValueId id) const;
   void plan_kernels(const backend::Backend& backend);
   void place_values(const CompileOptions& options);
+  void reserve();
   void bind();
   void bind_step(size_t step);
   void pack(ValueId id);

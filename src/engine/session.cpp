@@ -22,7 +22,21 @@ Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs,
 Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
     : network_(std::move(network)), backend_(backend), arena_(arena ? std::move(arena) : std::make_shared<Arena>()) {}
 
+void Session::compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+  const std::lock_guard lock(mutex_);
+  compiled(batch, height, width, outputs);
+}
+
 Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+  Entry& entry = compiled(batch, height, width, outputs);
+  if (!entry.prepared) {
+    entry.executable->prepare();
+    entry.prepared = true;
+  }
+  return entry;
+}
+
+Session::Entry& Session::compiled(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
   // Sizes change from call to call in some uses: what was used longest ago goes when there are too many.
   constexpr size_t kMostExecutables = 8;
   const Key key{batch, height, width, outputs};
@@ -34,15 +48,11 @@ Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, cons
     }
     Entry entry;
     Graph graph = inference_graph(network_->build(batch, height, width), outputs, network_->precision(), &entry.forms);
-    entry.executable = Executable::compile(std::move(graph), backend_, network_->store(), arena_);
+    entry.executable = Executable::compile(std::move(graph), backend_, network_->store(), arena_, {.reserve = false});
     found = executables_.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
   entry.used = ++uses_;
-  if (!entry.prepared) {
-    entry.executable->prepare();
-    entry.prepared = true;
-  }
   return entry;
 }
 
@@ -78,8 +88,13 @@ MemoryUse Session::memory() const {
   const std::lock_guard lock(mutex_);
   MemoryUse sum;
   sum.states = network_->store()->bytes();
-  for (const auto& [key, entry] : executables_) sum.constants += entry.executable->memory().constants;
   sum.arena = arena_->bytes();
+  for (const auto& [key, entry] : executables_) {
+    const MemoryUse own = entry.executable->memory();
+    sum.constants += own.constants;
+    sum.held += own.held;
+    sum.arena = std::max(sum.arena, own.arena);
+  }
   return sum;
 }
 

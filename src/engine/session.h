@@ -35,6 +35,8 @@ class Session {
 
   const Network& network() const { return *network_; }
 
+  // Compiles what such a run needs, so that `memory` tells; the memory is taken by the run.
+  void compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
   // After weights changed: the next run prepares them again.
   void weights_changed();
   // After the head or the preprocessing changed: everything is compiled anew.
@@ -52,6 +54,7 @@ class Session {
     uint64_t used = 0;  // when last, counted in calls
   };
 
+  Entry& compiled(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
   Entry& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
 
   std::shared_ptr<const Network> network_;

@@ -45,6 +45,8 @@ struct LoaderOptions {
   std::shared_ptr<ImageCache> cache;  // used where its pictures serve: decoded alike, and not fitted where crops are random
 };
 
+constexpr size_t kBatchesHeld = 3;  // in memory, unless told otherwise: those ready and the one in use
+
 struct Batch {
   int64_t epoch = 0, number = 0;  // of the batch in its epoch
   std::span<float> images;        // [N, height, width, 3]

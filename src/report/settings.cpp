@@ -107,8 +107,8 @@ std::string cost_list(const json& metrics) {
   if (metrics.contains("peak_bytes")) {
     const json& peak = metrics["peak_bytes"];
     rows.emplace_back("peak memory, planned",
-                      shown_value("peak_bytes.planned", as_bytes(peak.at("planned"))) + " (weights, arena, caches)");
-    rows.emplace_back("peak memory, measured", as_bytes(peak.at("measured")) + " (the whole process)");
+                      shown_value("peak_bytes.planned", as_bytes(peak.at("planned"))) + " (weights, arena, caches, code)");
+    rows.emplace_back("peak memory, measured", as_bytes(peak.at("measured")) + " (what the process grew by)");
   }
   return rows.empty() ? "" : "<h3>Cost</h3>" + list(rows);
 }

@@ -83,12 +83,13 @@ class FeatureFeed final : public Feed {
   Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch, phase_.accumulate}; }
   std::vector<std::string> data_inputs() const override { return {kFeatures}; }
 
-  Graph build_step(int64_t batch, Gradients gradients) const override {
+  Graph build_step(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) const override {
     const ModelGraph model = parts_.network->build(batch);
     StepOptions options = step_options(parts_, phase_, model, frozen_);
     options.gradients = gradients;
     options.precision = DType::f32;  // a head alone: nothing to gain, and features are kept in f32
-    return training::build_step(head_of(lower_for_training(model, frozen_, phase_.stochastic_depth), frozen_), options);
+    return training::build_step(head_of(lower_for_training(model, frozen_, phase_.stochastic_depth), frozen_), options,
+                                {.recompute = recompute});
   }
 
   void begin() override {
@@ -146,7 +147,7 @@ class FeatureFeed final : public Feed {
     store.set(names[1], bias);
   }
 
-  size_t bytes() const override { return train_.bytes() + validation_.bytes(); }
+  FeedMemory memory() const override { return {train_.bytes() + validation_.bytes(), train_.bytes() + validation_.bytes()}; }
 
  private:
   engine::Executable& inference_head() {

@@ -33,11 +33,18 @@ void append_targets(const image::Sample& sample, int64_t classes, std::vector<fl
 // The phase's step on this graph of the network, with these parameters frozen.
 StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGraph& model, const std::set<std::string>& frozen);
 
+// Bytes beside states and executables of a StepRunner and a Session.
+struct FeedMemory {
+  size_t now = 0;    // lie in memory
+  size_t later = 0;  // will, while steps run, those among them
+  size_t arena = 0;  // of the feed's own executables, at most
+};
+
 class Feed {
  public:
   virtual ~Feed() = default;
   virtual Batches batches() const = 0;
-  virtual Graph build_step(int64_t batch, Gradients gradients) const = 0;
+  virtual Graph build_step(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) const = 0;
   virtual std::vector<std::string> data_inputs() const = 0;  // of the step
   // The phase starts from its first step: what is to be reset is.
   virtual void begin() {}
@@ -47,14 +54,18 @@ class Feed {
   virtual StepInput next() = 0;
   // Of the validation pictures, with the weights as they are.
   virtual Evaluation validate() = 0;
+  // Plans what `validate` runs, so that its memory is known.
+  virtual void compile_validation() {}
   // Afterwards the store holds the network's own weights, whatever form they trained in.
   virtual void finish() {}
-  virtual size_t bytes() const = 0;                    // held beside states and executables
+  virtual FeedMemory memory() const = 0;
   virtual double waited_seconds() const { return 0; }  // for pictures, in all steps so far
 };
 
 // Null where `on_batch` stopped the computing of what a frozen part gives.
 std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch);
+// The same, to be planned for and not to be run: nothing is computed.
+std::unique_ptr<Feed> planned_feed(const Parts& parts, const Phase& phase, uint64_t seed);
 
 // What the head reads of pictures, computed when first asked for and kept by picture. Runs that start from the same weights, on the same
 // pictures or parts of them, may share one; other weights or another preprocessing, but for the fit, empty it.

@@ -24,6 +24,12 @@ void note(const Parts& parts, const std::string& text) {
   if (parts.options.note) parts.options.note(text);
 }
 
+int64_t rows_of(const KeepRequest& request) {
+  return request.views * static_cast<int64_t>(request.train.size()) + static_cast<int64_t>(request.validation.size());
+}
+
+size_t bytes_of(int64_t rows, int64_t width) { return static_cast<size_t>(rows * width) * sizeof(float); }
+
 Place place_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
   const TrainOptions& options = parts.options;
   switch (options.cache) {
@@ -102,10 +108,16 @@ bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& reques
 
 }  // namespace
 
+size_t kept_in_memory(const Parts& parts, int64_t width, const KeepRequest& request) {
+  const size_t bytes = bytes_of(rows_of(request), width);
+  const bool automatic = parts.options.cache == FeatureCache::automatic && request.epochs > 1 && bytes <= parts.options.cache_bytes;
+  return automatic || parts.options.cache == FeatureCache::memory ? bytes : 0;
+}
+
 Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch) {
   const auto pictures = static_cast<int64_t>(request.train.size());
-  const int64_t rows = request.views * pictures + static_cast<int64_t>(request.validation.size());
-  const size_t bytes = static_cast<size_t>(rows * prefix.width()) * sizeof(float);
+  const int64_t rows = rows_of(request);
+  const size_t bytes = bytes_of(rows, prefix.width());
   const auto kept = [&](engine::FeatureRows features) { return Keeping{KeptFeatures(std::move(features), pictures, request.views), true}; };
   const auto tell = [&](const std::string& where) {
     note(parts, fmt::format("the outputs of the frozen part for {} pictures{}: {} {}", rows,

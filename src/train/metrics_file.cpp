@@ -120,13 +120,4 @@ TrainResult read_metrics(const std::filesystem::path& path) {
   });
 }
 
-size_t peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    constexpr size_t kUnit = 1024;
-    if (line.starts_with("VmHWM:")) return static_cast<size_t>(std::stoull(line.substr(6))) * kUnit;
-  }
-  return 0;
-}
-
 }  // namespace fovea::training

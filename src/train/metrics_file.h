@@ -40,7 +40,4 @@ void write_metrics(const std::filesystem::path& path, const Metrics& metrics);
 // The result of a finished run.
 TrainResult read_metrics(const std::filesystem::path& path);
 
-// Of this process, in bytes: VmHWM of proc(5).
-size_t peak_memory();
-
 }  // namespace fovea::training

@@ -42,32 +42,39 @@ bool keeps_features(const Parts& parts, const Phase& phase) {
   return !phase.mixing.any() && (!phase.augmentation || parts.options.stored_views > 0);
 }
 
+std::unique_ptr<FrozenPrefix> prefix_of(const Parts& parts, const Phase& phase) {
+  return FrozenPrefix::find(*parts.network, parts.network->frozen_by(phase.freeze), phase.batch, {parts.backend, parts.arena});
+}
+
+KeepRequest keep_request(const Parts& parts, const Phase& phase, uint64_t seed, std::span<const image::Sample> train) {
+  KeepRequest request{train, {}, phase.augmentation, phase.augmentation ? parts.options.stored_views : 1, phase.epochs, seed};
+  if (!phase.with_validation) request.validation = parts.data.splits.validation.samples;
+  return request;
+}
+
 class PictureFeed final : public Feed {
  public:
-  PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed, std::unique_ptr<FrozenPrefix> prefix, std::optional<KeptFeatures> kept)
+  // `kept_bytes`: that will be kept, where they are not there yet.
+  PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed, std::unique_ptr<FrozenPrefix> prefix, std::optional<KeptFeatures> kept,
+              size_t kept_bytes = 0)
       : parts_(parts),
         phase_(phase),
         seed_(seed),
         frozen_(parts.network->frozen_by(phase.freeze)),
         samples_(samples_of(parts, phase)),
         prefix_(std::move(prefix)),
-        kept_(std::move(kept)) {
-    if (kept_) return;
-    image::LoaderOptions options = loader_options(parts, phase, seed);
-    // The views that would be kept are drawn where they are not, too.
-    if (prefix_ && keeps_features(parts, phase)) options.stored_views = parts.options.stored_views;
-    loader_.emplace(samples_, options);
-  }
+        kept_(std::move(kept)),
+        kept_bytes_(kept_ ? kept_->bytes() : kept_bytes) {}
 
   Batches batches() const override { return {static_cast<int64_t>(samples_.size()), phase_.batch, phase_.accumulate}; }
   std::vector<std::string> data_inputs() const override { return prefix_ ? prefix_->inputs() : std::vector<std::string>{"image"}; }
 
-  Graph build_step(int64_t batch, Gradients gradients) const override {
+  Graph build_step(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) const override {
     const ModelGraph model = parts_.network->build(batch);
     StepOptions options = step_options(parts_, phase_, model, frozen_);
     options.gradients = gradients;
     const Graph lowered = lower_for_training(model, frozen_, phase_.stochastic_depth);
-    return training::build_step(prefix_ ? without_prefix(lowered, frozen_) : lowered, options);
+    return training::build_step(prefix_ ? without_prefix(lowered, frozen_) : lowered, options, {.recompute = recompute});
   }
 
   void start(int64_t epoch, int64_t step) override {
@@ -75,8 +82,8 @@ class PictureFeed final : public Feed {
     step_ = step;
     if (kept_)
       order_ = image::epoch_order(samples_, seed_, epoch, parts_.options.balanced_sampling);
-    else if (next_epoch_ != epoch || step > 0)  // else it is there already
-      loader_->start(epoch, step);
+    else if (!loader_ || next_epoch_ != epoch || step > 0)  // else it is there already
+      loader().start(epoch, step);
     next_epoch_ = epoch + 1;
   }
 
@@ -115,13 +122,33 @@ class PictureFeed final : public Feed {
     return tally.finish();
   }
 
-  size_t bytes() const override {
-    const size_t numbers = rows_.capacity() + data_.capacity() + validation_data_.capacity();
-    const size_t own = numbers * sizeof(float) + (prefix_ ? prefix_->executable().memory().constants : 0);
-    if (kept_) return own + kept_->bytes();
-    constexpr size_t kHeld = 3;  // batches ready and the one in use
+  void compile_validation() override {
     const Preprocessing& size = parts_.network->preprocessing();
-    return own + kHeld * static_cast<size_t>(loader_->largest_batch() * size.height * size.width * 3) * sizeof(float);
+    if (prefix_)
+      rest();
+    else
+      parts_.session.compile(kInferenceBatch, size.height, size.width, {"logits"});
+  }
+
+  FeedMemory memory() const override {
+    FeedMemory result;
+    if (kept_) result.now = kept_->bytes();
+    result.later = kept_bytes_;
+    const engine::Executable* const own_executables[] = {prefix_ ? &prefix_->executable() : nullptr, rest_.get()};
+    for (const engine::Executable* executable : own_executables) {
+      if (!executable) continue;
+      const engine::MemoryUse own = executable->memory();
+      result.now += own.held;
+      result.later += own.constants;
+      result.arena = std::max(result.arena, own.arena);
+    }
+    const auto pictures = static_cast<size_t>(std::max(batches().size(0), batches().size(batches().count() - 1)));
+    const Preprocessing& size = parts_.network->preprocessing();
+    size_t numbers = 0;
+    if (kept_bytes_ == 0) numbers += image::kBatchesHeld * pictures * static_cast<size_t>(size.height * size.width * 3);
+    if (prefix_) numbers += (2 * pictures + kInferenceBatch) * static_cast<size_t>(prefix_->width());
+    result.later += numbers * sizeof(float);
+    return result;
   }
 
   double waited_seconds() const override { return loader_ ? loader_->waited_seconds() : 0; }
@@ -174,6 +201,14 @@ class PictureFeed final : public Feed {
     return data_;
   }
 
+  image::Loader& loader() {
+    if (loader_) return *loader_;
+    image::LoaderOptions options = loader_options(parts_, phase_, seed_);
+    // The views that would be kept are drawn where they are not, too.
+    if (prefix_ && keeps_features(parts_, phase_)) options.stored_views = parts_.options.stored_views;
+    return loader_.emplace(samples_, options);
+  }
+
   // The rest of the network for validation.
   engine::Executable& rest() {
     if (rest_) return *rest_;
@@ -181,7 +216,7 @@ class PictureFeed final : public Feed {
     model.graph.output("logits", model.logits);
     const Graph lowered = without_prefix(passes::lower_mode(model.graph, {}), frozen_);
     Graph graph = passes::optimize(passes::set_precision(lowered, parts_.network->precision()));
-    rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena);
+    rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena, {.reserve = false});
     return *rest_;
   }
 
@@ -209,7 +244,8 @@ class PictureFeed final : public Feed {
   const std::vector<image::Sample> samples_;
   const std::unique_ptr<FrozenPrefix> prefix_;  // null: nothing is frozen below all that trains
   const std::optional<KeptFeatures> kept_;      // what it gives for every picture, in place of the loader
-  std::optional<image::Loader> loader_;
+  const size_t kept_bytes_;                     // of it
+  std::optional<image::Loader> loader_;         // it decodes from its beginning on, so it begins with the first step
   std::unique_ptr<engine::Executable> rest_;
   std::vector<float> room_, rows_, data_, validation_data_, targets_;
   std::vector<int64_t> order_;  // of the epoch, where features are kept
@@ -220,17 +256,25 @@ class PictureFeed final : public Feed {
 }  // namespace
 
 std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch) {
-  auto prefix = FrozenPrefix::find(*parts.network, parts.network->frozen_by(phase.freeze), phase.batch, {parts.backend, parts.arena});
+  auto prefix = prefix_of(parts, phase);
   std::optional<KeptFeatures> kept;
   if (prefix && keeps_features(parts, phase)) {
     const std::vector<image::Sample> train = samples_of(parts, phase);
-    KeepRequest request{train, {}, phase.augmentation, phase.augmentation ? parts.options.stored_views : 1, phase.epochs, seed};
-    if (!phase.with_validation) request.validation = parts.data.splits.validation.samples;
-    Keeping keeping = keep_features(parts, *prefix, request, on_batch);
+    Keeping keeping = keep_features(parts, *prefix, keep_request(parts, phase, seed, train), on_batch);
     if (!keeping.complete) return nullptr;
     kept = std::move(keeping.features);
   }
   return std::make_unique<PictureFeed>(parts, phase, seed, std::move(prefix), std::move(kept));
+}
+
+std::unique_ptr<Feed> planned_feed(const Parts& parts, const Phase& phase, uint64_t seed) {
+  auto prefix = prefix_of(parts, phase);
+  size_t kept_bytes = 0;
+  if (prefix && keeps_features(parts, phase)) {
+    const std::vector<image::Sample> train = samples_of(parts, phase);
+    kept_bytes = kept_in_memory(parts, prefix->width(), keep_request(parts, phase, seed, train));
+  }
+  return std::make_unique<PictureFeed>(parts, phase, seed, std::move(prefix), std::nullopt, kept_bytes);
 }
 
 }  // namespace fovea::training

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "train/step_runner.h"
 
 namespace fovea::training {
 namespace {
@@ -34,13 +33,14 @@ void check(const RateSearch& search) {
 }  // namespace
 
 RateCurve search_rates(const Parts& parts, const Phase& phase, std::span<const float> class_weights, uint64_t seed,
-                       const RateSearch& search, const OnTrial& on_step) {
+                       const RateSearch& search, const Held& held, engine::MemoryAccount& memory, const OnTrial& on_step) {
   check(search);
   const std::unique_ptr<Feed> feed = picture_feed(parts, phase, seed, {});
-  StepRunner runner([&](int64_t batch, Gradients gradients) { return feed->build_step(batch, gradients); }, feed->data_inputs(),
-                    parts.backend, parts.network->store(), parts.arena, seed);
+  StepRunner runner([&](int64_t batch, Gradients gradients,
+                        const passes::RecomputeOptions& recompute) { return feed->build_step(batch, gradients, recompute); },
+                    feed->data_inputs(), parts.backend, parts.network->store(), parts.arena, seed);
   const Batches batches = feed->batches();
-  runner.compile(batches);
+  compile_steps(runner, *feed, parts, phase, held, memory);
   feed->begin();
   RateCurve curve;
   Smoothed smoothed;

@@ -26,13 +26,23 @@ StepRunner::StepRunner(Build build, std::vector<std::string> data, const backend
       arena_(std::move(arena)),
       seed_(static_cast<int64_t>(seed >> 1)) {}
 
+std::unique_ptr<engine::Executable> StepRunner::compiled(int64_t batch, Gradients gradients,
+                                                         const passes::RecomputeOptions& recompute) const {
+  return engine::Executable::compile(build_(batch, gradients, recompute), backend_, store_, arena_, {.reserve = false});
+}
+
 engine::Executable& StepRunner::find(int64_t batch, Gradients gradients) {
   auto& executable = executables_[{batch, gradients}];
-  if (!executable) {
-    executable = engine::Executable::compile(build_(batch, gradients), backend_, store_, arena_);
-    executable->prepare();
-  }
+  if (!executable) executable = compiled(batch, gradients, {});
+  // Workspace is what a kernel needs in any case.
+  if (const engine::MemoryUse memory = executable->memory(); memory.arena > arena_bytes_ && !executable->prepared())
+    executable = compiled(batch, gradients, {.arena_bytes = arena_bytes_ > memory.workspace ? arena_bytes_ - memory.workspace : 0});
   return *executable;
+}
+
+void StepRunner::compile_within(size_t arena_bytes) {
+  arena_bytes_ = arena_bytes;
+  for (auto& [key, executable] : executables_) find(key.first, key.second);
 }
 
 void StepRunner::compile(const Batches& batches) {
@@ -78,7 +88,7 @@ StepResult StepRunner::run(const StepInput& input) {
   const Gradients gradients = !accumulates_ ? Gradients::applied : group.last ? Gradients::completed : Gradients::collected;
   engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()), gradients);
   // It holds packed weights, and the group before has moved them.
-  if (gradients == Gradients::collected && group.first) executable.prepare();
+  if (!executable.prepared() || (gradients == Gradients::collected && group.first)) executable.prepare();
   size_t taken = 0;
   for (const std::string& name : data_) {
     const auto data = executable.input_as<float>(name);
@@ -118,11 +128,12 @@ void StepRunner::write_targets(engine::Executable& executable, const StepInput& 
 
 engine::MemoryUse StepRunner::memory() const {
   engine::MemoryUse use;
-  use.arena = arena_->bytes();
   for (const auto& [key, executable] : executables_) {
     const engine::MemoryUse own = executable->memory();
     use.states = std::max(use.states, own.states);
     use.constants += own.constants;
+    use.held += own.held;
+    use.arena = std::max(use.arena, own.arena);
   }
   return use;
 }

@@ -49,26 +49,32 @@ struct StepResult {
 
 class StepRunner {
  public:
-  using Build = std::function<Graph(int64_t batch, Gradients gradients)>;  // training::build_step's result
+  // training::build_step's result.
+  using Build = std::function<Graph(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute)>;
 
   // `data` names the inputs that the batch goes to. `seed` decides all that is random in a step.
   StepRunner(Build build, std::vector<std::string> data, const backend::Backend& backend, std::shared_ptr<engine::StateStore> store,
              std::shared_ptr<engine::Arena> arena, uint64_t seed);
 
-  // Plans the steps of the batches that occur now: their states are declared, their memory is known.
+  // Plans the steps of the batches that occur now: their states are declared, their memory is known. It is taken when they run.
   void compile(const Batches& batches);
+  // Plans again those that take more of the arena, and from now on all, to get by with so many bytes, or with the least possible.
+  void compile_within(size_t arena_bytes);
   StepResult run(const StepInput& input);
 
+  // Declares the averages, so that their memory is known.
+  void compile_average() { averaging(); }
   // Averages of all that the steps write, from its present value on.
   void start_average();
   // average = decay average + (1 - decay) value
   void average(double decay);
   // The averages and the values change places.
   void swap_average();
-  // Of the largest executable and what all hold.
+  // The arena of the largest executable and what all hold.
   engine::MemoryUse memory() const;
 
  private:
+  std::unique_ptr<engine::Executable> compiled(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) const;
   engine::Executable& find(int64_t batch, Gradients gradients);
   engine::Executable& averaging();
   void write_targets(engine::Executable& executable, const StepInput& input) const;
@@ -79,6 +85,7 @@ class StepRunner {
   std::shared_ptr<engine::StateStore> store_;
   std::shared_ptr<engine::Arena> arena_;
   int64_t seed_;
+  size_t arena_bytes_ = SIZE_MAX;  // allowed
   bool accumulates_ = false;
   std::map<std::pair<int64_t, Gradients>, std::unique_ptr<engine::Executable>> executables_;
   std::unique_ptr<engine::Executable> averaging_;

@@ -77,6 +77,9 @@ Trainer::Trainer(RunInput input)
       origin_(std::move(input.origin)),
       session_(network_, backend_, arena_),
       features_(input.features ? std::move(input.features) : std::make_shared<FeatureStore>()),
+      memory_(input.memory ? std::move(input.memory)
+                           : std::make_shared<engine::MemoryAccount>(input.options.memory_bytes, network_->store()->bytes())),
+      states_beside_(input.states_beside),
       started_(Clock::now()),
       saved_(started_) {
   if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
@@ -113,6 +116,7 @@ TrainResult Trainer::run() {
   }
   note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
   for (const std::string& sentence : plan_.unused) note(sentence);
+  plan_memory();
   if (writes && options_.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
   if (!resumed) save();
   while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
@@ -150,13 +154,69 @@ bool Trainer::resume() {
 }
 
 std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
-  const Parts parts{network_, backend_, arena_, session_, data_, options_};
-  if (!phase.on_features) return picture_feed(parts, phase, phase_seed(), on_features());
+  if (!phase.on_features) return picture_feed(parts(), phase, phase_seed(), on_features());
   const bool mirrored = phase.augmentation.has_value() || network_->preprocessing().mirrored;
   const std::vector<Fit> fits{network_->preprocessing().fit};
   const bool complete = features_->compute(
-      parts, {{data_.splits.train.samples, fits, mirrored}, {data_.splits.validation.samples, fits, mirrored}}, on_features());
-  return complete ? feature_feed(parts, phase, phase_seed(), *features_) : nullptr;
+      parts(), {{data_.splits.train.samples, fits, mirrored}, {data_.splits.validation.samples, fits, mirrored}}, on_features());
+  return complete ? feature_feed(parts(), phase, phase_seed(), *features_) : nullptr;
+}
+
+StepRunner Trainer::runner_of(const Feed& feed) {
+  return {[&feed](int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) {
+            return feed.build_step(batch, gradients, recompute);
+          },
+          feed.data_inputs(),
+          backend_,
+          network_->store(),
+          arena_,
+          phase_seed()};
+}
+
+Held Trainer::held() const {
+  size_t best = 0, network = 0;
+  for (const auto& [name, tensor] : best_) best += tensor.bytes();
+  for (const auto& [name, entry] : network_->store()->entries())
+    if (entry.role != StateRole::optimizer) network += entry.memory.bytes();
+  const size_t other = states_beside_ + features_->bytes() + data_.cache->bytes();
+  const bool evaluates = !data_.splits.validation.samples.empty() || !data_.splits.test.samples.empty();
+  return {other + best, other + network, evaluates ? evaluation_bytes(*network_) : 0, !options_.out.empty()};
+}
+
+size_t Trainer::plan_steps(const Phase& phase, Feed& feed, StepRunner& runner) {
+  const size_t planned = compile_steps(runner, feed, parts(), phase, held(), *memory_);
+  planned_bytes_ = std::max(planned_bytes_, planned);
+  return planned;
+}
+
+void Trainer::note_memory(const Phase& phase, size_t planned) const {
+  const auto megabytes = [](size_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  if (memory_->limit() > 0)
+    note(fmt::format("memory: {:.1f} MB planned for the steps of the phase {}, {:.1f} MB allowed", megabytes(planned), phase.name,
+                     megabytes(memory_->limit())));
+}
+
+// Where a limit is set, it is told before anything is computed whether the steps fit into it. Steps on features take next to nothing beside
+// them, so these are waited for.
+void Trainer::plan_memory() {
+  if (memory_->limit() == 0) return;
+  for (size_t i = static_cast<size_t>(state_.phase); i < plan_.phases.size(); ++i) {
+    const Phase& phase = plan_.phases[i];
+    if (phase.solved || phase.on_features) continue;
+    const std::unique_ptr<Feed> feed = planned_feed(parts(), phase, phase_seed());
+    StepRunner runner = runner_of(*feed);
+    note_memory(phase, plan_steps(phase, *feed, runner));
+    drop_moments();
+  }
+}
+
+// Of the session, after it ran.
+void Trainer::plan_inference() {
+  const engine::MemoryUse inference = session_.memory();
+  const Held other = held();
+  const size_t states = network_->store()->bytes();
+  memory_->measure_rest(other.now + states + inference.held + arena_->resident_bytes());
+  planned_bytes_ = std::max(planned_bytes_, memory_->planned(other.most(states) + states + inference.constants + arena_->bytes()));
 }
 
 OnBatch Trainer::on_features() const {
@@ -164,11 +224,9 @@ OnBatch Trainer::on_features() const {
 }
 
 bool Trainer::run_solved(const Phase& phase) {
-  const Parts parts{network_, backend_, arena_, session_, data_, options_};
-  const auto solved = solve_head(parts, phase, *features_, state_.probe, phase_seed(), on_features());
+  const auto solved = solve_head(parts(), phase, *features_, state_.probe, phase_seed(), on_features());
   if (!solved) return false;  // the last save holds all there is
-  planned_bytes_ = std::max(planned_bytes_, session_.memory().constants + arena_->bytes() + network_->store()->bytes() +
-                                                features_->bytes() + data_.cache->bytes());
+  plan_inference();
   EpochRow row;
   row.epoch = static_cast<int64_t>(state_.history.size()) + 1;
   row.phase = phase.name;
@@ -198,9 +256,9 @@ bool Trainer::run_phase(const Phase& phase) {
   const bool begins = state_.epoch == 0 && state_.step == 0;
   bool goes_on = true;
   {
-    StepRunner runner([&](int64_t batch, Gradients gradients) { return feed->build_step(batch, gradients); }, feed->data_inputs(), backend_,
-                      network_->store(), arena_, phase_seed());
-    runner.compile(feed->batches());
+    StepRunner runner = runner_of(*feed);
+    const size_t planned = plan_steps(phase, *feed, runner);
+    if (phase.on_features) note_memory(phase, planned);
     if (begins && phase.zero_head) network_->restart_head(phase_seed());
     if (begins) feed->begin();
     if (phase.ema > 0) runner.start_average();
@@ -215,8 +273,6 @@ bool Trainer::run_phase(const Phase& phase) {
     if (goes_on && out_of_patience())
       note(fmt::format("{} epochs without a better validation end the phase {}", phase.patience, phase.name));
     if (goes_on && phase.ema > 0) runner.swap_average();
-    planned_bytes_ = std::max(planned_bytes_, runner.memory().constants + session_.memory().constants + arena_->bytes() +
-                                                  network_->store()->bytes() + feed->bytes() + features_->bytes() + data_.cache->bytes());
   }
   std::optional<Evaluation> last;
   if (goes_on && phase.on_features && !phase.with_validation && !data_.splits.validation.samples.empty()) last = feed->validate();
@@ -309,7 +365,10 @@ void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& val
   state_.bad_epochs = 0;
   if (phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
   const bool needed = std::any_of(plan_.phases.begin() + state_.phase, plan_.phases.end(), [](const Phase& p) { return p.on_features; });
-  if (!needed) features_ = std::make_shared<FeatureStore>();  // its own memory, where no other run wants it
+  if (!needed) {
+    features_ = std::make_shared<FeatureStore>();       // its own memory, where no other run wants it
+    if (phase.on_features) session_.network_changed();  // what computed them
+  }
   if (phase.trial) end_trial();
 }
 
@@ -324,6 +383,7 @@ void Trainer::consider(const Evaluation& validation, bool always, bool trial) {
   }
   state_.best = best;
   if (!always) state_.validation = validation;
+  best_ = {};  // not two of them at a time
   best_ = network_->state_dict();
   best_saved_ = false;
 }
@@ -360,7 +420,9 @@ TrainResult Trainer::finish() {
     tested_ = test->outcomes;
   }
   add_cross_validation(done);
-  done.measured_bytes = peak_memory();
+  plan_inference();
+  done.planned_bytes = planned_bytes_;
+  done.measured_bytes = memory_->measured();
   if (!options_.out.empty()) {
     if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_));
     if (done.out_of_fold) write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes));

@@ -9,10 +9,12 @@
 #include <optional>
 #include <string>
 
+#include "engine/memory_account.h"
 #include "train/checkpoint.h"
 #include "train/cross_validation.h"
 #include "train/feed.h"
 #include "train/metrics_file.h"
+#include "train/step_memory.h"
 
 namespace fovea::training {
 
@@ -25,6 +27,9 @@ struct RunInput {
   const CrossValidation* cross_validation = nullptr;  // of the runs before this one, for its report
   Origin origin = {};
   std::shared_ptr<FeatureStore> features = {};  // shared with runs on the same pictures; null: one of its own
+  // Of all runs of this training; null: of this one alone.
+  std::shared_ptr<engine::MemoryAccount> memory = {};
+  size_t states_beside = 0;  // bytes that the account knows of a network that waits while this one trains
 };
 
 class Trainer {
@@ -44,6 +49,13 @@ class Trainer {
   bool run_solved(const Phase& phase);
   bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   std::unique_ptr<Feed> make_feed(const Phase& phase);
+  Parts parts() { return {network_, backend_, arena_, session_, data_, options_}; }
+  StepRunner runner_of(const Feed& feed);
+  void plan_memory();
+  size_t plan_steps(const Phase& phase, Feed& feed, StepRunner& runner);
+  void note_memory(const Phase& phase, size_t planned) const;
+  void plan_inference();
+  Held held() const;
   void end_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   void count_patience(const Evaluation& validation);
   OnBatch on_features() const;
@@ -78,6 +90,8 @@ class Trainer {
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
   std::shared_ptr<FeatureStore> features_;
+  const std::shared_ptr<engine::MemoryAccount> memory_;
+  const size_t states_beside_;
   std::vector<float> class_weights_;  // where the loss takes them
   RunState state_;
   std::unique_ptr<EventLog> events_;           // null: none is written

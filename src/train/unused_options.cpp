@@ -31,6 +31,7 @@ std::vector<std::string> about_steps(const TrainOptions& options) {
   if (options.clip_norm > 0) given.push_back(with_value("clipping norm", options.clip_norm));
   if (options.ema > 0) given.push_back(with_value("decay of averaged weights", options.ema));
   if (options.patience > 0) given.push_back(with_value("patience", options.patience));
+  if (options.memory_bytes > 0) given.push_back(fmt::format("memory of {:.0f} MB", static_cast<double>(options.memory_bytes) / 1e6));
   if (options.dropout >= 0) given.push_back(with_value("dropout", options.dropout));
   return given;
 }

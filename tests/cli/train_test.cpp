@@ -240,6 +240,37 @@ TEST_F(Train, SlowlyGoesOnAfterInterruptionsAndKillsToTheSameBits) {
   EXPECT_EQ(read_all(folder_ / "parts/model.safetensors"), read_all(folder_ / "whole/model.safetensors"));
 }
 
+// Values of a step that are made again rather than kept are the same bits.
+TEST_F(Train, FitsIntoTheMemoryAllowed) {
+  const auto within = [&](const std::string& limit, const std::string& out, const std::vector<std::string>& how) {
+    std::vector<std::string> arguments{
+        "train", folder_ / "pictures", "--model",   "resnet18", "--weights", "none",        "--size",   "128", "--batch", "8", "--epochs",
+        "1",     "--no-report",        "--threads", "1",        "--out",     folder_ / out, "--memory", limit};
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    return run_fovea(arguments);
+  };
+  const auto peak = [&](const std::string& out, const char* which) {
+    return nlohmann::json::parse(read_all(folder_ / (out + "/metrics.json"))).at("peak_bytes").at(which).get<int64_t>();
+  };
+  for (const std::vector<std::string>& how :
+       {std::vector<std::string>{"--recipe", "full"}, {"--recipe", "finetune", "--freeze", "layer1"}}) {
+    ASSERT_EQ(within("100G", "free", how).status, 0);
+    const int64_t limit = peak("free", "planned") - 8'000'000;
+    const Outcome outcome = within(std::to_string(limit), "limited", how);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_THAT(outcome.out,
+                HasSubstr(fmt::format("MB planned for the steps of the phase all, {:.1f} MB allowed", static_cast<double>(limit) / 1e6)));
+    EXPECT_LE(peak("limited", "planned"), limit);
+    EXPECT_EQ(read_all(folder_ / "limited/model.safetensors"), read_all(folder_ / "free/model.safetensors"));
+#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory for a while
+    for (const char* out : {"free", "limited"})
+      EXPECT_NEAR(static_cast<double>(peak(out, "planned")) / static_cast<double>(peak(out, "measured")), 1, 0.05) << out;
+#endif
+    expect_one_line(within("1M", "none", how), 2, {"1 MB of memory are allowed, a batch of 8 of resnet18 takes ", " MB at least"});
+  }
+  expect_one_line(within("1X", "none", {}), 2, {"--memory 1X: a number with K, M or G behind it is expected"});
+}
+
 // A file system of its own, too small for a model.
 class SmallDisk {
  public:

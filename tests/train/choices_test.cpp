@@ -48,7 +48,7 @@ std::map<std::string, std::vector<float>> two_steps(int64_t batch, int64_t accum
   options.optimizer.kind = kind;
   options.clip_norm = clip_norm;
   auto store = std::make_shared<engine::StateStore>();
-  const auto build = [&](int64_t pictures, Gradients gradients) {
+  const auto build = [&](int64_t pictures, Gradients gradients, const passes::RecomputeOptions&) {
     options.gradients = gradients;
     return build_step(lower_for_training(plain_network(pictures), {}), options);
   };

@@ -160,7 +160,7 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
   ASSERT_TRUE(prefix);
   const weights::StateDict before = network.state_dict();
   StepRunner runner(
-      [&](int64_t batch, Gradients) {
+      [&](int64_t batch, Gradients, const passes::RecomputeOptions&) {
         return build_step(without_prefix(lower_for_training(network.build(batch), frozen), frozen), sgd(frozen));
       },
       prefix->inputs(), cpu::cpu_backend(), network.store(), arena, 0);

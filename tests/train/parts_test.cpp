@@ -199,6 +199,7 @@ TEST(Recipes, WhatMeansNothingToThemIsTold) {
       {Recipe::probe, [](TrainOptions& o) { o.accumulate = 4; }, "accumulate 4"},
       {Recipe::probe, [](TrainOptions& o) { o.warmup = 0.2; }, "warm-up 0.2"},
       {Recipe::probe, [](TrainOptions& o) { o.dropout = 0.5; }, "dropout 0.5"},
+      {Recipe::probe, [](TrainOptions& o) { o.memory_bytes = 500'000'000; }, "memory of 500 MB"},
       {Recipe::probe, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},
       {Recipe::probe, [](TrainOptions& o) { o.cache = FeatureCache::disk; }, "cache disk"},
       {Recipe::full, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},

@@ -287,6 +287,23 @@ TEST_F(Run, ALossThatIsNoNumberStopsTheRun) {
   EXPECT_THAT(message(own), AllOf(HasSubstr("the loss is"), HasSubstr("epoch"), HasSubstr("rate")));
 }
 
+TEST_F(Run, ARunMayGoOnWithinAnotherLimitOfMemory) {
+  TrainOptions own = options(Recipe::full, "run");
+  own.memory_bytes = size_t{100} << 30;
+  int64_t steps = 0;
+  own.progress = [&](const TrainOptions::Progress&) { return ++steps < 5; };
+  EXPECT_TRUE(run_small(pictures(), own).result.interrupted);
+  own.progress = {};
+  own.memory_bytes = size_t{90} << 30;
+  own.resume = true;
+  EXPECT_FALSE(run_small(pictures(), own).result.interrupted);
+  run_small(pictures(), options(Recipe::full, "whole"));
+  EXPECT_EQ(bytes_of(folder_ / "run/model.safetensors"), bytes_of(folder_ / "whole/model.safetensors"));
+  own.resume = false;
+  own.memory_bytes = 1000;
+  EXPECT_THAT(message(own), HasSubstr("0 MB of memory are allowed, a batch of 4 of small takes "));
+}
+
 TEST_F(Run, TheFilesOfARun) {
   run_small(pictures(), options(Recipe::finetune, "run"));
   const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));

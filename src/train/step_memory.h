@@ -1,0 +1,30 @@
+// What the steps of a phase take of memory, known before the first of them.
+#pragma once
+
+#include <algorithm>
+
+#include "engine/memory_account.h"
+#include "train/feed.h"
+
+namespace fovea::training {
+
+// Bytes of a run beside its states, its executables and its feed.
+struct Held {
+  size_t now = 0;            // lie in memory
+  size_t later = 0;          // will, while steps run, those among them
+  size_t briefly = 0;        // will for a moment
+  bool checkpoints = false;  // the states are copied for a moment
+
+  size_t most(size_t states) const { return later + std::max(briefly, checkpoints ? states : 0); }
+};
+
+// Compiles the steps of a phase and what validates between them; where the account has a limit so that all fits into it: then steps compute
+// values again rather than keep them, as many as are needed, and no bit changes. Returns what is planned. Throws Error(usage) where the
+// least possible is more than the limit.
+size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const Phase& phase, const Held& held,
+                     engine::MemoryAccount& account);
+
+// Of the loader that hands pictures to a validation or a test.
+size_t evaluation_bytes(const engine::Network& network);
+
+}  // namespace fovea::training
