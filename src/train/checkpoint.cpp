@@ -109,10 +109,10 @@ RunState state_of(const json& text) {
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& path, const RunState& state, const engine::StateStore& store) {
-  weights::StateDict file;
-  for (const auto& [name, entry] : store.entries()) file.add(name, store.get(name));
-  file.metadata[kKey] = to_json(state).dump(-1, ' ', false, json::error_handler_t::replace);
-  weights::write_safetensors(path, file);
+  std::vector<weights::LazyTensor> states;
+  for (const auto& [name, entry] : store.entries())
+    states.push_back({name, entry.type.dtype, entry.stored_shape, [&store, &name = name] { return store.get(name); }});
+  weights::write_safetensors(path, states, {{kKey, to_json(state).dump(-1, ' ', false, json::error_handler_t::replace)}});
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {

@@ -17,7 +17,7 @@ size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const P
   const FeedMemory fed = feed.memory();
   account.measure_rest(held.now + states + fed.now + inference.held + runner.memory().held + parts.arena->resident_bytes());
 
-  const auto beside_arena = [&] { return held.most(states) + states + fed.later + inference.constants + runner.memory().constants; };
+  const auto beside_arena = [&] { return held.later + states + fed.later + inference.constants + runner.memory().constants; };
   const auto planned = [&] {
     const size_t arena = std::max({runner.memory().arena, inference.arena, fed.arena});
     return account.planned(beside_arena() + engine::Arena::rounded_up(arena));

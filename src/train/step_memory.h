@@ -1,8 +1,6 @@
 // What the steps of a phase take of memory, known before the first of them.
 #pragma once
 
-#include <algorithm>
-
 #include "engine/memory_account.h"
 #include "train/feed.h"
 
@@ -10,12 +8,8 @@ namespace fovea::training {
 
 // Bytes of a run beside its states, its executables and its feed.
 struct Held {
-  size_t now = 0;            // lie in memory
-  size_t later = 0;          // will, while steps run, those among them
-  size_t briefly = 0;        // will for a moment
-  bool checkpoints = false;  // the states are copied for a moment
-
-  size_t most(size_t states) const { return later + std::max(briefly, checkpoints ? states : 0); }
+  size_t now = 0;    // lie in memory
+  size_t later = 0;  // will, while steps run or between them, those among them
 };
 
 // Compiles the steps of a phase and what validates between them; where the account has a limit so that all fits into it: then steps compute

@@ -180,7 +180,7 @@ Held Trainer::held() const {
     if (entry.role != StateRole::optimizer) network += entry.memory.bytes();
   const size_t other = states_beside_ + features_->bytes() + data_.cache->bytes();
   const bool evaluates = !data_.splits.validation.samples.empty() || !data_.splits.test.samples.empty();
-  return {other + best, other + network, evaluates ? evaluation_bytes(*network_) : 0, !options_.out.empty()};
+  return {other + best, other + network + (evaluates ? evaluation_bytes(*network_) : 0)};
 }
 
 size_t Trainer::plan_steps(const Phase& phase, Feed& feed, StepRunner& runner) {
@@ -216,7 +216,7 @@ void Trainer::plan_inference() {
   const Held other = held();
   const size_t states = network_->store()->bytes();
   memory_->measure_rest(other.now + states + inference.held + arena_->resident_bytes());
-  planned_bytes_ = std::max(planned_bytes_, memory_->planned(other.most(states) + states + inference.constants + arena_->bytes()));
+  planned_bytes_ = std::max(planned_bytes_, memory_->planned(other.later + states + inference.constants + arena_->bytes()));
 }
 
 OnBatch Trainer::on_features() const {

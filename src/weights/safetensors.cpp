@@ -237,19 +237,20 @@ std::string json_text(std::string_view text) {
   }
 }
 
-std::string make_header(const StateDict& tensors, const std::vector<uint64_t>& offsets) {
+std::string make_header(const std::vector<LazyTensor>& tensors, const std::map<std::string, std::string>& metadata,
+                        const std::vector<uint64_t>& offsets) {
   std::string header = "{";
-  if (!tensors.metadata.empty()) {
+  if (!metadata.empty()) {
     header += fmt::format("\"{}\":{{", kMetadata);
-    for (const auto& [key, text] : tensors.metadata) header += json_text(key) + ":" + json_text(text) + ",";
+    for (const auto& [key, text] : metadata) header += json_text(key) + ":" + json_text(text) + ",";
     header.back() = '}';
     header += ",";
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const auto& [name, tensor] = tensors[i];
-    if (name == kMetadata) fail(ErrorKind::usage, "a tensor cannot be named {} in a .safetensors file", kMetadata);
-    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}},", json_text(name), name_of(tensor.dtype()),
-                          shape_string(tensor.shape()), offsets[i], offsets[i] + tensor.bytes());
+    const LazyTensor& tensor = tensors[i];
+    if (tensor.name == kMetadata) fail(ErrorKind::usage, "a tensor cannot be named {} in a .safetensors file", kMetadata);
+    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}},", json_text(tensor.name), name_of(tensor.dtype),
+                          shape_string(tensor.shape), offsets[i], offsets[i] + tensor.bytes());
   }
   if (header.back() == ',') header.pop_back();
   header += "}";
@@ -291,23 +292,38 @@ std::map<std::string, std::string> read_safetensors_metadata(std::span<const std
   return std::move(header.content.metadata);
 }
 
+size_t LazyTensor::bytes() const {
+  size_t bytes = size_of(dtype);
+  for (const int64_t side : shape) bytes *= static_cast<size_t>(side);
+  return bytes;
+}
+
 void write_safetensors(const std::filesystem::path& path, const StateDict& tensors) {
+  std::vector<LazyTensor> lazy;
+  for (const auto& [name, tensor] : tensors) lazy.push_back({name, tensor.dtype(), tensor.shape(), [&tensor] { return tensor; }});
+  write_safetensors(path, lazy, tensors.metadata);
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<LazyTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
   std::vector<size_t> order(tensors.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return size_of(tensors[a].tensor.dtype()) > size_of(tensors[b].tensor.dtype()); });
+  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return size_of(tensors[a].dtype) > size_of(tensors[b].dtype); });
   std::vector<uint64_t> offsets(tensors.size());
   uint64_t position = 0;
   for (size_t i : order) {
     offsets[i] = position;
-    position += tensors[i].tensor.bytes();
+    position += tensors[i].bytes();
   }
-  const std::string header = in_context(path.string(), [&] { return make_header(tensors, offsets); });
+  const std::string header = in_context(path.string(), [&] { return make_header(tensors, metadata, offsets); });
   const uint64_t length = header.size();
   AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(header);
-  for (size_t i : order) file.write(tensors[i].tensor.raw(), tensors[i].tensor.bytes());
+  for (size_t i : order) {
+    const Tensor tensor = tensors[i].make();
+    file.write(tensor.raw(), tensor.bytes());
+  }
   file.commit();
 }
 
