@@ -37,7 +37,8 @@ struct TrainOptions {
   Recipe recipe = Recipe::automatic;
   // "bit": BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370): the recipe full with SGD, rate 0.003 for 512 pictures a step, 500,
   // 10000 or 20000 steps below 20000, 500000 and more pictures, a tenth of the rate at 30, 60 and 90 % of them, mixup from 20000 pictures
-  // on, a linear head from zero
+  // on, a linear head from zero; pictures (by the median of their areas) smaller than 96 x 96 resized to 160 x 160, of which random parts
+  // of 128 x 128 train, others to 512 x 512 and 480 x 480; mirrored every other time
   std::string preset = {};
   // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the pictures of a class), or a pattern of
   // parameter names ("layer1.*", "*.bn*"); several with commas between; empty: what the model's own freeze() or the recipe says
@@ -47,16 +48,16 @@ struct TrainOptions {
   // Length and optimizer.
   int64_t epochs = 0;
   int64_t batch = 0;
-  int64_t accumulate = 1;  // batches whose gradients make one step
+  int64_t accumulate = 1;                   // batches whose gradients make one step
   Optimizer optimizer = Optimizer::adamw;
   bool optimizer_given = false;  // false: the recipe's own
   double rate = 0;
-  RateSchedule schedule = RateSchedule::cosine;
-  double warmup = -1;        // share of the steps over which the rate rises
-  double momentum = 0.9;     // of sgd, nesterov and rmsprop
-  double weight_decay = -1;  // not of norms and biases
-  double layer_decay = 0;    // a layer group's rate, of the one above it
-  double clip_norm = 0;      // of all gradients together; 0: not clipped
+  std::optional<RateSchedule> schedule = {};  // empty: cosine, or the preset's
+  double warmup = -1;                         // share of the steps over which the rate rises
+  double momentum = 0.9;                      // of sgd, nesterov and rmsprop
+  double weight_decay = -1;                   // not of norms and biases
+  double layer_decay = 0;                     // a layer group's rate, of the one above it
+  double clip_norm = 0;                       // of all gradients together; 0: not clipped
   // Decay of averages of all parameters and running statistics, which are then what is validated and saved; 0: none. At step n, from 1, it
   // is (1 + n) / (10 + n) where that is less.
   double ema = 0;
@@ -95,6 +96,7 @@ struct TrainOptions {
   Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
   std::optional<Decode> decode = {};  // empty: what the model does
+  bool keep_size = false;             // the model's own size stays, whatever the preset says
 
   // Data.
   double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
@@ -132,6 +134,7 @@ struct TrainOptions {
     double best = -1;             // validation accuracy so far; below 0: none yet
     int64_t run = 0, runs = 0;    // with folds or seeds: which of how many; 0: the only one
     double validation_loss = -1;  // of the last epoch; below 0: none
+    bool last = true;             // no other phase and no other run comes after this one
   };
   std::function<bool(const Progress&)> progress = {};
 };

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "train/freeze.h"
+#include "train/preset.h"
 #include "train/rate_finder.h"
 
 namespace fovea {
@@ -49,18 +50,20 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   HeadOptions head = options.head.value_or(network->form().head);
   head.independent = found.train.multi_label;
   const bool new_head = found.train.classes != network->classes() || !(head == network->form().head);
-  const Preprocessing preprocessing = preprocessing_for(*network, new_head, options);
+  Preprocessing preprocessing = preprocessing_for(*network, new_head, options);
   if (options.freeze == "auto")
     options.freeze = training::choose_freeze(*network, static_cast<int64_t>(found.train.samples.size()),
                                              static_cast<int64_t>(found.train.classes.size()))
                          .freeze;
   const bool random_crops = crops_at_random(plan_for(options, facts_of(found, pretrained, head)));
-  const training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
+  training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
+  const double area = training::median_area(data);
+  prepare_size(preprocessing, *network, options, data);
   if (new_head) network->replace_head(data.splits.train.classes, head, options.seed);
   network->set_preprocessing(preprocessing);
   if (options.dropout >= 0) network->set_dropout(options.dropout);
 
-  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained, head));
+  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained, head, area));
   const training::Phase& phase = plan.phases.back();
   // Where the head comes first it is no longer random when the rest trains.
   if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);

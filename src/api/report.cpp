@@ -60,7 +60,7 @@ void write_page(const fs::path& path, const json& metrics, Model::Implementation
   const auto alone = model.session().alone();
   std::optional<saliency::HeatMaps> maps;
   report::Eyes eyes;
-  eyes.alpha = preprocessing.alpha;
+  eyes.preprocessing = preprocessing;
   eyes.look = [&](const Image& picture, const Image& thumbnail, int64_t class_index) {
     if (!maps) maps.emplace(model.shared_network(), cpu::cpu_backend());
     const saliency::Grid grid = maps->look(picture, class_index).look.grid;

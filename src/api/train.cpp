@@ -13,6 +13,7 @@
 #include "train/data.h"
 #include "train/evaluate.h"
 #include "train/freeze.h"
+#include "train/preset.h"
 #include "train/run_folder.h"
 #include "train/trainer.h"
 
@@ -29,20 +30,28 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   return preprocessing;
 }
 
-training::Facts facts_of(const image::Splits& splits, bool pretrained, const HeadOptions& head) {
+training::Facts facts_of(const image::Splits& splits, bool pretrained, const HeadOptions& head, double median_area) {
   return {static_cast<int64_t>(splits.train.samples.size()),
           static_cast<int64_t>(splits.validation.samples.size()),
           pretrained,
           splits.train.multi_label,
           head.kind == HeadKind::linear,
-          static_cast<int64_t>(splits.train.classes.size())};
+          static_cast<int64_t>(splits.train.classes.size()),
+          median_area};
+}
+
+void prepare_size(Preprocessing& preprocessing, const engine::Network& network, const TrainOptions& options, training::Data& data) {
+  const training::Prepared prepared = training::prepare(preprocessing, network, options, training::median_area(data));
+  if (!prepared.reason.empty() && options.note) options.note(prepared.reason);
+  if (prepared.preprocessing == preprocessing) return;
+  preprocessing = prepared.preprocessing;
+  if (data.cache->fitted()) data.cache = std::make_shared<image::ImageCache>(options.picture_cache_bytes, preprocessing, true);
 }
 
 // Pictures are wanted in more than one form.
 bool crops_at_random(const training::Plan& plan) {
   for (const training::Phase& phase : plan.phases)
-    if (phase.choose_fit || phase.second_fit || (!phase.on_features && phase.augmentation && phase.augmentation->random_resized_crop))
-      return true;
+    if (phase.choose_fit || phase.second_fit || (!phase.on_features && phase.augmentation && phase.augmentation->crops())) return true;
   return false;
 }
 
@@ -110,7 +119,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   head.independent = found.train.multi_label;
   std::string freeze_reason = "asked for";
   const bool new_head = classes != network.classes() || !(head == network.form().head), pretrained = implementation.loaded.source != "none";
-  const Preprocessing preprocessing = preprocessing_for(network, new_head, options);
+  Preprocessing preprocessing = preprocessing_for(network, new_head, options);
   const auto settle_freeze = [&](const image::Splits& splits, TrainOptions& options) {
     if (!freeze_by_pictures) return;
     const auto choice =
@@ -121,6 +130,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   settle_freeze(found, options);
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained, head)));
   training::Data data = training::read_pictures(std::move(found), options, preprocessing, random_crops, check_progress(options));
+  const double area = training::median_area(data);
+  prepare_size(preprocessing, network, options, data);
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
   warn_of_copies(data, options);
@@ -131,7 +142,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     const auto own = beginning.network(one.options.seed);
     settle_freeze(one.data.splits, one.options);
     training::Trainer trainer({own, cpu::cpu_backend(), one.options, one.data,
-                               training::make_plan(one.options, facts_of(one.data.splits, pretrained, head)), nullptr,
+                               training::make_plan(one.options, facts_of(one.data.splits, pretrained, head, area)), nullptr,
                                origin_of(model, where), features, memory, states});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;
@@ -148,7 +159,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (new_head) implementation.replace_head(classes, head, options.seed);
   network.set_preprocessing(preprocessing);
   settle_freeze(data.splits, options);
-  training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained, head));
+  training::Plan plan = training::make_plan(options, facts_of(data.splits, pretrained, head, area));
   training::Origin origin = origin_of(model, where);
   if (!given.freeze.empty()) {
     const std::set<std::string> frozen = network.frozen_by(options.freeze);

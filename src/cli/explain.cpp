@@ -19,6 +19,8 @@ gradcam (Selvaraju et al. 2017) weights the channels of the network's last map b
 map, which is finer and means less. rollout (Abnar and Zuidema 2020) follows a transformer's attention back to the patches; it is the same for
 every class. auto takes rollout for transformers unless there is a --tap, gradcam for everything else.
 
+The picture is decoded as the model has it: where that is fast, a large JPEG may be written at a part of its size, and "hottest" is in its pixels.
+
 Examples:
   fovea explain tf_efficientnet_lite0 coffee.jpg -o heat.png
   fovea explain run/model.safetensors photo.jpg --class beetle -o heat.png
@@ -59,7 +61,7 @@ int explain(const Options& options) {
   HeatMapOptions asked{parse_heat_method(options.method), options.tap, options.class_name};
   Model model = load(options.model);
   apply(model, options.preprocessing);
-  const Image picture = read_image(options.picture, model.preprocessing().alpha);
+  const Image picture = read_image(options.picture, model.preprocessing());
   const HeatMap map = heat_map(model, picture, asked);
   write_png(options.out, overlay(picture, map.heat));
   const auto heat = map.heat.values<float>();
@@ -92,6 +94,7 @@ void add_explain(CLI::App& app, Run& run) {
   command->add_option("--tap", options->tap, "Grad-CAM of another map: a tap or any layer that gives one")->type_name("NAME");
   command->add_option("--method", options->method, "auto, gradcam or rollout")->type_name("auto|gradcam|rollout")->capture_default_str();
   add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(*command, options->preprocessing);
   add_json(*command, options->json, R"({"file", "class": {"name", "index", "probability"}, "method", "tap", "map", "hottest", "out"})");
   command->footer(kFooter);
   command->callback([options, &run] { run = [options] { return explain(*options); }; });

@@ -33,7 +33,8 @@ void add_weights_option(CLI::App& command, ModelOptions& options) {
 
 void add_compute(CLI::App& command, ModelOptions& options) {
   command.add_option("--dtype", options.dtype, "What maps lie in memory as: f32, or bf16, half as large, on processors made for it faster")
-      ->type_name("f32|bf16")->capture_default_str();
+      ->type_name("f32|bf16")
+      ->capture_default_str();
   command.add_option("--threads", options.threads, "Cores to use (default: all)")->type_name("N")->check(CLI::Range(1, 1024));
 }
 

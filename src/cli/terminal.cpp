@@ -56,7 +56,7 @@ size_t columns() {
 
 Progress::Progress() : terminal_(isatty(STDERR_FILENO)), started_(Clock::now()) {}
 
-void Progress::show(const std::string& what, double done, double total, const std::string& words) {
+void Progress::show(const std::string& what, double done, double total, const std::string& words, const std::string& of) {
   const Clock::time_point now = Clock::now();
   const double share = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
   if (what != what_ || done < last_) {  // the next run of several begins with the same kind of work
@@ -66,7 +66,8 @@ void Progress::show(const std::string& what, double done, double total, const st
     first_ = done;
   }
   last_ = done;
-  const std::string left = time_left(now, done, total);
+  std::string left = time_left(now, done, total);
+  if (!left.empty()) left += of;
   if (!terminal_) {
     constexpr std::chrono::seconds kQuiet{5};
     const int tenth = static_cast<int>(10 * share);

@@ -39,7 +39,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   // `total` 0: not known yet. `done` and `total` in words follow the bar, and once it can be told the time that is left.
-  void show(const std::string& what, double done, double total, const std::string& words);
+  // `of`: what it is left of.
+  void show(const std::string& what, double done, double total, const std::string& words, const std::string& of = "");
   // Takes the bar off the screen, for a line of news.
   void clear();
 

@@ -33,6 +33,11 @@ over all pictures, and out_of_fold.csv what became of each. A last run on all pi
 Recipes: probe trains a new head on the features of a frozen backbone; finetune trains the head first, then everything, with rates that fall
 with depth; full trains everything from the first step; auto picks one by the number of pictures and says why.
 
+--preset bit is BiT-HyperRule (Kolesnikov et al. 2020): SGD from rate 0.003 for 512 pictures a step, 500 to 20000 steps by the number of
+pictures, a tenth of the rate at 30, 60 and 90 % of them, mixup from 20000 pictures on. Where the median picture has fewer than 96x96 pixels,
+pictures are resized to 160x160 and random parts of 128x128 train, else to 512x512 and 480x480; a network that cannot take that, and --size,
+keep their own size. The model keeps the size.
+
 --freeze prints what it saves. What a frozen part gives is computed once and kept where its pictures do not change: without augmentation, or
 with --stored-views of it. It goes into memory or, beyond --cache-limit, into DIR, and changes no bit of the run.
 
@@ -67,7 +72,7 @@ void show_progress(Progress& bar, const TrainOptions::Progress& step) {
   words += fmt::format("epoch {} of {}, loss {:.3f}", step.epoch, step.epochs, step.loss);
   if (step.validation_loss >= 0) words += fmt::format(", validation {:.3f}", step.validation_loss);
   if (step.best >= 0) words += ", best " + as_percent(step.best);
-  bar.show(step.phase, done, total, words);
+  bar.show(step.phase, done, total, words, step.last ? "" : " in this phase");
 }
 
 std::string score_text(const Score& score) {

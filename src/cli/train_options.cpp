@@ -31,14 +31,17 @@ CLI::Option* add_choice(CLI::App& command, const char* name, std::string& value,
   return command.add_option(name, value, what)->type_name(CLI::detail::join(names, "|"))->check(CLI::IsMember(names).description(""));
 }
 
-template <class T>
-void take(T& target, const std::map<std::string, T>& table, const std::string& name) {
+template <class Target, class T>
+void take(Target& target, const std::map<std::string, T>& table, const std::string& name) {
   if (!name.empty()) target = table.at(name);
 }
 
 void add_recipe(CLI::App& command, TrainingOptions& options) {
   add_choice(command, "--recipe", options.recipe, kRecipes, "How to train")->capture_default_str();
-  command.add_option("--preset", options.train.preset, "bit: steps, rates and schedule of BiT's rule for fine-tuning")
+  command
+      .add_option("--preset", options.train.preset,
+                  "bit: steps, rates, schedule, size of the pictures and crops of BiT's rule for fine-tuning (BiT-HyperRule); --size is "
+                  "used where it is given")
       ->type_name("bit")
       ->check(CLI::IsMember({"bit"}).description(""));
   command
@@ -212,6 +215,7 @@ TrainOptions train_options(const TrainingOptions& options) {
   take(train.cache, kCaches, options.cache);
   train.augment = !options.no_augment;
   train.report = !options.no_report;
+  train.keep_size = !options.preprocessing.size.empty();
   if (options.no_augment && !train.augmentation.empty())
     throw Error(ErrorKind::usage, fmt::format("--no-augment and --augment {} contradict each other", train.augmentation));
   train.fit_by_validation = options.preprocessing.fit == "auto";

@@ -52,6 +52,10 @@ void check_augmentation(const Augmentation& a) {
   if (!(a.scale_min > 0) || !(a.scale_min <= a.scale_max) || !(a.scale_max <= 1)) {
     fail(ErrorKind::usage, "random crops of {} to {} of the area; both lie in (0, 1], in order", a.scale_min, a.scale_max);
   }
+  constexpr double kLargest = 16;
+  if (a.enlarged != 0 && !(a.enlarged >= 1 && a.enlarged <= kLargest))
+    fail(ErrorKind::usage, "pictures enlarged {} times before a part is taken; 1 to {} expected", a.enlarged, kLargest);
+  if (a.enlarged != 0 && a.random_resized_crop) fail(ErrorKind::usage, "pictures enlarged {} times and random resized crops", a.enlarged);
   if (!(a.ratio_min > 0) || !(a.ratio_min <= a.ratio_max) || !std::isfinite(a.ratio_max)) {
     fail(ErrorKind::usage, "random crops of ratio {} to {}; both are positive, in order", a.ratio_min, a.ratio_max);
   }
@@ -79,12 +83,14 @@ void check_augmentation(const Augmentation& a) {
 
 std::string to_string(const Augmentation& a) {
   const PolicyOptions& p = a.policy;
-  return fmt::format(
-      "crop {} area {} to {} ratio {} to {}, flip {}, vertical flip {}, policy {} operations {} magnitude {} of {} {} fill {}, "
-      "brightness {}, contrast {}, saturation {}, hue {}, erasing {} area {} to {} ratio {} to {}",
-      a.random_resized_crop, a.scale_min, a.scale_max, a.ratio_min, a.ratio_max, a.flip, a.vertical_flip, to_string(p.policy), p.operations,
-      p.magnitude, p.bins, to_string(p.sampling.interpolation), fmt::join(p.sampling.fill, "/"), a.brightness, a.contrast, a.saturation,
-      a.hue, a.erasing.probability, a.erasing.area_min, a.erasing.area_max, a.erasing.ratio_min, a.erasing.ratio_max);
+  return (a.enlarged > 0 ? fmt::format("part of {} times, ", a.enlarged) : "") +
+         fmt::format(
+             "crop {} area {} to {} ratio {} to {}, flip {}, vertical flip {}, policy {} operations {} magnitude {} of {} {} fill {}, "
+             "brightness {}, contrast {}, saturation {}, hue {}, erasing {} area {} to {} ratio {} to {}",
+             a.random_resized_crop, a.scale_min, a.scale_max, a.ratio_min, a.ratio_max, a.flip, a.vertical_flip, to_string(p.policy),
+             p.operations, p.magnitude, p.bins, to_string(p.sampling.interpolation), fmt::join(p.sampling.fill, "/"), a.brightness,
+             a.contrast, a.saturation, a.hue, a.erasing.probability, a.erasing.area_min, a.erasing.area_max, a.erasing.ratio_min,
+             a.erasing.ratio_max);
 }
 
 // torchvision's RandomResizedCrop: ten tries for an area and a shape that fit, then the largest centred rectangle of an allowed shape.
@@ -120,6 +126,29 @@ Image resized_crop(const Image& image, const Window& window, const Preprocessing
   return result;
 }
 
+Size enlarged_size(const Augmentation& a, const Preprocessing& p) {
+  return {std::llround(a.enlarged * static_cast<double>(p.width)), std::llround(a.enlarged * static_cast<double>(p.height))};
+}
+
+namespace {
+
+Image enlarged_crop(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
+  const RandomStream random = stream_of(draw);
+  const Size size = enlarged_size(a, p);
+  const auto top = static_cast<int64_t>(random.below(place_crop, static_cast<uint64_t>(size.height - p.height + 1)));
+  const auto left = static_cast<int64_t>(random.below(place_crop + 1, static_cast<uint64_t>(size.width - p.width + 1)));
+  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
+  resize_window(view(image), size, {left, top, p.width, p.height}, p.interpolation, result.pixels.data(), 3 * p.width);
+  return result;
+}
+
+Image shown(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
+  if (a.enlarged > 0) return enlarged_crop(image, a, p, draw);
+  return a.random_resized_crop ? resized_crop(image, draw_crop({image.width, image.height}, a, draw), p) : fovea::fit(image, p);
+}
+
+}  // namespace
+
 void augment_fitted(Image& fitted, const Augmentation& a, const Draw& draw) {
   const RandomStream random = stream_of(draw);
   if (random.uniform(place_flip) < a.flip) flip_horizontally(fitted);
@@ -136,7 +165,7 @@ void augment_normalized(std::span<float> pixels, Size size, const Augmentation& 
 Image augment(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
   check_augmentation(a);
   check_image(image);
-  Image result = a.random_resized_crop ? resized_crop(image, draw_crop({image.width, image.height}, a, draw), p) : fovea::fit(image, p);
+  Image result = shown(image, a, p, draw);
   augment_fitted(result, a, draw);
   return result;
 }

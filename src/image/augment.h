@@ -14,7 +14,9 @@
 namespace fovea::image {
 
 struct Augmentation {
-  bool random_resized_crop = false;                     // in place of Preprocessing::fit
+  bool random_resized_crop = false;  // in place of Preprocessing::fit
+  // BiT's crop, in place of these two: the picture squashed to so many times the network's size, and a random part of that size. 0: none.
+  double enlarged = 0;
   double scale_min = 0.08, scale_max = 1.0;             // of the picture's area
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, drawn evenly in its logarithm
   double flip = 0.5;                                    // probability of mirroring left and right
@@ -23,6 +25,9 @@ struct Augmentation {
   // Factors are drawn from [max(0, 1 - x), 1 + x], the hue's shift from [-hue, hue], hue <= 0.5; 0 leaves that change out.
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   Erasing erasing = {};
+
+  // Pictures are not trained on as Preprocessing::fit gives them.
+  bool crops() const { return random_resized_crop || enlarged > 0; }
 
   bool operator==(const Augmentation&) const = default;
 };
@@ -38,7 +43,9 @@ Image augment(const Image& image, const Augmentation& augmentation, const Prepro
 // The steps of it. The part of the picture that a crop keeps, by torchvision's RandomResizedCrop, and that part as the network gets it.
 Window draw_crop(Size size, const Augmentation& augmentation, const Draw& draw);
 Image resized_crop(const Image& image, const Window& window, const Preprocessing& preprocessing);
-// All but the crop, of a picture that has been through fit: augment without random_resized_crop is fit and then this.
+// What Augmentation::enlarged makes of a picture before the crop.
+Size enlarged_size(const Augmentation& augmentation, const Preprocessing& preprocessing);
+// All but the crop, of a picture that has been through fit: augment without crops is fit and then this.
 void augment_fitted(Image& fitted, const Augmentation& augmentation, const Draw& draw);
 // What comes after normalization, [height, width, channels].
 void augment_normalized(std::span<float> pixels, Size size, const Augmentation& augmentation, const Draw& draw);

@@ -67,6 +67,12 @@ Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(st
   if (options_.augmentation) check_augmentation(*options_.augmentation);
   use_.preprocessing = options_.preprocessing;
   if (const auto& a = options_.augmentation; a && a->random_resized_crop) use_.crops = CropRange{a->scale_min, a->ratio_min, a->ratio_max};
+  if (const auto& a = options_.augmentation; a && a->enlarged > 0) {
+    const Size size = enlarged_size(*a, options_.preprocessing);
+    use_.preprocessing.fit = Fit::squash;
+    use_.preprocessing.width = size.width;
+    use_.preprocessing.height = size.height;
+  }
   cache_serves_ = options_.cache && options_.cache->serves(use_);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();

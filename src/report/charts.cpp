@@ -35,7 +35,7 @@ std::string axes(const Frame& frame, const std::string& x_label, const std::stri
   const double middle = (kTop + kHeight - kBottom) / 2;
   return line(kLeft, kHeight - kBottom, kWidth - kRight, kHeight - kBottom, "axis") +
          text((kLeft + kWidth - kRight) / 2, kHeight - 8, "label middle", x_label) +
-         fmt::format("<text transform=\"translate(13 {:.1f}) rotate(-90)\" class=\"label middle\">{}</text>", middle, escaped(y_label)) +
+         fmt::format("<text transform=\"translate(11 {:.1f}) rotate(-90)\" class=\"label middle\">{}</text>", middle, escaped(y_label)) +
          (frame.y_low < 0 && frame.y_high > 0 ? line(kLeft, frame.y(0), kWidth - kRight, frame.y(0), "axis") : "");
 }
 
@@ -53,12 +53,22 @@ std::string y_ticks(const Frame& frame, bool percent) {
   return svg;
 }
 
-std::string x_ticks(const Frame& frame, bool whole) {
+constexpr const char* kDigits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+
+// "10⁻³"
+std::string power_of_ten(int power) {
+  std::string result = power < 0 ? "10⁻" : "10";
+  for (char digit : std::to_string(std::abs(power))) result += kDigits[digit - '0'];
+  return result;
+}
+
+std::string x_ticks(const Frame& frame, bool whole, bool powers) {
   std::string svg;
   for (double value : ticks(frame.x_low, frame.x_high, 6)) {
     if (value < frame.x_low || value > frame.x_high || (whole && value != std::floor(value))) continue;
     svg += line(frame.x(value), kHeight - kBottom, frame.x(value), kHeight - kBottom + 4, "axis");
-    svg += text(frame.x(value), kHeight - kBottom + 17, "tick middle", tick_text(value, false));
+    svg += text(frame.x(value), kHeight - kBottom + 17, "tick middle",
+                powers ? power_of_ten(static_cast<int>(value)) : tick_text(value, false));
   }
   return svg;
 }
@@ -110,9 +120,9 @@ std::string legend_of(const LineChart& chart) {
     svg += text(x + 30, 16, "tick", series.name);
     x += 46 + kCharacter * static_cast<double>(series.name.size());
   }
-  if (chart.mark >= 0) {
+  if (chart.mark) {
     svg += fmt::format("<line x1=\"{:.1f}\" y1=\"12\" x2=\"{:.1f}\" y2=\"12\" class=\"mark\"/>", x, x + 24);
-    svg += text(x + 30, 16, "tick", fmt::format("best epoch ({:g})", chart.mark));
+    svg += text(x + 30, 16, "tick", chart.mark_name);
   }
   return svg;
 }
@@ -139,10 +149,7 @@ LineChart with_readable_numbers(LineChart chart) {
   const auto power = static_cast<int>(std::floor(std::log10(largest)));
   for (Series& series : chart.series)
     for (auto& [x, y] : series.points) y /= std::pow(10, power);
-  constexpr const char* kDigits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-  chart.y_label += " (in 10⁻";
-  for (char digit : std::to_string(-power)) chart.y_label += kDigits[digit - '0'];
-  chart.y_label += ")";
+  chart.y_label += " (in " + power_of_ten(power) + ")";
   return chart;
 }
 
@@ -166,9 +173,10 @@ std::string line_chart(const LineChart& given) {
   const LineChart chart = with_readable_numbers(given);
   const Frame frame = frame_of(chart);
   std::string svg = open_svg(chart.id, chart.title);
-  svg += bands_of(chart, frame) + y_ticks(frame, chart.percent) + axes(frame, chart.x_label, chart.y_label) + x_ticks(frame, true);
-  if (chart.mark >= frame.x_low && chart.mark <= frame.x_high) {
-    svg += line(frame.x(chart.mark), kTop, frame.x(chart.mark), kHeight - kBottom, "mark");
+  svg += bands_of(chart, frame) + y_ticks(frame, chart.percent) + axes(frame, chart.x_label, chart.y_label) +
+         x_ticks(frame, true, chart.powers_of_ten);
+  if (chart.mark && *chart.mark >= frame.x_low && *chart.mark <= frame.x_high) {
+    svg += line(frame.x(*chart.mark), kTop, frame.x(*chart.mark), kHeight - kBottom, "mark");
   }
   for (const Series& series : chart.series) svg += curve(series, frame);
   return svg + legend_of(chart) + "</svg>";

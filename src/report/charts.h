@@ -1,6 +1,7 @@
 // Drawings as SVG, in the page's colours: lines over epochs, intervals, reliability.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,9 @@ struct LineChart {
     double first = 0, last = 0;
   };
   std::vector<Band> bands;
-  double mark = -1;  // x of the best epoch; below 0: none
+  std::optional<double> mark = {};  // x of the best
+  std::string mark_name = {};       // as the legend tells it
+  bool powers_of_ten = false;       // x is the power
 };
 std::string line_chart(const LineChart& chart);
 

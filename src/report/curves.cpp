@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "report/charts.h"
 #include "report/html.h"
@@ -31,13 +32,79 @@ std::string chart(const json& metrics, LineChart chart, std::vector<Series> seri
   if (chart.series.empty()) return "";
   chart.x_label = "epoch";
   chart.bands = bands_of(metrics.at("history"));
-  if (metrics.contains("best_epoch")) chart.mark = metrics["best_epoch"].get<double>();
+  if (metrics.contains("best_epoch")) {
+    chart.mark = metrics["best_epoch"].get<double>();
+    chart.mark_name = fmt::format("best epoch ({:g})", *chart.mark);
+  }
   return figure(line_chart(chart), "");
+}
+
+// A head that was solved for has no epochs, but a penalty that was chosen.
+bool only_solved(const json& metrics) {
+  if (!metrics.contains("phases") || metrics["phases"].empty()) return false;
+  return std::ranges::all_of(metrics["phases"], [](const json& phase) { return phase.value("solved", false); });
+}
+
+std::string probe_chart(const json& probe, const char* key, const char* id, const std::string& title, const std::string& y_label) {
+  LineChart chart;
+  chart.id = id, chart.title = title, chart.y_label = y_label;
+  chart.x_label = "C, the inverse of the penalty (weaker to the right)";
+  chart.percent = std::string(key) == "accuracy";
+  chart.from_zero = !chart.percent;
+  chart.powers_of_ten = true;
+  Series series{chart.percent ? "accuracy" : "loss", "validation", {}};
+  const double c = probe.at("C"), penalty = probe.at("best").at("penalty");
+  for (const json& trial : probe.at("curve"))
+    series.points.emplace_back(std::log10(c * penalty / trial.at("penalty").get<double>()), trial.at(key).get<double>());
+  chart.series.push_back(std::move(series));
+  chart.mark = std::log10(c);
+  chart.mark_name = fmt::format("chosen ({:.2g})", c);
+  return figure(line_chart(chart), "");
+}
+
+std::string way_text(const json& trial) {
+  return fmt::format("{}{} {} (loss {:.3f})", trial.at("fit").get<std::string>(),
+                     trial.at("mirrored").get<bool>() ? " with the mirror image" : "", percent(trial.at("accuracy")),
+                     trial.at("loss").get<double>());
+}
+
+// How the penalty of a head that was solved for was chosen; empty where nothing was to choose by.
+std::string probe_choice(const json& metrics) {
+  if (!metrics.contains("probe") || metrics["probe"].value("folds", int64_t{0}) == 0 || !metrics["probe"].contains("curve")) return "";
+  const json& probe = metrics["probe"];
+  // Of several labels all of a picture's are right, or not.
+  const bool labels = std::ranges::any_of(metrics.value("history", json::array()), [](const json& row) {
+    return row.contains("validation_mean_average_precision") && row["validation_mean_average_precision"].is_number();
+  });
+  const std::string right = labels ? "every label right" : "accuracy";
+  std::vector<std::string> ways;
+  for (const json& trial : probe.at("trials")) ways.push_back(way_text(trial));
+  const std::string text = fmt::format(
+      "<p class=\"note\">The head was solved for (logistic regression on the features of the frozen backbone). Its penalty{} by the "
+      "loss in {}-fold cross validation of the training pictures. {}: {}.</p>",
+      ways.size() == 1 ? " was chosen" : " and how a picture is asked about were chosen",
+      shown_value("probe.folds", std::to_string(probe.at("folds").get<int64_t>())), labels ? "Every label right" : "Accuracy",
+      joined(ways));
+  return text + "<div class=\"charts\">" +
+         probe_chart(probe, "accuracy", "probe-accuracy", "Pictures held out: " + right + " over C", right + " (%)") +
+         probe_chart(probe, "loss", "probe-loss", "Pictures held out: loss over C", "loss (nats a picture)") + "</div>";
+}
+
+std::string solved_section(const json& metrics) {
+  std::string text;
+  if (metrics.contains("history") && !metrics["history"].empty()) {
+    const json& last = metrics["history"].back();
+    text = fmt::format(
+        "<p class=\"note\">No epochs and no rate: a head alone was solved for. Its training pictures: loss {:.3f}, {} right.</p>",
+        last.at("train_loss").get<double>(), percent(last.at("train_accuracy")));
+  }
+  return section("curves", "Training", text + probe_choice(metrics));
 }
 
 }  // namespace
 
 std::string curves_section(const json& metrics) {
+  if (only_solved(metrics)) return solved_section(metrics);
   if (!metrics.contains("history") || metrics["history"].empty()) return "";
   const json& history = metrics["history"];
   const Series precision = series_of(history, "validation_mean_average_precision", "validation", "validation");
@@ -66,7 +133,9 @@ std::string curves_section(const json& metrics) {
                                  shown_value("epochs", with_commas(metrics.value("epochs", int64_t{0}))),
                                  shown_value("best_epoch", with_commas(metrics.value("best_epoch", int64_t{0}))),
                                  phases.size() == 1 ? "Phase" : "Phases", joined(phases));
-  return section("curves", "Training", text + "<div class=\"charts\">" + charts + "</div>");
+  const std::string choice = probe_choice(metrics);
+  return section("curves", "Training",
+                 text + "<div class=\"charts\">" + charts + "</div>" + (choice.empty() ? "" : "<h3>The head</h3>" + choice));
 }
 
 }  // namespace fovea::report

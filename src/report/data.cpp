@@ -102,9 +102,13 @@ std::string balance(const json& audit) {
                                 shown_value("audit.imbalance", fmt::format("{:.1f}", audit["imbalance"].get<double>()))));
   if (audit.contains("tiny_classes") && !audit["tiny_classes"].empty()) {
     std::vector<std::string> names;
-    for (const json& name : audit["tiny_classes"]) names.push_back(escaped(name.get<std::string>()));
+    constexpr size_t kNamed = 12;
+    const size_t count = audit["tiny_classes"].size();
+    for (const json& name : audit["tiny_classes"])
+      if (names.size() < kNamed || count == kNamed + 1) names.push_back(escaped(name.get<std::string>()));
+    if (names.size() < count) names.push_back(fmt::format("{} more", count - names.size()));
     words.push_back(
-        fmt::format("{} of fewer than 10 pictures: {}.", counted(static_cast<int64_t>(names.size()), "class", "classes"), joined(names)));
+        fmt::format("{} of fewer than 10 pictures: {}.", counted(static_cast<int64_t>(count), "class", "classes"), joined(names)));
   }
   std::vector<std::string> counts;
   for (const auto& [key, what] :

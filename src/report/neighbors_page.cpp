@@ -18,10 +18,10 @@ std::string found_file(const std::string& file, const FeatureRecord& record) {
   return (std::filesystem::path(record.folder) / file).string();
 }
 
-std::string card(const std::string& file, const std::string& path, const std::string& words, Alpha alpha) {
+std::string card(const std::string& file, const std::string& path, const std::string& words, const Preprocessing& preprocessing) {
   std::string picture;
   try {
-    picture = picture_element(thumbnail(read_image(path, alpha)), std::filesystem::path(file).filename().string());
+    picture = picture_element(thumbnail(read_image(path, preprocessing)), std::filesystem::path(file).filename().string());
   } catch (const Error& error) {
     picture = fmt::format("<p class=\"gone\">{}</p>", escaped(error.what()));
   }
@@ -34,7 +34,6 @@ std::string card(const std::string& file, const std::string& path, const std::st
 }  // namespace
 
 std::string neighbors_page(const FeatureRecord& record, int64_t pictures, const std::vector<Neighborhood>& found) {
-  const Alpha alpha = record.preprocessing.alpha;
   std::string body = fmt::format(
       "<header><p class=\"kind\">fovea neighbors</p><h1>What is most like {}</h1><p class=\"facts\">among {} by the cosine of {} of "
       "{}{}{}</p></header>\n",
@@ -44,9 +43,9 @@ std::string neighbors_page(const FeatureRecord& record, int64_t pictures, const 
       record.pca > 0 ? fmt::format(", {}", counted(record.pca, "principal component", "principal components")) : "",
       record.normalized ? ", normalized" : "");
   for (size_t i = 0; i < found.size(); ++i) {
-    std::string cards = card(found[i].file, found[i].file, "this one", alpha);
+    std::string cards = card(found[i].file, found[i].file, "this one", record.preprocessing);
     for (const Neighbor& one : found[i].neighbors)
-      cards += card(one.file, found_file(one.file, record), fmt::format("{:.3f}", one.similarity), alpha);
+      cards += card(one.file, found_file(one.file, record), fmt::format("{:.3f}", one.similarity), record.preprocessing);
     body += section(fmt::format("picture{}", i + 1).c_str(), std::filesystem::path(found[i].file).filename().string(),
                     "<div class=\"neighbors\">" + cards + "</div>");
   }

@@ -1,5 +1,7 @@
 #include "report/report.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "report/html.h"
 #include "report/sections.h"
@@ -12,6 +14,12 @@ std::vector<std::string> class_names(const json& evaluation) {
   if (evaluation.contains("classes"))
     for (const json& one : evaluation["classes"]) names.push_back(one.at("name"));
   return names;
+}
+
+// What names of files begin with: of a CSV file of them the folder that it lies in.
+std::string folder_of(const std::string& data) {
+  const std::filesystem::path path(data);
+  return path.extension() == ".csv" ? path.parent_path().string() : data;
 }
 
 std::string body_of(const json& metrics, const Eyes& eyes) {
@@ -34,7 +42,7 @@ bool has_pictures(const json& metrics, const char* key) {
 Shown shown_of(const json& metrics) {
   for (const auto& [key, title] : {std::pair("test", "test"), std::pair("out_of_fold", "all folds"), std::pair("validation", "validation")})
     if (has_pictures(metrics, key) && metrics[key].contains("classes"))
-      return {key, title, &metrics[key], class_names(metrics[key]), metrics.value("data", "")};
+      return {key, title, &metrics[key], class_names(metrics[key]), folder_of(metrics.value("data", ""))};
   return {};
 }
 

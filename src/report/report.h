@@ -11,7 +11,7 @@ namespace fovea::report {
 
 // How the pictures of mistakes are read and looked at.
 struct Eyes {
-  Alpha alpha = Alpha::white;
+  Preprocessing preprocessing = {};  // which says how they are decoded
   // Where the network looked in a picture when it took it for a class, drawn over the thumbnail of it. Empty: nothing is drawn.
   std::function<Image(const Image& picture, const Image& thumbnail, int64_t class_index)> look = {};
 };

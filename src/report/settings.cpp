@@ -1,4 +1,6 @@
 // What a run was told and what it ran on.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 
@@ -25,6 +27,8 @@ std::string value_text(const json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
   if (value.is_null()) return "–";
+  if (value.is_array() && std::ranges::all_of(value, [](const json& one) { return one.is_string(); }))
+    return fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ", "));
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -126,8 +130,10 @@ std::string other_values(const json& metrics) {
       rows.emplace_back(words_of(key), shown_value(key, escaped(value_text(value))));
       continue;
     }
-    for (const auto& [inner, one] : value.items())
+    for (const auto& [inner, one] : value.items()) {
+      if (one.is_object() || (one.is_array() && !one.empty() && one[0].is_object())) continue;  // of the probe: it has charts
       rows.emplace_back(words_of(key) + ", " + words_of(inner), shown_value(key + "." + inner, escaped(value_text(one))));
+    }
   }
   return list(rows);
 }

@@ -23,7 +23,7 @@ p { margin: 0 0 12px; overflow-wrap: anywhere; }
 section > :last-child { margin-bottom: 0; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; margin-bottom: 18px; }
 .verdict { font-size: 1.1rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 12px; margin: 4px 0 14px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; margin: 4px 0 14px; }
 .tile { background: var(--soft); border-radius: 8px; padding: 12px 14px; }
 .tile .name { font-size: .85rem; color: var(--muted); }
 .tile .value { font-size: 1.7rem; font-weight: 600; line-height: 1.25; font-variant-numeric: tabular-nums; }
@@ -71,7 +71,7 @@ div.scale { display: flex; justify-content: space-between; font-size: .75rem; co
 .share span { display: block; height: 10px; border-radius: 2px; background: var(--bar); }
 .sum th, .sum td { font-weight: 600; border-bottom: 0; }
 .matrix { font-size: .82rem; border-spacing: 2px; border-collapse: separate; }
-.matrix td { width: calc((980px - 9rem) / var(--n)); min-width: 24px; max-width: 52px; height: 30px; padding: 0; text-align: center; background: var(--soft); border-radius: 3px;
+.matrix td { width: calc((990px - 10.5rem) / var(--n) - 2px); min-width: 18px; max-width: 52px; height: 30px; padding: 0; text-align: center; background: var(--soft); border-radius: 3px;
   font-variant-numeric: tabular-nums; }
 .matrix td.diagonal { outline: 1px dashed var(--line); outline-offset: -2px; }
 .matrix .right { background: rgb(var(--right) / calc(var(--s) * var(--most))); }
@@ -113,7 +113,7 @@ small { color: var(--muted); font-size: .85em; font-variant-numeric: tabular-num
   --warm: #b4480f; --bar: #8fb3de; --whisker: #1b2430; --right: 31 95 180; --wrong: 205 85 20; --most: .62; color-scheme: light; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: 12px 0; margin: 0; }
-  h2, h3, thead, .note { break-after: avoid; } figure, tr, .tile, .tiles, .matrix, .command { break-inside: avoid; } .scroll { overflow: visible; }
+  h2, h3, thead, .note { break-after: avoid; } figure, tr, #calibration, .tile, .tiles, .matrix, .command { break-inside: avoid; } .scroll { overflow: visible; }
   .charts, .mistakes { display: block; } .charts figure { display: inline-block; width: 49%; margin: 0 0 8px; } .beside { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr 1fr; } .mistake { display: inline-block; width: 32%; margin: 0 .6% 8px 0; vertical-align: top; } .mistake .pictures { height: 30mm; } .mistake img { height: 30mm; }
   .neighbors { grid-template-columns: repeat(5, 1fr); gap: 8px; } .neighbor .picture { height: 32mm; } .neighbor img { max-height: 32mm; }
   table { font-size: 9pt; } .plain td, .plain th { padding: 2px 10px 2px 0; }

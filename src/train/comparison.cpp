@@ -36,7 +36,8 @@ Comparison compare(const std::vector<int>& before, const std::vector<int>& after
   return result;
 }
 
-// A single picture is never enough: its difference equals its error. By one standard error chance wins one time in six, by two one in forty.
+// A single picture is never enough: its difference equals its error. By one standard error chance wins one time in six, by two one in
+// forty.
 bool Comparison::convinces() const {
   constexpr double kErrors = 2, kRounding = 1e-9;
   return after - before > kErrors * error + kRounding;

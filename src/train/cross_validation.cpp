@@ -72,6 +72,7 @@ class Runs {
       one.options.progress = [this](TrainOptions::Progress step) {
         step.run = number_;
         step.runs = all_;
+        step.last = false;  // the one on all pictures is still to come
         return options_.progress(step);
       };
     }

@@ -94,6 +94,7 @@ ProbeChoice Probe::choose() const {
     trial.penalty = kUsualPenalty;
   }
   std::vector<std::vector<LogisticRegression::Solution>> starts(static_cast<size_t>(choice.folds));
+  std::vector<std::vector<ProbeTrial>> tried(asked_.size());
   int since = 0;
   double penalty = kStrongest;
   for (int p = 0; p < kPenalties && since < kPatience && choice.folds > 0; ++p, penalty *= kRatio) {
@@ -105,13 +106,16 @@ ProbeChoice Probe::choose() const {
       trials[t].penalty = penalty;
       trials[t].accuracy /= static_cast<double>(pictures);
       trials[t].loss /= static_cast<double>(pictures);
+      tried[t].push_back(trials[t]);
       if (!(trials[t].loss < choice.trials[t].loss)) continue;
       choice.trials[t] = trials[t];
       since = 0;
     }
   }
 
-  choice.best = *std::ranges::max_element(choice.trials, [](const auto& a, const auto& b) { return better(b, a); });
+  const auto best = std::ranges::max_element(choice.trials, [](const auto& a, const auto& b) { return better(b, a); });
+  choice.best = *best;
+  choice.curve = std::move(tried[static_cast<size_t>(best - choice.trials.begin())]);
   choice.c = 1 / (choice.best.penalty * regression_->mean_square() * static_cast<double>(weights_.size()));
   return choice;
 }

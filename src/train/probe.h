@@ -46,6 +46,7 @@ bool better(const ProbeTrial& a,
 struct ProbeChoice {
   ProbeTrial best;
   std::vector<ProbeTrial> trials;  // the best penalty's of each way of asking
+  std::vector<ProbeTrial> curve;   // of the best way of asking: every penalty tried, the strongest first
   std::vector<Fit> fits;           // that train
   int64_t folds = 0;               // 0: too few pictures to hold any out
   double c = 0;                    // the penalty as scikit-learn's C, on standardized features

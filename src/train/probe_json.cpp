@@ -20,9 +20,10 @@ ProbeTrial trial_of(const json& text) {
 }  // namespace
 
 json probe_json(const ProbeChoice& choice) {
-  json text{
-      {"C", choice.c}, {"folds", choice.folds}, {"best", trial_json(choice.best)}, {"trials", json::array()}, {"fits", json::array()}};
+  json text{{"C", choice.c},           {"folds", choice.folds},  {"best", trial_json(choice.best)},
+            {"trials", json::array()}, {"curve", json::array()}, {"fits", json::array()}};
   for (const ProbeTrial& trial : choice.trials) text["trials"].push_back(trial_json(trial));
+  for (const ProbeTrial& trial : choice.curve) text["curve"].push_back(trial_json(trial));
   for (const Fit fit : choice.fits) text["fits"].push_back(to_string(fit));
   return text;
 }
@@ -33,6 +34,7 @@ ProbeChoice probe_of(const json& text) {
   choice.folds = text.at("folds");
   choice.best = trial_of(text.at("best"));
   for (const json& trial : text.at("trials")) choice.trials.push_back(trial_of(trial));
+  for (const json& trial : text.at("curve")) choice.curve.push_back(trial_of(trial));
   for (const json& fit : text.at("fits")) choice.fits.push_back(parse_fit(fit));
   return choice;
 }

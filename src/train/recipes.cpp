@@ -69,8 +69,8 @@ Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& opt
   phase.optimizer = optimizer_options(options, numbers);
   phase.rate = rate_of(phase.optimizer, numbers.adamw_rate, numbers.sgd_rate);
   phase.loss = loss_options(options, numbers);
-  phase.schedule = options.schedule;
-  phase.warmup = options.warmup >= 0 ? options.warmup : options.schedule == RateSchedule::one_cycle ? kOneCycleWarmup : kWarmup;
+  phase.schedule = options.schedule.value_or(RateSchedule::cosine);
+  phase.warmup = options.warmup >= 0 ? options.warmup : phase.schedule == RateSchedule::one_cycle ? kOneCycleWarmup : kWarmup;
   phase.accumulate = options.accumulate;
   phase.clip_norm = options.clip_norm;
   phase.ema = options.ema;

@@ -55,6 +55,7 @@ struct Facts {
   bool multi_label = false;  // pictures have several labels or none: classes are told each on its own
   bool linear_head = true;   // which can be solved for
   int64_t classes = 0;
+  double median_area = 0;  // of the pictures, in pixels; 0: nobody has looked yet
 };
 
 // The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):

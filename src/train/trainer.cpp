@@ -310,6 +310,7 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     if (events_) events_->scalar("loss/step", state_.all_steps, step.loss);
     TrainOptions::Progress progress{phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss};
     if (state_.best && !data_.splits.validation.samples.empty()) progress.best = state_.best->accuracy;
+    progress.last = state_.phase + 1 == static_cast<int64_t>(plan_.phases.size());
     if (!state_.history.empty()) progress.validation_loss = state_.history.back().validation_loss.value_or(-1);
     const bool goes_on = !options_.progress || options_.progress(progress);
     if (!goes_on || Clock::now() - saved_ > kSaveEvery) save();

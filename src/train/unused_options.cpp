@@ -26,7 +26,7 @@ std::string with_value(const char* name, const T& value) {
 std::vector<std::string> about_steps(const TrainOptions& options) {
   std::vector<std::string> given;
   if (options.accumulate > 1) given.push_back(with_value("accumulate", options.accumulate));
-  if (options.schedule != RateSchedule::cosine) given.push_back(with_value("schedule", to_string(options.schedule)));
+  if (options.schedule) given.push_back(with_value("schedule", to_string(*options.schedule)));
   if (options.warmup >= 0) given.push_back(with_value("warm-up", options.warmup));
   if (options.clip_norm > 0) given.push_back(with_value("clipping norm", options.clip_norm));
   if (options.ema > 0) given.push_back(with_value("decay of averaged weights", options.ema));

@@ -75,6 +75,28 @@ TEST_F(FindRate, LeavesTheModelAndLaterRunsAsTheyWere) {
   EXPECT_EQ(again.trials.back().loss, curve.trials.back().loss);
 }
 
+// Pictures of 32 x 32: what BiT's rule makes of them stays with the model.
+TEST_F(FindRate, APresetDecidesTheSizeUnlessOneIsWanted) {
+  const std::string pictures = (folder_ / "pictures").string();
+  TrainOptions options;
+  options.preset = "bit";
+  options.epochs = 1;
+  options.batch = 4;
+  std::string notes;
+  options.note = [&](const std::string& line) { notes += line + "\n"; };
+  Model model = small();
+  train(model, pictures, options);
+  EXPECT_EQ(model.preprocessing().height, 128);
+  EXPECT_EQ(model.preprocessing().width, 128);
+  EXPECT_EQ(model.preprocessing().fit, Fit::squash);
+  EXPECT_THAT(notes, testing::HasSubstr("1024 pixels, fewer than 96x96"));
+  EXPECT_EQ(find_rate(small(), pictures, options, {1e-5, 1e-3, 3}).trials.size(), 3u);
+  options.keep_size = true;
+  Model kept = small();
+  train(kept, pictures, options);
+  EXPECT_EQ(kept.preprocessing().height, 32);
+}
+
 TEST_F(FindRate, NamesWhatMakesNoSense) {
   const Model model = small();
   const std::string pictures = (folder_ / "pictures").string();

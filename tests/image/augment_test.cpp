@@ -1,6 +1,7 @@
 // Colour changes against torchvision on Pillow's images (tests/data/image/generate_augment.py), and what the random choices are made of.
 #include "image/augment.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -39,6 +40,37 @@ TEST(Color, EqualsPillow) {
     EXPECT_EQ(sha256(image.pixels), answer["sha256"].get<std::string>()) << answer.dump();
   }
   EXPECT_EQ(answers.size(), 46u);
+}
+
+// BiT's: what a draw shows is a part of the picture squashed to 20 x 20, and every part is shown by some draw.
+TEST(Augment, TakesAPartOfTheSquashedPicture) {
+  const Augmentation a{.enlarged = 1.25, .flip = 0};
+  Preprocessing p;
+  p.width = p.height = 16;
+  const Image image = pattern(60, 45);
+  Preprocessing whole = p;
+  whole.width = whole.height = 20;
+  whole.fit = Fit::squash;
+  const Image squashed = fit(image, whole);
+  std::map<std::vector<uint8_t>, int> parts;
+  for (size_t top = 0; top <= 4; ++top)
+    for (size_t left = 0; left <= 4; ++left) {
+      std::vector<uint8_t> part;
+      for (size_t y = 0; y < 16; ++y) {
+        const auto row = squashed.pixels.begin() + static_cast<std::ptrdiff_t>(3 * ((top + y) * 20 + left));
+        part.insert(part.end(), row, row + 48);
+      }
+      parts.emplace(std::move(part), 0);
+    }
+  ASSERT_EQ(parts.size(), 25u);
+  for (int64_t index = 0; index < 400; ++index) {
+    const auto found = parts.find(augment(image, a, p, {5, 0, index}).pixels);
+    ASSERT_NE(found, parts.end()) << index;
+    ++found->second;
+  }
+  for (const auto& [part, times] : parts) EXPECT_GT(times, 0);
+  EXPECT_THROW(check_augmentation({.enlarged = 0.9}), Error);
+  EXPECT_THROW(check_augmentation({.random_resized_crop = true, .enlarged = 1.25}), Error);
 }
 
 TEST(Augment, DependsOnItsDrawAlone) {

@@ -96,11 +96,41 @@ TEST(Charts, DrawEveryPointInsideTheFrame) {
   chart.series = {{"a", "training", {{1, 1e-3}, {2, 5e-4}, {3, 1e-5}}}, {"b", "validation", {{3, 2e-4}}}};
   chart.bands = {{"head", 1, 2}, {"all", 3, 3}};
   chart.mark = 2;
+  chart.mark_name = "best epoch (2)";
   const std::string svg = line_chart(chart);
   EXPECT_THAT(svg, AllOf(HasSubstr(">head<"), HasSubstr("best epoch (2)"), HasSubstr("rate (in 10⁻³)"), Not(HasSubstr("nan"))));
   EXPECT_EQ(count(svg, "<circle"), 4);
   chart.series = {{"a", "training", {{1, 0}}}};
   EXPECT_THAT(line_chart(chart), AllOf(Not(HasSubstr("nan")), Not(HasSubstr("inf"))));
+}
+
+// A head that was solved for has a curve of another kind than epochs.
+TEST(Page, AProbeShowsHowItsPenaltyWasChosen) {
+  json metrics = metrics_of(3);
+  const auto trial = [](double penalty, double accuracy, double loss) {
+    return json{{"fit", "squash"}, {"mirrored", false}, {"penalty", penalty}, {"accuracy", accuracy}, {"loss", loss}};
+  };
+  metrics["history"] = {{{"epoch", 1}, {"phase", "head"}, {"train_loss", 0.25}, {"train_accuracy", 0.975}, {"rate", 0}}};
+  metrics["phases"] = {{{"name", "head"}, {"solved", true}}};
+  metrics["best_epoch"] = 1;
+  metrics["probe"] = {{"C", 2},
+                      {"folds", 5},
+                      {"best", trial(1e-3, 0.8, 0.5)},
+                      {"trials", {trial(1e-3, 0.8, 0.5)}},
+                      {"curve", {trial(1e-1, 0.6, 0.9), trial(1e-2, 0.7, 0.7), trial(1e-3, 0.8, 0.5), trial(1e-4, 0.75, 0.6)}}};
+  const std::string text = page(metrics, {});
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("id=\"probe-accuracy\""), HasSubstr("id=\"probe-loss\""), HasSubstr("chosen (2)"), HasSubstr(">10⁻¹<"),
+                    HasSubstr(">5</span>-fold"), HasSubstr("squash 80.0\u202F% (loss 0.500)"), HasSubstr("loss 0.250, 97.5\u202F% right")));
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("loss-curve")), Not(HasSubstr("rate-curve")), Not(HasSubstr("best epoch"))));
+  EXPECT_EQ(count(text, "<circle"), 8 + count(page(metrics_of(3), {}), "<circle"));
+  metrics["probe"]["folds"] = 0;  // too few pictures to choose by
+  EXPECT_THAT(page(metrics, {}), AllOf(HasSubstr("solved for"), Not(HasSubstr("probe-accuracy"))));
+  EXPECT_THAT(text, Not(HasSubstr("&quot;penalty&quot;")));  // nothing as JSON
+  // Epochs beside it have their curves too.
+  metrics["probe"]["folds"] = 5;
+  metrics["phases"].push_back({{"name", "all"}, {"solved", false}});
+  EXPECT_THAT(page(metrics, {}), AllOf(HasSubstr("loss-curve"), HasSubstr("probe-accuracy")));
 }
 
 TEST(Page, UpToFortyClassesAreAMatrixMoreAreItsWorstPairs) {

@@ -10,6 +10,7 @@
 #include "ops/dropout.h"
 #include "passes/drop_paths.h"
 #include "train/groups.h"
+#include "train/preset.h"
 #include "train/rate_finder.h"
 #include "train/schedule.h"
 #include "train/small_run.h"
@@ -199,6 +200,52 @@ TEST(Preset, BitGoesByTheNumberOfPictures) {
   EXPECT_EQ(make_plan(options, {640000, 100, true}).phases.back().epochs, 2);
 }
 
+TEST(Preset, BitCropsByTheAreaOfThePictures) {
+  EXPECT_EQ(bit_resolution(96 * 96 - 1).size, 128);
+  EXPECT_EQ(bit_resolution(96 * 96 - 1).resized, 160);
+  EXPECT_EQ(bit_resolution(96 * 96).size, 480);
+  EXPECT_EQ(bit_resolution(96 * 96).resized, 512);
+  TrainOptions options;
+  options.preset = "bit";
+  const auto shown = [&](double area) { return *make_plan(options, {640, 100, true, false, true, 3, area}).phases.back().augmentation; };
+  image::Augmentation wanted{.enlarged = 1.25, .flip = 0.5};
+  EXPECT_EQ(shown(32 * 32), wanted);
+  wanted.enlarged = 512.0 / 480;
+  EXPECT_EQ(shown(640 * 480), wanted);
+  options.augmentation = "standard";  // what is asked for is done
+  EXPECT_TRUE(shown(32 * 32).random_resized_crop);
+  options.augmentation.clear();
+  options.augment = false;
+  EXPECT_FALSE(make_plan(options, {640, 100, true}).phases.back().augmentation);
+}
+
+TEST(Preset, BitPreparesPicturesAsFarAsTheNetworkCan) {
+  TrainOptions options;
+  Preprocessing own;
+  own.height = own.width = 42;
+  own.resize = 48;
+  const auto prepared = [&](int64_t multiple, double area) {
+    models::Variant variant = small_variant();
+    variant.size_multiple = multiple;
+    return prepare(own, engine::Network(variant, engine::NetworkForm{{"a", "b"}}, own, std::nullopt), options, area);
+  };
+  EXPECT_EQ(prepared(1, 1024).preprocessing, own);
+  EXPECT_EQ(prepared(1, 1024).reason, "");
+  options.preset = "bit";
+  const Prepared small = prepared(1, 1024), large = prepared(1, 1e6), odd = prepared(14, 1e6);
+  EXPECT_EQ(std::pair(small.preprocessing.height, small.preprocessing.width), std::pair(int64_t{128}, int64_t{128}));
+  EXPECT_EQ(small.preprocessing.resize, 146);
+  EXPECT_EQ(small.preprocessing.fit, Fit::squash);
+  EXPECT_EQ(large.preprocessing.height, 480);
+  EXPECT_THAT(small.reason, AllOf(HasSubstr("1024 pixels, fewer than 96x96"), HasSubstr("160x160"), HasSubstr("128x128")));
+  EXPECT_THAT(large.reason, AllOf(HasSubstr("not fewer than 96x96"), HasSubstr("512x512"), HasSubstr("480x480")));
+  EXPECT_EQ(odd.preprocessing.height, 42);
+  EXPECT_THAT(odd.reason, AllOf(HasSubstr("42x42 stays, for 480x480 cannot be"), HasSubstr("multiples of 14")));
+  options.keep_size = true;
+  EXPECT_EQ(prepared(1, 1e6).preprocessing.height, 42);
+  EXPECT_THAT(prepared(1, 1e6).reason, HasSubstr("42x42 was asked for"));
+}
+
 // ---- runs ----
 
 class Choice : public testing::Test {
@@ -349,6 +396,8 @@ TEST_F(Choice, ContradictionsNameBothSides) {
               AllOf(HasSubstr("small"), HasSubstr("family test"), HasSubstr("0.25")));
   EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.recipe = Recipe::probe; }),
               AllOf(HasSubstr("bit"), HasSubstr("probe")));
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.schedule = RateSchedule::cosine; }),
+              AllOf(HasSubstr("bit"), HasSubstr("cosine")));
   EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.optimizer = Optimizer::adamw, o.optimizer_given = true; }),
               AllOf(HasSubstr("bit"), HasSubstr("adamw")));
 }

@@ -196,6 +196,7 @@ TEST(Recipes, WhatMeansNothingToThemIsTold) {
       {Recipe::probe, [](TrainOptions& o) { o.ema = 0.9; }, "decay of averaged weights 0.9"},
       {Recipe::probe, [](TrainOptions& o) { o.clip_norm = 2; }, "clipping norm 2"},
       {Recipe::probe, [](TrainOptions& o) { o.schedule = RateSchedule::plateau; }, "schedule plateau"},
+      {Recipe::probe, [](TrainOptions& o) { o.schedule = RateSchedule::cosine; }, "schedule cosine"},  // the usual one, but asked for
       {Recipe::probe, [](TrainOptions& o) { o.accumulate = 4; }, "accumulate 4"},
       {Recipe::probe, [](TrainOptions& o) { o.warmup = 0.2; }, "warm-up 0.2"},
       {Recipe::probe, [](TrainOptions& o) { o.dropout = 0.5; }, "dropout 0.5"},
