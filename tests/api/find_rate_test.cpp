@@ -90,7 +90,7 @@ TEST_F(FindRate, APresetDecidesTheSizeUnlessOneIsWanted) {
   EXPECT_EQ(model.preprocessing().width, 128);
   EXPECT_EQ(model.preprocessing().fit, Fit::squash);
   EXPECT_THAT(notes, testing::HasSubstr("1024 pixels, fewer than 96x96"));
-  EXPECT_EQ(find_rate(small(), pictures, options, {1e-5, 1e-3, 3}).trials.size(), 3u);
+  EXPECT_EQ(find_rate(small(), pictures, options, {1e-6, 1e-4, 10}).trials.size(), 10u);
   options.keep_size = true;
   Model kept = small();
   train(kept, pictures, options);
