@@ -1,6 +1,7 @@
 // All of fovea.
 #pragma once
 
+#include <fovea/architecture.h>
 #include <fovea/audit.h>
 #include <fovea/error.h>
 #include <fovea/export.h>

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -186,6 +187,18 @@ struct Evaluation {
   std::vector<BadPicture> left_out;
 };
 
+// A line of history.csv.
+struct EpochRow {
+  int64_t epoch = 0;  // of the run, from 1
+  std::string phase;
+  double train_loss = 0, train_accuracy = 0;                   // means over the epoch, as its steps saw the pictures
+  std::optional<double> validation_loss, validation_accuracy;  // empty where nothing was validated
+  std::optional<double> validation_precision;                  // mean average precision, only of several labels
+  double rate = 0;                                             // of the last step
+  double seconds = 0;                                          // since the run began, interruptions not counted
+  double waited_seconds = 0;                                   // that the epoch's steps waited for pictures
+};
+
 struct TrainResult {
   Score validation, test;
   std::optional<Spread> folds, seeds;  // of the test pictures: of each fold (of each seed, one after the other), of each seed
@@ -195,6 +208,7 @@ struct TrainResult {
   std::string recipe, reason;  // what ran, and why
   std::vector<BadPicture> left_out;
   int64_t epochs = 0, best_epoch = 0;
+  std::vector<EpochRow> history;
   bool interrupted = false;
   // The most memory that the training took, the model's weights included: as planned before the steps, and as this process grew.
   size_t planned_bytes = 0, measured_bytes = 0;
@@ -239,6 +253,16 @@ struct RateCurve {
 RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {}, const RateSearch& search = {});
 RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},
                     const RateSearch& search = {});
+
+// The loss (cross entropy) of prepared pictures and its gradients, as a first step of training would have them: batch norms use the
+// batch's own statistics, dropout drops. What is frozen has none. The model does not change.
+struct LossGradients {
+  double loss = 0;
+  std::map<std::string, Tensor> gradients;  // by parameter, in its shape
+};
+// `images` f32 [N, channels, height, width] (see preprocess), `labels` N classes. Throws Error(usage) for another number of labels or a
+// label that is no class.
+LossGradients loss_gradients(const Model& model, const Tensor& images, const std::vector<int64_t>& labels);
 
 // The classes that `train` would find, sorted bytewise, before a model is there. Throws as `train` does for data without classes to train
 // on; no picture is looked at.

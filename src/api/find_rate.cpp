@@ -13,13 +13,6 @@
 namespace fovea {
 namespace {
 
-// The same network with a store of its own.
-std::shared_ptr<engine::Network> copy_of(const engine::Network& network) {
-  auto copy = std::make_shared<engine::Network>(network.variant(), network.form(), network.preprocessing(), std::nullopt);
-  copy->load(network.state_dict());
-  return copy;
-}
-
 training::Plan plan_for(const TrainOptions& options, const training::Facts& facts) {
   if (options.recipe == Recipe::probe)
     fail(ErrorKind::usage, "the recipe probe fits a head to convergence and has no rate to be found: finetune or full have one");
@@ -43,7 +36,7 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   if (options.threads > 0) set_threads(options.threads);
   const size_t states = implementation.network().store()->bytes();
   engine::MemoryAccount memory(options.memory_bytes, states);
-  const std::shared_ptr<engine::Network> network = copy_of(implementation.network());
+  const std::shared_ptr<engine::Network> network = implementation.network().clone();
   const bool pretrained = implementation.loaded.source != "none";
 
   image::Splits found = find();

@@ -65,6 +65,13 @@ Network::Network(const models::Variant& variant, NetworkForm form, Preprocessing
   for (const State& state : graph.states()) store_->set(state.name, initialize(state, *seed, graph.type(state.value).dtype));
 }
 
+std::shared_ptr<Network> Network::clone() const {
+  auto copy = std::make_shared<Network>(*variant_, form_, preprocessing_, std::nullopt);
+  copy->load(state_dict());
+  copy->set_precision(precision_);
+  return copy;
+}
+
 ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {
   BuildOptions options;
   options.batch = batch;

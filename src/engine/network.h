@@ -32,6 +32,9 @@ class Network {
   // Weights as the library starts them, from the seed; without one they are zero, to be loaded.
   Network(const models::Variant& variant, NetworkForm form, Preprocessing preprocessing, std::optional<uint64_t> seed);
 
+  // The same with a store of its own.
+  std::shared_ptr<Network> clone() const;
+
   const models::Variant& variant() const { return *variant_; }
   const NetworkForm& form() const { return form_; }
   const std::vector<std::string>& classes() const { return form_.classes; }

@@ -1,7 +1,8 @@
 #include "models/registry.h"
 
 #include <algorithm>
-#include <iterator>
+#include <deque>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -11,18 +12,45 @@
 namespace fovea::models {
 namespace {
 
-const std::vector<Variant>& all() {
-  static const std::vector<Variant> variants = [] {
-    std::vector<Variant> list;
-    const auto add = [&](std::vector<Variant> family) { std::ranges::move(family, std::back_inserter(list)); };
-#define FOVEA_ADD_FAMILY(NAME) add(NAME##_variants());
+// Pointers to variants stay valid, whatever is added.
+class Registry {
+ public:
+  static Registry& instance() {
+    static Registry registry;
+    return registry;
+  }
+
+  // By name.
+  std::vector<const Variant*> variants() const {
+    const std::lock_guard lock(mutex_);
+    return sorted_;
+  }
+
+  void add(Variant variant) {
+    const std::lock_guard lock(mutex_);
+    const auto place = std::ranges::lower_bound(sorted_, variant.name, {}, name_of);
+    if (place != sorted_.end() && (*place)->name == variant.name)
+      fail(ErrorKind::usage, "there is a model '{}' already, of the family {}", variant.name, (*place)->family);
+    sorted_.insert(place, &variants_.emplace_back(std::move(variant)));
+  }
+
+ private:
+  Registry() {
+    const auto add_family = [&](std::vector<Variant> family) {
+      for (Variant& variant : family) add(std::move(variant));
+    };
+#define FOVEA_ADD_FAMILY(NAME) add_family(NAME##_variants());
     FOVEA_FAMILIES(FOVEA_ADD_FAMILY)
 #undef FOVEA_ADD_FAMILY
-    std::ranges::sort(list, {}, &Variant::name);
-    return list;
-  }();
-  return variants;
-}
+  }
+  static const std::string& name_of(const Variant* variant) { return variant->name; }
+
+  mutable std::mutex mutex_;
+  std::deque<Variant> variants_;
+  std::vector<const Variant*> sorted_;
+};
+
+std::vector<const Variant*> all() { return Registry::instance().variants(); }
 
 // "timm/NAME" for both "NAME" and "timm/NAME" of timm's layout.
 std::string full_name(const Variant& variant) {
@@ -47,23 +75,26 @@ void check_options(const Variant& variant, const BuildOptions& options) {
 
 }  // namespace
 
+void add(Variant variant) { Registry::instance().add(std::move(variant)); }
+
 std::vector<std::string> names() {
   std::vector<std::string> result;
-  for (const Variant& variant : all()) result.push_back(variant.name);
+  for (const Variant* variant : all()) result.push_back(variant->name);
   return result;
 }
 
 const Variant* find(std::string_view name) {
-  const auto is_named = [&](const Variant& variant) { return variant.name == name || full_name(variant) == name; };
-  const auto found = std::ranges::find_if(all(), is_named);
-  return found == all().end() ? nullptr : &*found;
+  for (const Variant* variant : all())
+    if (variant->name == name || full_name(*variant) == name) return variant;
+  return nullptr;
 }
 
 const Variant& get(std::string_view name) {
   if (const Variant* variant = find(name)) return *variant;
   // As it was asked for: with or without a library.
-  std::vector<std::string> candidates = names();
-  if (name.find('/') != std::string_view::npos) std::ranges::transform(all(), candidates.begin(), full_name);
+  std::vector<std::string> candidates;
+  const bool with_library = name.find('/') != std::string_view::npos;
+  for (const Variant* variant : all()) candidates.push_back(with_library ? full_name(*variant) : variant->name);
   // The other library's, where that one has it.
   const bool qualified = name.starts_with("timm/") || name.starts_with("torchvision/");
   const Variant* elsewhere = qualified ? find(name.substr(name.find('/') + 1)) : nullptr;

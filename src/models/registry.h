@@ -28,6 +28,9 @@ struct Variant {
   std::function<Init(int64_t inputs, int64_t outputs)> head_bias_init;
 };
 
+// For the rest of the process; from then on it is found like the others. Throws Error(usage) for a name that there is already.
+void add(Variant variant);
+
 std::vector<std::string> names();            // sorted
 const Variant* find(std::string_view name);  // null for an unknown name; "timm/NAME" and "torchvision/NAME" say the layout
 const Variant& get(std::string_view name);   // throws Error(usage) that suggests the nearest names

@@ -21,17 +21,6 @@
 
 namespace fovea::training {
 
-struct EpochRow {
-  int64_t epoch = 0;  // of the run, from 1
-  std::string phase;
-  double train_loss = 0, train_accuracy = 0;
-  std::optional<double> validation_loss, validation_accuracy;  // empty where nothing was validated
-  std::optional<double> validation_precision;                  // mean average precision, only of several labels
-  double rate = 0;                                             // of the last step
-  double seconds = 0;                                          // since the run began, interruptions not counted
-  double waited_seconds = 0;                                   // that the epoch's steps waited for pictures
-};
-
 struct Best {
   int64_t epoch = 0;
   double accuracy = 0, loss = 0;  // in place of accuracy what measure_of says

@@ -456,6 +456,7 @@ TrainResult Trainer::result() const {
   result.left_out = data_.left_out;
   result.epochs = static_cast<int64_t>(state_.history.size());
   result.best_epoch = state_.best ? state_.best->epoch : 0;
+  result.history = state_.history;
   result.planned_bytes = planned_bytes_;
   return result;
 }

@@ -1,0 +1,185 @@
+#include <fovea/architecture.h>
+#include <fovea/error.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "models/registry.h"
+#include "nn/blocks.h"
+#include "nn/layers.h"
+#include "ops/view.h"
+
+namespace fovea {
+
+struct Layers::Place {
+  Scope scope;
+  Size2 picture, native;  // the size that the network is built for, and that its position embeddings belong to
+};
+
+struct ArchitectureAccess {
+  static Value value(Map map) { return {*map.graph_, ValueId{map.id_}}; }
+  static Map map(Value value) {
+    Map map;
+    map.graph_ = &value.graph();
+    map.id_ = value.id().index;
+    return map;
+  }
+  static const Scope& scope(const Layers& layers) { return layers.place_->scope; }
+  static Layers layers(const Scope& scope, Size2 picture, Size2 native) {
+    Layers layers;
+    layers.place_ = std::make_shared<const Layers::Place>(Layers::Place{scope, picture, native});
+    return layers;
+  }
+};
+
+namespace {
+
+using Access = ArchitectureAccess;
+
+// What a layer makes of x, errors under the path of its place.
+template <class Layer>
+Map apply(const Layers& layers, Map x, Layer&& layer) {
+  const Scope& scope = Access::scope(layers);
+  return in_context(scope.path(), [&] { return Access::map(layer(scope, Access::value(x))); });
+}
+
+template <class Function>
+Map apply(Map x, Function&& function) {
+  return Access::map(function(Access::value(x)));
+}
+
+Init linear_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(static_cast<double>(inputs))); }
+
+}  // namespace
+
+int64_t Map::batch() const { return Access::value(*this).batch(); }
+int64_t Map::channels() const { return Access::value(*this).channels(); }
+int64_t Map::height() const { return Access::value(*this).height(); }
+int64_t Map::width() const { return Access::value(*this).width(); }
+
+Layers Layers::operator[](std::string_view name) const { return Access::layers(place_->scope[name], place_->picture, place_->native); }
+Layers Layers::operator[](int64_t index) const { return Access::layers(place_->scope[index], place_->picture, place_->native); }
+const std::string& Layers::path() const { return place_->scope.path(); }
+
+Map Layers::conv2d(Map x, const ConvolutionOptions& o) const {
+  return apply(*this, x, [&](Scope s, Value value) {
+    return fovea::conv2d(s, value,
+                         {.out = o.out,
+                          .kernel = o.kernel,
+                          .stride = o.stride,
+                          .padding = o.padding,
+                          .groups = o.groups,
+                          .bias = o.bias,
+                          .fan_out = FanOut::one_group});
+  });
+}
+
+Map Layers::linear(Map x, int64_t out) const {
+  return apply(*this, x, [&](Scope s, Value value) {
+    const Init init = linear_init(value.channels(), out);
+    return fovea::linear(s, value, {.out = out, .weight = init, .bias = init});
+  });
+}
+
+Map Layers::batch_norm(Map x, double first_weight) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::batch_norm(s, value, {.first_weight = first_weight}); });
+}
+Map Layers::layer_norm(Map x) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::layer_norm(s, value); });
+}
+Map Layers::group_norm(Map x, int64_t groups) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::group_norm(s, value, {.groups = groups}); });
+}
+Map Layers::channel_scale(Map x, double start) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::channel_scale(s, "weight", value, start); });
+}
+Map Layers::squeeze_excite(Map x, int64_t squeezed) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::squeeze_excite(s["fc1"], s["fc2"], value, {.squeezed = squeezed}); });
+}
+Map Layers::max_pool2d(Map x, const PoolOptions& o) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::max_pool2d(s, value, {o.kernel, o.stride, o.padding}); });
+}
+Map Layers::average_pool2d(Map x, const PoolOptions& o) const {
+  return apply(*this, x, [&](Scope s, Value value) {
+    if (o.padding != 0) fail(ErrorKind::usage, "an average over windows with a padding of {}, 0 expected", o.padding);
+    return fovea::average_pool2d(s, value, {o.kernel, o.stride});
+  });
+}
+Map Layers::dropout(Map x, double probability) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::dropout(s, value, probability); });
+}
+Map Layers::stochastic_depth(Map x, double probability) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::stochastic_depth(s, value, probability); });
+}
+Map Layers::attention(Map x, int64_t heads) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::attention(s, value, heads); });
+}
+Map Layers::to_tokens(Map x) const {
+  return apply(*this, x, [&](Scope s, Value value) { return fovea::to_tokens(s, value); });
+}
+Map Layers::to_map(Map tokens, int64_t height, int64_t width) const {
+  return apply(*this, tokens, [&](Scope s, Value value) { return fovea::to_map(s, value, {height, width}); });
+}
+Map Layers::position_embedding(Map x) const {
+  return apply(*this, x, [&](Scope s, Value value) {
+    const Size2 grid{value.height(), value.width()};
+    const Size2 from{grid.height * place_->native.height / place_->picture.height,
+                     grid.width * place_->native.width / place_->picture.width};
+    const int64_t width = value.channels(), positions = from.height * from.width;
+    const Value table = s.parameter("weight", {1, positions, width}, {1, positions, width}, truncated_normal_init(0.02));
+    const Value tokens = fovea::resize_positions(s, s.emit(View{{1, width, positions, 1}}, {table}), {.from = from, .to = grid});
+    return value + fovea::to_map(s, tokens, grid);
+  });
+}
+
+Map Layers::tap(Map x) const {
+  return apply(*this, x, [](Scope s, Value value) { return s.tap(value); });
+}
+
+Map relu(Map x) {
+  return apply(x, [](Value value) { return relu(value); });
+}
+Map relu6(Map x) {
+  return apply(x, [](Value value) { return relu6(value); });
+}
+Map silu(Map x) {
+  return apply(x, [](Value value) { return silu(value); });
+}
+Map gelu(Map x) {
+  return apply(x, [](Value value) { return gelu(value); });
+}
+Map sigmoid(Map x) {
+  return apply(x, [](Value value) { return sigmoid(value); });
+}
+Map hard_swish(Map x) {
+  return apply(x, [](Value value) { return hard_swish(value); });
+}
+Map global_average_pool(Map x) {
+  return apply(x, [](Value value) { return global_average_pool(value); });
+}
+Map operator+(Map a, Map b) { return Access::map(Access::value(a) + Access::value(b)); }
+Map operator*(Map a, Map b) { return Access::map(Access::value(a) * Access::value(b)); }
+Map concat(Map a, Map b) { return Access::map(concat(Access::value(a), Access::value(b))); }
+
+void register_architecture(const Architecture& architecture) {
+  if (architecture.name.empty()) fail(ErrorKind::usage, "an architecture without a name");
+  if (!architecture.body) fail(ErrorKind::usage, "{}: an architecture without a body", architecture.name);
+  models::Variant variant;
+  variant.name = architecture.name;
+  variant.family = "own";
+  variant.layout = "fovea";
+  variant.input_size = architecture.input_size;
+  variant.classes = architecture.classes;
+  variant.size_multiple = architecture.size_multiple;
+  variant.head = "head";
+  variant.head_weight_init = variant.head_bias_init = linear_init;
+  variant.body = [body = architecture.body](Scope s, Value image, Size2 native) {
+    return features_of(Access::value(body(Access::layers(s, {image.height(), image.width()}, native), Access::map(image))));
+  };
+  // Built once: what is wrong with it is told here, and its last channels are what the head reads.
+  const ModelGraph model = models::build(variant, {.height = architecture.input_size, .width = architecture.input_size, .classes = 0});
+  variant.feature_width = model.graph.type(model.pre_logits).shape.channels();
+  models::add(std::move(variant));
+}
+
+}  // namespace fovea
