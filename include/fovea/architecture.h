@@ -111,7 +111,7 @@ struct Architecture {
   int64_t size_multiple = 1;  // that they must be a multiple of (patches)
   // From pictures [N, channels, height, width] to the last map, whose mean is what the head, "head" (linear), reads. Called whenever a
   // graph is wanted, for any batch, from any thread: the same input must give the same layers.
-  std::function<Map(Layers, Map)> body;
+  std::function<Map(Layers, Map)> body = {};
 };
 
 // For the rest of the process. There are no published weights: Model::load wants `weights` "none" or a file. A program that loads a model

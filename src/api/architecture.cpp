@@ -50,6 +50,18 @@ Map apply(Map x, Function&& function) {
 
 Init linear_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(static_cast<double>(inputs))); }
 
+// Of a network that is built once, so that what is wrong with its text is told before it has a name.
+int64_t feature_width(const models::Variant& variant) {
+  try {
+    const ModelGraph model = models::build(variant, {.height = variant.input_size, .width = variant.input_size, .classes = 0});
+    return model.graph.type(model.pre_logits).shape.channels();
+  } catch (const Error& error) {
+    // Shapes that do not fit are fovea's own mistake only where the text is.
+    if (error.kind() == ErrorKind::internal) throw Error(ErrorKind::usage, error.what());
+    throw;
+  }
+}
+
 }  // namespace
 
 int64_t Map::batch() const { return Access::value(*this).batch(); }
@@ -176,9 +188,7 @@ void register_architecture(const Architecture& architecture) {
   variant.body = [body = architecture.body](Scope s, Value image, Size2 native) {
     return features_of(Access::value(body(Access::layers(s, {image.height(), image.width()}, native), Access::map(image))));
   };
-  // Built once: what is wrong with it is told here, and its last channels are what the head reads.
-  const ModelGraph model = models::build(variant, {.height = architecture.input_size, .width = architecture.input_size, .classes = 0});
-  variant.feature_width = model.graph.type(model.pre_logits).shape.channels();
+  variant.feature_width = feature_width(variant);
   models::add(std::move(variant));
 }
 

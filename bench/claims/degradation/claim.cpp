@@ -7,9 +7,10 @@ namespace {
 using namespace claims;
 
 constexpr int64_t kSize = 16, kEpochs = 10;
-constexpr double kRate = 0.05;
+constexpr double kRate = 0.02;
 
-// Simonyan and Zisserman 2014, arXiv:1409.1556: as many convolutions a stage, each with ReLU and without batch norm, maxima of 2 x 2 between.
+// Simonyan and Zisserman 2014, arXiv:1409.1556: as many convolutions a stage, each with ReLU and without batch norm, maxima of 2 x 2
+// between.
 fovea::Map vgg_like(int64_t layers_a_stage, fovea::Layers s, fovea::Map x) {
   for (int64_t stage = 0; stage < 3; ++stage) {
     if (stage > 0) x = s["pool"][stage].max_pool2d(x);
@@ -19,7 +20,8 @@ fovea::Map vgg_like(int64_t layers_a_stage, fovea::Layers s, fovea::Map x) {
   return x;
 }
 
-void measure(const Claim& claim, const Pictures& pictures, const std::string& series, int64_t depth, const std::string& network, double rate) {
+void measure(const Claim& claim, const Pictures& pictures, const std::string& series, int64_t depth, const std::string& network,
+             double rate) {
   fovea::Model model = make_model(network, pictures, kSize, claim.seed);
   const Fit result = fit(model, pictures.train, pictures.test, from_scratch(kEpochs, rate, claim.seed));
   claim.add(series, static_cast<double>(depth), "train_error", 1 - result.train_accuracy);

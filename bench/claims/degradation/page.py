@@ -4,7 +4,7 @@ TITLE = "Plain networks degrade with depth, shortcuts do not"
 QUESTION = """He et al. 2015 (arXiv:1512.03385, figures 1 and 6): more layers of the same kind can only help what a network can express, yet plain networks
 get a higher *training* error with depth, while residual ones do not."""
 SETUP = """Digits at 16 x 16; the networks of the paper's section 4.2 (three stages of 3 x 3 convolutions with 16, 32 and 64 channels, batch norm) with and without the
-additions, 20 to 110 layers, and stacks like VGG's (no batch norm, maxima between the stages). Ten epochs of SGD with momentum 0.9, batches of 32, rate 0.05 (0.01 for the stacks like VGG's) with a tenth
+additions, 20 to 110 layers, and stacks like VGG's (no batch norm, maxima between the stages). Ten epochs of SGD with momentum 0.9, batches of 32, rate 0.02 (0.004 for the stacks like VGG's) with a tenth
 of warm-up and a cosine down to zero, weight decay 5e-4, no augmentation."""
 DEPTHS = (20, 32, 56, 110)
 

@@ -18,8 +18,7 @@ namespace fs = std::filesystem;
 int64_t number(const std::string& option, const std::string& text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size())
-    throw std::runtime_error(option + " " + text + ": a number is expected");
+  if (error != std::errc() || end != text.data() + text.size()) throw std::runtime_error(option + " " + text + ": a number is expected");
   return value;
 }
 
@@ -127,7 +126,8 @@ fovea::TrainOptions from_scratch(int64_t epochs, double rate, uint64_t seed) {
   return options;
 }
 
-Fit fit(fovea::Model& model, const std::vector<std::string>& train, const std::vector<std::string>& test, const fovea::TrainOptions& options) {
+Fit fit(fovea::Model& model, const std::vector<std::string>& train, const std::vector<std::string>& test,
+        const fovea::TrainOptions& options) {
   const fovea::TrainResult result = fovea::train(model, train, options);
   const fovea::Evaluation seen = fovea::evaluate(model, train), unseen = fovea::evaluate(model, test);
   return {seen.score.accuracy, unseen.score.accuracy, seen.loss, unseen.loss, result.seconds, result.history};

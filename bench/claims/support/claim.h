@@ -34,7 +34,8 @@ Pictures stamps(const Claim& claim);
 std::vector<std::string> some_of_each(const std::vector<std::string>& files, int64_t count, uint64_t seed);
 
 // A network from nothing, or from its published weights ("default"), for pictures of this size.
-fovea::Model make_model(const std::string& name, const Pictures& pictures, int64_t size, uint64_t seed, const std::string& weights = "none");
+fovea::Model make_model(const std::string& name, const Pictures& pictures, int64_t size, uint64_t seed,
+                        const std::string& weights = "none");
 
 // From scratch: every epoch's steps on all parameters, no augmentation but what `options` ask for, no validation: what is left at the end
 // counts.
@@ -46,7 +47,8 @@ struct Fit {
   double seconds = 0;
   std::vector<fovea::EpochRow> history;
 };
-Fit fit(fovea::Model& model, const std::vector<std::string>& train, const std::vector<std::string>& test, const fovea::TrainOptions& options);
+Fit fit(fovea::Model& model, const std::vector<std::string>& train, const std::vector<std::string>& test,
+        const fovea::TrainOptions& options);
 
 // The pictures as the network gets them, [N, channels, height, width], and their classes.
 struct Batch {

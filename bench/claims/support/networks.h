@@ -17,7 +17,8 @@ enum class Shortcut {
 struct Stack {
   int64_t depth = 20;  // 6 n + 2
   Shortcut shortcut = Shortcut::addition;
-  int64_t width = 16;             // of the first stage; it doubles with each
+  int64_t width = 16;              // of the first stage; it doubles with each
+  bool norm = true;                // batch norm behind each convolution; false: biases in its place
   std::set<int64_t> without = {};  // blocks, counted from 0, that are left out; those that change the shape cannot be
 };
 int64_t blocks_of(const Stack& stack);
