@@ -47,7 +47,9 @@ Pictures fixed(const std::string& folder, int64_t size) {
 }  // namespace
 
 void Claim::add(const std::string& series, double x, const std::string& measure, double value) const {
-  std::printf("%s,%.10g,%llu,%s,%.8g\n", series.c_str(), x, static_cast<unsigned long long>(seed), measure.c_str(), value);
+  const char* quote = series.find(',') == std::string::npos ? "" : "\"";
+  std::printf("%s%s%s,%.10g,%llu,%s,%.8g\n", quote, series.c_str(), quote, x, static_cast<unsigned long long>(seed), measure.c_str(),
+              value);
   std::fflush(stdout);
 }
 
