@@ -1,11 +1,14 @@
 import page
 
 TITLE = "Addition against concatenation"
-QUESTION = """ResNets add what a layer makes to what it got, DenseNets append it (He et al. 2015, arXiv:1512.03385; Huang et al. 2016, arXiv:1608.06993, section 3).
-The same block built both ways: addition is said to be cheaper, in memory above all, concatenation to give richer features. What does each cost by the number of layers, and what does it reach for the same multiply-adds?"""
-SETUP = """A block of layers (batch norm, ReLU, 3 x 3 convolution) on maps of 14 x 14. Addition: 24 channels all along. Concatenation: 24 channels come in and each layer appends 24 (as many new channels); or each
-appends g and 2 g come in, g = 15, 13, 10 and 8 for 2, 4, 8 and 16 layers, which takes the multiply-adds of addition to within 7 %. Bytes are the block's activations of one picture: for inference the most at once, for training what is held for the backward part. Times are the least of
-all runs of a batch of 8 through the network with the block. Accuracy: MNIST at 14 x 14, 2000 pictures, 5 epochs (SGD, rate 0.1), blocks on maps of 7 x 7 behind a first convolution of stride 2."""
+QUESTION = """ResNets add what a layer makes to what it got, DenseNets append it (He et al. 2015, arXiv:1512.03385; Huang et al. 2016,
+arXiv:1608.06993, section 3). The same block built both ways: addition is said to be cheaper, in memory above all, concatenation to give richer
+features. What does each cost by the number of layers, and what does it reach for the same multiply-adds?"""
+SETUP = """A block of layers (batch norm, ReLU, 3 x 3 convolution) on maps of 14 x 14. Addition: 24 channels all along. Concatenation: 24 channels
+come in and each layer appends 24 (as many new channels); or each appends g and 2 g come in, g = 15, 13, 10 and 8 for 2, 4, 8 and 16 layers, which
+takes the multiply-adds of addition to within 7 %. Bytes are the block's activations of one picture: for inference the most at once, for training what
+is held for the backward part. Times are the least of all runs of a batch of 8 through the network with the block. Accuracy: MNIST at 14 x 14, 2000
+pictures, 5 epochs (SGD, rate 0.1), blocks on maps of 7 x 7 behind a first convolution of stride 2."""
 TIMED = True
 SERIES, LAYERS = ("addition", "concatenation of as many new channels", "concatenation at equal multiply-adds"), (2, 4, 8, 16)
 
@@ -25,7 +28,8 @@ def plot(results, figure):
 
 
 def table(results):
-    rows = [["layers, way", "channels at the end", "multiply-adds, millions", "inference, KB", "training, KB", "inference, ms", "training, ms", "test accuracy"]]
+    rows = [["layers, way", "channels at the end", "multiply-adds, millions", "inference, KB", "training, KB", "inference, ms", "training, ms",
+             "test accuracy"]]
     for layers in LAYERS:
         for series in SERIES:
             figures = [f"{results.mean(series, layers, measure) / by:.{digits}f}" for measure, by, digits in
@@ -47,8 +51,15 @@ def answer(results):
     listed = lambda numbers: ", ".join(str(number) for number in numbers)
     verdict = "It showed." if heavier and slower and richer and not worse else "It showed in part." if heavier or slower else "It did not show."
     told = ", ".join(f"{100 * mean:+.1f} ± {100 * error:.1f}" for mean, error in better.values())
-    gain = (f"more accuracy shows with {listed(richer)} layers" if richer else "more accuracy does not show with any number of layers") + (f", less with {listed(worse)}" if worse else "")
-    why = "" if len(richer) == len(LAYERS) else " With few layers little is appended, and the narrow input is all that there is to reuse; figures of few strokes need few kinds of features besides."
-    return (f"**{verdict}** With 16 layers and as many new channels, concatenation takes {ratio(same, 'multiply_adds', 16):.1f} times the multiply-adds of addition, {ratio(same, 'training_bytes', 16):.1f} times the bytes for training and {ratio(same, 'training_milliseconds', 16):.1f} times the time of a step: "
-            f"its cost grows with the square of the layers. For equal multiply-adds it still takes {ratio(equal, 'training_bytes', 16):.1f} times the bytes for training, {ratio(equal, 'inference_bytes', 16):.1f} times those for inference and {ratio(equal, 'training_milliseconds', 16):.1f} times the time, "
-            f"as every layer reads all channels before it. For that, {gain}: the differences with 2, 4, 8 and 16 layers are {told} points (mean and standard error over the seeds).{why}")
+    gain = f"more accuracy shows with {listed(richer)} layers" if richer else "more accuracy does not show with any number of layers"
+    gain += f", less with {listed(worse)}" if worse else ""
+    why = "" if len(richer) == len(LAYERS) else (
+        " With few layers little is appended, and the narrow input is all that there is to reuse; figures of few strokes need few kinds of features besides.")
+    return (f"**{verdict}** With 16 layers and as many new channels, concatenation takes {ratio(same, 'multiply_adds', 16):.1f} times the "
+            f"multiply-adds of addition, {ratio(same, 'training_bytes', 16):.1f} times the bytes for training and "
+            f"{ratio(same, 'training_milliseconds', 16):.1f} times the time of a step: "
+            f"its cost grows with the square of the layers. For equal multiply-adds it still takes {ratio(equal, 'training_bytes', 16):.1f} times "
+            f"the bytes for training, {ratio(equal, 'inference_bytes', 16):.1f} times those for inference and "
+            f"{ratio(equal, 'training_milliseconds', 16):.1f} times the time, "
+            f"as every layer reads all channels before it. For that, {gain}: the differences with 2, 4, 8 and 16 layers are {told} points (mean and "
+            f"standard error over the seeds).{why}")

@@ -50,7 +50,7 @@ std::map<std::string, double> times_of(const std::vector<std::string>& networks,
   for (int round = 0; round < 5; ++round)
     for (const std::string& network : networks) {
       fovea::BenchOptions options;
-      options.batch = std::max<int64_t>(1, 512 / width);
+      options.batch = std::max<int64_t>(1, 256 / width);
       options.seconds = 0.02;
       const double milliseconds = fovea::bench(network, options).least_milliseconds / static_cast<double>(options.batch);
       const auto [at, first] = least.emplace(network, milliseconds);
@@ -66,8 +66,9 @@ void measure_cost(const Claim& claim) {
     for (const int64_t kernel : {3, 5, 7})
       for (const Kind kind : {Kind::dense, Kind::separable}) networks.push_back(register_one(kind, kernel, width));
     std::map<std::string, double> times = times_of(networks, width);
+    const int64_t rest = fovea::summary(nothing).multiply_adds;
     const auto multiply_adds = [&](const std::string& network) {
-      return static_cast<double>(fovea::summary(network).multiply_adds - fovea::summary(nothing).multiply_adds);
+      return static_cast<double>(fovea::summary(network).multiply_adds - rest);
     };
     for (size_t i = 1; i < networks.size(); i += 2) {
       const std::string &dense = networks[i], &separable = networks[i + 1];
