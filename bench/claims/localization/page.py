@@ -49,6 +49,6 @@ def answer(results):
             f"the cells' size alone makes, and {error(32, 8)} on a grid of 8. ")
     if best != STRIDES[0]:
         text += (f"It is not the whole story: of the maps as they are, that of stride {best} is the best, while those of stride 4 and 8, with {error(4, 4)} and {error(8, 8)} pixels, are far from what "
-                 "their grids allow. What a position there sees is smaller than the object, so one position alone cannot tell the object's middle from its rim; pooling them to 16 helps or costs little. "
-                 "A fine grid pays once the features know what they look at, which is why detectors and segmenters bring deep features to fine maps.")
+                 f"their grids allow; pooled to 16 they get {error(4, 16)} and {error(8, 16)}. A position there sees at most 19 and 67 pixels, so one position alone can hardly tell the middle of an object of 48 from its rim. "
+                 "A fine grid pays once the features see enough, which is why detectors and segmenters bring deep features to fine maps.")
     return text

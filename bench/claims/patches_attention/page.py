@@ -8,7 +8,7 @@ much, it catches up and passes them. Does the distance shrink with data, and wit
 SETUP = """MNIST at 28 x 28, 10 to 400 pictures a class, the seed's choice; tested on 1000. The transformer: patches of 7 x 7 (16 tokens), learned positions, four blocks of width 64 with four heads, the mean of
 the tokens to the head. The convolutional network: 3 x 3 convolutions with batch norm, residual, 16 to 64 channels. AdamW with weight decay 0.05, batches of 32, a tenth of warm-up and a cosine down to
 zero, 40, 30, 20 and 10 epochs, no augmentation; rate 0.003 for the convolutional network and for the transformer 0.002, the better of two that were tried on another seed.
-Published weights of a transformer are too large for this page. In their place: "after digits" begins with what the same network learned in 12 epochs from the other set, 1437 digits of 8 x 8 by other
+Published weights of vision transformers are not in the package registries that this page's weights and pictures come from. In their place: "after digits" begins with what the same network learned in 12 epochs from the other set, 1437 digits of 8 x 8 by other
 writers, brought to 28 x 28. That is pretraining on a small scale and on nearly the same task, so it says that knowledge can replace data, not what ImageNet's would bring."""
 KINDS = ("ViT", "ConvNet")
 
@@ -70,11 +70,13 @@ def answer(results):
     text = (f"**{verdict}** With {few:.0f} pictures a class the transformer ({thousands['ViT']:.0f} k parameters, {millions['ViT']:.1f} M multiply-adds) gets {results.percent('ViT', few, 'test_accuracy')}, the "
             f"convolutional network ({thousands['ConvNet']:.0f} k, {millions['ConvNet']:.1f} M) {results.percent('ConvNet', few, 'test_accuracy')}; with {many:.0f} it is {results.percent('ViT', many, 'test_accuracy')} against "
             f"{results.percent('ConvNet', many, 'test_accuracy')}. ")
-    text += (f"Both know their {few:.0f} pictures a class by heart (training accuracy {results.percent('ViT', few, 'train_accuracy')} and {results.percent('ConvNet', few, 'train_accuracy')}): "
+    text += (f"Training accuracy with {few:.0f} a class is {results.percent('ViT', few, 'train_accuracy')} and {results.percent('ConvNet', few, 'train_accuracy')}: "
              "what the transformer lacks is not capacity but the right guess about what it has not seen. ")
-    text += (f"What was learned elsewhere replaces data: after the other digits the transformer gets {results.percent('ViT after digits', few, 'test_accuracy')} with the same {few:.0f} pictures, "
-             f"and {results.percent('ViT after digits', 0, 'test_accuracy')} before it has seen any"
-             f"{'; the convolutional network gains from it too' if page.shown(results.difference(('ConvNet after digits', few), ('ConvNet', few), 'test_accuracy')) else ''}. ")
+    too = page.shown(results.difference(("ConvNet after digits", few), ("ConvNet", few), "test_accuracy"))
+    text += ((f"What was learned elsewhere stands in for data where there is little: " if helps else "What was learned on the other digits does not help for certain: ") +
+             f"after those the transformer gets {results.percent('ViT after digits', few, 'test_accuracy')} with the same {few:.0f} a class, "
+             f"and {results.percent('ViT after digits', 0, 'test_accuracy')} before it has seen any of MNIST; the convolutional network {results.percent('ConvNet after digits', few, 'test_accuracy')}"
+             f"{', so it gains from it as well' if too else ''}. ")
     if page.shown(gap(many)):
-        text += f"The distance closes but is not closed: at {many:.0f} pictures a class the convolutional network is still ahead. Where the transformer passes, at millions of pictures, is beyond this page."
+        text += (f"The distance {'shrinks' if shrinks else 'stays'}, but at {many:.0f} pictures a class the convolutional network is still ahead. Where the transformer passes, at millions of pictures, is beyond this page.")
     return text

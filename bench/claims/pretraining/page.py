@@ -50,6 +50,6 @@ def answer(results):
             f"scratch ends with after {results.told('pretrained', most, 'epochs_to_scratch', 1)} epochs of 16. ")
     if head:
         text += (f"Better still is not to train the backbone at all: a head on the published features is above training from scratch {where(head)}, with {results.percent(SERIES[2], some, 'test_accuracy')} for {some:.0f} pictures and "
-                 f"{results.percent(SERIES[2], most, 'test_accuracy')} for {most:.0f}. So few pictures are soon known by heart, and steps taken after that only lead away from the published weights; "
+                 f"{results.percent(SERIES[2], most, 'test_accuracy')} for {most:.0f}. So few pictures are known by heart within a few epochs, and training everything also means batch norms that see eight pictures at a time; "
                  "this is why fovea's automatic recipe tries the head alone first. ")
-    return text + "Training from scratch was not given the many more epochs that He et al. gave it, and has not converged here; chance is 8 %, the largest kind alone 17 %."
+    return text + "Training from scratch was not given the many more epochs that He et al. gave it, and has not converged here; chance is 8 %, answering with the largest kind 16 %."
