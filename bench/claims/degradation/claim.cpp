@@ -40,7 +40,7 @@ void body(const Claim& claim) {
     const std::string name = "vgg-like-" + std::to_string(3 * layers + 1);
     fovea::register_architecture(
         {.name = name, .input_size = kSize, .body = [layers](fovea::Layers s, fovea::Map x) { return vgg_like(layers, s, x); }});
-    measure(claim, pictures, "like VGG", 3 * layers + 1, name, kRate / 5);
+    measure(claim, pictures, "like VGG", 3 * layers + 1, name, kRate / 2);
   }
 }
 
