@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kNetwork = "tf_efficientnet_lite0";
 constexpr int64_t kSize = 96, kEpochs = 16, kBatch = 8, kAll = 1000;
-constexpr double kScratchRate = 0.02, kPretrainedRate = 0.01;  // for each the better of those that were tried on a seed of its own
+constexpr double kScratchRate = 0.02, kPretrainedRate = 0.01;  // chosen from a few on a seed of its own
 
 // A folder of links, train/CLASS and val/CLASS, for as long as it lives: training tells after each epoch how many pictures of val it knows.
 class Folder {
