@@ -13,12 +13,12 @@ def plot(results, figure):
     error, loss = figure.subplots(1, 2)
     for index, series in enumerate(("plain", "residual", "like VGG")):
         page.line(error, results, series, "train_error", index, factor=100)
-    error.set(xlabel="layers", ylabel="training error, %")
-    error.legend()
+    error.set(xlabel="layers", ylabel="training error, %", ylim=(0, 100))
+    error.legend(loc="upper center")
     for index, series in enumerate(("plain 20", "residual 20", "plain 110", "residual 110")):
         page.line(loss, results, series, "train_loss", (0, 1, 3, 2)[index], linestyle="--" if "20" in series else "-")
-    loss.set(xlabel="epoch", ylabel="training loss, nats")
-    loss.legend()
+    loss.set(xlabel="epoch", ylabel="training loss, nats", ylim=(0, 4))
+    loss.legend(ncol=2, loc="upper center")
 
 
 def table(results):
