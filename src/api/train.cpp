@@ -74,6 +74,7 @@ class Beginning {
   std::shared_ptr<engine::Network> network(uint64_t seed) const {
     auto copy = std::make_shared<engine::Network>(network_.variant(), network_.form(), preprocessing_, std::nullopt);
     copy->load(weights_);
+    copy->set_precision(network_.precision());
     if (classes_) copy->replace_head(*classes_, head_, seed);
     return copy;
   }

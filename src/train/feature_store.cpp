@@ -12,7 +12,7 @@ uint64_t origin_of(const engine::Network& network) {
   Preprocessing preprocessing = network.preprocessing();
   preprocessing.fit = Fit::crop;
   preprocessing.mirrored = false;
-  uint64_t hash = fnv1a64(to_string(preprocessing));
+  uint64_t hash = fnv1a64(to_string(preprocessing) + to_string(network.precision()));
   const std::vector<std::string> head = network.head_states();
   for (const auto& [name, entry] : network.store()->entries()) {
     if (entry.role == StateRole::optimizer || std::ranges::find(head, name) != head.end()) continue;

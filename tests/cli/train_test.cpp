@@ -240,6 +240,17 @@ TEST_F(Train, SlowlyGoesOnAfterInterruptionsAndKillsToTheSameBits) {
   EXPECT_EQ(read_all(folder_ / "parts/model.safetensors"), read_all(folder_ / "whole/model.safetensors"));
 }
 
+TEST_F(Train, FoldsHaveThePrecisionOfTheRun) {
+  ASSERT_EQ(train(folder_ / "pictures", folder_ / "run", {"--recipe", "probe", "--folds", "2", "--dtype", "bf16"}).status, 0);
+  const auto precision = [&](const std::string& run) {
+    for (const auto& row : nlohmann::json::parse(read_all(folder_ / (run + "/metrics.json"))).at("record"))
+      if (row.at(0) == "precision") return row.at(1).get<std::string>();
+    return std::string();
+  };
+  EXPECT_FALSE(precision("run").empty());  // f32 where bf16 does not pay
+  for (const char* fold : {"run/fold-1", "run/fold-2"}) EXPECT_EQ(precision(fold), precision("run")) << fold;
+}
+
 // Values of a step that are made again rather than kept are the same bits.
 TEST_F(Train, FitsIntoTheMemoryAllowed) {
   const auto within = [&](const std::string& limit, const std::string& out, const std::vector<std::string>& how) {
