@@ -243,7 +243,8 @@ TEST_F(Train, SlowlyGoesOnAfterInterruptionsAndKillsToTheSameBits) {
 TEST_F(Train, FoldsHaveThePrecisionOfTheRun) {
   ASSERT_EQ(train(folder_ / "pictures", folder_ / "run", {"--recipe", "probe", "--folds", "2", "--dtype", "bf16"}).status, 0);
   const auto precision = [&](const std::string& run) {
-    for (const auto& row : nlohmann::json::parse(read_all(folder_ / (run + "/metrics.json"))).at("record"))
+    const auto metrics = nlohmann::json::parse(read_all(folder_ / (run + "/metrics.json")));
+    for (const auto& row : metrics.at("record"))
       if (row.at(0) == "precision") return row.at(1).get<std::string>();
     return std::string();
   };
