@@ -102,4 +102,13 @@ Answer read_answer(const std::filesystem::path& file) {
   });
 }
 
+std::vector<std::string> answers_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const char* library : {"torchvision", "timm"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder / library))
+      if (entry.path().extension() == ".json") names.push_back(std::string(library) + "/" + entry.path().stem().string());
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace fovea::answers

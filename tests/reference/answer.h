@@ -51,5 +51,7 @@ struct Answer {
 
 // Throws Error naming the file and what is wrong with it.
 Answer read_answer(const std::filesystem::path& file);
+// "torchvision/resnet50" and so on: every answer in the folder.
+std::vector<std::string> answers_in(const std::filesystem::path& folder);
 
 }  // namespace fovea::answers

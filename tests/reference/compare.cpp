@@ -182,6 +182,18 @@ Tensor scalar(double value) {
 
 }  // namespace
 
+std::vector<double> losses(const Answer& answer, const Target& target, DType precision) {
+  training::StepOptions options = step_options(answer);
+  options.precision = precision;
+  Run run(training::build_step(training::lower_for_training(training_model(answer), {}), options), target, answer.seed);
+  std::vector<double> found;
+  for (size_t step = 0; step < answer.train.losses.size(); ++step) {
+    run.run(step_inputs(answer, static_cast<int64_t>(step)));
+    found.push_back(run.output("loss").values<double>()[0]);
+  }
+  return found;
+}
+
 ModelGraph training_model(const Answer& answer) {
   ModelGraph model = build(answer, answer.train.input);
   passes::Rewrite rewrite(model.graph);

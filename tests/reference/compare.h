@@ -17,6 +17,9 @@ struct Target {
 // Throws Error(usage) for a model that is not registered, Error(mismatch) where its parameters are not the answer's.
 Report compare(const Answer& answer, const Target& target);
 
+// The losses of the answer's training steps, with maps of this type.
+std::vector<double> losses(const Answer& answer, const Target& target, DType precision);
+
 // The same network for the answer's training step, every dropout and stochastic depth at 0.
 ModelGraph training_model(const Answer& answer);
 training::StepOptions step_options(const Answer& answer);

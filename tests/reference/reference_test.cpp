@@ -45,22 +45,12 @@ std::string test_name(const testing::TestParamInfo<std::string>& info) {
   return name;
 }
 
-// Every answer there is.
-std::vector<std::string> all_answers() {
-  std::vector<std::string> names;
-  for (const char* library : {"torchvision", "timm"})
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(FOVEA_TEST_DATA "/reference/") + library))
-      if (entry.path().extension() == ".json") names.push_back(std::string(library) + "/" + entry.path().stem().string());
-  std::ranges::sort(names);
-  return names;
-}
-
 const std::string kQuick = "timm/tf_efficientnet_lite0";
 INSTANTIATE_TEST_SUITE_P(Quick, Float32, testing::Values(kQuick), test_name);
 INSTANTIATE_TEST_SUITE_P(Quick, Float64, testing::Values(kQuick), test_name);
 INSTANTIATE_TEST_SUITE_P(Quick, Nodes, testing::Values(kQuick), test_name);
 
-INSTANTIATE_TEST_SUITE_P(Slow, Float32, testing::ValuesIn(all_answers()), test_name);
+INSTANTIATE_TEST_SUITE_P(Slow, Float32, testing::ValuesIn(answers_in(FOVEA_TEST_DATA "/reference")), test_name);
 // Plain loops in double take minutes a network, so these are the smallest of their families.
 INSTANTIATE_TEST_SUITE_P(Slow, Float64,
                          testing::Values("torchvision/resnet18", "timm/resnetv2_50", "torchvision/densenet121", "timm/mobilenetv1_100",
