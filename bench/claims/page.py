@@ -8,7 +8,7 @@ A claim's page.py says
   table(results)     rows of text, the first the head
   answer(results)    one honest paragraph with the figures: whether it showed, and where it did not why that may be
 """
-import csv, importlib.util, re, statistics, subprocess, sys
+import csv, importlib.util, os, re, statistics, subprocess, sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -94,8 +94,8 @@ def measured():
 
 def matplotlib():
     if not PLOTTING.exists():
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", PLOTTING, "matplotlib==3.10.3"],
-                       check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--target", PLOTTING, "matplotlib==3.10.3"],
+                       check=True, env=dict(os.environ, PIP_ROOT_USER_ACTION="ignore"))
     sys.path.insert(0, str(PLOTTING))
     import matplotlib
     matplotlib.use("svg")
