@@ -14,8 +14,8 @@ def plot(results, figure):
         for depth, style in ((56, "--"), (110, "-")):
             page.line(loss, results, f"{series} {depth}", "epoch_loss", index, linestyle=style)
         page.line(error, results, series, "test_error", index, factor=100)
-    loss.set(xlabel="epoch", ylabel="training loss, nats", yscale="log", ylim=(0.01, 5))
-    loss.legend()
+    loss.set(xlabel="epoch", ylabel="training loss, nats", yscale="log", ylim=(0.01, 40))
+    loss.legend(ncol=2, loc="upper center")
     error.set(xlabel="layers", ylabel="test error, %", ylim=(0, 60))
     error.legend()
 
