@@ -15,7 +15,7 @@ def plot(results, figure):
             page.line(loss, results, f"{series} {depth}", "epoch_loss", index, linestyle=style)
         page.line(error, results, series, "test_error", index, factor=100)
     loss.set(xlabel="epoch", ylabel="training loss, nats", yscale="log", ylim=(0.01, 40))
-    loss.legend(ncol=2, loc="upper center")
+    loss.legend(ncol=2, loc="upper center", fontsize=8)
     error.set(xlabel="layers", ylabel="test error, %", ylim=(0, 60))
     error.legend()
 
