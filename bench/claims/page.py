@@ -12,6 +12,9 @@ import csv, importlib.util, os, re, statistics, subprocess, sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+from results import markdown
+
 ROOT = HERE.parent.parent
 RESULTS, PAGE, PLOTS = HERE / "results", ROOT / "docs" / "claims.md", ROOT / "docs" / "claims"
 PLOTTING = ROOT / "build" / "plotting"  # matplotlib
@@ -129,22 +132,16 @@ def draw_plots(claims):
         path.write_text(text)
 
 
-def markdown(rows):
-    head, *rest = rows
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rest])
-
-
 def section(claim, run):
     module, results = load(claim), Results(claim)
+    head, *rows = module.table(results)
     return f"""## {module.TITLE}
 
 {module.QUESTION.strip()}
 
 ![{module.TITLE}](claims/{claim}.svg)
 
-{markdown(module.table(results))}
-
+{markdown(head, rows)}
 {module.answer(results).strip()}
 
 {module.SETUP.strip()}

@@ -49,7 +49,7 @@ struct TrainOptions {
   // Length and optimizer.
   int64_t epochs = 0;
   int64_t batch = 0;
-  int64_t accumulate = 1;                   // batches whose gradients make one step
+  int64_t accumulate = 1;  // batches whose gradients make one step
   Optimizer optimizer = Optimizer::adamw;
   bool optimizer_given = false;  // false: the recipe's own
   double rate = 0;

@@ -31,8 +31,8 @@ class Job {
     compile(network, options, frozen, {});
     account.measure_rest(prefix_held);
     if (account.limit() > 0 && account.planned(accounted()) > account.limit()) {
-      const size_t arena = engine::Arena::rounded_down(account.left_for_arena(beside_arena())), workspace = executable_->memory().workspace;
-      compile(network, options, frozen, {.arena_bytes = arena > workspace ? arena - workspace : 0});
+      const size_t arena = engine::Arena::rounded_down(account.left_for_arena(beside_arena()));
+      compile(network, options, frozen, {.arena_bytes = executable_->memory().values_within(arena)});
     }
     planned_bytes_ = static_cast<int64_t>(account.planned(accounted()));
     account.require_within_limit(account.planned(accounted()), options.batch, network.variant().name);

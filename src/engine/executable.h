@@ -42,6 +42,8 @@ struct MemoryUse {
   size_t arena = 0;      // values and workspace
   size_t workspace = 0;  // of the arena
   size_t total() const { return states + constants + arena; }
+  // What an arena of so many bytes leaves for values beside the workspace, which kernels need in any case.
+  size_t values_within(size_t arena_bytes) const { return arena_bytes > workspace ? arena_bytes - workspace : 0; }
 };
 
 struct CompileOptions {

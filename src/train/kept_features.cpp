@@ -30,21 +30,20 @@ int64_t rows_of(const KeepRequest& request) {
 
 size_t bytes_of(int64_t rows, int64_t width) { return static_cast<size_t>(rows * width) * sizeof(float); }
 
+bool go_into_memory(const TrainOptions& options, const KeepRequest& request, size_t bytes) {
+  return options.cache == FeatureCache::memory ||
+         (options.cache == FeatureCache::automatic && request.epochs > 1 && bytes <= options.cache_bytes);
+}
+
 Place place_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
   const TrainOptions& options = parts.options;
-  switch (options.cache) {
-    case FeatureCache::off:
-      return Place::nowhere;
-    case FeatureCache::memory:
-      return Place::memory;
-    case FeatureCache::disk:
-      if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
-      return Place::disk;
-    case FeatureCache::automatic:
-      break;
+  if (go_into_memory(options, request, bytes)) return Place::memory;
+  if (options.cache == FeatureCache::off) return Place::nowhere;
+  if (options.cache == FeatureCache::disk) {
+    if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
+    return Place::disk;
   }
   if (request.epochs <= 1) return Place::nowhere;  // each would be read once
-  if (bytes <= options.cache_bytes) return Place::memory;
   std::error_code error;
   const auto space = options.out.empty() ? fs::space_info{} : fs::space(options.out, error);
   // A disk filled to the brim is no favour.
@@ -110,8 +109,7 @@ bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& reques
 
 size_t kept_in_memory(const Parts& parts, int64_t width, const KeepRequest& request) {
   const size_t bytes = bytes_of(rows_of(request), width);
-  const bool automatic = parts.options.cache == FeatureCache::automatic && request.epochs > 1 && bytes <= parts.options.cache_bytes;
-  return automatic || parts.options.cache == FeatureCache::memory ? bytes : 0;
+  return go_into_memory(parts.options, request, bytes) ? bytes : 0;
 }
 
 Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch) {

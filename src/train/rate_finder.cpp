@@ -36,9 +36,7 @@ RateCurve search_rates(const Parts& parts, const Phase& phase, std::span<const f
                        const RateSearch& search, const Held& held, engine::MemoryAccount& memory, const OnTrial& on_step) {
   check(search);
   const std::unique_ptr<Feed> feed = picture_feed(parts, phase, seed, {});
-  StepRunner runner([&](int64_t batch, Gradients gradients,
-                        const passes::RecomputeOptions& recompute) { return feed->build_step(batch, gradients, recompute); },
-                    feed->data_inputs(), parts.backend, parts.network->store(), parts.arena, seed);
+  StepRunner runner = runner_of(parts, *feed, seed);
   const Batches batches = feed->batches();
   compile_steps(runner, *feed, parts, phase, held, memory);
   feed->begin();

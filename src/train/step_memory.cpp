@@ -6,6 +6,17 @@
 
 namespace fovea::training {
 
+StepRunner runner_of(const Parts& parts, const Feed& feed, uint64_t seed) {
+  return {[&feed](int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) {
+            return feed.build_step(batch, gradients, recompute);
+          },
+          feed.data_inputs(),
+          parts.backend,
+          parts.network->store(),
+          parts.arena,
+          seed};
+}
+
 size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const Phase& phase, const Held& held,
                      engine::MemoryAccount& account) {
   runner.compile(feed.batches());

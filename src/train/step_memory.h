@@ -1,4 +1,4 @@
-// What the steps of a phase take of memory, known before the first of them.
+// The steps of a phase, and what they take of memory, known before the first of them.
 #pragma once
 
 #include "engine/memory_account.h"
@@ -11,6 +11,9 @@ struct Held {
   size_t now = 0;    // lie in memory
   size_t later = 0;  // will, while steps run or between them, those among them
 };
+
+// Of the feed's steps, as long as that lives; nothing is compiled yet.
+StepRunner runner_of(const Parts& parts, const Feed& feed, uint64_t seed);
 
 // Compiles the steps of a phase and what validates between them; where the account has a limit so that all fits into it: then steps compute
 // values again rather than keep them, as many as are needed, and no bit changes. Returns what is planned. Throws Error(usage) where the

@@ -34,9 +34,8 @@ std::unique_ptr<engine::Executable> StepRunner::compiled(int64_t batch, Gradient
 engine::Executable& StepRunner::find(int64_t batch, Gradients gradients) {
   auto& executable = executables_[{batch, gradients}];
   if (!executable) executable = compiled(batch, gradients, {});
-  // Workspace is what a kernel needs in any case.
   if (const engine::MemoryUse memory = executable->memory(); memory.arena > arena_bytes_ && !executable->prepared())
-    executable = compiled(batch, gradients, {.arena_bytes = arena_bytes_ > memory.workspace ? arena_bytes_ - memory.workspace : 0});
+    executable = compiled(batch, gradients, {.arena_bytes = memory.values_within(arena_bytes_)});
   return *executable;
 }
 

@@ -162,17 +162,6 @@ std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
   return complete ? feature_feed(parts(), phase, phase_seed(), *features_) : nullptr;
 }
 
-StepRunner Trainer::runner_of(const Feed& feed) {
-  return {[&feed](int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) {
-            return feed.build_step(batch, gradients, recompute);
-          },
-          feed.data_inputs(),
-          backend_,
-          network_->store(),
-          arena_,
-          phase_seed()};
-}
-
 Held Trainer::held() const {
   size_t best = 0, network = 0;
   for (const auto& [name, tensor] : best_) best += tensor.bytes();
@@ -204,7 +193,7 @@ void Trainer::plan_memory() {
     const Phase& phase = plan_.phases[i];
     if (phase.solved || phase.on_features) continue;
     const std::unique_ptr<Feed> feed = planned_feed(parts(), phase, phase_seed());
-    StepRunner runner = runner_of(*feed);
+    StepRunner runner = runner_of(parts(), *feed, phase_seed());
     note_memory(phase, plan_steps(phase, *feed, runner));
     drop_moments();
   }
@@ -256,7 +245,7 @@ bool Trainer::run_phase(const Phase& phase) {
   const bool begins = state_.epoch == 0 && state_.step == 0;
   bool goes_on = true;
   {
-    StepRunner runner = runner_of(*feed);
+    StepRunner runner = runner_of(parts(), *feed, phase_seed());
     const size_t planned = plan_steps(phase, *feed, runner);
     if (phase.on_features) note_memory(phase, planned);
     if (begins && phase.zero_head) network_->restart_head(phase_seed());

@@ -50,7 +50,6 @@ class Trainer {
   bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   std::unique_ptr<Feed> make_feed(const Phase& phase);
   Parts parts() { return {network_, backend_, arena_, session_, data_, options_}; }
-  StepRunner runner_of(const Feed& feed);
   void plan_memory();
   size_t plan_steps(const Phase& phase, Feed& feed, StepRunner& runner);
   void note_memory(const Phase& phase, size_t planned) const;

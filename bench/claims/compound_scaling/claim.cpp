@@ -1,9 +1,4 @@
 // A small network made larger by depth, by width, by resolution and by all three: Tan and Le 2019, arXiv:1905.11946, figures 3 and 8.
-#include <algorithm>
-#include <iterator>
-#include <set>
-#include <utility>
-
 #include "support/claim.h"
 
 namespace {
@@ -47,17 +42,8 @@ std::string register_scaled(const Scale& scale) {
   return name;
 }
 
-// A few for training; all others, 4000, test.
-Pictures few(const Claim& claim) {
-  Pictures pictures = mnist(claim);
-  const std::vector<std::string> all = std::exchange(pictures.train, some_of_each(pictures.train, kPictures, claim.seed));
-  const std::set<std::string> drawn(pictures.train.begin(), pictures.train.end());
-  std::ranges::copy_if(all, std::back_inserter(pictures.test), [&](const std::string& file) { return !drawn.contains(file); });
-  return pictures;
-}
-
 void body(const Claim& claim) {
-  const Pictures pictures = few(claim);
+  const Pictures pictures = few_to_learn_from(mnist(claim), kPictures, claim.seed);  // 4000 test
   double base = 0;
   for (const Scale& scale : kScales) {
     fovea::Model model = make_model(register_scaled(scale), pictures, scale.size, claim.seed);

@@ -1,9 +1,4 @@
 // From a ResNet block to a ConvNeXt block, one change at a time: Liu et al. 2022, arXiv:2201.03545, figure 2.
-#include <algorithm>
-#include <iterator>
-#include <set>
-#include <utility>
-
 #include "support/claim.h"
 
 namespace {
@@ -91,17 +86,8 @@ fovea::Map network(const Design& design, fovea::Layers s, fovea::Map x) {
   return norm(design, s["norm"], x);
 }
 
-// A few for training; all others, 4000, test.
-Pictures few(const Claim& claim) {
-  Pictures pictures = mnist(claim);
-  const std::vector<std::string> all = std::exchange(pictures.train, some_of_each(pictures.train, kPictures, claim.seed));
-  const std::set<std::string> drawn(pictures.train.begin(), pictures.train.end());
-  std::ranges::copy_if(all, std::back_inserter(pictures.test), [&](const std::string& file) { return !drawn.contains(file); });
-  return pictures;
-}
-
 void body(const Claim& claim) {
-  const Pictures pictures = few(claim);
+  const Pictures pictures = few_to_learn_from(mnist(claim), kPictures, claim.seed);  // 4000 test
   for (const Design& design : kDesigns) {
     const std::string name = "modern-" + std::to_string(&design - kDesigns);
     fovea::register_architecture(

@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <random>
+#include <set>
 #include <stdexcept>
+#include <utility>
 
 namespace claims {
 namespace {
@@ -95,6 +98,13 @@ std::vector<std::string> some_of_each(const std::vector<std::string>& files, int
     some.insert(some.end(), all.begin(), all.begin() + std::min<std::ptrdiff_t>(count, std::ssize(all)));
   }
   return some;
+}
+
+Pictures few_to_learn_from(Pictures pictures, int64_t count, uint64_t seed) {
+  const std::vector<std::string> all = std::exchange(pictures.train, some_of_each(pictures.train, count, seed));
+  const std::set<std::string> drawn(pictures.train.begin(), pictures.train.end());
+  std::ranges::copy_if(all, std::back_inserter(pictures.test), [&](const std::string& file) { return !drawn.contains(file); });
+  return pictures;
 }
 
 fovea::Model make_model(const std::string& name, const Pictures& pictures, int64_t size, uint64_t seed, const std::string& weights) {

@@ -32,6 +32,8 @@ Pictures mnist(const Claim& claim);   // 5000 of MNIST, 28 x 28, likewise
 Pictures stamps(const Claim& claim);
 // `count` of each class, the seed's choice; all, where a class has fewer.
 std::vector<std::string> some_of_each(const std::vector<std::string>& files, int64_t count, uint64_t seed);
+// `count` of each class to learn from, the seed's choice; all others test too.
+Pictures few_to_learn_from(Pictures pictures, int64_t count, uint64_t seed);
 
 // A network from nothing, or from its published weights ("default"), for pictures of this size.
 fovea::Model make_model(const std::string& name, const Pictures& pictures, int64_t size, uint64_t seed,
