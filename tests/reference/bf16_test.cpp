@@ -1,4 +1,4 @@
-// Training steps in bfloat16: how far their losses are from the answers', and from torch's autocast (tests/data/reference/bf16.json).
+// Training steps in bfloat16: how far their losses are from the answers', and from torch's autocast (tests/data/autocast/losses.json).
 //
 // Both distances are small sums of many roundings, so that a network's is now several times the other's and now a fraction of it: later
 // losses of the 32 answers are from 0.4 to 10 times as far off as autocast's, in 19 at most twice. ConvNeXt v2 alone, 19 times, stands
@@ -27,7 +27,7 @@ std::vector<double> distances(const std::vector<double>& losses, const std::vect
 }
 
 const nlohmann::json& autocast_losses() {
-  static const nlohmann::json table = nlohmann::json::parse(std::ifstream(FOVEA_TEST_DATA "/reference/bf16.json"));
+  static const nlohmann::json table = nlohmann::json::parse(std::ifstream(FOVEA_TEST_DATA "/autocast/losses.json"));
   return table;
 }
 
@@ -69,7 +69,7 @@ TEST(Bf16, SlowlyLosesNoMoreThanAutocastOnTheWhole) {
 // A new answer comes with its losses in bfloat16.
 TEST(Bf16Answers, ThereIsOneForEveryAnswer) {
   for (const std::string& name : answers_in(FOVEA_TEST_DATA "/reference"))
-    EXPECT_TRUE(autocast_losses().contains(name)) << name << ": generate_bf16.py makes it";
+    EXPECT_TRUE(autocast_losses().contains(name)) << name << ": tests/data/autocast/generate_losses.py makes it";
 }
 
 }  // namespace

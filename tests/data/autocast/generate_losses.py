@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Writes bf16.json in this folder: the losses of the reference answers' training steps as torch has them with bfloat16 autocast.
+"""Writes losses.json in this folder: the losses of the reference answers' (../reference) training steps as torch has them with bfloat16 autocast.
 
     pip install torch torchvision timm numpy
-    ./generate_bf16.py [MODEL ...]      # none: every answer that is here
+    ./generate_losses.py [MODEL ...]      # none: every answer that is there
 
-Models, inputs and steps are those of generate.py; parameters are float32, the forward pass and the loss run under
+Models, inputs and steps are those of ../reference/generate.py; parameters are float32, the forward pass and the loss run under
 torch.autocast("cpu", torch.bfloat16). How far these losses are from the answers' says how far bfloat16 takes a network.
 """
 import json, os, sys
 import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REFERENCE = os.path.join(HERE, "..", "reference")
+sys.path.insert(0, REFERENCE)
 import generate
 
 def losses(spec, answer):
@@ -35,12 +39,11 @@ def answers(folder):
     return sorted(f"{lib}/{name[:-5]}" for lib in ("torchvision", "timm") for name in os.listdir(os.path.join(folder, lib)) if name.endswith(".json"))
 
 if __name__ == "__main__":
-    folder = os.path.dirname(os.path.abspath(__file__))
-    path = os.path.join(folder, "bf16.json")
+    path = os.path.join(HERE, "losses.json")
     torch.set_num_threads(int(os.environ.get("THREADS", "2")))
     table = json.load(open(path)) if os.path.exists(path) else {}
-    for spec in sys.argv[1:] or answers(folder):
-        with open(os.path.join(folder, spec + ".json")) as file:
+    for spec in sys.argv[1:] or answers(REFERENCE):
+        with open(os.path.join(REFERENCE, spec + ".json")) as file:
             answer = json.load(file)
         table[spec] = generate.rounded(losses(spec, answer))
         apart = [abs(a - b) / b for a, b in zip(table[spec], answer["train"]["losses"])]
