@@ -1,5 +1,5 @@
-"""Rows of bench/results/*.csv and the tables made of them."""
-import csv, math, os
+"""Rows of bench/results/MACHINE/*.csv and the tables made of them."""
+import csv, math, os, re
 from pathlib import Path
 
 KEY = ("network", "peer", "precision", "mode", "batch", "threads")
@@ -190,10 +190,21 @@ def headline_table(folder, threads):
     return markdown(["network"] + [name for name, _, _ in columns] + ["memory of a step, of PyTorch's"], rows) if rows else ""
 
 
+def machine_title(machine):
+    """Processor and cores of what machine.machine() says."""
+    processor, cores = machine.split("; ")[:2]
+    return re.sub(r"\(R\)|\(TM\)| @.*", "", processor) + ", " + cores
+
+
+def machine_folder(machine):
+    """What its folder in bench/results is called."""
+    return re.sub(r"[^a-z0-9]+", "-", machine_title(machine).lower()).strip("-")
+
+
 def machines_table(folder):
     """What the rows were measured on and with."""
     lines = {}
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted(folder.glob("*/*.csv")):
         for row in Results(path).rows.values() if path.name != "notes.csv" else ():
             if row["status"] == "ok":
                 lines.setdefault(row["machine"], set()).update(part.strip() for part in row["version"].split(","))
@@ -209,8 +220,20 @@ def read_notes(path):
 
 
 def tables(folder, threads):
-    """Every table by its marker."""
-    folder, made = Path(folder), {}
+    """Every table by its marker: one after the other for each machine."""
+    made = {}
+    for machine in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
+        title = next(machine_title(row["machine"]) for path in sorted(machine.glob("*.csv")) if path.name != "notes.csv" for row in Results(path).rows.values())
+        for name, table in tables_of(machine, threads).items():
+            made.setdefault(name, []).extend([title + ":\n\n" + table] if table else [])
+    made = {name: "\n".join(parts) for name, parts in made.items()}
+    made["machines"] = machines_table(Path(folder))
+    return made
+
+
+def tables_of(folder, threads):
+    """A machine's tables by their markers."""
+    made = {}
     notes = read_notes(folder / "notes.csv")
     for what, batch in (("train", 16), ("infer1", 1), ("infer32", 32), ("frozen", 16), ("start", 1), ("pictures", 1)):
         results = Results(folder / f"{what}.csv")
@@ -220,7 +243,6 @@ def tables(folder, threads):
                 made[f"memory {precision}"] = memory_table(results, precision, threads)
     made["threads"] = threads_table(Results(folder / "threads.csv"))
     made["batches"] = batches_table(Results(folder / "batches.csv"))
-    made["machines"] = machines_table(folder)
     made["headlines"] = headline_table(folder, threads)
     return made
 

@@ -8,7 +8,7 @@ import results
 
 def row(network, peer, least_ms, **more):
     return dict({"network": network, "peer": peer, "precision": "f32", "mode": "train", "batch": 16, "threads": 2, "least_ms": least_ms, "status": "ok",
-                 "run": "monday", "peak_bytes": 2e9, "peak_resident_bytes": 3e9, "planned_bytes": "", "version": peer + " 1", "machine": "a machine"}, **more)
+                 "run": "monday", "peak_bytes": 2e9, "peak_resident_bytes": 3e9, "planned_bytes": "", "version": peer + " 1", "machine": "Some(R) Processor; 2 cores; AVX2; 8 GiB; Linux 6"}, **more)
 
 
 class ResultsTest(unittest.TestCase):
@@ -81,6 +81,22 @@ class ResultsTest(unittest.TestCase):
         self.put("resnet50", "pytorch-channels-last", 1.0, peak_bytes=3e9)
         self.put("resnet50", "pytorch", 1.0, peak_bytes=2e9)
         self.assertIn("| resnet50 | 1.50 | 3.00 | 0.50 | 2.00 | 0.75 | 3.00 | 3.00 | 1.53 | +2.0 % |", results.memory_table(self.train, "f32", 2))
+
+    def test_each_machine_has_its_folder_and_its_tables(self):
+        self.put("resnet50", "fovea", 1000.0)
+        self.put("resnet50", "pytorch", 1500.0)
+        folder = Path(self.folder.name) / "results"
+        for machine in ("Some(R) Processor; 2 cores; AVX2; 8 GiB; Linux 6", "Other(TM) CPU @ 2.10GHz; 16 cores; 8 GiB; Linux 6"):
+            own = results.Results(folder / results.machine_folder(machine) / "train.csv")
+            for one in self.train.find():
+                own.put(dict(one, machine=machine))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["other-cpu-16-cores", "some-processor-2-cores"])
+        made = results.tables(folder, 2)
+        lines = made["train f32"].splitlines()
+        self.assertEqual([line for line in lines if line.endswith(":")], ["Other CPU, 16 cores:", "Some Processor, 2 cores:"])
+        self.assertEqual(lines.count("| resnet50 | 1000 | **1500** | 1.50 |"), 2)
+        self.assertEqual(made["infer1 f32"], "")
+        self.assertIn("- Some(R) Processor; 2 cores; AVX2; 8 GiB; Linux 6: fovea 1, pytorch 1\n", made["machines"])
 
     def test_tables_are_put_between_their_markers(self):
         text = "# Title\n<!-- bench one -->\nold\n<!-- /bench one -->\ntext\n<!-- bench two -->\n<!-- /bench two -->\n"
