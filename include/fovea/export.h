@@ -29,7 +29,8 @@ struct ExportResult {
   int64_t opset = 0;
 };
 
-// Writes the network as it infers, for any number of pictures of the size of its preprocessing. The input is called "image": f32
+// Writes the network as it infers, for any number of pictures of the size of its preprocessing: of the views whose answers the
+// preprocessing averages (second_fit, mirrored) one a run. The input is called "image": f32
 // [batch,channels,height,width], prepared as `preprocess` does. Outputs have the names asked for: vectors [batch,K], maps [batch,C,H,W],
 // tokens [batch,T,C]. Parameters have the library's names where they are unchanged. The metadata holds fovea.architecture, fovea.version,
 // fovea.preprocessing (see to_string) and fovea.classes (a JSON list). Written beside and renamed. Throws Error: usage for an output that

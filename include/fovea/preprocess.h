@@ -3,7 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace fovea {
 
@@ -35,6 +38,7 @@ struct Preprocessing {
   int64_t resize = 256;               // Fit::crop: the shorter side before cropping
   Interpolation interpolation = Interpolation::bilinear;
   Fit fit = Fit::crop;
+  std::optional<Fit> second_fit = {};  // answers are the mean of those to the picture in both shapes: twice the time
   Alpha alpha = Alpha::white;
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of RGB in 0..1
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
@@ -45,19 +49,25 @@ struct Preprocessing {
 };
 
 // One line that names every step, and its inverse:
-// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "|mirrored=yes" and
-// "|decode=fast" where they are.
+// "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "fit=squash+pad",
+// "|mirrored=yes" and "|decode=fast" where they are.
 std::string to_string(const Preprocessing& preprocessing);
 Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 
 std::string to_string(Interpolation);
 std::string to_string(Fit);
+std::string to_string(std::span<const Fit>);  // "squash", or of two "squash+pad"
 std::string to_string(Alpha);
 std::string to_string(Decode);
 // Each throws Error(usage) that lists the choices.
 Interpolation parse_interpolation(const std::string&);
 Fit parse_fit(const std::string&);
+std::vector<Fit> parse_fits(const std::string&);  // one, or two that are not the same with a + between them
 Alpha parse_alpha(const std::string&);
 Decode parse_decode(const std::string&);
+
+// In which shapes a picture is asked about: one or two.
+std::vector<Fit> fits_of(const Preprocessing& preprocessing);
+void set_fits(Preprocessing& preprocessing, std::span<const Fit> fits);
 
 }  // namespace fovea

@@ -90,10 +90,12 @@ struct TrainOptions {
 
   // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
   // squash in place of the published crop, and white.
+  // A probe of few pictures then also tries the mean of the answers to the picture squashed and padded.
   std::optional<Fit> fit = {};
-  bool fit_by_validation = false;  // the best of crop, pad and squash, by cross validation of the probe
+  std::optional<Fit> second_fit = {};  // with fit: the mean of the answers in both shapes
+  bool fit_by_validation = false;      // the best of crop, pad, squash, and pad and squash together, by cross validation of the probe
   // The mirrored picture's answer averaged in: in validation, test and, as it is stored with the model, every later prediction. Automatic:
-  // where cross validation of the probe says so; without a probe, as the model does.
+  // where cross validation of the probe says so; without a probe, as the model does. Off: no second shape is tried either.
   Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
   std::optional<Decode> decode = {};  // empty: what the model does

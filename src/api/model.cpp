@@ -61,12 +61,25 @@ std::vector<float> Model::Implementation::run(const Image& image, const std::str
   return run(prepared, vector);
 }
 
-std::vector<float> Model::Implementation::answer(std::span<float> image) {
-  std::vector<float> logits = run(image, "logits");
+std::vector<std::vector<float>> Model::Implementation::prepared(const Image& image) const {
+  std::vector<std::vector<float>> shapes;
+  Preprocessing shape = network_->preprocessing();
+  for (const Fit fit : fits_of(shape)) {
+    shape.fit = fit;
+    shapes.emplace_back(static_cast<size_t>(3 * shape.height * shape.width));
+    image::normalize_into(image, shape, shapes.back().data());
+  }
+  return shapes;
+}
+
+std::vector<float> Model::Implementation::answer(std::span<float> image, std::span<float> second) {
   const Preprocessing& preprocessing = network_->preprocessing();
-  if (!preprocessing.mirrored) return logits;
-  training::mirror(image, 1, preprocessing.height, preprocessing.width);
-  training::average(logits, run(image, "logits"));
+  std::vector<float> logits = run(image, "logits");
+  if (preprocessing.mirrored) {
+    training::mirror(image, 1, preprocessing.height, preprocessing.width);
+    training::average(logits, run(image, "logits"));
+  }
+  if (!second.empty()) training::average(logits, answer(second, {}));
   return logits;
 }
 
@@ -174,9 +187,8 @@ void Model::freeze(const std::string& what) {
 
 std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
   if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
-  std::vector<float> prepared(static_cast<size_t>(3 * preprocessing().height * preprocessing().width));
-  image::normalize_into(image, preprocessing(), prepared.data());
-  return implementation_->best(implementation_->answer(prepared), top);
+  std::vector<std::vector<float>> shapes = implementation_->prepared(image);
+  return implementation_->best(implementation_->answer(shapes.front(), shapes.size() > 1 ? shapes.back() : std::span<float>()), top);
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {

@@ -16,18 +16,16 @@ std::string reason_of(const std::string& file, const std::string& message) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
-// Calls take(index, prepared picture [height, width, 3], which it may change) for each picture that can be read, in order. One picture at a
-// time goes through the network, so that its numbers depend on nothing beside it.
+// Calls take(index, picture, second) for each picture that can be read, in order, with it prepared in the model's one or two shapes
+// [height, width, 3], which it may change. One picture at a time goes through the network, so that its numbers depend on nothing beside it.
 template <class Take>
 std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options, Take&& take) {
   std::vector<BadPicture> left_out;
   const int64_t total = static_cast<int64_t>(files.size());
   if (total == 1) {  // no threads to start
     try {
-      const Preprocessing& size = model.preprocessing();
-      std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width));
-      image::normalize_into(read_image(files[0], size), size, prepared.data());
-      take(size_t{0}, std::span<float>(prepared));
+      auto shapes = model.implementation().prepared(read_image(files[0], model.preprocessing()));
+      take(size_t{0}, std::span<float>(shapes.front()), shapes.size() > 1 ? shapes.back() : std::span<float>());
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
       left_out.push_back({files[0], reason_of(files[0], error.what())});
@@ -42,6 +40,7 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
   loading.preprocessing = model.preprocessing();
   loading.batch = 8;  // pictures handed over at a time
   loading.skip_bad = true;
+  loading.second_fit = true;
   image::Loader loader(std::move(samples), loading);
   const size_t floats = static_cast<size_t>(3 * loading.preprocessing.height * loading.preprocessing.width);
   int64_t done = 0;
@@ -53,7 +52,8 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
         left_out.push_back({files[index], reason_of(files[index], bad->picture.message)});
         ++bad;
       } else {
-        take(index, batch->images.subspan(static_cast<size_t>(i) * floats, floats));
+        const size_t at = static_cast<size_t>(i) * floats;
+        take(index, batch->images.subspan(at, floats), batch->second.empty() ? batch->second : batch->second.subspan(at, floats));
       }
       if (options.progress && !options.progress(++done, total)) return left_out;
     }
@@ -89,8 +89,8 @@ Predictions predict_files(const Model& model, const std::vector<std::string>& fi
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   Predictions result;
   Model::Implementation& implementation = model.implementation();
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture) {
-    result.pictures.push_back({files[index], implementation.best(implementation.answer(picture), options.top)});
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float> second) {
+    result.pictures.push_back({files[index], implementation.best(implementation.answer(picture, second), options.top)});
   });
   return result;
 }
@@ -99,7 +99,7 @@ Embeddings embed_files(const Model& model, const std::vector<std::string>& files
   Embeddings result;
   std::vector<float> rows;
   std::vector<int64_t> shape{0};
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture) {
+  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float>) {
     Model::Implementation& implementation = model.implementation();
     const Tensor output = options.mirrored ? implementation.output_with_mirror_image(picture, options.output)
                                            : implementation.output(picture, options.output);

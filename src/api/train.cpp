@@ -23,7 +23,10 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   Preprocessing preprocessing = network.preprocessing();
   if (new_head && preprocessing.fit == Fit::crop) preprocessing.fit = Fit::squash;
   if (new_head) preprocessing.alpha = Alpha::white;
-  if (options.fit) preprocessing.fit = *options.fit;
+  if (options.fit) {
+    preprocessing.fit = *options.fit;
+    preprocessing.second_fit = options.second_fit;
+  }
   if (options.alpha) preprocessing.alpha = *options.alpha;
   if (options.decode) preprocessing.decode = *options.decode;
   if (options.mirrored != Choice::automatic) preprocessing.mirrored = options.mirrored == Choice::on;

@@ -133,7 +133,7 @@ void add_evaluate(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   add_model(*command, options->model);
   add_labelled_data(*command, options->data);
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
   add_decode(*command, options->preprocessing);
   command->add_option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes")
       ->type_name("FILE");

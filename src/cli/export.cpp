@@ -46,10 +46,19 @@ nlohmann::json to_json(const std::vector<ExportedValue>& values) {
   return list;
 }
 
+// What `predict` does beyond one run of the network.
+void say_views(const Preprocessing& p) {
+  const size_t views = fits_of(p).size() * (p.mirrored ? 2 : 1);
+  if (views > 1)
+    say(fmt::format("the file answers one view of a picture ({}); fovea predict averages {}: fit {}{}", to_string(p.fit), views,
+                    to_string(fits_of(p)), p.mirrored ? ", each with its mirror image" : ""));
+}
+
 int run_export(const Options& options) {
   Model model = load(options.model);
   apply(model, options.preprocessing);
   const ExportResult result = export_onnx(model, options.out, {options.outputs, !options.keep_batch_norm, options.preprocess});
+  say_views(model.preprocessing());
   if (options.json) {
     print_json({{"file", options.out},
                 {"inputs", to_json(result.inputs)},

@@ -85,12 +85,14 @@ PictureSize parse_size(const std::string& size) {
 }
 
 void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits) {
+  options.two_fits = std::string(fits).find('+') != std::string::npos;
   add_size(command, options.size, "Height and width of what the network gets (default: what the model was trained with)");
   command
       .add_option(
           "--fit", options.fit,
           std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
-                      "is lost); default: ") +
+                      "is lost)") +
+              (options.two_fits ? "; squash+pad: the mean of the answers to both" : "") + "; default: " +
               fit_default)
       ->type_name(fits);
   command
@@ -119,7 +121,7 @@ Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& o
     preprocessing.height = size.height;
     preprocessing.width = size.width;
   }
-  if (!options.fit.empty()) preprocessing.fit = parse_fit(options.fit);
+  if (!options.fit.empty()) set_fits(preprocessing, options.two_fits ? parse_fits(options.fit) : std::vector{parse_fit(options.fit)});
   if (!options.alpha.empty()) preprocessing.alpha = parse_alpha(options.alpha);
   if (!options.decode.empty()) preprocessing.decode = parse_decode(options.decode);
   return preprocessing;

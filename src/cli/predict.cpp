@@ -80,7 +80,7 @@ void add_predict(CLI::App& app, Run& run) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
+  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
   add_decode(*command, options->preprocessing);
   add_json(*command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
   command->footer(kFooter);

@@ -191,7 +191,7 @@ void add_training(CLI::App& command, TrainingOptions& options) {
   add_loss(command, options);
   add_augmentation(command, options);
   add_split(command, options);
-  add_preprocessing(command, options.preprocessing, "squash; auto: what cross validation prefers", "auto|crop|pad|squash");
+  add_preprocessing(command, options.preprocessing, "squash, and of a probe with few pictures squash+pad where cross validation prefers it; auto: what it prefers of all", "auto|crop|pad|squash|squash+pad");
   add_decode(command, options.preprocessing);
   add_outputs(command, options);
 }
@@ -219,7 +219,11 @@ TrainOptions train_options(const TrainingOptions& options) {
   if (options.no_augment && !train.augmentation.empty())
     throw Error(ErrorKind::usage, fmt::format("--no-augment and --augment {} contradict each other", train.augmentation));
   train.fit_by_validation = options.preprocessing.fit == "auto";
-  if (!options.preprocessing.fit.empty() && !train.fit_by_validation) train.fit = parse_fit(options.preprocessing.fit);
+  if (!options.preprocessing.fit.empty() && !train.fit_by_validation) {
+    const std::vector<Fit> fits = parse_fits(options.preprocessing.fit);
+    train.fit = fits.front();
+    if (fits.size() > 1) train.second_fit = fits.back();
+  }
   if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
   if (!options.preprocessing.decode.empty()) train.decode = parse_decode(options.preprocessing.decode);
   if (!options.memory.empty()) train.memory_bytes = static_cast<size_t>(parse_bytes(options.memory));

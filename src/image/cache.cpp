@@ -6,10 +6,10 @@ namespace fovea::image {
 
 namespace {
 
-// What a use decodes is decided by these; of what is decoded exactly by nothing.
-std::string key_of(const std::string& path, const Use& use) {
+// What a use decodes is decided by these; of what is decoded exactly by nothing. What is kept fitted differs by the fit, too.
+std::string key_of(const std::string& path, const Use& use, bool fitted) {
   const Preprocessing& p = use.preprocessing;
-  if (p.decode == Decode::exact) return path;
+  if (p.decode == Decode::exact) return fitted ? fmt::format("{}\n{}", path, to_string(p.fit)) : path;
   if (!use.crops) return fmt::format("{}\n{} {} {}x{}", path, to_string(p.fit), p.resize, p.height, p.width);
   return fmt::format("{}\n{} {} {} {}x{}", path, use.crops->scale_min, use.crops->ratio_min, use.crops->ratio_max, p.height, p.width);
 }
@@ -19,6 +19,8 @@ std::string key_of(const std::string& path, const Use& use) {
 bool ImageCache::serves(const Use& use) const {
   Preprocessing same = preprocessing_;
   same.mirrored = use.preprocessing.mirrored;  // concerns answers, not pictures
+  same.fit = use.preprocessing.fit;            // each is kept for itself
+  same.second_fit = use.preprocessing.second_fit;
   if (fitted_) return same == use.preprocessing && !use.crops;
   return preprocessing_.alpha == use.preprocessing.alpha;
 }
@@ -26,18 +28,18 @@ bool ImageCache::serves(const Use& use) const {
 std::shared_ptr<const Image> ImageCache::get(const std::string& path, const Use& use) {
   {
     const std::lock_guard lock(mutex_);
-    const auto found = images_.find(key_of(path, use));
+    const auto found = images_.find(key_of(path, use, fitted_));
     if (found != images_.end()) return found->second;
   }
   return keep(path, use, read_for_use(path, use));
 }
 
 std::shared_ptr<const Image> ImageCache::keep(const std::string& path, const Use& use, Image image) {
-  if (fitted_) image = fit(image, preprocessing_);
+  if (fitted_) image = fit(image, use.preprocessing);
   auto shared = std::make_shared<const Image>(std::move(image));
   const std::lock_guard lock(mutex_);
   const size_t size = shared->pixels.size();
-  if (size <= budget_bytes_ - bytes_ && images_.emplace(key_of(path, use), shared).second) bytes_ += size;
+  if (size <= budget_bytes_ - bytes_ && images_.emplace(key_of(path, use, fitted_), shared).second) bytes_ += size;
   return shared;
 }
 

@@ -7,7 +7,7 @@
 
 namespace fovea::image {
 
-// As fovea::fit, of a view.
+// As fovea::fit, of a view: in the first of two shapes.
 Image fit(const View& source, const Preprocessing& preprocessing);
 
 // What fit does to a picture of this size: resizes it to `size` and takes `window` of that, which may reach beyond it.

@@ -39,6 +39,7 @@ struct LoaderOptions {
   bool endless = false;   // works on into the next epoch; else waits for start()
   bool skip_bad = false;  // a bad picture is listed in its batch; else next() throws its error
   uint64_t seed = 0;
+  bool second_fit = false;  // pictures also in the preprocessing's second shape, where it has one; not with augmentation
   int64_t stored_views = 0;  // more than 0: an epoch draws what the epoch of its stored_view does, so that only so many views are seen
   int workers = 0;           // 0: threads()
   int ahead = 2;             // batches kept ready
@@ -50,6 +51,7 @@ constexpr size_t kBatchesHeld = 3;  // in memory, unless told otherwise: those r
 struct Batch {
   int64_t epoch = 0, number = 0;  // of the batch in its epoch
   std::span<float> images;        // [N, height, width, 3]
+  std::span<float> second;        // the same pictures in their second shape; empty without
   std::vector<int32_t> labels;
   std::vector<int64_t> indices;  // into the samples
   std::vector<int64_t> draws;    // in the epoch: what decides the augmentation
@@ -87,7 +89,7 @@ class Loader {
  private:
   struct Slot {
     Batch batch;
-    std::vector<float> pixels;
+    std::vector<float> pixels;   // of one shape after the other
     int64_t sequence = -1;  // which batch lies here
     int64_t remaining = 0;  // pictures not yet in it
     int64_t failed_position = -1;
@@ -108,12 +110,12 @@ class Loader {
   void open_slot(Slot& slot, int64_t sequence);
   void work();
   void run(const Task& task);
-  void prepare(const Sample& sample, const Draw& draw, float* out) const;
+  void prepare(const Sample& sample, const Draw& draw, const Use& use, std::optional<Image>& decoded, std::span<float> out) const;
   void stop();
 
   const std::vector<Sample> samples_;
   const LoaderOptions options_;
-  Use use_;
+  std::vector<Use> uses_;  // a shape each
   bool cache_serves_ = false;
   double waited_seconds_ = 0;  // of the thread that takes the batches alone
 

@@ -85,7 +85,7 @@ bool optional(const std::string& step) { return step == "mirrored" || step == "d
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
   if (name == "fit")
-    p.fit = parse_fit(value);
+    set_fits(p, parse_fits(value));
   else if (name == "resize")
     p.resize = side(step, value);
   else if (name == "interpolation")
@@ -116,19 +116,43 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
 
 std::string to_string(Interpolation value) { return name_of(interpolations, value); }
 std::string to_string(Fit value) { return name_of(fits, value); }
+std::string to_string(std::span<const Fit> values) {
+  std::string text;
+  for (const Fit value : values) text += (text.empty() ? "" : "+") + to_string(value);
+  return text;
+}
 std::string to_string(Alpha value) { return name_of(alphas, value); }
 std::string to_string(Decode value) { return name_of(decodes, value); }
 
 Interpolation parse_interpolation(const std::string& name) { return value_of(interpolations, name, "interpolation"); }
 Fit parse_fit(const std::string& name) { return value_of(fits, name, "fit"); }
+std::vector<Fit> parse_fits(const std::string& names) {
+  std::vector<Fit> result;
+  for (const std::string& name : parts(names, '+')) result.push_back(parse_fit(name));
+  if (result.size() > 2) fail(ErrorKind::usage, "fit \"{}\" names {} ways, at most 2 are averaged", names, result.size());
+  if (result.size() == 2 && result[0] == result[1]) fail(ErrorKind::usage, "fit \"{}\" names the same twice", names);
+  return result;
+}
 Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alpha"); }
 Decode parse_decode(const std::string& name) { return value_of(decodes, name, "decode"); }
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(p.fit), p.resize,
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(fits_of(p)), p.resize,
                      p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
                      p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "");
+}
+
+std::vector<Fit> fits_of(const Preprocessing& p) {
+  std::vector<Fit> fits{p.fit};
+  if (p.second_fit) fits.push_back(*p.second_fit);
+  return fits;
+}
+
+void set_fits(Preprocessing& p, std::span<const Fit> fits) {
+  if (fits.empty() || fits.size() > 2) fail(ErrorKind::usage, "{} ways of fitting a picture, 1 or 2 expected", fits.size());
+  p.fit = fits[0];
+  p.second_fit = fits.size() > 1 ? std::optional(fits[1]) : std::nullopt;
 }
 
 Preprocessing parse_preprocessing(const std::string& text) {

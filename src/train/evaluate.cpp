@@ -39,19 +39,26 @@ Evaluation evaluate(const engine::Network& network, const PictureSource& source,
   Tally tally(network.classes(), network.form().head.independent);
   std::vector<BadPicture> left_out;
   if (source.samples.empty()) return tally.finish();
-  image::Loader loader(source.samples, loader_options(source));
-  std::vector<float> room, logits;
+  image::LoaderOptions options = loader_options(source);
+  options.second_fit = true;
+  image::Loader loader(source.samples, options);
+  std::vector<float> room;
   const Preprocessing& size = source.preprocessing;
   const size_t classes = network.classes().size();
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
-    const auto answer = [&] { return logits_of(image::with_channels(batch->images, size, network.channels(), room), batch->size()); };
-    const auto plain = answer();
-    logits.assign(plain.begin(), plain.end());
-    if (size.mirrored) {
-      mirror(batch->images, batch->size(), size.height, size.width);
-      average(logits, answer());
-    }
+    const auto answer = [&](std::span<float> images) {
+      const auto once = [&] { return logits_of(image::with_channels(images, size, network.channels(), room), batch->size()); };
+      const auto plain = once();
+      std::vector<float> mean(plain.begin(), plain.end());
+      if (size.mirrored) {
+        mirror(images, batch->size(), size.height, size.width);
+        average(mean, once());
+      }
+      return mean;
+    };
+    std::vector<float> logits = answer(batch->images);
+    if (!batch->second.empty()) average(logits, answer(batch->second));
     for (size_t i = 0; i < batch->labels.size(); ++i) {
       if (!is_bad(*batch, static_cast<int64_t>(i)))
         tally.add(std::span<const float>(logits).subspan(i * classes, classes), source.samples[static_cast<size_t>(batch->indices[i])],

@@ -43,7 +43,7 @@ Views compute_features(engine::Session& session, const PictureSource& source, bo
 
 // Left and right exchanged, in place: [count, height, width, 3]; any number of channels.
 void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width);
-// The first becomes the mean of both: the answers to a picture and to its mirror image.
+// The first becomes the mean of both: the answers to a picture and to its mirror image, or in one shape and in another.
 void average(std::span<float> answers, std::span<const float> others);
 
 }  // namespace fovea::training

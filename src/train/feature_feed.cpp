@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -23,23 +24,37 @@ Graph head_of(const Graph& lowered, const std::set<std::string>& frozen) {
 
 // Standardized features: every view of a picture, one after the other.
 struct Rows {
-  int64_t width = 0, views = 1;
+  struct View {
+    Fit fit;
+    bool mirrored;
+  };
+  int64_t width = 0;
+  std::vector<View> views;
   std::vector<float> values;  // [pictures, views, width]
   std::vector<image::Sample> samples;
 
   std::span<const float> row(int64_t picture, int64_t view) const {
-    return std::span(values).subspan(static_cast<size_t>((picture * views + view) * width), static_cast<size_t>(width));
+    return std::span(values).subspan(static_cast<size_t>((picture * count() + view) * width), static_cast<size_t>(width));
   }
+  int64_t count() const { return static_cast<int64_t>(views.size()); }  // of views
   size_t bytes() const { return values.size() * sizeof(float); }
 };
 
-void append(Rows& rows, const FeatureStore& features, Fit fit, const std::vector<image::Sample>& samples,
-            const Standardization& standardization) {
+std::vector<Rows::View> views_of(const std::vector<Fit>& fits, bool mirrored) {
+  std::vector<Rows::View> views;
+  for (const Fit fit : fits) {
+    views.push_back({fit, false});
+    if (mirrored) views.push_back({fit, true});
+  }
+  return views;
+}
+
+void append(Rows& rows, const FeatureStore& features, const std::vector<image::Sample>& samples, const Standardization& standardization) {
   const size_t width = static_cast<size_t>(rows.width);
   for (const image::Sample& sample : samples) {
-    for (int64_t view = 0; view < rows.views; ++view) {
+    for (const Rows::View& view : rows.views) {
       rows.values.resize(rows.values.size() + width);
-      standardization.apply(features.row(sample, fit, view == 1), std::span(rows.values).last(width));
+      standardization.apply(features.row(sample, view.fit, view.mirrored), std::span(rows.values).last(width));
     }
     rows.samples.push_back(sample);
   }
@@ -64,7 +79,8 @@ class FeatureFeed final : public Feed {
         standardizes_(parts.network->form().head.kind != HeadKind::concat_pool),
         standardization_(features.width()) {
     const auto& splits = parts.data.splits;
-    const Fit fit = parts.network->preprocessing().fit;
+    const Preprocessing& preprocessing = parts.network->preprocessing();
+    const Fit fit = preprocessing.fit;
     const bool mirrored = phase.augmentation.has_value();
     if (standardizes_) {
       count(standardization_, features, fit, splits.train.samples, mirrored);
@@ -72,12 +88,12 @@ class FeatureFeed final : public Feed {
     }
     standardization_.finish();
     train_.width = validation_.width = features.width();
-    train_.views = mirrored ? 2 : 1;
-    append(train_, features, fit, splits.train.samples, standardization_);
-    if (phase.with_validation) append(train_, features, fit, splits.validation.samples, standardization_);
+    train_.views = views_of({fit}, mirrored);
+    append(train_, features, splits.train.samples, standardization_);
+    if (phase.with_validation) append(train_, features, splits.validation.samples, standardization_);
     // Answered as later predictions are.
-    validation_.views = parts.network->preprocessing().mirrored ? 2 : 1;
-    append(validation_, features, fit, splits.validation.samples, standardization_);
+    validation_.views = views_of(fits_of(preprocessing), preprocessing.mirrored);
+    append(validation_, features, splits.validation.samples, standardization_);
   }
 
   Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch, phase_.accumulate}; }
@@ -113,7 +129,7 @@ class FeatureFeed final : public Feed {
     for (int64_t i = 0; i < size; ++i) {
       const int64_t drawn = order_[static_cast<size_t>(begin + i)], picture = drawn % pictures;
       const double draw = mirrors_.uniform(static_cast<uint64_t>(epoch_ * pictures + drawn));
-      const int64_t view = train_.views > 1 && draw < phase_.augmentation->flip ? 1 : 0;
+      const int64_t view = train_.count() > 1 && draw < phase_.augmentation->flip ? 1 : 0;
       std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
       const image::Sample& sample = train_.samples[static_cast<size_t>(picture)];
       labels_[static_cast<size_t>(i)] = sample.label;
@@ -129,7 +145,9 @@ class FeatureFeed final : public Feed {
     for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
       const int64_t count = std::min(kInferenceBatch, rows - begin);
       std::vector<float> logits = answer(begin, count, 0);
-      if (validation_.views > 1) average(logits, answer(begin, count, 1));
+      for (int64_t view = 1; view < validation_.count(); ++view)
+        std::ranges::transform(logits, answer(begin, count, view), logits.begin(), std::plus<float>());
+      for (float& logit : logits) logit /= static_cast<float>(validation_.count());
       const size_t classes = logits.size() / static_cast<size_t>(count);
       for (size_t i = 0; i < static_cast<size_t>(count); ++i)
         tally.add(std::span(logits).subspan(i * classes, classes), validation_.samples[static_cast<size_t>(begin) + i], true);

@@ -11,6 +11,7 @@ namespace {
 uint64_t origin_of(const engine::Network& network) {
   Preprocessing preprocessing = network.preprocessing();
   preprocessing.fit = Fit::crop;
+  preprocessing.second_fit.reset();
   preprocessing.mirrored = false;
   uint64_t hash = fnv1a64(to_string(preprocessing) + to_string(network.precision()));
   const std::vector<std::string> head = network.head_states();
@@ -59,6 +60,7 @@ bool FeatureStore::compute(const Parts& parts, const std::vector<Wanted>& wanted
       if (samples.empty()) continue;
       Preprocessing preprocessing = parts.network->preprocessing();
       preprocessing.fit = fit;
+      preprocessing.second_fit.reset();
       Table& table = tables_.at(fit);
       const Views views = compute_features(parts.session, {samples, preprocessing, parts.data.cache, false}, table.mirrored,
                                            [&](int64_t, int64_t) { return !on_batch || on_batch(++done, all); });

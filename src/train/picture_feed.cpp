@@ -104,7 +104,7 @@ class PictureFeed final : public Feed {
       return evaluate(*parts_.network, parts_.session, source);
     }
     rest().prepare();
-    if (!kept_ || source.preprocessing.mirrored)
+    if (!kept_ || source.preprocessing.mirrored || source.preprocessing.second_fit)
       return evaluate(*parts_.network, source,
                       [&](std::span<const float> pictures, int64_t count) { return logits_of(rows_of(pictures, count), count); });
     Tally tally(parts_.network->classes(), parts_.network->form().head.independent);

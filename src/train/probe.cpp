@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "image/stratify.h"
+#include "train/evaluate.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -22,12 +23,20 @@ constexpr int kPatience = 2;            // weaker penalties without a lower loss
 constexpr double kUsualPenalty = 1e-4;  // where there are too few pictures to choose by
 constexpr double kRoughly = 1e-3;       // tolerance while choosing
 
-// Rows [pictures, fits, width] of standardized features.
-void append(std::vector<float>& rows, const Standardization& standardization, std::span<const float> row, std::span<const float> other) {
-  std::vector<float> mean(row.begin(), row.end());
-  for (size_t i = 0; i < other.size(); ++i) mean[i] = (mean[i] + other[i]) / 2;
-  rows.resize(rows.size() + row.size());
-  standardization.apply(mean, std::span(rows).last(row.size()));
+// Rows [pictures, fits, width] of standardized features: the mean over the fits, and over picture and mirror image.
+void append(std::vector<float>& rows, const Standardization& standardization, const ProbePicture& picture, const Fits& fits,
+            bool mirrored) {
+  std::vector<float> mean;
+  for (const Fit fit : fits) {
+    std::vector<float> row(picture.plain.at(fit).begin(), picture.plain.at(fit).end());
+    if (mirrored) average(row, picture.mirrored.at(fit));
+    if (mean.empty())
+      mean = std::move(row);
+    else
+      average(mean, row);
+  }
+  rows.resize(rows.size() + mean.size());
+  standardization.apply(mean, std::span(rows).last(mean.size()));
 }
 
 bool right(std::span<const double> logits, std::span<const float> targets, Likelihood likelihood) {
@@ -55,30 +64,28 @@ Probe::Probe(Probe&&) noexcept = default;
 
 Probe::Probe(ProbeData data) : data_(std::move(data)) {
   standardization_ = std::make_unique<Standardization>(data_.width);
-  std::vector<float> mean;
   for (const ProbePicture& picture : data_.pictures)
-    for (size_t f = 0; f < data_.fits.size(); ++f) {
-      standardization_->count(picture.plain[f]);
-      if (data_.train_on_mirrored) standardization_->count(picture.mirrored[f]);
-    }
+    for (const Fits& fits : data_.fits)
+      for (const Fit fit : fits) {
+        standardization_->count(picture.plain.at(fit));
+        if (data_.train_on_mirrored) standardization_->count(picture.mirrored.at(fit));
+      }
   standardization_->finish();
   for (const ProbePicture& picture : data_.pictures)
-    for (size_t f = 0; f < data_.fits.size(); ++f) {
-      append(rows_, *standardization_, picture.plain[f], data_.train_on_mirrored ? picture.mirrored[f] : std::span<const float>());
+    for (const Fits& fits : data_.fits) {
+      append(rows_, *standardization_, picture, fits, data_.train_on_mirrored);
       targets_.insert(targets_.end(), picture.targets.begin(), picture.targets.end());
       weights_.push_back(picture.weight);
     }
   regression_ = std::make_unique<LogisticRegression>(
       LogisticData{static_cast<int64_t>(weights_.size()), data_.width, data_.classes, rows_, targets_, weights_, data_.likelihood});
 
-  for (const Fit fit : data_.answers) {
-    const auto f = static_cast<size_t>(std::ranges::find(data_.fits, fit) - data_.fits.begin());
+  for (const Fits& fits : data_.answers) {
     for (const bool mirrored : {false, true}) {
       if (mirrored ? data_.mirrored == Choice::off : data_.mirrored == Choice::on) continue;
       std::vector<float> rows;
-      for (const ProbePicture& picture : data_.pictures)
-        append(rows, *standardization_, picture.plain[f], mirrored ? picture.mirrored[f] : std::span<const float>());
-      asked_.push_back({{fit, mirrored, 0, 0, 0}, regression_->coordinates(rows)});
+      for (const ProbePicture& picture : data_.pictures) append(rows, *standardization_, picture, fits, mirrored);
+      asked_.push_back({{fits, mirrored, 0, 0, 0}, regression_->coordinates(rows)});
     }
   }
 }
@@ -151,13 +158,13 @@ ProbeHead Probe::solve(double penalty) const {
 }
 
 std::string ProbeChoice::text() const {
-  std::string line = fmt::format("C {:.3g}, fit {}{}", c, to_string(best.fit), best.mirrored ? ", mirrored answers averaged in" : "");
+  std::string line = fmt::format("C {:.3g}, fit {}{}", c, to_string(best.fits), best.mirrored ? ", mirrored answers averaged in" : "");
   if (folds == 0) return line + " (too few pictures to choose by)";
   line += fmt::format(": accuracy {:.1f} %, loss {:.3f} by {}-fold cross validation", 100 * best.accuracy, best.loss, folds);
   for (const ProbeTrial& trial : trials)
-    if (trial.fit != best.fit || trial.mirrored != best.mirrored)
+    if (trial.fits != best.fits || trial.mirrored != best.mirrored)
       line +=
-          fmt::format("; {}{} {:.1f} %, {:.3f}", to_string(trial.fit), trial.mirrored ? " mirrored" : "", 100 * trial.accuracy, trial.loss);
+          fmt::format("; {}{} {:.1f} %, {:.3f}", to_string(trial.fits), trial.mirrored ? " mirrored" : "", 100 * trial.accuracy, trial.loss);
   return line;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fovea/train.h>
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,9 +15,11 @@
 
 namespace fovea::training {
 
+// The ways of fitting a picture whose features are averaged: one, or two.
+using Fits = std::vector<Fit>;
+
 struct ProbePicture {
-  // Features by fit, in the order of ProbeData::fits; none of mirror images where they were not computed.
-  std::vector<std::span<const float>> plain, mirrored;
+  std::map<Fit, std::span<const float>> plain, mirrored;  // features; none of mirror images where they were not computed
   std::vector<float> targets;  // by class
   double weight = 1;           // in the loss
 };
@@ -25,8 +28,8 @@ struct ProbeData {
   int64_t width = 0, classes = 0;
   Likelihood likelihood = Likelihood::softmax;
   // Every picture trains once by each of these: a second way of fitting is an augmentation that costs one more pass.
-  std::vector<Fit> fits;
-  std::vector<Fit> answers;       // of these, the ones that may be chosen
+  std::vector<Fits> fits;
+  std::vector<Fits> answers;      // of these, the ones that may be chosen
   bool train_on_mirrored = true;  // on the mean of the features of picture and mirror image
   Choice mirrored = Choice::off;  // whether the mean answers, too; automatic: where that has the lower loss
   std::vector<ProbePicture> pictures;
@@ -35,7 +38,7 @@ struct ProbeData {
 
 // How one way of asking did on the pictures that were held out.
 struct ProbeTrial {
-  Fit fit = Fit::squash;
+  Fits fits = {Fit::squash};
   bool mirrored = false;
   double penalty = 0;  // lambda / 2 |W|^2 with lambda = penalty times the mean square length of the standardized features
   double accuracy = 0, loss = 0;
@@ -47,7 +50,7 @@ struct ProbeChoice {
   ProbeTrial best;
   std::vector<ProbeTrial> trials;  // the best penalty's of each way of asking
   std::vector<ProbeTrial> curve;   // of the best way of asking: every penalty tried, the strongest first
-  std::vector<Fit> fits;           // that train
+  std::vector<Fits> fits;          // that train
   int64_t folds = 0;               // 0: too few pictures to hold any out
   double c = 0;                    // the penalty as scikit-learn's C, on standardized features
   std::string text() const;        // one line

@@ -6,7 +6,7 @@ namespace {
 using nlohmann::json;
 
 json trial_json(const ProbeTrial& trial) {
-  return {{"fit", to_string(trial.fit)},
+  return {{"fit", to_string(trial.fits)},
           {"mirrored", trial.mirrored},
           {"penalty", trial.penalty},
           {"accuracy", trial.accuracy},
@@ -14,7 +14,7 @@ json trial_json(const ProbeTrial& trial) {
 }
 
 ProbeTrial trial_of(const json& text) {
-  return {parse_fit(text.at("fit")), text.at("mirrored"), text.at("penalty"), text.at("accuracy"), text.at("loss")};
+  return {parse_fits(text.at("fit")), text.at("mirrored"), text.at("penalty"), text.at("accuracy"), text.at("loss")};
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ json probe_json(const ProbeChoice& choice) {
             {"trials", json::array()}, {"curve", json::array()}, {"fits", json::array()}};
   for (const ProbeTrial& trial : choice.trials) text["trials"].push_back(trial_json(trial));
   for (const ProbeTrial& trial : choice.curve) text["curve"].push_back(trial_json(trial));
-  for (const Fit fit : choice.fits) text["fits"].push_back(to_string(fit));
+  for (const Fits& fits : choice.fits) text["fits"].push_back(to_string(fits));
   return text;
 }
 
@@ -35,7 +35,7 @@ ProbeChoice probe_of(const json& text) {
   choice.best = trial_of(text.at("best"));
   for (const json& trial : text.at("trials")) choice.trials.push_back(trial_of(trial));
   for (const json& trial : text.at("curve")) choice.curve.push_back(trial_of(trial));
-  for (const json& fit : text.at("fits")) choice.fits.push_back(parse_fit(fit));
+  for (const json& fits : text.at("fits")) choice.fits.push_back(parse_fits(fits));
   return choice;
 }
 

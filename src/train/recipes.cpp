@@ -146,6 +146,7 @@ void solve(Phase& phase, const TrainOptions& options, const Facts& facts) {
   phase.loss.class_weights = options.class_weights || options.balanced_sampling;
   phase.choose_fit = options.fit_by_validation;
   phase.second_fit = options.augment && facts.pictures < kFinetunePictures;
+  phase.average_fits = phase.second_fit && !options.fit && options.mirrored != Choice::off;
   phase.mirrored = options.mirrored;
 }
 

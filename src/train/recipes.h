@@ -17,6 +17,7 @@ struct Phase {
   bool on_features = false;       // the backbone runs once, in inference mode, the head trains on what it gave: from zero, to the end
   bool solved = false;            // on features: no steps, but logistic regression to convergence
   bool second_fit = false;        // solved: squashed pictures train padded too, and the other way round
+  bool average_fits = false;      // solved: the answer to both together may be chosen
   bool choose_fit = false;        // solved: of crop, pad and squash what cross validation prefers
   Choice mirrored = Choice::off;  // solved: whether the mirror image's answer is averaged in
   bool zero_head = false;         // a linear head starts from zero

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "train/metrics.h"
@@ -13,25 +14,46 @@ namespace {
 // Fits that train together, and those of them that may answer. Squashed and padded pictures show the whole object, so that each helps the
 // other as an augmentation; the middle of a picture is something else, and hurts both.
 struct FitGroup {
-  std::vector<Fit> fits, answers;
+  std::vector<Fits> fits, answers;
 };
 
-std::vector<FitGroup> fit_groups(const Phase& phase, Fit own) {
-  const auto alike = [&](Fit fit) -> std::vector<Fit> {
-    if (fit == Fit::crop || !phase.second_fit) return {fit};
-    return {fit, fit == Fit::squash ? Fit::pad : Fit::squash};
+std::vector<FitGroup> fit_groups(const Phase& phase, const Preprocessing& own) {
+  if (own.second_fit) return {{{fits_of(own)}, {fits_of(own)}}};
+  const auto alike = [&](Fit fit) -> std::vector<Fits> {
+    if (fit == Fit::crop || !phase.second_fit) return {{fit}};
+    return {{fit}, {fit == Fit::squash ? Fit::pad : Fit::squash}};
   };
-  std::vector<FitGroup> groups{{alike(own), {own}}};
-  if (!phase.choose_fit) return groups;
-  for (const Fit fit : {Fit::squash, Fit::pad, Fit::crop}) {
-    if (fit == own) continue;
-    const auto found = std::ranges::find_if(groups, [&](const FitGroup& group) { return std::ranges::count(group.fits, fit) > 0; });
-    if (found == groups.end())
-      groups.push_back({alike(fit), {fit}});
-    else
-      found->answers.push_back(fit);
+  std::vector<FitGroup> groups{{alike(own.fit), {{own.fit}}}};
+  if (phase.choose_fit) {
+    for (const Fit fit : {Fit::squash, Fit::pad, Fit::crop}) {
+      if (fit == own.fit) continue;
+      const auto found = std::ranges::find_if(groups, [&](const FitGroup& group) { return std::ranges::count(group.fits, Fits{fit}) > 0; });
+      if (found == groups.end())
+        groups.push_back({alike(fit), {{fit}}});
+      else
+        found->answers.push_back({fit});
+    }
   }
+  // Both at once, of their mean: what each alone gets wrong.
+  const Fits both = own.fit == Fit::pad ? Fits{Fit::pad, Fit::squash} : Fits{Fit::squash, Fit::pad};
+  if (phase.average_fits && (own.fit != Fit::crop || phase.choose_fit)) groups.push_back({{both}, {both}});
   return groups;
+}
+
+// Square pictures look the same squashed and padded.
+bool look_alike(const FeatureStore& features, const std::vector<image::Sample>& samples, const Fits& fits) {
+  return std::ranges::all_of(samples, [&](const image::Sample& sample) {
+    return std::ranges::all_of(fits, [&](Fit fit) {
+      return std::ranges::equal(features.row(sample, fit, false), features.row(sample, fits.front(), false));
+    });
+  });
+}
+
+// Each of the fits once.
+std::vector<Fit> every_fit(const std::vector<Fits>& ways) {
+  std::set<Fit> all;
+  for (const Fits& fits : ways) all.insert(fits.begin(), fits.end());
+  return {all.begin(), all.end()};
 }
 
 std::vector<float> targets_of(const image::Sample& sample, int64_t classes, const LossOptions& loss) {
@@ -65,9 +87,9 @@ ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group,
   const bool mirrored = data.train_on_mirrored || data.mirrored != Choice::off;
   for (const image::Sample& sample : samples) {
     ProbePicture picture;
-    for (const Fit fit : group.fits) {
-      picture.plain.push_back(features.row(sample, fit, false));
-      if (mirrored) picture.mirrored.push_back(features.row(sample, fit, true));
+    for (const Fit fit : every_fit(group.fits)) {
+      picture.plain.emplace(fit, features.row(sample, fit, false));
+      if (mirrored) picture.mirrored.emplace(fit, features.row(sample, fit, true));
     }
     picture.targets = targets_of(sample, data.classes, phase.loss);
     data.pictures.push_back(std::move(picture));
@@ -79,18 +101,23 @@ ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group,
 Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, const FeatureStore& features,
                          const std::vector<image::Sample>& samples) {
   const Preprocessing& preprocessing = network.preprocessing();
-  const auto answer = [&](const image::Sample& sample, bool mirrored) {
-    const auto row = features.row(sample, preprocessing.fit, mirrored);
+  const auto once = [&](const image::Sample& sample, Fit fit, bool mirrored) {
+    const auto row = features.row(sample, fit, mirrored);
     std::vector<float> logits;
     for (size_t k = 0; k < head.bias.size(); ++k)
       logits.push_back(static_cast<float>(std::inner_product(
           row.begin(), row.end(), head.weight.begin() + static_cast<std::ptrdiff_t>(k * row.size()), static_cast<double>(head.bias[k]))));
     return logits;
   };
+  const auto answer = [&](const image::Sample& sample, Fit fit) {
+    std::vector<float> logits = once(sample, fit, false);
+    if (preprocessing.mirrored) average(logits, once(sample, fit, true));
+    return logits;
+  };
   Tally tally(network.classes(), network.form().head.independent);
   for (const image::Sample& sample : samples) {
-    std::vector<float> logits = answer(sample, false);
-    if (preprocessing.mirrored) average(logits, answer(sample, true));
+    std::vector<float> logits = answer(sample, preprocessing.fit);
+    if (preprocessing.second_fit) average(logits, answer(sample, *preprocessing.second_fit));
     tally.add(logits, sample, true);
   }
   return tally.finish();
@@ -110,7 +137,7 @@ void put(const ProbeHead& head, engine::Network& network) {
 
 void apply(const ProbeChoice& choice, engine::Network& network) {
   Preprocessing preprocessing = network.preprocessing();
-  preprocessing.fit = choice.best.fit;
+  set_fits(preprocessing, choice.best.fits);
   preprocessing.mirrored = choice.best.mirrored;
   network.set_preprocessing(preprocessing);
 }
@@ -122,13 +149,13 @@ std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, Fea
   std::vector<image::Sample>& samples = pictures.samples;
   if (phase.with_validation) samples.insert(samples.end(), splits.validation.samples.begin(), splits.validation.samples.end());
   const std::vector<FitGroup> groups =
-      chosen ? std::vector<FitGroup>{{chosen->fits, {chosen->best.fit}}} : fit_groups(phase, parts.network->preprocessing().fit);
+      chosen ? std::vector<FitGroup>{{chosen->fits, {chosen->best.fits}}} : fit_groups(phase, parts.network->preprocessing());
 
   std::vector<FeatureStore::Wanted> wanted;
   const bool mirrored = phase.augmentation.has_value() || phase.mirrored != Choice::off;
   for (const FitGroup& group : groups) {
-    wanted.push_back({samples, group.fits, mirrored});
-    if (!phase.with_validation) wanted.push_back({splits.validation.samples, group.answers, phase.mirrored != Choice::off});
+    wanted.push_back({samples, every_fit(group.fits), mirrored});
+    if (!phase.with_validation) wanted.push_back({splits.validation.samples, every_fit(group.answers), phase.mirrored != Choice::off});
   }
   if (!features.compute(parts, wanted, on_batch)) return std::nullopt;
 
@@ -137,6 +164,8 @@ std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, Fea
   std::optional<Probe> best;
   const std::vector<int64_t> fold_of = deal_folds(pictures, groups_of(parts.data, pictures), seed);
   for (const FitGroup& group : groups) {
+    const Fits& fits = group.fits.front();
+    if (groups.size() > 1 && fits.size() > 1 && look_alike(features, samples, fits)) continue;
     Probe probe(data_of(parts, phase, group, samples, features, fold_of));
     ProbeChoice choice = chosen ? *chosen : probe.choose();
     std::vector<ProbeTrial> trials = solved.choice.trials;

@@ -41,7 +41,8 @@ size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const P
 
 size_t evaluation_bytes(const engine::Network& network) {
   const Preprocessing& size = network.preprocessing();
-  return image::kBatchesHeld * static_cast<size_t>(kInferenceBatch * size.height * size.width * 3) * sizeof(float);
+  const size_t batches = image::kBatchesHeld * fits_of(size).size();
+  return batches * static_cast<size_t>(kInferenceBatch * size.height * size.width * 3) * sizeof(float);
 }
 
 }  // namespace fovea::training

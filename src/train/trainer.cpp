@@ -156,7 +156,7 @@ bool Trainer::resume() {
 std::unique_ptr<Feed> Trainer::make_feed(const Phase& phase) {
   if (!phase.on_features) return picture_feed(parts(), phase, phase_seed(), on_features());
   const bool mirrored = phase.augmentation.has_value() || network_->preprocessing().mirrored;
-  const std::vector<Fit> fits{network_->preprocessing().fit};
+  const std::vector<Fit> fits = fits_of(network_->preprocessing());
   const bool complete = features_->compute(
       parts(), {{data_.splits.train.samples, fits, mirrored}, {data_.splits.validation.samples, fits, mirrored}}, on_features());
   return complete ? feature_feed(parts(), phase, phase_seed(), *features_) : nullptr;
@@ -568,6 +568,7 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     if (phase.solved) {
       add("choose fit", phase.choose_fit);
       add("second fit", phase.second_fit);
+      add("average fits", phase.average_fits);
       add("mirrored", static_cast<int>(phase.mirrored));
     }
   }

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <thread>
 
 #include "weights/model_file.h"
@@ -105,6 +107,37 @@ TEST(Model, PredictsWhatItsLogitsSay) {
     EXPECT_NEAR(one.probability, probabilities.values<float>()[static_cast<size_t>(one.index)], 1e-7);
   EXPECT_GE(best[0].probability, best[1].probability);
   EXPECT_EQ(model.predict(image, 5000).size(), 1000u);
+}
+
+TEST(Model, AnswersInTwoShapesAreAveraged) {
+  Model model = small();
+  const Preprocessing own = model.preprocessing();
+  const Image image = striped(90, 40, 5);
+  const auto logits = [&](Fit fit) {
+    Preprocessing shape = own;
+    shape.fit = fit;
+    model.set_preprocessing(shape);
+    return model.logits(prepared(model, image));
+  };
+  const Tensor squashed = logits(Fit::squash), padded = logits(Fit::pad);
+  std::vector<double> exponentials;
+  for (size_t i = 0; i < 1000; ++i) exponentials.push_back(std::exp((squashed.values<float>()[i] + padded.values<float>()[i]) / 2.0));
+  Preprocessing both = own;
+  set_fits(both, std::vector{Fit::squash, Fit::pad});
+  model.set_preprocessing(both);
+  const double sum = std::accumulate(exponentials.begin(), exponentials.end(), 0.0);
+  for (const ClassProbability& one : model.predict(image, 1000))
+    EXPECT_NEAR(one.probability, exponentials[static_cast<size_t>(one.index)] / sum, 1e-7);
+
+  // From files, one or several, the same.
+  const std::string folder = std::string(FOVEA_TEST_DATA) + "/api";
+  const std::vector<std::string> files{folder + "/coffee.webp", folder + "/rocket.jpg"};
+  const Predictions several = predict_files(model, files);
+  for (size_t i = 0; i < files.size(); ++i) {
+    const float alone = model.predict(files[i])[0].probability;
+    EXPECT_EQ(several.pictures[i].classes[0].probability, alone);
+    EXPECT_EQ(predict_files(model, {files[i]}).pictures[0].classes[0].probability, alone);
+  }
 }
 
 TEST(Model, GivesVectorsAndMapsOfEveryFamily) {

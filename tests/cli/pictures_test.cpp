@@ -110,7 +110,22 @@ TEST_F(Pictures, FitAndSizeAreTaken) {
   EXPECT_NE(classes({"--fit", "squash"}), classes({}));
   EXPECT_NE(classes({"--size", "96x80"}), classes({}));
   EXPECT_EQ(classes({"--fit", "crop", "--size", "64", "--alpha", "drop"}), classes({}));
+  EXPECT_NE(classes({"--fit", "squash+crop"}), classes({"--fit", "squash"}));
   expect_one_line(run_fovea({"predict", model_, picture("red/0.bmp"), "--fit", "stretch"}), 2, {"stretch", "squash"});
+  // Features are of one shape.
+  expect_one_line(run_fovea({"embed", model_, picture("red/0.bmp"), "--fit", "squash+pad", "-o", folder_ / "x.npy"}), 2, {"squash+pad"});
+}
+
+TEST_F(Pictures, AnExportSaysWhichViewsItLeavesOut) {
+  Model model = Model::load(model_);
+  Preprocessing preprocessing = model.preprocessing();
+  set_fits(preprocessing, std::vector{Fit::squash, Fit::pad});
+  preprocessing.mirrored = true;
+  model.set_preprocessing(preprocessing);
+  model.save(folder_ / "views.safetensors");
+  const auto said = [&](const std::string& file) { return run_fovea({"export", file, "-o", folder_ / "out.onnx"}).err; };
+  EXPECT_THAT(said(folder_ / "views.safetensors"), HasSubstr("one view of a picture (squash); fovea predict averages 4: fit squash+pad"));
+  EXPECT_EQ(said(model_), "");
 }
 
 TEST_F(Pictures, AreEmbeddedWithTheirNamesBeside) {

@@ -263,6 +263,40 @@ TEST_F(LoaderTest, TheCacheChangesNothingAndIsUsed) {
   }
 }
 
+TEST_F(LoaderTest, GivesPicturesInTheSecondShapeToo) {
+  const auto samples = pictures(5);
+  const auto shape = [&](Fit fit) {
+    LoaderOptions o = options(2);
+    o.preprocessing.fit = fit;
+    Loader loader(samples, o);
+    return epoch_of(loader);
+  };
+  const std::vector<Copy> squashed = shape(Fit::squash), padded = shape(Fit::pad);
+  ASSERT_FALSE(squashed == padded);
+  LoaderOptions o = options(2);
+  o.preprocessing.fit = Fit::squash;
+  o.preprocessing.second_fit = Fit::pad;
+  o.second_fit = true;
+  for (const int cache : {0, 1, 2}) {
+    if (cache > 0) o.cache = std::make_shared<ImageCache>(size_t{1} << 20, o.preprocessing, cache == 2);
+    Loader loader(samples, o);
+    for (int64_t epoch = 0; epoch < 2; ++epoch) {
+      loader.start(epoch);
+      size_t i = 0;
+      while (const Batch* batch = loader.next()) {
+        EXPECT_EQ(std::vector<float>(batch->images.begin(), batch->images.end()), squashed[i].images) << cache;
+        EXPECT_EQ(std::vector<float>(batch->second.begin(), batch->second.end()), padded[i].images) << cache;
+        ++i;
+      }
+      EXPECT_EQ(i, squashed.size());
+    }
+    if (cache > 0) EXPECT_GT(o.cache->bytes(), 0u);
+  }
+  o.second_fit = false;
+  Loader one(samples, o);
+  EXPECT_TRUE(one.next()->second.empty());
+}
+
 // One cache for a run's phases: pictures that each of them decodes at a size of its own.
 TEST_F(LoaderTest, TheCacheKeepsWhatIsDecodedFastForEachUse) {
   std::vector<Sample> samples;

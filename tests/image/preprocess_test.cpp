@@ -116,6 +116,8 @@ TEST(PreprocessText, IsItsOwnInverse) {
   EXPECT_EQ(parse_preprocessing(to_string(p)), p);
   p.mirrored = true;
   p.decode = Decode::fast;
+  p.second_fit = Fit::squash;
+  EXPECT_EQ(to_string(p).substr(0, 16), "fit=pad+squash|r");
   EXPECT_EQ(parse_preprocessing(to_string(p)), p);
   EXPECT_EQ(parse_preprocessing(to_string(Preprocessing{})), Preprocessing{});
   EXPECT_EQ(to_string(Preprocessing{}),
@@ -130,6 +132,10 @@ TEST(PreprocessText, ErrorsNameTheStep) {
     return message_of(ErrorKind::format, [&] { parse_preprocessing(text); });
   };
   EXPECT_EQ(with("fit=crop", "fit=stretch"), "preprocessing step \"fit=stretch\": fit \"stretch\" is none of crop, pad, squash");
+  EXPECT_EQ(with("fit=crop", "fit=pad+"), "preprocessing step \"fit=pad+\": fit \"\" is none of crop, pad, squash");
+  EXPECT_EQ(with("fit=crop", "fit=pad+pad"), "preprocessing step \"fit=pad+pad\": fit \"pad+pad\" names the same twice");
+  EXPECT_EQ(with("fit=crop", "fit=pad+crop+squash"),
+            "preprocessing step \"fit=pad+crop+squash\": fit \"pad+crop+squash\" names 3 ways, at most 2 are averaged");
   EXPECT_EQ(with("resize=256", "resize=0"), "preprocessing step \"resize=0\": 0 is not between 1 and 65536");
   EXPECT_EQ(with("size=224x224", "size=224"), "preprocessing step \"size=224\": not HEIGHTxWIDTH");
   EXPECT_EQ(with("resize=256|", ""),

@@ -26,9 +26,10 @@ class Drawn {
     rows_.reserve(static_cast<size_t>(pictures) * signal_.size() * 2);
     for (int64_t i = 0; i < pictures; ++i) {
       ProbePicture picture;
-      for (double signal : signal_) {
-        picture.plain.push_back(draw(i % kClasses, signal));
-        picture.mirrored.push_back(draw(i % kClasses, signal));
+      for (size_t f = 0; f < signal_.size(); ++f) {
+        const Fit fit = f == 0 ? Fit::squash : Fit::pad;
+        picture.plain[fit] = draw(i % kClasses, signal_[f]);
+        picture.mirrored[fit] = draw(i % kClasses, signal_[f]);
       }
       picture.targets.assign(kClasses, 0.0f);
       picture.targets[static_cast<size_t>(i % kClasses)] = 1;
@@ -89,7 +90,7 @@ TEST(Probe, CopiesOfAPictureAreInOneFold) {
 // A copy on the other side tells the label of what is held out: noise would look as if it could be told apart.
 TEST(Probe, CopiesDoNotTellOnEachOther) {
   Drawn drawn(90, {0.0});
-  drawn.data.fits = drawn.data.answers = {Fit::squash};
+  drawn.data.fits = drawn.data.answers = {{Fit::squash}};
   std::vector<int64_t> groups(90);
   for (size_t i = 0; i < groups.size(); ++i) {
     groups[i] = static_cast<int64_t>(i % 15);
@@ -104,9 +105,9 @@ TEST(Probe, CopiesDoNotTellOnEachOther) {
 TEST(Probe, TheFitWithMoreToSeeIsChosen) {
   for (const bool first : {true, false}) {
     Drawn drawn(60, {first ? 3.0 : 0.2, first ? 0.2 : 3.0});
-    drawn.data.fits = drawn.data.answers = {Fit::squash, Fit::pad};
+    drawn.data.fits = drawn.data.answers = {{Fit::squash}, {Fit::pad}};
     const ProbeChoice choice = Probe(drawn.data).choose();
-    EXPECT_EQ(choice.best.fit, first ? Fit::squash : Fit::pad);
+    EXPECT_EQ(choice.best.fits, Fits{first ? Fit::squash : Fit::pad});
     EXPECT_EQ(choice.folds, 5);
     EXPECT_EQ(choice.trials.size(), 2u);
     EXPECT_GT(choice.best.accuracy, 0.75);
@@ -116,7 +117,7 @@ TEST(Probe, TheFitWithMoreToSeeIsChosen) {
 
 TEST(Probe, MirrorImagesAnswerWhereTheyLowerTheLoss) {
   Drawn drawn(90, {1.5});
-  drawn.data.fits = drawn.data.answers = {Fit::squash};
+  drawn.data.fits = drawn.data.answers = {{Fit::squash}};
   drawn.data.mirrored = Choice::automatic;
   const ProbeChoice choice = Probe(drawn.data).choose();  // independent noise: the mean of two has less
   EXPECT_TRUE(choice.best.mirrored);
@@ -127,15 +128,28 @@ TEST(Probe, MirrorImagesAnswerWhereTheyLowerTheLoss) {
   EXPECT_FALSE(Probe(drawn.data).choose().best.mirrored);
 }
 
+TEST(Probe, FeaturesOfTwoFitsAreAveraged) {
+  Drawn drawn(90, {1.5, 1.5});
+  const auto loss = [&](const Fits& fits) {
+    drawn.data.fits = drawn.data.answers = {fits};
+    const ProbeChoice choice = Probe(drawn.data).choose();
+    EXPECT_EQ(choice.best.fits, fits);
+    return choice.best.loss;
+  };
+  const double both = loss({Fit::squash, Fit::pad});  // independent noise: the mean of two has less
+  EXPECT_LT(both, loss({Fit::squash}));
+  EXPECT_LT(both, loss({Fit::pad}));
+}
+
 TEST(Probe, NoiseIsPenalizedMoreThanSignal) {
   Drawn noise(60, {0.0}), signal(60, {6.0});
-  for (Drawn* drawn : {&noise, &signal}) drawn->data.fits = drawn->data.answers = {Fit::squash};
+  for (Drawn* drawn : {&noise, &signal}) drawn->data.fits = drawn->data.answers = {{Fit::squash}};
   EXPECT_GT(Probe(noise.data).choose().best.penalty, 10 * Probe(signal.data).choose().best.penalty);
 }
 
 TEST(Probe, TwoPicturesAreTooFewToChooseBy) {
   Drawn drawn(3, {2.0});
-  drawn.data.fits = drawn.data.answers = {Fit::squash};
+  drawn.data.fits = drawn.data.answers = {{Fit::squash}};
   const ProbeChoice choice = Probe(drawn.data).choose();
   EXPECT_EQ(choice.folds, 0);
   EXPECT_THAT(choice.text(), HasSubstr("too few pictures"));
@@ -144,8 +158,8 @@ TEST(Probe, TwoPicturesAreTooFewToChooseBy) {
 
 TEST(Probe, AChoiceIsReadBackFromItsText) {
   Drawn drawn(30, {1.0, 2.0});
-  drawn.data.fits = {Fit::squash, Fit::pad};
-  drawn.data.answers = {Fit::pad};
+  drawn.data.fits = {{Fit::squash}, {Fit::squash, Fit::pad}};
+  drawn.data.answers = {{Fit::squash, Fit::pad}};
   drawn.data.mirrored = Choice::automatic;
   const ProbeChoice choice = Probe(drawn.data).choose();
   EXPECT_EQ(probe_json(probe_of(probe_json(choice))), probe_json(choice));
@@ -187,8 +201,9 @@ TEST_F(SolvedRun, LearnsAndSaysWhatWasChosen) {
               AllOf(HasSubstr("head solved on 21 pictures, C "), HasSubstr("5-fold cross validation"), HasSubstr("refit solved on 27")));
   const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
   const ProbeChoice choice = probe_of(metrics.at("probe"));
-  EXPECT_EQ(choice.fits, (std::vector<Fit>{Fit::squash, Fit::pad}));
-  EXPECT_EQ(choice.best.fit, Fit::squash);
+  EXPECT_EQ(choice.fits, (std::vector<Fits>{{Fit::squash}, {Fit::pad}}));
+  EXPECT_EQ(choice.best.fits, Fits{Fit::squash});
+  for (const ProbeTrial& trial : choice.trials) EXPECT_EQ(trial.fits.size(), 1u);  // square pictures have no second shape
   EXPECT_EQ(done.network->preprocessing().mirrored, choice.best.mirrored);
   EXPECT_TRUE(metrics.at("phases")[0].at("solved").get<bool>());
 }
@@ -230,6 +245,59 @@ TEST_F(SolvedRun, TheModelAnswersAsItWasMeasured) {
     const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
     EXPECT_DOUBLE_EQ(metrics.at("test").at("loss").get<double>(), test.loss);
   }
+}
+
+// Pictures twice as high as wide: each shape shows something else.
+TEST_F(SolvedRun, AnswersInTwoShapesAreStoredAndMeasured) {
+  fs::remove_all(folder_ / "pictures");
+  draw_pictures(folder_ / "pictures", 11, 2 * kPictureSize);
+  for (const Recipe recipe : {Recipe::probe, Recipe::full}) {
+    TrainOptions own = options("run", recipe);
+    own.fit = Fit::squash;
+    own.second_fit = Fit::pad;
+    if (recipe == Recipe::full) own.epochs = 2, own.freeze = "stage";
+    const SmallRun done = run(own);
+    const auto file = weights::read_model_file(folder_ / "run/model.safetensors");
+    EXPECT_EQ(file.preprocessing.fit, Fit::squash);
+    EXPECT_EQ(file.preprocessing.second_fit, Fit::pad);
+    const Data data = load_data(find_pictures((folder_ / "pictures").string()), own, done.network->preprocessing(), true);
+    const auto loss = [&](const Preprocessing& preprocessing) {
+      engine::Session session(done.network, cpu::cpu_backend());
+      return evaluate(*done.network, session, {data.splits.test.samples, preprocessing, nullptr, false}).loss;
+    };
+    const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
+    EXPECT_DOUBLE_EQ(metrics.at("test").at("loss").get<double>(), loss(file.preprocessing));
+    for (const Fit fit : {Fit::squash, Fit::pad}) {
+      Preprocessing one = file.preprocessing;
+      set_fits(one, std::vector{fit});
+      EXPECT_NE(loss(one), loss(file.preprocessing)) << to_string(fit);
+    }
+    fs::remove_all(folder_ / "run");
+  }
+}
+
+TEST_F(SolvedRun, TwoShapesAreTriedUnlessOneIsAskedFor) {
+  fs::remove_all(folder_ / "pictures");
+  draw_pictures(folder_ / "pictures", 11, 2 * kPictureSize);
+  const auto tried = [&](const TrainOptions& own) {
+    run(own);
+    const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "run/metrics.json"));
+    const ProbeChoice choice = probe_of(metrics.at("probe"));
+    const auto file = weights::read_model_file(folder_ / "run/model.safetensors");
+    EXPECT_EQ(fits_of(file.preprocessing), choice.best.fits);
+    fs::remove_all(folder_ / "run");
+    return std::ranges::any_of(choice.trials, [](const ProbeTrial& trial) { return trial.fits.size() == 2; });
+  };
+  TrainOptions own = options("run");
+  EXPECT_TRUE(tried(own));
+  own.fit = Fit::squash;
+  EXPECT_FALSE(tried(own));
+  own.fit = {};
+  own.mirrored = Choice::off;
+  EXPECT_FALSE(tried(own));
+  own.mirrored = Choice::automatic;
+  own.fit_by_validation = true;
+  EXPECT_TRUE(tried(own));
 }
 
 TEST_F(SolvedRun, FinetuneBeginsWithIt) {

@@ -15,28 +15,30 @@ namespace fovea::training {
 constexpr int64_t kPictureSize = 16;
 
 // 24-bit BMP of noise around a colour.
-inline void draw_picture(const std::filesystem::path& path, const std::array<double, 3>& colour, uint64_t seed) {
+inline void draw_picture(const std::filesystem::path& path, const std::array<double, 3>& colour, uint64_t seed,
+                         uint32_t height = kPictureSize) {
   const auto put = [](std::string& text, uint32_t value, int bytes) {
     for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
   };
-  constexpr uint32_t kPixels = 3 * kPictureSize * kPictureSize, kHeader = 54;
+  constexpr uint32_t kHeader = 54;
+  const uint32_t pixels = 3 * kPictureSize * height;
   std::string text = "BM";
-  put(text, kHeader + kPixels, 4), put(text, 0, 4), put(text, kHeader, 4), put(text, 40, 4);
-  put(text, kPictureSize, 4), put(text, kPictureSize, 4), put(text, 1, 2), put(text, 24, 2), put(text, 0, 4), put(text, kPixels, 4);
+  put(text, kHeader + pixels, 4), put(text, 0, 4), put(text, kHeader, 4), put(text, 40, 4);
+  put(text, kPictureSize, 4), put(text, height, 4), put(text, 1, 2), put(text, 24, 2), put(text, 0, 4), put(text, pixels, 4);
   for (int i = 0; i < 4; ++i) put(text, 0, 4);
   const RandomStream noise(seed, "picture");
-  for (uint64_t i = 0; i < kPixels; ++i) text += static_cast<char>(static_cast<uint8_t>(colour[i % 3] * 180 + 75 * noise.uniform(i)));
+  for (uint64_t i = 0; i < pixels; ++i) text += static_cast<char>(static_cast<uint8_t>(colour[i % 3] * 180 + 75 * noise.uniform(i)));
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// Three classes of `count` pictures each.
-inline void draw_pictures(const std::filesystem::path& folder, int count) {
+// Three classes of `count` pictures each, square ones by default.
+inline void draw_pictures(const std::filesystem::path& folder, int count, uint32_t height = kPictureSize) {
   const std::pair<const char*, std::array<double, 3>> classes[] = {
       {"blue", {1, 0.3, 0.2}}, {"green", {0.2, 1, 0.4}}, {"red", {0.3, 0.4, 1}}};
   uint64_t seed = 0;
   for (const auto& [name, colour] : classes) {
     std::filesystem::create_directories(folder / name);
-    for (int i = 0; i < count; ++i) draw_picture(folder / name / (std::to_string(i) + ".bmp"), colour, ++seed);
+    for (int i = 0; i < count; ++i) draw_picture(folder / name / (std::to_string(i) + ".bmp"), colour, ++seed, height);
   }
 }
 
@@ -69,7 +71,8 @@ struct SmallRun {
 inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool pretrained = true) {
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
-  preprocessing.fit = Fit::squash;
+  preprocessing.fit = options.fit.value_or(Fit::squash);
+  preprocessing.second_fit = options.second_fit;
   const auto facts = [&](const Data& data) {
     return Facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size()),
                  pretrained, data.splits.train.multi_label};
