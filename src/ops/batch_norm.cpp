@@ -90,7 +90,7 @@ std::vector<Value> compose(const BatchNormTraining& op, std::span<const Value> i
   return results;
 }
 
-Types infer(const BatchNormAgain& op, std::span<const Type> inputs) {
+Types infer(const BatchNormApply& op, std::span<const Type> inputs) {
   check_count(op.kName, inputs, op.residual ? 4 : 3);
   const NamedType x{"x", inputs[0]}, mean{"mean", inputs[1]}, affine{"affine", inputs[2]};
   check_floating(op.kName, {x, mean, affine});
@@ -104,7 +104,7 @@ Types infer(const BatchNormAgain& op, std::span<const Type> inputs) {
   return {inputs[0]};
 }
 
-bool overwrites(const BatchNormAgain&, int input, int output) { return output == 0 && (input == 0 || input == 3); }
+bool overwrites(const BatchNormApply&, int input, int output) { return output == 0 && (input == 0 || input == 3); }
 
 Types infer(const BatchNormTrainingGrad& op, std::span<const Type> inputs) {
   check_count(op.kName, inputs, 5 + size_t{op.with_beta} + size_t{op.residual});
@@ -129,6 +129,15 @@ Types infer(const BatchNormTrainingGrad& op, std::span<const Type> inputs) {
 }
 
 bool overwrites(const BatchNormTrainingGrad&, int input, int output) { return input == 0 && (output == 0 || output == 3); }
+
+Types infer(const BatchNormAffine& op, std::span<const Type> inputs) {
+  check_count(op.kName, inputs, 3);
+  const NamedType gamma{"gamma", inputs[0]}, beta{"beta", inputs[1]}, var{"var", inputs[2]};
+  check_floating(op.kName, {gamma, beta, var});
+  check_rank(op.kName, gamma, 4);
+  check_channel_vectors(op.kName, inputs[0].shape.channels(), {gamma, beta, var});
+  return {affine_type(inputs[0])};
+}
 
 Types infer(const FoldBatchNorm& op, std::span<const Type> inputs) {
   check_count(op.kName, inputs, 5, 6);

@@ -47,7 +47,7 @@ inline bool stays_float(const BatchNormInferenceGrad&, int output) { return outp
 // y = activation(gamma (x - m) / sqrt(v + eps) + beta + residual) with the batch's mean m and biased variance v over N, H, W;
 // next mean = (1 - momentum) mean + momentum m; next var likewise with the unbiased n/(n-1) v. The lowering makes it plain (identity, no
 // residual); fuse_epilogue adds the rest, and only with activations whose derivative it can find again (see FusedBatchNormGrad).
-// `with_affine` (set by recompute) adds a sixth result [2,C,1,1], from which BatchNormAgain makes y again: gamma / sqrt(v + eps), and beta
+// `with_affine` (set by recompute) adds a sixth result [2,C,1,1], from which BatchNormApply makes y again: gamma / sqrt(v + eps), and beta
 // with what rounding m has lost.
 struct BatchNormTraining {
   static constexpr std::string_view kName = "batch_norm_training";
@@ -71,10 +71,10 @@ bool overwrites(const BatchNormTraining&, int input, int output);  // next mean 
 // The plain operations that a fused one stands for: all results.
 std::vector<Value> compose(const BatchNormTraining&, std::span<const Value> inputs, const std::string& name);
 
-// (x, batch mean, affine (, residual)) -> y = activation(affine[0] (x - mean) + affine[1] + residual), to the bit what BatchNormTraining
-// made of x, without its statistics. Exists only in backward parts.
-struct BatchNormAgain {
-  static constexpr std::string_view kName = "batch_norm_again";
+// (x, mean, affine (, residual)) -> y = activation(affine[0] (x - mean) + affine[1] + residual), to the bit what BatchNormTraining
+// made of x, without its statistics. In backward parts, and for inference norms that are left (apply_batch_norm).
+struct BatchNormApply {
+  static constexpr std::string_view kName = "batch_norm_apply";
   bool residual = false;
   ActivationKind activation = ActivationKind::identity;
   template <class Self, class Visit>
@@ -83,8 +83,8 @@ struct BatchNormAgain {
     visit("activation", self.activation);
   }
 };
-Types infer(const BatchNormAgain&, std::span<const Type> inputs);
-bool overwrites(const BatchNormAgain&, int input, int output);  // y may take x's or the residual's place
+Types infer(const BatchNormApply&, std::span<const Type> inputs);
+bool overwrites(const BatchNormApply&, int input, int output);  // y may take x's or the residual's place
 
 // (dy, x, gamma, mean, inv_std (, beta) (, y)) -> dx, dgamma, dbeta (, dresidual)
 // With an activation, dz = dy * activation'(z) comes first, where z = gamma (x - mean) inv_std + beta is computed again, so that no
@@ -106,6 +106,17 @@ struct BatchNormTrainingGrad {
 Types infer(const BatchNormTrainingGrad&, std::span<const Type> inputs);
 inline bool stays_float(const BatchNormTrainingGrad&, int output) { return output == 1 || output == 2; }
 bool overwrites(const BatchNormTrainingGrad&, int input, int output);  // dx or dresidual may take dy's place
+
+// What apply_batch_norm makes: (gamma, beta, var) -> [2,C,1,1], gamma / sqrt(var + eps) and beta. In double inside.
+struct BatchNormAffine {
+  static constexpr std::string_view kName = "batch_norm_affine";
+  double eps = 1e-5;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("eps", self.eps);
+  }
+};
+Types infer(const BatchNormAffine&, std::span<const Type> inputs);
 
 // What fold_batch_norm makes: (w [O,I,kh,kw], gamma, beta, mean, var (, conv bias)) -> w', bias', so that conv2d(x, w') + bias' is the
 // pair's result. In double inside.

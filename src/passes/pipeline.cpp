@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "passes/apply_batch_norm.h"
 #include "passes/drop_dead.h"
 #include "passes/fold_batch_norm.h"
 #include "passes/fold_channel_scale.h"
@@ -35,6 +36,7 @@ constexpr Step kSteps[] = {
     {"fold_channel_scale", fold_channel_scale, true},
     {"fuse_conv_epilogue", fuse_conv_epilogue, true},
     {"fuse_batch_norm", fuse_batch_norm, true},
+    {"apply_batch_norm", apply_batch_norm, true},
     {"drop_dead", drop_dead, false},
     {"place_updates", place_updates, false},
 };

@@ -72,7 +72,7 @@ bool takes_views(const Op& op) {
                                          "activation_grad",
                                          "batch_norm_training",
                                          "batch_norm_training_grad",
-                                         "batch_norm_again",
+                                         "batch_norm_apply",
                                          "batch_norm_inference",
                                          "batch_norm_inference_grad",
                                          "max_pool2d",

@@ -131,7 +131,7 @@ class Writer {
     Op op = node.op;
     std::vector<ValueId> inputs;
     if (const auto* norm = node.op.as<BatchNormTraining>()) {
-      op = BatchNormAgain{norm->residual, norm->activation};
+      op = BatchNormApply{norm->residual, norm->activation};
       inputs = {late(node.inputs[0], true), rewrite_.map(node.outputs[1]), affine_[id.index]};
       if (norm->residual) inputs.push_back(late(node.inputs[5], true));
     } else {

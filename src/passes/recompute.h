@@ -4,7 +4,7 @@
 // after:  %1 = activation(%0)  %2 = conv2d(%1, w)  ..loss..  %9 = activation(%0)  dw = conv2d_weight_grad(%9, dy)  ...
 //
 // A copy has the operation and the operands of its original, and random nodes are counter-based, so no bit changes. What writes a state
-// never runs twice: batch_norm_training hands scale and offset to a batch_norm_again. A copy stands right before its first reader; what it
+// never runs twice: batch_norm_training hands scale and offset to a batch_norm_apply. A copy stands right before its first reader; what it
 // reads and is computed again itself comes before it. The forward part ends with the output "loss"; graphs without one stay as they are.
 #pragma once
 

@@ -70,7 +70,7 @@ void add_forward(std::vector<OpCase>& cases, const Named& entry) {
     }
 }
 
-void add_again(std::vector<OpCase>& cases, const Named& entry) {
+void add_apply(std::vector<OpCase>& cases, const Named& entry) {
   const auto& [name, shape] = entry;
   const int64_t c = shape.channels();
   const std::string x = type_text(shape);
@@ -83,7 +83,7 @@ void add_again(std::vector<OpCase>& cases, const Named& entry) {
   for (ActivationKind kind : {identity, relu, silu})
     for (bool residual : {false, true}) {
       const std::vector<CaseInput> inputs{normal(shape), channel_vector(c, 3), parameter(normal({2, c, 1, 1}, 5))};
-      cases.push_back({name + "_" + print_field(kind) + (residual ? "_residual" : ""), BatchNormAgain{residual, kind},
+      cases.push_back({name + "_" + print_field(kind) + (residual ? "_residual" : ""), BatchNormApply{residual, kind},
                        residual ? with(inputs, normal(shape, 6)) : inputs, x});
     }
 }
@@ -121,6 +121,12 @@ void add_backward(std::vector<OpCase>& cases, const Named& entry) {
   }
 }
 
+void add_affine(std::vector<OpCase>& cases, const Named& entry) {
+  const int64_t c = entry.shape.channels();
+  const std::vector<CaseInput> inputs = operands({2, c, 2, 2});
+  cases.push_back({entry.name, BatchNormAffine{1e-3}, {inputs[1], inputs[2], inputs[4]}, type_text({2, c, 1, 1}), {}, {0}});
+}
+
 void add_fold(std::vector<OpCase>& cases) {
   const auto fold = [&](const std::string& name, const Shape& w) {
     std::vector<CaseInput> inputs = operands({2, w[0], 2, 2});
@@ -148,7 +154,8 @@ void add_errors(std::vector<OpCase>& cases) {
                    BatchNormTraining{1e-5, 0.1, true, relu},
                    {x, c, c, c, c, only("f32[2,8,4,1]")},
                    "error: batch_norm_training: residual is [2,8,4,1], [2,8,4,4] is wanted"});
-  cases.push_back({"affine", BatchNormAgain{}, {x, c, c}, "error: batch_norm_again: affine is [1,8,1,1], [2,8,1,1] is wanted"});
+  cases.push_back({"vectors", BatchNormAffine{}, {c, c, only("f32[1,9,1,1]")}, "error: batch_norm_affine: var is [1,9,1,1], [1,8,1,1] is wanted"});
+  cases.push_back({"affine", BatchNormApply{}, {x, c, c}, "error: batch_norm_apply: affine is [1,8,1,1], [2,8,1,1] is wanted"});
   cases.push_back({"dy",
                    BatchNormTrainingGrad{},
                    {only("f32[2,8,4,3]"), x, c, c, c},
@@ -171,7 +178,8 @@ std::vector<OpCase> batch_norm_cases() {
   std::vector<OpCase> cases;
   for (const Named& entry : shapes()) {
     add_forward(cases, entry);
-    add_again(cases, entry);
+    add_apply(cases, entry);
+    add_affine(cases, entry);
     add_backward(cases, entry);
   }
   add_fold(cases);

@@ -4,6 +4,7 @@
 
 #include "autodiff/autodiff.h"
 #include "ops/registry.h"
+#include "passes/apply_batch_norm.h"
 #include "passes/drop_dead.h"
 #include "passes/fold_batch_norm.h"
 #include "passes/fold_channel_scale.h"
@@ -109,6 +110,40 @@ TEST(FoldBatchNorm, LeavesWeightsThatTrainAlone) {
                ") eps=0.001 @bn\n%2, %3 = sgd_update(conv.weight, conv.weight, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 "
                "nesterov=no @u\nnext conv.weight = %2\nnext v = %3\noutput y = %1\n");
   EXPECT_EQ(print(fold_batch_norm(graph)), print(graph));
+}
+
+const std::string kInferenceNorm = "batch_norm_inference(x, " + kNormInputs + ") eps=0.001 @bn\n";
+const std::string kAffine = "%0 = batch_norm_affine(bn.weight, bn.bias, bn.running_var) eps=0.001 @bn\n";
+
+TEST(ApplyBatchNorm, TakesResidualAndActivation) {
+  const Graph graph = graph_of("input x f32[2,4,3,3]\ninput r f32[2,4,3,3]\n" + kNorm + "%0 = " + kInferenceNorm +
+                               "%1 = add(r, %0) @add\n%2 = activation(%1) kind=silu @act\noutput y = %2\n");
+  EXPECT_EQ(nodes_of(apply_batch_norm(graph)),
+            kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0, r) residual=yes activation=silu @bn\noutput y = %1\n");
+}
+
+TEST(ApplyBatchNorm, LeavesWhatOthersReadToThem) {
+  const std::string begin = "input x f32[2,4,3,3]\n" + kNorm + "%0 = " + kInferenceNorm + "%1 = activation(%0) kind=relu @act\n";
+  EXPECT_EQ(nodes_of(apply_batch_norm(graph_of(begin + "output y = %1\n"))),
+            kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=relu @bn\noutput y = %1\n");
+  EXPECT_EQ(nodes_of(apply_batch_norm(graph_of(begin + "output y = %1\noutput z = %0\n"))),
+            kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
+                      "%2 = activation(%1) kind=relu @act\noutput y = %2\noutput z = %1\n");
+}
+
+TEST(ApplyBatchNorm, OfTwoNormsInASumTheLaterOneTakesIt) {
+  const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kNorm + "%0 = " + kInferenceNorm + "%1 = " + kInferenceNorm +
+                               "%2 = add(%0, %1) @add\noutput y = %2\n");
+  EXPECT_EQ(nodes_of(apply_batch_norm(graph)), kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
+                                                         "%2 = batch_norm_affine(bn.weight, bn.bias, bn.running_var) eps=0.001 @bn\n"
+                                                         "%3 = batch_norm_apply(x, bn.running_mean, %2, %1) residual=yes "
+                                                         "activation=identity @bn\noutput y = %3\n");
+}
+
+TEST(ApplyBatchNorm, LeavesVectorsThatChangeAlone) {
+  const Graph graph = graph_of("input x f32[2,4,3,3]\ninput g f32[1,4,1,1]\n" + kNorm +
+                               "%0 = batch_norm_inference(x, g, bn.bias, bn.running_mean, bn.running_var) eps=0.001 @bn\noutput y = %0\n");
+  EXPECT_EQ(print(apply_batch_norm(graph)), print(graph));
 }
 
 const std::string kScale = "parameter gamma f32[1,4,1,1] stored=[4] init=constant:1e-06\n";
@@ -306,7 +341,7 @@ Graph two_convolutions() {
 TEST(Recompute, ANormIsMadeAgainOfItsScaleAndOffset) {
   const std::string text = nodes_of(recompute(two_convolutions(), {.share = 1}));
   EXPECT_THAT(text, testing::HasSubstr("activation=relu with_affine=yes @bn"));
-  EXPECT_THAT(text, testing::ContainsRegex("(%[0-9]+) = batch_norm_again\\(%0, %2, %6\\) residual=no activation=relu @again:bn\n"
+  EXPECT_THAT(text, testing::ContainsRegex("(%[0-9]+) = batch_norm_apply\\(%0, %2, %6\\) residual=no activation=relu @again:bn\n"
                                            "%[0-9]+ = conv2d_weight_grad\\(%"));
 }
 

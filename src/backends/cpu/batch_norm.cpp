@@ -100,8 +100,8 @@ Planned plan_batch_norm_training(const Request& request) {
   });
 }
 
-Planned plan_batch_norm_again(const Request& request) {
-  const BatchNormAgain op = *request.op.as<BatchNormAgain>();
+Planned plan_batch_norm_apply(const Request& request) {
+  const BatchNormApply op = *request.op.as<BatchNormApply>();
   if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!is_dense(request.inputs[2])) return refuse("vectors that are not dense");
   if (!of_one_type({&request.inputs[0], &request.outputs[0], &request.inputs[op.residual ? 3 : 0]})) return refuse("maps of several types");
@@ -209,6 +209,18 @@ Planned plan_batch_norm_inference_grad(const Request& request) {
     pass.a = a, pass.b = zero, pass.c = zero;
     pass.dx = bound.target(0, type), pass.dx_stride = dx.stride;
     layout.apply([&](int64_t row, int64_t rows) { simd::normalize_grad_apply(pass, row, rows, x.channels); });
+  });
+}
+
+Planned plan_batch_norm_affine(const Request& request) {
+  const double eps = request.op.as<BatchNormAffine>()->eps;
+  if (!is_dense(request.outputs[0])) return refuse("vectors that are not dense");
+  const int64_t channels = request.inputs[0].type.shape.channels();
+  return accept([=](const Bound& bound) {
+    for (int64_t c = 0; c < channels; ++c) {
+      bound.out(0)[c] = static_cast<float>(bound.in(0)[c] / std::sqrt(bound.in(2)[c] + eps));
+      bound.out(0)[channels + c] = bound.in(1)[c];
+    }
   });
 }
 

@@ -31,10 +31,11 @@ Planned plan_resize_bicubic(const Request&);
 Planned plan_resize_bicubic_grad(const Request&);
 
 Planned plan_batch_norm_training(const Request&);
-Planned plan_batch_norm_again(const Request&);
+Planned plan_batch_norm_apply(const Request&);
 Planned plan_batch_norm_training_grad(const Request&);
 Planned plan_batch_norm_inference(const Request&);
 Planned plan_batch_norm_inference_grad(const Request&);
+Planned plan_batch_norm_affine(const Request&);
 Planned plan_fold_batch_norm(const Request&);
 Planned plan_layer_norm(const Request&);
 Planned plan_layer_norm_grad(const Request&);

@@ -103,7 +103,7 @@ void run(const BatchNormTraining& op, const Arguments& a) {
 }
 
 template <class T>
-void run(const BatchNormAgain& op, const Arguments& a) {
+void run(const BatchNormApply& op, const Arguments& a) {
   const auto x = a.input<T>(0), mean = a.input<T>(1), affine = a.input<T>(2), residual = a.input<T>(op.residual ? 3 : 0);
   const auto y = a.output<T>(0);
   for_pixels(x, [&](int64_t n, int64_t h, int64_t w) {
@@ -154,6 +154,16 @@ void run(const BatchNormTrainingGrad& op, const Arguments& a) {
       if (dbeta.valid()) dbeta.at(0, c, 0, 0) = static_cast<T>(sum[c - first]);
     }
   });
+}
+
+template <class T>
+void run(const BatchNormAffine& op, const Arguments& a) {
+  const auto gamma = a.input<T>(0), beta = a.input<T>(1), var = a.input<T>(2);
+  const auto affine = a.output<T>(0);
+  for (int64_t c = 0; c < gamma.channels(); ++c) {
+    affine.at(0, c, 0, 0) = static_cast<T>(gamma.at(0, c, 0, 0) / std::sqrt(var.at(0, c, 0, 0) + op.eps));
+    affine.at(1, c, 0, 0) = beta.at(0, c, 0, 0);
+  }
 }
 
 template <class T>
