@@ -92,31 +92,33 @@ void BinaryLoop(simd::Binary op, Source a, int64_t a_step, Source b, int64_t b_s
                           : binary_typed<simd::Binary::multiply>(a, a_step, b, b_step, y, n);
 }
 
-template <class T>
-void max_start_loop(const T* x, int32_t index, T* best, int32_t* where, int64_t n) {
-  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
+template <bool kWhere, class T>
+void max_window_loop(const simd::MaxWindow& p, int64_t channels) {
+  const T* const x = p.x.as<T>();
+  T* const y = p.y.as<T>();
+  for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
     const hn::RebindToSigned<decltype(d)> di;
-    store(d, load(d, x + i), best + i);
-    hn::StoreU(hn::Set(di, index), di, where + i);
+    auto best = load(d, x + c);
+    auto where = hn::Set(di, p.index);
+    for (int64_t i = 0; i < p.rows; ++i)
+      for (int64_t j = i == 0 ? 1 : 0; j < p.columns; ++j) {
+        const auto v = load(d, x + i * p.row_step + j * p.pixel_step + c);
+        const auto take = hn::Or(hn::Gt(v, best), hn::IsNaN(v));
+        best = hn::IfThenElse(take, v, best);
+        if constexpr (kWhere) {
+          const auto index = static_cast<int32_t>(p.index + i * p.row_index + j);
+          where = hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, index), where);
+        }
+      }
+    if (y) store(d, best, y + c);
+    if constexpr (kWhere) hn::StoreU(where, di, p.where + c);
   });
 }
-void MaxStart(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
-  x.bf16 ? max_start_loop(x.as<Bf16>(), index, best.as<Bf16>(), where, n)
-         : max_start_loop(x.as<float>(), index, best.as<float>(), where, n);
-}
-template <class T>
-void max_update_loop(const T* x, int32_t index, T* best, int32_t* where, int64_t n) {
-  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
-    const hn::RebindToSigned<decltype(d)> di;
-    const auto v = load(d, x + i), b = load(d, best + i);
-    const auto take = hn::Or(hn::Gt(v, b), hn::IsNaN(v));
-    store(d, hn::IfThenElse(take, v, b), best + i);
-    hn::StoreU(hn::IfThenElse(hn::RebindMask(di, take), hn::Set(di, index), hn::LoadU(di, where + i)), di, where + i);
-  });
-}
-void MaxUpdate(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
-  x.bf16 ? max_update_loop(x.as<Bf16>(), index, best.as<Bf16>(), where, n)
-         : max_update_loop(x.as<float>(), index, best.as<float>(), where, n);
+void MaxWindowLoop(const simd::MaxWindow& p, int64_t channels) {
+  if (p.x.bf16)
+    p.where ? max_window_loop<true, Bf16>(p, channels) : max_window_loop<false, Bf16>(p, channels);
+  else
+    p.where ? max_window_loop<true, float>(p, channels) : max_window_loop<false, float>(p, channels);
 }
 template <class T>
 void add_where_loop(const T* dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
@@ -191,8 +193,7 @@ HWY_EXPORT(ActivationGradient);
 HWY_EXPORT(Convert);
 HWY_EXPORT(AddScaled);
 HWY_EXPORT(BinaryLoop);
-HWY_EXPORT(MaxStart);
-HWY_EXPORT(MaxUpdate);
+HWY_EXPORT(MaxWindowLoop);
 HWY_EXPORT(AddWhere);
 HWY_EXPORT(SgdLoop);
 HWY_EXPORT(AdamWLoop);
@@ -209,12 +210,7 @@ void add_scaled(Source x, float factor, float* y, int64_t n) { HWY_DYNAMIC_DISPA
 void binary(Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {
   HWY_DYNAMIC_DISPATCH(BinaryLoop)(op, a, a_step, b, b_step, y, n);
 }
-void max_start(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(MaxStart)(x, index, best, where, n);
-}
-void max_update(Source x, int32_t index, Target best, int32_t* where, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(MaxUpdate)(x, index, best, where, n);
-}
+void max_window(const MaxWindow& window, int64_t channels) { HWY_DYNAMIC_DISPATCH(MaxWindowLoop)(window, channels); }
 void add_where(Source dy, const int32_t* where, int32_t index, float* dx, int64_t n) {
   HWY_DYNAMIC_DISPATCH(AddWhere)(dy, where, index, dx, n);
 }

@@ -30,32 +30,28 @@ Planned plan_max_pool2d(const Request& request) {
   const Shape in = x.type.shape, out = y.type.shape;
   const int64_t x_stride = x.row_stride, y_stride = y.row_stride, where_stride = where.row_stride, channels = in.channels();
   const DType type = x.type.dtype;
-  const size_t line_bytes = align64(static_cast<size_t>(channels) * sizeof(int32_t));  // where the winners or their places are not wanted
-  const int64_t parts = threads();
-  const size_t half = line_bytes * static_cast<size_t>(parts);
-  return accept(2 * half, [=](const Bound& bound) {
-    const int64_t lines = out.batch() * out.height();
-    parallel_kernel(parts, 1, [&](int64_t first_part, int64_t last_part) {
-      for (int64_t part = first_part; part < last_part; ++part)
-        for (int64_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
-          const int64_t n = line / out.height(), oy = line % out.height();
-          const Window rows = window(oy, op.stride.height, op.padding.top, op.kernel.height, in.height());
-          for (int64_t ox = 0; ox < out.width(); ++ox) {
-            const Window columns = window(ox, op.stride.width, op.padding.left, op.kernel.width, in.width());
-            const int64_t pixel = line * out.width() + ox;
-            const Target best = bound.outputs[0] ? bound.target(0, type) + pixel * y_stride
-                                                 : Target(bound.scratch<float>(half + static_cast<size_t>(part) * line_bytes), type);
-            int32_t* const places = bound.outputs[1] ? bound.out<int32_t>(1) + pixel * where_stride
-                                                     : bound.scratch<int32_t>(static_cast<size_t>(part) * line_bytes);
-            for (int64_t iy = rows.first; iy < rows.last; ++iy)
-              for (int64_t ix = columns.first; ix < columns.last; ++ix) {
-                const Source from = bound.source(0, type) + ((n * in.height() + iy) * in.width() + ix) * x_stride;
-                const auto index = static_cast<int32_t>(iy * in.width() + ix);
-                const bool start = iy == rows.first && ix == columns.first;
-                start ? simd::max_start(from, index, best, places, channels) : simd::max_update(from, index, best, places, channels);
-              }
-          }
+  return accept([=](const Bound& bound) {
+    parallel_kernel(out.batch() * out.height(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        const int64_t n = line / out.height(), oy = line % out.height();
+        const Window rows = window(oy, op.stride.height, op.padding.top, op.kernel.height, in.height());
+        for (int64_t ox = 0; ox < out.width(); ++ox) {
+          const Window columns = window(ox, op.stride.width, op.padding.left, op.kernel.width, in.width());
+          const int64_t pixel = line * out.width() + ox, first = rows.first * in.width() + columns.first;
+          simd::MaxWindow winner{bound.source(0, type) + (n * in.height() * in.width() + first) * x_stride,
+                                 rows.last - rows.first,
+                                 columns.last - columns.first,
+                                 in.width() * x_stride,
+                                 x_stride,
+                                 static_cast<int32_t>(first),
+                                 static_cast<int32_t>(in.width()),
+                                 {},
+                                 nullptr};
+          if (bound.outputs[0]) winner.y = bound.target(0, type) + pixel * y_stride;
+          if (bound.outputs[1]) winner.where = bound.out<int32_t>(1) + pixel * where_stride;
+          simd::max_window(winner, channels);
         }
+      }
     });
   });
 }

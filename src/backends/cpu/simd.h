@@ -24,9 +24,15 @@ enum class Binary { add, multiply };
 // y = a op b; a step of 0 repeats the operand's first element, 1 walks.
 void binary(Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n);
 
-// The first (largest) of a window's candidates so far: where x > best or x is not a number, best = x and where = index.
-void max_update(Source x, int32_t index, Target best, int32_t* where, int64_t n);
-void max_start(Source x, int32_t index, Target best, int32_t* where, int64_t n);
+// A rectangle of pixels of which the largest wins, the first of equals, or the last that is not a number. y and where may be null.
+struct MaxWindow {
+  Source x;  // the first one
+  int64_t rows, columns, row_step, pixel_step;
+  int32_t index, row_index;  // of the first one; between rows
+  Target y;
+  int32_t* where;  // the winners' indices
+};
+void max_window(const MaxWindow& window, int64_t channels);
 // dx += dy where `where` is index.
 void add_where(Source dy, const int32_t* where, int32_t index, float* dx, int64_t n);
 
