@@ -290,7 +290,9 @@ template <class O>
 Planned plan_library_forward(const Request& request, Candidate library) {
   const ConvProblem problem = problem_of(*request.op.as<O>(), request);
   if (std::string reason = not_depthwise(problem, request.inputs[1]); !reason.empty()) return refuse("{}", reason);
-  if (request.inputs[0].type.dtype != DType::f32 || problem.w[3] != 3 || problem.stride.width != 2) return refuse("own kernels are faster");
+  const bool slow_activation = problem.activation == ActivationKind::silu;  // the library's takes longer than the sums
+  if (request.inputs[0].type.dtype != DType::f32 || problem.w[3] != 3 || problem.stride.width != 2 || slow_activation)
+    return refuse("own kernels are faster");
   return library(request);
 }
 
