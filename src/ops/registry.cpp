@@ -21,6 +21,7 @@
 #include "ops/group_norm.h"
 #include "ops/increment.h"
 #include "ops/layer_norm.h"
+#include "ops/linear_update.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
@@ -89,6 +90,9 @@ constexpr Row rows[] = {
     row<Increment>(),
     row<LayerNorm>(),
     row<LayerNormGrad>(),
+    row<LinearUpdate<AdamWUpdate>>(),
+    row<LinearUpdate<RmspropUpdate>>(),
+    row<LinearUpdate<SgdUpdate>>(),
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),

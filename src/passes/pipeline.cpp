@@ -9,6 +9,7 @@
 #include "passes/fold_channel_scale.h"
 #include "passes/fuse_batch_norm.h"
 #include "passes/fuse_epilogue.h"
+#include "passes/fuse_linear_updates.h"
 #include "passes/place_updates.h"
 #include "passes/recompute.h"
 
@@ -38,6 +39,7 @@ constexpr Step kSteps[] = {
     {"fuse_batch_norm", fuse_batch_norm, true},
     {"apply_batch_norm", apply_batch_norm, true},
     {"drop_dead", drop_dead, false},
+    {"fuse_linear_updates", fuse_linear_updates, true},
     {"place_updates", place_updates, false},
 };
 

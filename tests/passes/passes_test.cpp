@@ -10,6 +10,7 @@
 #include "passes/fold_channel_scale.h"
 #include "passes/fuse_batch_norm.h"
 #include "passes/fuse_epilogue.h"
+#include "passes/fuse_linear_updates.h"
 #include "passes/lower_mode.h"
 #include "passes/place_updates.h"
 #include "passes/recompute.h"
@@ -110,6 +111,33 @@ TEST(FoldBatchNorm, LeavesWeightsThatTrainAlone) {
                ") eps=0.001 @bn\n%2, %3 = sgd_update(conv.weight, conv.weight, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 "
                "nesterov=no @u\nnext conv.weight = %2\nnext v = %3\noutput y = %1\n");
   EXPECT_EQ(print(fold_batch_norm(graph)), print(graph));
+}
+
+std::string linear_step(const std::string& more, const std::string& pixels = "1,1", const std::string& kernel = "1,1") {
+  return "input x f32[2,4096," + pixels + "]\ninput dy f32[2,1024," + (pixels == kernel ? "1,1" : pixels) + "]\ninput rate f32[]\n" +
+         "parameter w f32[1024,4096," + kernel + "] stored=[1024,4096," + kernel + "] init=normal:0.5\n" +
+         "optimizer v f32[1024,4096," + kernel + "] stored=[1024,4096," + kernel + "] init=constant:0\n" +
+         "%0 = conv2d_weight_grad(x, dy) stride=1,1 padding=0,0,0,0 groups=1 kernel=" + kernel + " @w\n" +
+         "%1, %2 = sgd_update(w, %0, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 nesterov=no @u\nnext w = %1\nnext v = %2\n" +
+         more;
+}
+
+TEST(FuseLinearUpdates, LargeGradientsAreUsedUpWhereTheyAreMade) {
+  const std::string fused =
+      "%0, %1 = linear_sgd_update(w, x, dy, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 nesterov=no @u\nnext w = %0\nnext v = %1\n";
+  EXPECT_EQ(nodes_of(fuse_linear_updates(graph_of(linear_step("", "3,2", "3,2")))), fused);
+  const Graph graph = fuse_linear_updates(graph_of(linear_step("")));
+  EXPECT_EQ(nodes_of(graph), fused);
+  EXPECT_TRUE(graph.node(NodeId{0}).op.overwrites(0, 0));
+  EXPECT_TRUE(graph.node(NodeId{0}).op.overwrites(3, 1));
+  EXPECT_FALSE(graph.node(NodeId{0}).op.overwrites(2, 1));
+}
+
+TEST(FuseLinearUpdates, LeavesWhatOthersReadAndSmallOnesAndMapsAlone) {
+  std::string small = linear_step("");
+  for (size_t at; (at = small.find("1024")) != std::string::npos;) small.replace(at, 4, "1000");
+  for (const std::string& text : {linear_step("output g = %0\n"), small, linear_step("", "7,7")})
+    EXPECT_EQ(print(fuse_linear_updates(graph_of(text))), print(graph_of(text)));
 }
 
 const std::string kInferenceNorm = "batch_norm_inference(x, " + kNormInputs + ") eps=0.001 @bn\n";

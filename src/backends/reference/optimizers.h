@@ -1,12 +1,16 @@
 // The optimizers' updates, and what happens to gradients before: Accumulate, SquaredNorm, ClipFactor.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <vector>
 
 #include "backends/reference/arguments.h"
+#include "backends/reference/conv2d.h"
 #include "ops/accumulate.h"
 #include "ops/adamw_update.h"
 #include "ops/gradient_norm.h"
+#include "ops/linear_update.h"
 #include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 
@@ -53,6 +57,18 @@ void run(const RmspropUpdate& op, const Arguments& a) {
     if (next_square.valid()) next_square[r][c] = static_cast<T>(s);
     if (next_velocity.valid()) next_velocity[r][c] = static_cast<T>(v);
   });
+}
+
+template <class T, class Update>
+void run(const LinearUpdate<Update>& op, const Arguments& a) {
+  std::vector<T> gradient(static_cast<size_t>(a.inputs[0].type.elements()));
+  const std::array<Operand, 1> weight{Operand::dense(a.inputs[0].type)};
+  const std::array<void*, 1> memory{gradient.data()};
+  const Shape& x = a.inputs[1].type.shape;
+  run<T>(Conv2dWeightGrad{{1, 1}, {}, 1, {x.height(), x.width()}}, {a.inputs.subspan(1, 2), weight, a.in.subspan(1, 2), memory, nullptr, a.slots});
+  const std::vector<Operand> operands = update_operands(a.inputs, weight[0]);
+  const std::vector<void*> pointers = update_operands<void*>(a.in, memory[0]);
+  run<T>(op.update, {operands, a.outputs, pointers, a.out, nullptr, a.slots});
 }
 
 template <class T>
