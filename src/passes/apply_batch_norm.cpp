@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "ops/activation.h"
-#include "ops/add.h"
 #include "ops/batch_norm.h"
+#include "passes/residual_add.h"
 #include "passes/rewrite.h"
 
 namespace fovea::passes {
@@ -18,45 +18,25 @@ struct Applied {
   ValueId residual;
 };
 
-class Finder {
- public:
-  explicit Finder(const Graph& graph) : graph_(graph), uses_(graph), constant_(constant_values(graph)) {}
-
-  std::optional<Applied> find(NodeId id) const {
-    const NodeInfo& norm = graph_.node(id);
-    if (!norm.op.as<BatchNormInference>()) return std::nullopt;
-    for (size_t i = 1; i < norm.inputs.size(); ++i)
-      if (!constant_[norm.inputs[i].index]) return std::nullopt;
-    Applied applied{{id}, {}, {}};
-    ValueId result = norm.outputs[0];
-    if (const NodeId reader = uses_.sole(result); reader.valid() && graph_.node(reader).op.as<Add>()) {
-      const NodeInfo& add = graph_.node(reader);
-      const ValueId other = add.inputs[0] == result ? add.inputs[1] : add.inputs[0];
-      if (other != result && graph_.type(other) == graph_.type(result) && !later_norm(other, id)) {
-        applied.nodes.push_back(reader);
-        applied.op.residual = true;
-        applied.residual = other;
-        result = add.outputs[0];
-      }
-    }
-    if (const NodeId reader = uses_.sole(result); reader.valid() && graph_.node(reader).op.as<Activation>()) {
+std::optional<Applied> find(const Graph& graph, const Uses& uses, const std::vector<bool>& constant, NodeId id) {
+  const NodeInfo& norm = graph.node(id);
+  if (!norm.op.as<BatchNormInference>()) return std::nullopt;
+  for (size_t i = 1; i < norm.inputs.size(); ++i)
+    if (!constant[norm.inputs[i].index]) return std::nullopt;
+  Applied applied{{id}, {}, {}};
+  if (const ResidualAdd sum = residual_add<BatchNormInference>(graph, uses, id); sum.add.valid()) {
+    applied.nodes.push_back(sum.add);
+    applied.op.residual = true;
+    applied.residual = sum.residual;
+  }
+  if (const NodeId reader = uses.sole(graph.node(applied.nodes.back()).outputs[0]); reader.valid()) {
+    if (const auto* activation = graph.node(reader).op.as<Activation>()) {
       applied.nodes.push_back(reader);
-      applied.op.activation = graph_.node(reader).op.as<Activation>()->kind;
+      applied.op.activation = activation->kind;
     }
-    return applied;
   }
-
- private:
-  // Of two norms that meet in a sum, the later one takes it.
-  bool later_norm(ValueId other, NodeId norm) const {
-    const NodeId rival = graph_.value(other).producer;
-    return rival.valid() && rival.index > norm.index && graph_.node(rival).op.as<BatchNormInference>() && uses_.sole(other).valid();
-  }
-
-  const Graph& graph_;
-  Uses uses_;
-  std::vector<bool> constant_;
-};
+  return applied;
+}
 
 void add_applied(Rewrite& rewrite, const Applied& applied) {
   const NodeInfo& norm = rewrite.source().node(applied.nodes.front());
@@ -70,11 +50,12 @@ void add_applied(Rewrite& rewrite, const Applied& applied) {
 }  // namespace
 
 Graph apply_batch_norm(const Graph& graph) {
-  const Finder finder(graph);
+  const Uses uses(graph);
+  const std::vector<bool> constant = constant_values(graph);
   std::vector<std::optional<Applied>> ends(graph.node_count());  // by their last node
   std::vector<bool> taken(graph.node_count(), false);
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
-    const std::optional<Applied> applied = finder.find(NodeId{n});
+    const std::optional<Applied> applied = find(graph, uses, constant, NodeId{n});
     if (!applied) continue;
     for (NodeId node : applied->nodes) taken[node.index] = true;
     ends[applied->nodes.back().index] = applied;

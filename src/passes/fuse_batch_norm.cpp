@@ -1,8 +1,8 @@
 #include "passes/fuse_batch_norm.h"
 
 #include "ops/activation.h"
-#include "ops/add.h"
 #include "ops/batch_norm.h"
+#include "passes/residual_add.h"
 #include "passes/rewrite.h"
 
 namespace fovea::passes {
@@ -27,7 +27,9 @@ class Finder {
   bool find(Fusion& fusion) const {
     const NodeInfo& norm = graph_.node(fusion.norm);
     const ValueId y = norm.outputs[0];
-    find_add(fusion, y);
+    const ResidualAdd sum_with = residual_add<BatchNormTraining>(graph_, uses_, fusion.norm);
+    fusion.add = sum_with.add;
+    fusion.residual = sum_with.residual;
     const ValueId sum = fusion.add.valid() ? graph_.node(fusion.add).outputs[0] : y;
     if (find_activation(fusion, sum) && find_backward(fusion, norm, sum)) return true;
     fusion.activation = fusion.activation_grad = fusion.norm_grad = {};
@@ -35,19 +37,6 @@ class Finder {
   }
 
  private:
-  void find_add(Fusion& fusion, ValueId y) const {
-    const NodeId reader = uses_.sole(y);
-    if (!reader.valid() || !graph_.node(reader).op.as<Add>()) return;
-    const NodeInfo& add = graph_.node(reader);
-    const ValueId other = add.inputs[0] == y ? add.inputs[1] : add.inputs[0];
-    const NodeId rival = graph_.value(other).producer;  // of two norms that meet here, the later one takes the sum
-    const bool rival_later =
-        rival.valid() && rival.index > fusion.norm.index && graph_.node(rival).op.as<BatchNormTraining>() && uses_.sole(other).valid();
-    if (other == y || !(graph_.type(other) == graph_.type(y)) || rival_later) return;
-    fusion.add = reader;
-    fusion.residual = other;
-  }
-
   bool find_activation(Fusion& fusion, ValueId sum) const {
     for (NodeId reader : uses_.nodes[sum.index]) {
       if (graph_.node(reader).op.as<Activation>()) {
