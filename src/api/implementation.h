@@ -29,10 +29,13 @@ class Model::Implementation {
   // One prepared picture [height, width, 3] to a vector: "logits", "pre_logits".
   std::vector<float> run(std::span<const float> image, const std::string& vector);
   std::vector<float> run(const Image& image, const std::string& vector);
-  // A picture prepared in each of the preprocessing's shapes, [height, width, 3]: one or two.
-  std::vector<std::vector<float>> prepared(const Image& image) const;
-  // Logits as the preprocessing has them: of a picture prepared in each of its shapes, `second` empty where there is one; and of prepared
-  // ones [N, channels, height, width] of one shape. Prepared pictures are mirrored here.
+  // A picture prepared in the preprocessing's shapes, [height, width, 3]; `second` is empty where there is one.
+  struct Prepared {
+    std::vector<float> image, second;
+  };
+  Prepared prepared(const Image& image) const;
+  // Logits as the preprocessing has them: of a picture prepared in its shapes; and of prepared ones [N, channels, height, width] of one
+  // shape. Prepared pictures are mirrored here.
   std::vector<float> answer(std::span<float> image, std::span<float> second);
   Tensor answers(const Tensor& images);
   // Any output of one prepared picture, as Session::run gives it.

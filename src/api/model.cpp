@@ -61,15 +61,17 @@ std::vector<float> Model::Implementation::run(const Image& image, const std::str
   return run(prepared, vector);
 }
 
-std::vector<std::vector<float>> Model::Implementation::prepared(const Image& image) const {
-  std::vector<std::vector<float>> shapes;
+Model::Implementation::Prepared Model::Implementation::prepared(const Image& image) const {
+  Prepared result;
   Preprocessing shape = network_->preprocessing();
-  for (const Fit fit : fits_of(shape)) {
+  const auto prepare = [&](Fit fit, std::vector<float>& pixels) {
     shape.fit = fit;
-    shapes.emplace_back(static_cast<size_t>(3 * shape.height * shape.width));
-    image::normalize_into(image, shape, shapes.back().data());
-  }
-  return shapes;
+    pixels.resize(static_cast<size_t>(3 * shape.height * shape.width));
+    image::normalize_into(image, shape, pixels.data());
+  };
+  prepare(shape.fit, result.image);
+  if (shape.second_fit) prepare(*shape.second_fit, result.second);
+  return result;
 }
 
 std::vector<float> Model::Implementation::answer(std::span<float> image, std::span<float> second) {
@@ -187,8 +189,8 @@ void Model::freeze(const std::string& what) {
 
 std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
   if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
-  std::vector<std::vector<float>> shapes = implementation_->prepared(image);
-  return implementation_->best(implementation_->answer(shapes.front(), shapes.size() > 1 ? shapes.back() : std::span<float>()), top);
+  Implementation::Prepared prepared = implementation_->prepared(image);
+  return implementation_->best(implementation_->answer(prepared.image, prepared.second), top);
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {

@@ -24,8 +24,8 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
   const int64_t total = static_cast<int64_t>(files.size());
   if (total == 1) {  // no threads to start
     try {
-      auto shapes = model.implementation().prepared(read_image(files[0], model.preprocessing()));
-      take(size_t{0}, std::span<float>(shapes.front()), shapes.size() > 1 ? shapes.back() : std::span<float>());
+      Model::Implementation::Prepared prepared = model.implementation().prepared(read_image(files[0], model.preprocessing()));
+      take(size_t{0}, std::span<float>(prepared.image), std::span<float>(prepared.second));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
       left_out.push_back({files[0], reason_of(files[0], error.what())});
