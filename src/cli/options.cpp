@@ -92,8 +92,7 @@ void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const c
           "--fit", options.fit,
           std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
                       "is lost)") +
-              (options.two_fits ? "; squash+pad: the mean of the answers to both" : "") + "; default: " +
-              fit_default)
+              (options.two_fits ? "; squash+pad: the mean of the answers to both" : "") + "; default: " + fit_default)
       ->type_name(fits);
   command
       .add_option(

@@ -191,7 +191,9 @@ void add_training(CLI::App& command, TrainingOptions& options) {
   add_loss(command, options);
   add_augmentation(command, options);
   add_split(command, options);
-  add_preprocessing(command, options.preprocessing, "squash, and of a probe with few pictures squash+pad where cross validation prefers it; auto: what it prefers of all", "auto|crop|pad|squash|squash+pad");
+  add_preprocessing(command, options.preprocessing,
+                    "squash, and of a probe with few pictures squash+pad where cross validation prefers it; auto: what it prefers of all",
+                    "auto|crop|pad|squash|squash+pad");
   add_decode(command, options.preprocessing);
   add_outputs(command, options);
 }

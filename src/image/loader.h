@@ -39,7 +39,7 @@ struct LoaderOptions {
   bool endless = false;   // works on into the next epoch; else waits for start()
   bool skip_bad = false;  // a bad picture is listed in its batch; else next() throws its error
   uint64_t seed = 0;
-  bool second_fit = false;  // pictures also in the preprocessing's second shape, where it has one; not with augmentation
+  bool second_fit = false;   // pictures also in the preprocessing's second shape, where it has one; not with augmentation
   int64_t stored_views = 0;  // more than 0: an epoch draws what the epoch of its stored_view does, so that only so many views are seen
   int workers = 0;           // 0: threads()
   int ahead = 2;             // batches kept ready
@@ -89,9 +89,9 @@ class Loader {
  private:
   struct Slot {
     Batch batch;
-    std::vector<float> pixels;   // of one shape after the other
-    int64_t sequence = -1;  // which batch lies here
-    int64_t remaining = 0;  // pictures not yet in it
+    std::vector<float> pixels;  // of one shape after the other
+    int64_t sequence = -1;      // which batch lies here
+    int64_t remaining = 0;      // pictures not yet in it
     int64_t failed_position = -1;
     std::exception_ptr failure;  // of the first picture that failed
   };

@@ -138,9 +138,9 @@ Decode parse_decode(const std::string& name) { return value_of(decodes, name, "d
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(fits_of(p)), p.resize,
-                     p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
-                     p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "");
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(fits_of(p)),
+                     p.resize, p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0],
+                     p.std[1], p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "");
 }
 
 std::vector<Fit> fits_of(const Preprocessing& p) {

@@ -17,8 +17,8 @@ inline constexpr std::string_view kLinearUpdateName<AdamWUpdate> = "linear_adamw
 template <>
 inline constexpr std::string_view kLinearUpdateName<RmspropUpdate> = "linear_rmsprop_update";
 
-// (parameter [O,I,H,W], x [N,I,H,W], dy [N,O,1,1], what the update reads beside parameter and gradient) -> the update's results: of a layer that
-// sees the whole of x at once. What fuse_linear_updates makes.
+// (parameter [O,I,H,W], x [N,I,H,W], dy [N,O,1,1], what the update reads beside parameter and gradient) -> the update's results, of a layer
+// that sees the whole of x at once. What fuse_linear_updates makes.
 template <class Update>
 struct LinearUpdate {
   static constexpr std::string_view kName = kLinearUpdateName<Update>;

@@ -163,8 +163,8 @@ std::string ProbeChoice::text() const {
   line += fmt::format(": accuracy {:.1f} %, loss {:.3f} by {}-fold cross validation", 100 * best.accuracy, best.loss, folds);
   for (const ProbeTrial& trial : trials)
     if (trial.fits != best.fits || trial.mirrored != best.mirrored)
-      line +=
-          fmt::format("; {}{} {:.1f} %, {:.3f}", to_string(trial.fits), trial.mirrored ? " mirrored" : "", 100 * trial.accuracy, trial.loss);
+      line += fmt::format("; {}{} {:.1f} %, {:.3f}", to_string(trial.fits), trial.mirrored ? " mirrored" : "", 100 * trial.accuracy,
+                          trial.loss);
   return line;
 }
 

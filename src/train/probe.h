@@ -20,8 +20,8 @@ using Fits = std::vector<Fit>;
 
 struct ProbePicture {
   std::map<Fit, std::span<const float>> plain, mirrored;  // features; none of mirror images where they were not computed
-  std::vector<float> targets;  // by class
-  double weight = 1;           // in the loss
+  std::vector<float> targets;                             // by class
+  double weight = 1;                                      // in the loss
 };
 
 struct ProbeData {

@@ -43,9 +43,8 @@ std::vector<FitGroup> fit_groups(const Phase& phase, const Preprocessing& own) {
 // Square pictures look the same squashed and padded.
 bool look_alike(const FeatureStore& features, const std::vector<image::Sample>& samples, const Fits& fits) {
   return std::ranges::all_of(samples, [&](const image::Sample& sample) {
-    return std::ranges::all_of(fits, [&](Fit fit) {
-      return std::ranges::equal(features.row(sample, fit, false), features.row(sample, fits.front(), false));
-    });
+    return std::ranges::all_of(
+        fits, [&](Fit fit) { return std::ranges::equal(features.row(sample, fit, false), features.row(sample, fits.front(), false)); });
   });
 }
 

@@ -154,7 +154,8 @@ void add_errors(std::vector<OpCase>& cases) {
                    BatchNormTraining{1e-5, 0.1, true, relu},
                    {x, c, c, c, c, only("f32[2,8,4,1]")},
                    "error: batch_norm_training: residual is [2,8,4,1], [2,8,4,4] is wanted"});
-  cases.push_back({"vectors", BatchNormAffine{}, {c, c, only("f32[1,9,1,1]")}, "error: batch_norm_affine: var is [1,9,1,1], [1,8,1,1] is wanted"});
+  cases.push_back(
+      {"vectors", BatchNormAffine{}, {c, c, only("f32[1,9,1,1]")}, "error: batch_norm_affine: var is [1,9,1,1], [1,8,1,1] is wanted"});
   cases.push_back({"affine", BatchNormApply{}, {x, c, c}, "error: batch_norm_apply: affine is [1,8,1,1], [2,8,1,1] is wanted"});
   cases.push_back({"dy",
                    BatchNormTrainingGrad{},

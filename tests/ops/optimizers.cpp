@@ -62,16 +62,25 @@ std::vector<OpCase> optimizer_cases() {
                       three = two + " " + to_string(Type{DType::f32, shape});
     const int64_t sums = 4 * shape.elements();
     cases.push_back({name, LinearUpdate<SgdUpdate>{{0.9, 1e-2, 0.5, true}}, {p, x, dy, m, scalar(0.1)}, two, {}, {0, 1}, sums, 2e-6});
-    cases.push_back({name, LinearUpdate<AdamWUpdate>{{0.9, 0.999, 1e-8, 0.05, 0.3}}, {p, x, dy, m, v, scalar(1e-2), integer(3)}, three, {},
-                     {0, 1, 2}, sums, 2e-6});
-    cases.push_back({name, LinearUpdate<RmspropUpdate>{{0.9, 0.9, 1e-10, 1e-2, 0.5}}, {p, x, dy, v, m, scalar(0.1)}, three, {}, {0, 1, 2}, sums,
+    cases.push_back({name,
+                     LinearUpdate<AdamWUpdate>{{0.9, 0.999, 1e-8, 0.05, 0.3}},
+                     {p, x, dy, m, v, scalar(1e-2), integer(3)},
+                     three,
+                     {},
+                     {0, 1, 2},
+                     sums,
                      2e-6});
+    cases.push_back(
+        {name, LinearUpdate<RmspropUpdate>{{0.9, 0.9, 1e-10, 1e-2, 0.5}}, {p, x, dy, v, m, scalar(0.1)}, three, {}, {0, 1, 2}, sums, 2e-6});
   };
   linear("layer", {10, 37, 1, 1});
   linear("maps", {17, 16, 5, 4});
-  cases.push_back({"two", LinearUpdate<SgdUpdate>{}, {only("f32[8,4,1,1]"), only("f32[2,4,1,1]")},
+  cases.push_back({"two",
+                   LinearUpdate<SgdUpdate>{},
+                   {only("f32[8,4,1,1]"), only("f32[2,4,1,1]")},
                    "error: linear_sgd_update: 2 inputs, it takes 4 and more"});
-  cases.push_back({"shapes", LinearUpdate<SgdUpdate>{},
+  cases.push_back({"shapes",
+                   LinearUpdate<SgdUpdate>{},
                    {only("f32[8,4,1,1]"), only("f32[2,4,1,1]"), only("f32[2,9,1,1]"), only("f32[8,4,1,1]"), only("f32[]")},
                    "error: sgd_update: gradient is [9,4,1,1], [8,4,1,1] is wanted"});
   updates("weight", {6, 5, 3, 3});

@@ -115,11 +115,10 @@ TEST(FoldBatchNorm, LeavesWeightsThatTrainAlone) {
 
 std::string linear_step(const std::string& more, const std::string& pixels = "1,1", const std::string& kernel = "1,1") {
   return "input x f32[2,4096," + pixels + "]\ninput dy f32[2,1024," + (pixels == kernel ? "1,1" : pixels) + "]\ninput rate f32[]\n" +
-         "parameter w f32[1024,4096," + kernel + "] stored=[1024,4096," + kernel + "] init=normal:0.5\n" +
-         "optimizer v f32[1024,4096," + kernel + "] stored=[1024,4096," + kernel + "] init=constant:0\n" +
+         "parameter w f32[1024,4096," + kernel + "] stored=[1024,4096," + kernel + "] init=normal:0.5\n" + "optimizer v f32[1024,4096," +
+         kernel + "] stored=[1024,4096," + kernel + "] init=constant:0\n" +
          "%0 = conv2d_weight_grad(x, dy) stride=1,1 padding=0,0,0,0 groups=1 kernel=" + kernel + " @w\n" +
-         "%1, %2 = sgd_update(w, %0, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 nesterov=no @u\nnext w = %1\nnext v = %2\n" +
-         more;
+         "%1, %2 = sgd_update(w, %0, v, rate) momentum=0.9 weight_decay=0 rate_scale=1 nesterov=no @u\nnext w = %1\nnext v = %2\n" + more;
 }
 
 TEST(FuseLinearUpdates, LargeGradientsAreUsedUpWhereTheyAreMade) {
@@ -155,17 +154,19 @@ TEST(ApplyBatchNorm, LeavesWhatOthersReadToThem) {
   EXPECT_EQ(nodes_of(apply_batch_norm(graph_of(begin + "output y = %1\n"))),
             kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=relu @bn\noutput y = %1\n");
   EXPECT_EQ(nodes_of(apply_batch_norm(graph_of(begin + "output y = %1\noutput z = %0\n"))),
-            kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
-                      "%2 = activation(%1) kind=relu @act\noutput y = %2\noutput z = %1\n");
+            kAffine +
+                "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
+                "%2 = activation(%1) kind=relu @act\noutput y = %2\noutput z = %1\n");
 }
 
 TEST(ApplyBatchNorm, OfTwoNormsInASumTheLaterOneTakesIt) {
   const Graph graph = graph_of("input x f32[2,4,3,3]\n" + kNorm + "%0 = " + kInferenceNorm + "%1 = " + kInferenceNorm +
                                "%2 = add(%0, %1) @add\noutput y = %2\n");
-  EXPECT_EQ(nodes_of(apply_batch_norm(graph)), kAffine + "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
-                                                         "%2 = batch_norm_affine(bn.weight, bn.bias, bn.running_var) eps=0.001 @bn\n"
-                                                         "%3 = batch_norm_apply(x, bn.running_mean, %2, %1) residual=yes "
-                                                         "activation=identity @bn\noutput y = %3\n");
+  EXPECT_EQ(nodes_of(apply_batch_norm(graph)), kAffine +
+                                                   "%1 = batch_norm_apply(x, bn.running_mean, %0) residual=no activation=identity @bn\n"
+                                                   "%2 = batch_norm_affine(bn.weight, bn.bias, bn.running_var) eps=0.001 @bn\n"
+                                                   "%3 = batch_norm_apply(x, bn.running_mean, %2, %1) residual=yes "
+                                                   "activation=identity @bn\noutput y = %3\n");
 }
 
 TEST(ApplyBatchNorm, LeavesVectorsThatChangeAlone) {

@@ -21,8 +21,8 @@ struct Part {
 
 class LinearUpdateKernel final : public Kernel {
  public:
-  LinearUpdateKernel(std::vector<Part> parts, int64_t row, std::vector<bool> sliced, int64_t map_bytes)
-      : parts_(std::move(parts)), row_bytes_(static_cast<size_t>(row) * sizeof(float)), sliced_(std::move(sliced)), map_bytes_(map_bytes) {
+  LinearUpdateKernel(std::vector<Part> parts, int64_t row, std::vector<bool> sliced, DType maps)
+      : parts_(std::move(parts)), row_bytes_(static_cast<size_t>(row) * sizeof(float)), sliced_(std::move(sliced)), maps_(maps) {
     for (const Part& part : parts_) {
       gradient_bytes_ = std::max(gradient_bytes_, align64(static_cast<size_t>(part.rows) * row_bytes_));
       inner_bytes_ = std::max({inner_bytes_, part.gradient->workspace_bytes(), part.update->workspace_bytes()});
@@ -36,7 +36,7 @@ class LinearUpdateKernel final : public Kernel {
       const auto at = [&](void* base) -> void* {
         return base ? static_cast<std::byte*>(base) + static_cast<size_t>(part.first) * row_bytes_ : nullptr;
       };
-      void* const dy = static_cast<std::byte*>(inputs[2]) + part.first * map_bytes_;
+      void* const dy = static_cast<std::byte*>(inputs[2]) + static_cast<size_t>(part.first) * size_of(maps_);
       part.gradient->bind(std::array<void*, 2>{inputs[1], dy}, std::array<void*, 1>{workspace}, scratch);
       std::vector<void*> in = update_operands<void*>(inputs, workspace), out;
       for (size_t i = 0; i < in.size(); ++i)
@@ -57,7 +57,7 @@ class LinearUpdateKernel final : public Kernel {
   std::vector<Part> parts_;
   size_t row_bytes_;
   std::vector<bool> sliced_;  // by the update's operand: whether it has rows of the weight
-  int64_t map_bytes_;         // of a number of dy
+  DType maps_;                // of dy
   size_t gradient_bytes_ = 0, inner_bytes_ = 0;
 };
 
@@ -99,10 +99,10 @@ Planned plan(const Request& request) {
     std::vector<Operand> in, out;
     for (const Operand& operand : update_operands(request.inputs, whole)) in.push_back(part_of(operand));
     for (const Operand& operand : request.outputs) out.push_back(part_of(operand));
-    parts.push_back({first, rows, cpu_backend().plan(Conv2dWeightGrad{}, std::array{x, slope}, std::array{gradient}),
-                     cpu_backend().plan(op, in, out)});
+    parts.push_back(
+        {first, rows, cpu_backend().plan(Conv2dWeightGrad{}, std::array{x, slope}, std::array{gradient}), cpu_backend().plan(op, in, out)});
   }
-  return {std::make_unique<LinearUpdateKernel>(std::move(parts), row, std::move(sliced), dy.type.dtype == DType::bf16 ? 2 : 4), {}};
+  return {std::make_unique<LinearUpdateKernel>(std::move(parts), row, std::move(sliced), dy.type.dtype), {}};
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The optimizers' updates, and what happens to gradients before: Accumulate, SquaredNorm, ClipFactor.
+// The optimizers' updates, alone and with a linear layer's gradient, and what happens to gradients before: Accumulate, SquaredNorm,
+// ClipFactor.
 #pragma once
 
 #include <array>
@@ -65,7 +66,8 @@ void run(const LinearUpdate<Update>& op, const Arguments& a) {
   const std::array<Operand, 1> weight{Operand::dense(a.inputs[0].type)};
   const std::array<void*, 1> memory{gradient.data()};
   const Shape& x = a.inputs[1].type.shape;
-  run<T>(Conv2dWeightGrad{{1, 1}, {}, 1, {x.height(), x.width()}}, {a.inputs.subspan(1, 2), weight, a.in.subspan(1, 2), memory, nullptr, a.slots});
+  run<T>(Conv2dWeightGrad{{1, 1}, {}, 1, {x.height(), x.width()}},
+         {a.inputs.subspan(1, 2), weight, a.in.subspan(1, 2), memory, nullptr, a.slots});
   const std::vector<Operand> operands = update_operands(a.inputs, weight[0]);
   const std::vector<void*> pointers = update_operands<void*>(a.in, memory[0]);
   run<T>(op.update, {operands, a.outputs, pointers, a.out, nullptr, a.slots});
