@@ -14,13 +14,14 @@
 #include "engine/executable.h"
 #include "engine/memory_account.h"
 #include "engine/precision.h"
+#include "engine/session.h"
 #include "train/frozen_prefix.h"
 #include "train/step.h"
 
 namespace fovea {
 namespace {
 
-// What is measured: a graph and, before it, the frozen part of the network where there is one.
+// What is measured: inference, or a step and, before it, the frozen part of the network where there is one.
 class Job {
  public:
   Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, engine::MemoryAccount& account)
@@ -30,9 +31,9 @@ class Job {
     const size_t prefix_held = prefix_ ? prefix_->executable().memory().held + arena_->resident_bytes() : 0;
     compile(network, options, frozen, {});
     account.measure_rest(prefix_held);
-    if (account.limit() > 0 && account.planned(accounted()) > account.limit()) {
+    if (step_ && account.limit() > 0 && account.planned(accounted()) > account.limit()) {
       const size_t arena = engine::Arena::rounded_down(account.left_for_arena(beside_arena()));
-      compile(network, options, frozen, {.arena_bytes = executable_->memory().values_within(arena)});
+      compile(network, options, frozen, {.arena_bytes = step_->memory().values_within(arena)});
     }
     planned_bytes_ = static_cast<int64_t>(account.planned(accounted()));
     account.require_within_limit(account.planned(accounted()), options.batch, network.variant().name);
@@ -43,6 +44,10 @@ class Job {
 
   // Milliseconds of the whole, and of the part after the frozen one alone.
   std::pair<double, double> run(int64_t step, bool profiled) {
+    if (inference_) {
+      const double own = timed_run(*inference_, profiled ? inference_times().next_run() : std::span<double>());
+      return {own, own};
+    }
     const auto begin = std::chrono::steady_clock::now();
     if (prefix_) {
       prefix_->run(image_, batch_, rows_, profiled ? prefix_times().next_run() : std::span<double>());
@@ -54,17 +59,17 @@ class Job {
     inputs_->write(step);
     const auto times = profiled ? step_times().next_run() : std::span<double>();
     if (!prefix_) {
-      const double own = timed_run(*executable_, times);
+      const double own = timed_run(*step_, times);
       return {own, own};
     }
     const auto rest = std::chrono::steady_clock::now();
     auto next = data_.begin();
     for (const auto& cut : prefix_->cuts()) {
-      const auto input = executable_->input_as<float>(cut.name);
+      const auto input = step_->input_as<float>(cut.name);
       std::copy_n(next, input.size(), input.begin());
       next += static_cast<std::ptrdiff_t>(input.size());
     }
-    timed_run(*executable_, times);
+    timed_run(*step_, times);
     const double own = milliseconds_since(rest);
     return {before + own, own};
   }
@@ -72,8 +77,8 @@ class Job {
   // Of the runs that were profiled.
   Profile profile() const {
     std::vector<ProfileRow> nodes;
-    if (prefix_times_) prefix_times_->append_to(nodes);
-    if (step_times_) step_times_->append_to(nodes);
+    for (const auto* times : {&inference_times_, &prefix_times_, &step_times_})
+      if (*times) (*times)->append_to(nodes);
     return profile_of(std::move(nodes));
   }
   bool has_prefix() const { return prefix_ != nullptr; }
@@ -82,42 +87,52 @@ class Job {
  private:
   // Packed weights, and copies of the inputs.
   size_t beside_arena() const {
-    size_t sum = executable_->memory().constants;
-    for (const NamedValue& input : executable_->graph().inputs()) sum += executable_->graph().type(input.value).bytes();
+    size_t sum = memory().constants;
+    if (inference_) return sum;
+    for (const NamedValue& input : step_->graph().inputs()) sum += step_->graph().type(input.value).bytes();
     if (!prefix_) return sum;
     const auto picture = image_numbers() + 2 * static_cast<size_t>(batch_ * prefix_->width());
     return sum + prefix_->executable().memory().constants + picture * sizeof(float);
   }
-  size_t accounted() const { return beside_arena() + engine::Arena::rounded_up(std::max(executable_->memory().arena, arena_->bytes())); }
+  size_t accounted() const { return beside_arena() + engine::Arena::rounded_up(std::max(memory().arena, arena_->bytes())); }
+  engine::MemoryUse memory() const { return inference_ ? inference_->memory() : step_->memory(); }
 
   // Of a batch, where there is a prefix.
-  size_t image_numbers() const {
-    const Graph& graph = prefix_->executable().graph();
-    return static_cast<size_t>(graph.type(*graph.find_input("image")).elements() / prefix_->batch() * batch_);
-  }
+  size_t image_numbers() const { return static_cast<size_t>(prefix_->picture_numbers() * batch_); }
 
   void compile(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
                const passes::RecomputeOptions& recompute) {
-    executable_ = engine::Executable::compile(graph_for(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_,
-                                              {.reserve = false});
+    if (options.mode == BenchMode::infer)
+      inference_ = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(), arena_);
+    else
+      step_ = engine::Executable::compile(step_graph(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_,
+                                          {.reserve = false});
   }
 
   void prepare(const engine::Network& network) {
-    executable_->prepare();
-    inputs_.emplace(*executable_, network.class_count());
+    if (inference_) {
+      inference_->prepare();
+      return fill_bench_image(inference_->image());
+    }
+    step_->prepare();
+    inputs_.emplace(*step_, network.class_count());
     if (!prefix_) return;
-    image_ = bench_image(image_numbers());
+    image_.resize(image_numbers());
+    fill_bench_image(image_);
     rows_.resize(static_cast<size_t>(batch_ * prefix_->width()));
     data_.resize(rows_.size());
   }
 
-  NodeTimes& prefix_times() { return prefix_times_ ? *prefix_times_ : prefix_times_.emplace(prefix_->executable()); }
-  NodeTimes& step_times() { return step_times_ ? *step_times_ : step_times_.emplace(*executable_); }
+  static NodeTimes& times_of(const engine::BatchExecutable& executable, int64_t runs, std::optional<NodeTimes>& times) {
+    return times ? *times : times.emplace(executable.of_group(), runs * executable.grouping().groups);
+  }
+  NodeTimes& inference_times() { return times_of(*inference_, 1, inference_times_); }
+  NodeTimes& prefix_times() { return times_of(prefix_->executable(), (batch_ + prefix_->batch() - 1) / prefix_->batch(), prefix_times_); }
+  NodeTimes& step_times() { return step_times_ ? *step_times_ : step_times_.emplace(*step_); }
 
-  static Graph graph_for(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
-                         const passes::RecomputeOptions& recompute) {
+  static Graph step_graph(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
+                          const passes::RecomputeOptions& recompute) {
     const ModelGraph model = network.build(options.batch, options.height, options.width);
-    if (options.mode == BenchMode::infer) return engine::inference_graph(model, {last_output(model)}, network.precision());
     training::StepOptions step;
     step.optimizer.kind = training::OptimizerOptions::Kind::sgd;
     step.frozen = frozen;
@@ -129,9 +144,10 @@ class Job {
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   int64_t batch_, planned_bytes_ = 0;
   std::unique_ptr<training::FrozenPrefix> prefix_;
-  std::unique_ptr<engine::Executable> executable_;
+  std::unique_ptr<engine::BatchExecutable> inference_;  // or a step
+  std::unique_ptr<engine::Executable> step_;
   std::optional<BenchInputs> inputs_;
-  std::optional<NodeTimes> prefix_times_, step_times_;
+  std::optional<NodeTimes> inference_times_, prefix_times_, step_times_;
   std::vector<float> image_, rows_, data_;
 };
 

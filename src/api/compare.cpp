@@ -8,7 +8,7 @@
 #include "api/summary.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
-#include "engine/executable.h"
+#include "engine/session.h"
 #include "weights/published.h"
 
 namespace fovea {
@@ -16,8 +16,7 @@ namespace {
 
 // A network that is measured, with memory of its own.
 struct Runner {
-  std::unique_ptr<engine::Executable> executable;
-  std::unique_ptr<BenchInputs> inputs;
+  std::unique_ptr<engine::BatchExecutable> executable;
   std::vector<double> times;
 };
 
@@ -54,13 +53,11 @@ Comparison describe(const std::string& name, const engine::Network& network, con
 }
 
 Runner runner_for(const engine::Network& network, const CompareOptions& options) {
-  const ModelGraph model = network.build(options.batch, options.height, options.width);
   Runner runner;
-  runner.executable = engine::Executable::compile(engine::inference_graph(model, {last_output(model)}), cpu::cpu_backend(), network.store(),
-                                                  std::make_shared<engine::Arena>());
+  runner.executable = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(),
+                                                std::make_shared<engine::Arena>());
   runner.executable->prepare();
-  runner.inputs = std::make_unique<BenchInputs>(*runner.executable, network.class_count());
-  runner.inputs->write(0);
+  fill_bench_image(runner.executable->image());
   runner.executable->run();  // the first touches the memory
   return runner;
 }
@@ -70,10 +67,7 @@ void measure(std::vector<Runner>& runners, double seconds) {
   const auto begin = std::chrono::steady_clock::now();
   const double limit = 1000 * seconds * static_cast<double>(runners.size());
   for (int64_t round = 0; round < kLeastRounds || milliseconds_since(begin) < limit; ++round) {
-    for (Runner& runner : runners) {
-      runner.inputs->write(0);
-      runner.times.push_back(timed_run(*runner.executable));
-    }
+    for (Runner& runner : runners) runner.times.push_back(timed_run(*runner.executable));
   }
 }
 

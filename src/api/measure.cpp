@@ -6,15 +6,16 @@
 
 namespace fovea {
 
-std::vector<float> bench_image(size_t numbers) {
-  std::vector<float> image(numbers);
+void fill_bench_image(std::span<float> image) {
   const RandomStream random(0, "bench");
-  for (size_t i = 0; i < numbers; ++i) image[i] = static_cast<float>(random.uniform(i) * 4 - 2);
-  return image;
+  for (size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(random.uniform(i) * 4 - 2);
 }
 
 BenchInputs::BenchInputs(engine::Executable& executable, int64_t classes) : executable_(executable) {
-  if (executable.has_input("image")) image_ = bench_image(executable.input_as<float>("image").size());
+  if (executable.has_input("image")) {
+    image_.resize(executable.input_as<float>("image").size());
+    fill_bench_image(image_);
+  }
   if (!executable.has_input("labels")) return;
   labels_.resize(executable.input_as<int32_t>("labels").size());
   for (size_t i = 0; i < labels_.size(); ++i) labels_[i] = static_cast<int32_t>(static_cast<int64_t>(i) % classes);
@@ -31,15 +32,6 @@ void BenchInputs::write(int64_t step) {
 
 double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-double timed_run(engine::Executable& executable, std::span<double> by_node) {
-  const auto start = std::chrono::steady_clock::now();
-  if (by_node.empty())
-    executable.run();
-  else
-    executable.run_timed(by_node);
-  return milliseconds_since(start);
 }
 
 double median(std::span<const double> sorted) { return (sorted[(sorted.size() - 1) / 2] + sorted[sorted.size() / 2]) / 2; }

@@ -11,9 +11,9 @@
 namespace fovea {
 
 // Random numbers about as large as a normalized picture's.
-std::vector<float> bench_image(size_t numbers);
+void fill_bench_image(std::span<float> image);
 
-// A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
+// Of a training step. A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
 class BenchInputs {
  public:
   BenchInputs(engine::Executable& executable, int64_t classes);
@@ -28,7 +28,15 @@ class BenchInputs {
 double milliseconds_since(std::chrono::steady_clock::time_point start);
 
 // Milliseconds of one run; its seconds by node are added to `by_node` where that is not empty.
-double timed_run(engine::Executable& executable, std::span<double> by_node = {});
+template <class Executable>
+double timed_run(Executable& executable, std::span<double> by_node = {}) {
+  const auto start = std::chrono::steady_clock::now();
+  if (by_node.empty())
+    executable.run();
+  else
+    executable.run_timed(by_node);
+  return milliseconds_since(start);
+}
 
 // Of a sorted list.
 double median(std::span<const double> sorted);

@@ -46,9 +46,9 @@ std::vector<float> Model::Implementation::run(std::span<const float> image, cons
   const auto input = image::with_channels(image, preprocessing, network_->channels(), room);
   session_->run(
       1, preprocessing.height, preprocessing.width, {vector},
-      [&](engine::Executable& executable) { std::copy(input.begin(), input.end(), executable.input_as<float>("image").begin()); },
-      [&](const engine::Executable& executable) {
-        const auto values = executable.output_as<float>(vector);
+      [&](engine::BatchExecutable& executable) { std::ranges::copy(input, executable.image().begin()); },
+      [&](const engine::BatchExecutable& executable) {
+        const auto values = executable.output(vector);
         result.assign(values.begin(), values.end());
       });
   return result;

@@ -36,7 +36,7 @@ std::vector<ProfileRow> summed(const std::vector<ProfileRow>& nodes, bool by_ker
 
 }  // namespace
 
-NodeTimes::NodeTimes(const engine::Executable& executable) : executable_(executable) {}
+NodeTimes::NodeTimes(const engine::Executable& executable, int64_t times) : executable_(executable), times_(times) {}
 
 std::span<double> NodeTimes::next_run() { return runs_.emplace_back(executable_.graph().node_count()); }
 
@@ -57,8 +57,8 @@ void NodeTimes::append_to(std::vector<ProfileRow>& nodes) const {
     if (!outputs.empty()) row.shape.assign(outputs[0].shape.dims().begin(), outputs[0].shape.dims().end());
     row.nodes = 1;
     row.milliseconds = 1000 * median(times);
-    row.multiply_adds = cost.multiply_adds;
-    row.bytes = cost.bytes;
+    row.multiply_adds = times_ * cost.multiply_adds;
+    row.bytes = times_ * cost.bytes;
     nodes.push_back(std::move(row));
   }
 }

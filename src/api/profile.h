@@ -12,7 +12,8 @@ namespace fovea {
 
 class NodeTimes {
  public:
-  explicit NodeTimes(const engine::Executable& executable);
+  // `times`: as often as the executable does its work in what is measured as one run.
+  explicit NodeTimes(const engine::Executable& executable, int64_t times = 1);
 
   // Where the next run's seconds by node are added (Executable::run_timed).
   std::span<double> next_run();
@@ -21,6 +22,7 @@ class NodeTimes {
 
  private:
   const engine::Executable& executable_;
+  int64_t times_;
   std::vector<std::vector<double>> runs_;
 };
 

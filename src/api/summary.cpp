@@ -154,11 +154,11 @@ std::vector<NodeSummary> nodes_of(const ModelGraph& model) {
 void add_memory(const engine::Network& network, const SummaryOptions& options, Summary& result) {
   MemorySummary& memory = result.memory;
   memory.weights = static_cast<int64_t>(network.store()->bytes());
-  const ModelGraph model = network.build(options.batch, options.height, options.width);
-  const auto inference = engine::Executable::compile(engine::inference_graph(model, {last_output(model)}), cpu::cpu_backend(),
-                                                     network.store(), std::make_shared<engine::Arena>());
+  const auto inference = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(),
+                                                   std::make_shared<engine::Arena>());
   memory.inference = static_cast<int64_t>(inference->memory().arena);
   memory.inference_weights = static_cast<int64_t>(inference->memory().constants);
+  const ModelGraph model = network.build(options.batch, options.height, options.width);
   if (!model.logits.valid()) return;
 
   const training::StepOptions step_of = step_options(network, options);

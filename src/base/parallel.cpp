@@ -15,7 +15,8 @@ int available_cores() {
   return 1;
 }
 
-std::atomic<int> thread_count{0};  // 0: not set yet
+std::atomic<int> thread_count{0};   // 0: not set yet
+thread_local int scoped_count = 0;  // 0: no CoresScope
 
 }  // namespace
 
@@ -26,6 +27,7 @@ void set_threads(int count) {
 }
 
 int threads() {
+  if (scoped_count > 0) return scoped_count;
   int count = thread_count;
   if (count == 0) {
     count = available_cores();
@@ -33,6 +35,12 @@ int threads() {
   }
   return count;
 }
+
+CoresScope::CoresScope(int count) : outer_(scoped_count) {
+  if (count > 0) scoped_count = count;
+}
+
+CoresScope::~CoresScope() { scoped_count = outer_; }
 
 namespace detail {
 

@@ -13,6 +13,18 @@ namespace detail {
 void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
 }  // namespace detail
 
+// While it lives, what the calling thread plans is for so many cores: threads() says so to it.
+class CoresScope {
+ public:
+  explicit CoresScope(int count);  // 0: as it is
+  ~CoresScope();
+  CoresScope(const CoresScope&) = delete;
+  CoresScope& operator=(const CoresScope&) = delete;
+
+ private:
+  int outer_;
+};
+
 // Runs body(begin, end) over disjoint ranges that cover [0, count), each of at least `grain` items where possible. Allocates nothing.
 // The body must not throw. Called from inside a parallel region it runs in the calling thread alone.
 template <class Body>

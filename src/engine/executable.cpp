@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "passes/plan_memory.h"
 #include "passes/rewrite.h"
 
@@ -75,7 +76,7 @@ std::unique_ptr<Executable> Executable::compile(Graph graph, const backend::Back
   store->declare(graph);
   std::unique_ptr<Executable> executable(new Executable(std::move(graph), std::move(store), std::move(arena)));
   executable->place_values(options);
-  executable->plan_kernels(backend);
+  executable->plan_kernels(backend, options.cores);
   if (options.reserve) executable->reserve();
   return executable;
 }
@@ -86,7 +87,7 @@ backend::Operand Executable::operand(ValueId id) const {
   return operand;
 }
 
-void Executable::plan_kernels(const backend::Backend& backend) {
+void Executable::plan_kernels(const backend::Backend& backend, int cores) {
   const passes::Uses uses(graph_);
   read_in_run_.assign(graph_.value_count(), false);
   for (const NamedValue& output : graph_.outputs()) read_in_run_[output.value.index] = true;
@@ -102,6 +103,7 @@ void Executable::plan_kernels(const backend::Backend& backend) {
       outputs.push_back(operand(id));
       outputs.back().used = !uses.nodes[id.index].empty() || uses.other[id.index] > 0;
     }
+    const CoresScope scope(once ? 0 : cores);  // what prepares constants may take all of them
     auto kernel = in_context(node.name, [&] { return backend.plan(node.op, inputs, outputs); });
     workspace_bytes_ = std::max(workspace_bytes_, kernel->workspace_bytes());
     std::vector<Step>& steps = once ? prologue_ : body_;
@@ -122,6 +124,10 @@ void Executable::plan_kernels(const backend::Backend& backend) {
 void Executable::place_values(const CompileOptions& options) {
   passes::MemoryOptions memory{std::vector<bool>(graph_.value_count(), false), !options.keep_values};
   for (uint32_t v = 0; v < graph_.value_count(); ++v) memory.outside[v] = constant_[v];
+  if (options.inputs_outside)
+    for (const NamedValue& input : graph_.inputs()) memory.outside[input.value.index] = true;
+  outside_.resize(graph_.value_count());
+  arena_begin_ = options.arena_begin;
   for (const State& state : graph_.states()) {
     memory.outside[state.value.index] = true;
     if (!state.next.valid()) continue;
@@ -141,7 +147,8 @@ void Executable::place_values(const CompileOptions& options) {
 }
 
 void* Executable::address(ValueId id) const {
-  if (places_[id.index].offset != passes::Placement::kNone) return arena_->data() + places_[id.index].offset;
+  if (places_[id.index].offset != passes::Placement::kNone) return arena_->data() + arena_begin_ + places_[id.index].offset;
+  if (outside_[id.index]) return outside_[id.index];
   if (fixed_[id.index]) return fixed_[id.index].get();
   if (const State* state = graph_.state_of(id)) return store_->memory(state->name);
   const NodeId producer = graph_.value(id).producer;
@@ -157,12 +164,13 @@ void* Executable::address(ValueId id) const {
 void Executable::bind_step(size_t index) {
   Step& step = body_[index];
   const NodeInfo& node = graph_.node(step.node);
-  std::vector<void*> inputs, outputs;
-  for (ValueId id : node.inputs) inputs.push_back(address(id));
+  inputs_.clear();
+  outputs_.clear();
+  for (ValueId id : node.inputs) inputs_.push_back(address(id));
   for (const Packed& packed : packed_)
-    if (packed.step == index) inputs[static_cast<size_t>(packed.input)] = packed.memory.get();
-  for (ValueId id : node.outputs) outputs.push_back(address(id));
-  step.kernel->bind(inputs, outputs, workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr);
+    if (packed.step == index) inputs_[static_cast<size_t>(packed.input)] = packed.memory.get();
+  for (ValueId id : node.outputs) outputs_.push_back(address(id));
+  step.kernel->bind(inputs_, outputs_, workspace());
 }
 
 void Executable::bind() {
@@ -170,11 +178,12 @@ void Executable::bind() {
   bound_to_ = arena_->data();
 }
 
-void Executable::reserve() { arena_->reserve(values_bytes_ + workspace_bytes_); }
+void* Executable::workspace() const { return workspace_bytes_ > 0 ? arena_->data() + arena_begin_ + values_bytes_ : nullptr; }
+
+void Executable::reserve() { arena_->reserve(arena_begin_ + values_bytes_ + workspace_bytes_); }
 
 void Executable::prepare() {
   reserve();
-  void* const workspace = workspace_bytes_ > 0 ? arena_->data() + values_bytes_ : nullptr;
   // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
   for (Packed& packed : packed_)
     if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
@@ -186,13 +195,32 @@ void Executable::prepare() {
     std::vector<void*> inputs, outputs;
     for (ValueId id : node.inputs) inputs.push_back(address(id));
     for (ValueId id : node.outputs) outputs.push_back(address(id));
-    prologue_[i].kernel->bind(inputs, outputs, workspace);
+    prologue_[i].kernel->bind(inputs, outputs, workspace());
     prologue_[i].kernel->run();
     for (ValueId id : node.outputs) pack(id);
     // What nobody reads any more goes at once: a large network's folded weights never lie in memory all at the same time.
     for (ValueId id : released_[i]) fixed_[id.index].reset();
   }
   bind();
+}
+
+void Executable::share_constants(const Executable& other) {
+  const auto alike = [](const Packed& a, const Packed& b) { return a.step == b.step && a.input == b.input && a.bytes == b.bytes; };
+  if (!other.prepared() || !std::ranges::equal(packed_, other.packed_, alike))
+    fail(ErrorKind::internal, "constants of an executable that was compiled otherwise, or is not prepared");
+  reserve();
+  packed_ = other.packed_;
+  fixed_ = other.fixed_;
+  bind();
+}
+
+void Executable::bind_input(std::string_view name, const void* memory) {
+  const auto id = graph_.find_input(name);
+  if (!id) fail(ErrorKind::internal, "there is no input '{}'", name);
+  outside_[id->index] = const_cast<void*>(memory);
+  if (!bound_to_) return;
+  for (size_t i = 0; i < body_.size(); ++i)
+    if (const auto& read = graph_.node(body_[i].node).inputs; std::ranges::find(read, *id) != read.end()) bind_step(i);
 }
 
 void Executable::pack(ValueId id) {

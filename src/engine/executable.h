@@ -49,6 +49,10 @@ struct MemoryUse {
 struct CompileOptions {
   bool keep_values = false;  // every value keeps its memory to the end of a run, to be looked at with `value`
   bool reserve = true;       // the arena's memory; false: `prepare` does, and no input is there before
+  // For one of several executables that run at the same time, each on a part of the cores:
+  int cores = 0;                // that a run takes; 0: all
+  size_t arena_begin = 0;       // bytes from the arena's start where this executable's part begins
+  bool inputs_outside = false;  // inputs lie where `bind_input` says, and are not written to
 };
 
 class Executable {
@@ -66,6 +70,9 @@ class Executable {
   // write have changed.
   void prepare();
   bool prepared() const { return bound_to_ != nullptr; }
+  // In place of `prepare`: takes them from another executable of the same graph, compiled alike and prepared.
+  void share_constants(const Executable& other);
+  void bind_input(std::string_view name, const void* memory);
 
   // Memory of an input or output, in the engine's order (rank 4: N, H, W, C). Valid until another executable of this arena is compiled; an
   // output until the next run of any executable of the arena, an input likewise.
@@ -109,7 +116,7 @@ class Executable {
 
   Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
   backend::Operand operand(ValueId id) const;
-  void plan_kernels(const backend::Backend& backend);
+  void plan_kernels(const backend::Backend& backend, int cores);
   void place_values(const CompileOptions& options);
   void reserve();
   void bind();
@@ -117,6 +124,7 @@ class Executable {
   void pack(ValueId id);
   void plan_release();
   void* address(ValueId id) const;
+  void* workspace() const;
   void* checked(std::optional<ValueId> id, std::string_view name, DType dtype) const;
 
   Graph graph_;
@@ -129,7 +137,9 @@ class Executable {
   std::vector<bool> read_in_run_;               // by value: a constant that some kernel reads as it is
   std::vector<std::shared_ptr<void>> fixed_;    // by value: memory of folded constants; those not read in a run have it during prepare only
   std::vector<passes::Placement> places_;       // by value, in the arena
-  size_t values_bytes_ = 0, workspace_bytes_ = 0;
+  std::vector<void*> outside_;                  // by value: memory of an input that lies outside of the arena
+  std::vector<void*> inputs_, outputs_;         // of the step that is bound; kept, so that binding allocates nothing
+  size_t arena_begin_ = 0, values_bytes_ = 0, workspace_bytes_ = 0;
   char* bound_to_ = nullptr;  // the arena's data that kernels hold pointers into
 };
 

@@ -38,12 +38,12 @@ void FeatureWriter::append(std::span<const float> images, int64_t count, Feature
   if (count > batch_) fail(ErrorKind::internal, "{} pictures in a batch of {}", count, batch_);
   session_.run(
       batch_, height_, width_, {output_},
-      [&](Executable& executable) {
-        const auto input = executable.input_as<float>("image");
+      [&](BatchExecutable& executable) {
+        const auto input = executable.image();
         std::fill(std::copy(images.begin(), images.end(), input.begin()), input.end(), 0.0f);
       },
-      [&](const Executable& executable) {
-        const auto output = executable.output_as<float>(output_);
+      [&](const BatchExecutable& executable) {
+        const auto output = executable.output(output_);
         const auto row = static_cast<int64_t>(output.size()) / batch_;
         if (table.rows > 0 && table.width != row) fail(ErrorKind::internal, "features of {} in a table of {}", row, table.width);
         table.width = row;

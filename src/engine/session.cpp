@@ -19,6 +19,20 @@ Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs,
   return passes::optimize(passes::set_precision(passes::lower_mode(model.graph, {}), precision));
 }
 
+std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures,
+                                                   const std::vector<std::string>& outputs, const backend::Backend& backend,
+                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms) {
+  const auto build = [&](int64_t batch) {
+    return inference_graph(network.build(batch, pictures.height, pictures.width), outputs, network.precision(), forms);
+  };
+  return BatchExecutable::compile(build, pictures.batch, backend, network.store(), std::move(arena));
+}
+
+std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures, const backend::Backend& backend,
+                                                   std::shared_ptr<Arena> arena) {
+  return compile_inference(network, pictures, {last_output(network.build(1, pictures.height, pictures.width))}, backend, std::move(arena));
+}
+
 Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
     : network_(std::move(network)), backend_(backend), arena_(arena ? std::move(arena) : std::make_shared<Arena>()) {}
 
@@ -47,8 +61,7 @@ Session::Entry& Session::compiled(int64_t batch, int64_t height, int64_t width, 
       executables_.erase(std::min_element(executables_.begin(), executables_.end(), by_use));
     }
     Entry entry;
-    Graph graph = inference_graph(network_->build(batch, height, width), outputs, network_->precision(), &entry.forms);
-    entry.executable = Executable::compile(std::move(graph), backend_, network_->store(), arena_, {.reserve = false});
+    entry.executable = compile_inference(*network_, {batch, height, width}, outputs, backend_, arena_, &entry.forms);
     found = executables_.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
@@ -63,7 +76,7 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
   }
   const std::lock_guard lock(mutex_);
   const Entry& entry = find(shape[0], shape[2], shape[3], outputs);
-  entry.executable->write_input("image", images);
+  entry.executable->write_image(images);
   entry.executable->run();
   std::vector<Tensor> results;
   for (size_t i = 0; i < outputs.size(); ++i) {

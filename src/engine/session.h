@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/executable.h"
+#include "engine/batch_executable.h"
 #include "engine/network.h"
 
 namespace fovea::engine {
@@ -22,15 +22,15 @@ class Session {
   // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: vectors [N,K], maps
   // [N,C,H,W], tokens [N,T,C]. Callable from several threads: calls wait for one another, each uses all cores.
   std::vector<Tensor> run(const Tensor& images, const std::vector<std::string>& outputs);
-  // The same without copies: `fill` writes N,H,W,C floats, `take` reads what came out, before the next call may start.
-  // The executable holds `batch` pictures.
+  // The same without copies: `fill` writes N,H,W,C floats (BatchExecutable::image), `take` reads what came out (output), before the next
+  // call may start.
   template <class Fill, class Take>
   void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
     const std::lock_guard lock(mutex_);
-    Executable& executable = *find(batch, height, width, outputs).executable;
+    BatchExecutable& executable = *find(batch, height, width, outputs).executable;
     fill(executable);
     executable.run();
-    take(static_cast<const Executable&>(executable));
+    take(static_cast<const BatchExecutable&>(executable));
   }
 
   const Network& network() const { return *network_; }
@@ -48,7 +48,7 @@ class Session {
  private:
   using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
   struct Entry {
-    std::unique_ptr<Executable> executable;
+    std::unique_ptr<BatchExecutable> executable;
     std::vector<OutputView::Form> forms;  // of the outputs
     bool prepared = false;
     uint64_t used = 0;  // when last, counted in calls
@@ -69,5 +69,16 @@ class Session {
 // unknown name.
 Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, DType precision = DType::f32,
                       std::vector<OutputView::Form>* forms = nullptr);
+
+// The same compiled for a batch of pictures of a size (0: the preprocessing's).
+struct PictureBatch {
+  int64_t batch = 1, height = 0, width = 0;
+};
+std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures,
+                                                   const std::vector<std::string>& outputs, const backend::Backend& backend,
+                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms = nullptr);
+// Of the network's last output alone (last_output in nn/model_graph.h).
+std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures, const backend::Backend& backend,
+                                                   std::shared_ptr<Arena> arena);
 
 }  // namespace fovea::engine

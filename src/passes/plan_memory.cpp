@@ -96,7 +96,8 @@ class Planner {
   }
 
   MemoryPlan plan() {
-    for (const NamedValue& input : graph_.inputs()) start(input.value);
+    for (const NamedValue& input : graph_.inputs())
+      if (!options_.outside[input.value.index]) start(input.value);
     for (uint32_t n = 0; n < graph_.node_count(); ++n) {
       std::vector<size_t> taken;  // buffers that a result of this node writes over
       for (size_t k = 0; k < graph_.node(NodeId{n}).outputs.size(); ++k) place(n, k, taken);

@@ -27,8 +27,10 @@ std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network,
   if (frozen.empty()) return nullptr;
   std::unique_ptr<FrozenPrefix> result(new FrozenPrefix);
   result->batch_ = part_of(batch);
-  const ModelGraph model = network.build(result->batch_, place.height, place.width);
-  passes::SplitGraph split = passes::split_frozen(lower_for_training(model, frozen), frozen, {kImage});
+  const auto split_at = [&](int64_t pictures) {
+    return passes::split_frozen(lower_for_training(network.build(pictures, place.height, place.width), frozen), frozen, {kImage});
+  };
+  const passes::SplitGraph split = split_at(result->batch_);
   if (split.cuts.empty() || split.suffix.find_input(kImage)) return nullptr;
   for (const NamedValue& cut : split.cuts) {
     const Type& type = split.prefix.type(*split.prefix.find_output(cut.name));
@@ -37,8 +39,10 @@ std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network,
     result->cuts_.push_back({cut.name, type.elements() / result->batch_});
     result->width_ += result->cuts_.back().width;
   }
-  result->executable_ = engine::Executable::compile(passes::optimize(passes::set_precision(split.prefix, network.precision())),
-                                                    place.backend, network.store(), place.arena);
+  const auto build = [&](int64_t pictures) {
+    return passes::optimize(passes::set_precision(split_at(pictures).prefix, network.precision()));
+  };
+  result->executable_ = engine::BatchExecutable::compile(build, result->batch_, place.backend, network.store(), place.arena);
   result->executable_->prepare();
   return result;
 }
@@ -50,19 +54,19 @@ std::vector<std::string> FrozenPrefix::inputs() const {
 }
 
 void FrozenPrefix::run(std::span<const float> images, int64_t count, std::span<float> rows, std::span<double> by_node) {
-  const auto input = executable_->input_as<float>(kImage);
-  const size_t picture = input.size() / static_cast<size_t>(batch_);
+  const auto input = executable_->image();
+  const auto picture = static_cast<size_t>(picture_numbers());
   for (int64_t begin = 0; begin < count; begin += batch_) {
     const int64_t size = std::min(batch_, count - begin);
     const auto part = images.subspan(static_cast<size_t>(begin) * picture, static_cast<size_t>(size) * picture);
-    std::fill(std::copy(part.begin(), part.end(), executable_->input_as<float>(kImage).begin()), input.end(), 0.0f);
+    std::fill(std::copy(part.begin(), part.end(), input.begin()), input.end(), 0.0f);
     if (by_node.empty())
       executable_->run();
     else
       executable_->run_timed(by_node);
     int64_t offset = 0;
     for (const Cut& cut : cuts_) {
-      const auto output = executable_->output_as<float>(cut.name);
+      const auto output = executable_->output(cut.name);
       for (int64_t i = 0; i < size; ++i)
         std::copy_n(output.begin() + i * cut.width, cut.width, rows.begin() + (begin + i) * width_ + offset);
       offset += cut.width;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/executable.h"
+#include "engine/batch_executable.h"
 #include "engine/network.h"
 
 namespace fovea::training {
@@ -32,22 +32,23 @@ class FrozenPrefix {
   int64_t batch() const { return batch_; }
   const std::vector<Cut>& cuts() const { return cuts_; }
   int64_t width() const { return width_; }  // numbers a picture, all cuts together
+  int64_t picture_numbers() const { return executable_->picture_numbers(); }
   std::vector<std::string> inputs() const;  // of the rest, in the order of `arrange`
 
   // A row for each of `count` pictures [count, height, width, channels], in the engine's order; any count.
-  // Seconds by node are added to `by_node` where that is not empty (Executable::run_timed).
+  // Seconds by node are added to `by_node` where that is not empty (BatchExecutable::run_timed).
   void run(std::span<const float> images, int64_t count, std::span<float> rows, std::span<double> by_node = {});
   // Puts row `i` of `count` where the rest of the network reads it: one cut after the other, each [count, width of the cut].
   void arrange(std::span<const float> row, int64_t i, int64_t count, std::span<float> data) const;
 
-  const engine::Executable& executable() const { return *executable_; }
+  const engine::BatchExecutable& executable() const { return *executable_; }
 
  private:
   FrozenPrefix() = default;
 
   int64_t batch_ = 0, width_ = 0;
   std::vector<Cut> cuts_;
-  std::unique_ptr<engine::Executable> executable_;
+  std::unique_ptr<engine::BatchExecutable> executable_;
 };
 
 // What is left of a lowered graph: it reads the cuts in place of the image.

@@ -56,7 +56,7 @@ Place place_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
 
 // Everything that the rows depend on.
 std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepRequest& request) {
-  const engine::Executable& executable = prefix.executable();
+  const engine::Executable& executable = prefix.executable().of_group();
   const Graph& graph = executable.graph();
   std::string text = fmt::format("{}\n{}\n{}\n{} threads\n{}\n", to_string(parts.network->preprocessing()), image::decoder_versions(),
                                  parts.backend.identity(), threads(), print(graph));

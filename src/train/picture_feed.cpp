@@ -134,10 +134,10 @@ class PictureFeed final : public Feed {
     FeedMemory result;
     if (kept_) result.now = kept_->bytes();
     result.later = kept_bytes_;
-    const engine::Executable* const own_executables[] = {prefix_ ? &prefix_->executable() : nullptr, rest_.get()};
-    for (const engine::Executable* executable : own_executables) {
-      if (!executable) continue;
-      const engine::MemoryUse own = executable->memory();
+    std::vector<engine::MemoryUse> executables;
+    if (prefix_) executables.push_back(prefix_->executable().memory());
+    if (rest_) executables.push_back(rest_->memory());
+    for (const engine::MemoryUse& own : executables) {
       result.now += own.held;
       result.later += own.constants;
       result.arena = std::max(result.arena, own.arena);

@@ -123,7 +123,8 @@ std::unique_ptr<engine::Executable> compile(Graph graph) {
   return executable;
 }
 
-void expect_quiet(engine::Executable& executable) {
+template <class Executable>
+void expect_quiet(Executable& executable) {
   executable.run();  // the first run starts threads
   const Counts counts = counted([&] {
     for (int i = 0; i < 3; ++i) executable.run();
@@ -166,6 +167,22 @@ TEST_F(Allocation, NoneInInference) {
     build.height = build.width = 96;
     expect_quiet(*compile(engine::inference_graph(models::build(models::get(name), build), {"logits"})));
   }
+}
+
+TEST_F(Allocation, NoneInInferenceOfABatch) {
+  const auto build = [](int64_t batch) {
+    BuildOptions options;
+    options.batch = batch;
+    options.height = options.width = 96;
+    return engine::inference_graph(models::build(models::get("resnet18"), options), {"logits"});
+  };
+  const Graph graph = build(1);
+  auto store = std::make_shared<engine::StateStore>();
+  store->declare(graph);
+  for (const State& state : graph.states()) store->set(state.name, initialize(state, 1, graph.type(state.value).dtype));
+  const auto executable = engine::BatchExecutable::compile(build, 16, cpu::cpu_backend(), store, std::make_shared<engine::Arena>());
+  executable->prepare();
+  expect_quiet(*executable);
 }
 
 TEST_F(Allocation, NoneInATrainingStepOfALargeNetwork) {

@@ -174,7 +174,7 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
     runner.run({data, labels, 0.1, step});
   }
   std::set<std::string> in_prefix;
-  for (const State& state : prefix->executable().graph().states()) in_prefix.insert(state.name);
+  for (const State& state : prefix->executable().of_group().graph().states()) in_prefix.insert(state.name);
   int changed = 0;
   for (const auto& [name, tensor] : before) {
     const Tensor now = network.store()->get(name);

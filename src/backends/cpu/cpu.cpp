@@ -144,7 +144,7 @@ class CpuBackend final : public backend::Backend {
         if (is_floating(operand.type.dtype) && !supports(operand.type.dtype))
           fail(ErrorKind::unsupported, "{} on cpu: {} is neither f32 nor bf16", op.name(), to_string(operand.type));
     }
-    threads();  // settles the number of threads before anything is sized by it
+    const ComputeScope scope(threads());
     Planned planned;
     std::string refusals = try_candidates(request, planned);
     if (!planned.kernel) {

@@ -34,18 +34,22 @@ FlushDenormals::~FlushDenormals() {
 #endif
 }
 
-ComputeScope::ComputeScope(int threads) {
+ComputeScope::ComputeScope(int threads) : team_(threads), outer_team_(omp_get_max_threads()) {
   // Workers belong to the thread that starts them. Those that exist are switched here, once; those that OpenMP starts later, because a team
   // grew, inherit the mode of the calling thread, which has it while the scope lives.
   thread_local int prepared = 0;
-  if (omp_get_max_threads() != threads) {
+  if (outer_team_ != team_) {
     omp_set_dynamic(0);
-    omp_set_num_threads(threads);
+    omp_set_num_threads(team_);
   }
   if (prepared == threads) return;
 #pragma omp parallel num_threads(threads)
   flush_denormals_here();
   prepared = threads;
+}
+
+ComputeScope::~ComputeScope() {
+  if (outer_team_ != team_) omp_set_num_threads(outer_team_);
 }
 
 }  // namespace fovea::cpu

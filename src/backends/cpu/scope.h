@@ -17,14 +17,18 @@ class FlushDenormals {
   uint32_t saved_ = 0;
 };
 
-// On the thread that calls `run`: denormals off here and on the workers, and OpenMP teams of the size that the kernel was planned for
-// (oneDNN sizes its scratch memory by it, and OpenMP keeps that number per calling thread).
+// On the thread that plans or runs a kernel: denormals off here and on the workers, and OpenMP teams of the size that the kernel is planned
+// for (oneDNN sizes its scratch memory by it, and OpenMP keeps that number per calling thread).
 class ComputeScope {
  public:
   explicit ComputeScope(int threads);
+  ~ComputeScope();
+  ComputeScope(const ComputeScope&) = delete;
+  ComputeScope& operator=(const ComputeScope&) = delete;
 
  private:
   FlushDenormals flush_;
+  int team_, outer_team_;
 };
 
 }  // namespace fovea::cpu

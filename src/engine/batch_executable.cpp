@@ -1,0 +1,160 @@
+#include "engine/batch_executable.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "engine/layout.h"
+
+namespace fovea::engine {
+namespace {
+
+constexpr std::string_view kImage = "image";
+
+size_t aligned(size_t bytes) {
+  constexpr size_t kAlignment = 64;
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+Type of_batch(Type type, int64_t batch) {
+  type.shape[0] = batch;
+  return type;
+}
+
+}  // namespace
+
+Grouping grouping(int64_t batch, int cores) {
+  // More pictures at once read the weights less often; beyond this many that is no gain.
+  constexpr int64_t kMostPictures = 8;
+  // In picture times of one core: a group's weights are worth about this much.
+  constexpr double kWeights = 0.2;
+  // All cores on each layer lose about this share of their time to waiting and to what lies in each other's caches.
+  constexpr double kTogether = 1.25;
+  Grouping best{batch, 1, 1};
+  double least = kTogether * static_cast<double>(batch) / cores;
+  for (int64_t pictures = std::min(kMostPictures, batch); pictures > 0; --pictures) {
+    const int64_t groups = (batch + pictures - 1) / pictures, rounds = (groups + cores - 1) / cores;
+    const double time = static_cast<double>(rounds) * (static_cast<double>(pictures) + kWeights);
+    if (time >= least || (groups == 1 && cores > 1)) continue;
+    least = time;
+    best = {pictures, groups, static_cast<int>(std::min<int64_t>(cores, groups))};
+  }
+  return best;
+}
+
+std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, int64_t batch, const backend::Backend& backend,
+                                                          std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena) {
+  std::unique_ptr<BatchExecutable> result(new BatchExecutable);
+  result->batch_ = batch;
+  result->arena_ = std::move(arena);
+  const Grouping& cut = result->grouping_ = engine::grouping(batch, threads());
+  const Graph graph = build(cut.pictures);
+  const auto checked = [&](const NamedValue& value) {
+    const Type& type = graph.type(value.value);
+    if (type.dtype != DType::f32 || type.shape.rank() == 0 || type.shape[0] != cut.pictures)
+      fail(ErrorKind::internal, "'{}' is {}, f32 of {} pictures expected", value.name, to_string(type), cut.pictures);
+    return type;
+  };
+  for (const NamedValue& input : graph.inputs()) {
+    if (input.name != kImage) fail(ErrorKind::internal, "an input '{}' beside the image", input.name);
+    result->image_ = of_batch(checked(input), batch);
+  }
+  size_t end = aligned(result->image_.bytes());
+  for (const NamedValue& output : graph.outputs()) {
+    const Type type = checked(output);
+    result->outputs_.push_back({output.name, of_batch(type, batch), end, type.bytes() / static_cast<size_t>(cut.pictures)});
+    end += aligned(result->outputs_.back().type.bytes());
+  }
+  for (int i = 0; i < cut.workers; ++i) {
+    const CompileOptions options{.reserve = false, .cores = cut.groups > 1 ? 1 : 0, .arena_begin = end, .inputs_outside = true};
+    result->workers_.push_back(Executable::compile(graph, backend, store, result->arena_, options));
+    end += aligned(result->workers_.back()->memory().arena);
+  }
+  result->seconds_.resize(result->workers_.size());
+  return result;
+}
+
+void BatchExecutable::prepare() {
+  arena_->reserve(memory().arena);
+  workers_[0]->prepare();
+  for (size_t i = 1; i < workers_.size(); ++i) workers_[i]->share_constants(*workers_[0]);
+}
+
+std::span<float> BatchExecutable::image() { return {reinterpret_cast<float*>(arena_->data()), static_cast<size_t>(image_.elements())}; }
+
+const BatchExecutable::Output& BatchExecutable::find(std::string_view name) const {
+  const auto found = std::ranges::find(outputs_, name, &Output::name);
+  if (found == outputs_.end()) fail(ErrorKind::internal, "there is no output '{}'", name);
+  return *found;
+}
+
+std::span<const float> BatchExecutable::output(std::string_view name) const {
+  const Output& found = find(name);
+  return {reinterpret_cast<const float*>(arena_->data() + found.offset), static_cast<size_t>(found.type.elements())};
+}
+
+void BatchExecutable::write_image(const Tensor& images) {
+  in_context(kImage, [&] { write_memory(images, image_, image().data()); });
+}
+
+Tensor BatchExecutable::read_output(std::string_view name) const {
+  const Output& found = find(name);
+  const auto dims = found.type.shape.dims();
+  return read_memory(output(name).data(), found.type, {dims.begin(), dims.end()}, DType::f32);
+}
+
+void BatchExecutable::run() { run_groups({}); }
+
+void BatchExecutable::run_timed(std::span<double> seconds) { run_groups(seconds); }
+
+void BatchExecutable::run_groups(std::span<double> seconds) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  for (auto& own : seconds_) own.assign(seconds.size(), 0.0);
+  next_group_ = 0;
+  const auto work = [&](int64_t begin, int64_t end) {
+    try {
+      for (int64_t worker = begin; worker < end; ++worker)
+        for (int64_t group; (group = next_group_++) < grouping_.groups;)
+          run_group(static_cast<size_t>(worker), group, seconds_[static_cast<size_t>(worker)]);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
+    }
+  };
+  parallel_for(static_cast<int64_t>(workers_.size()), 1, work);
+  if (failure) std::rethrow_exception(failure);
+  for (const auto& own : seconds_)
+    for (size_t i = 0; i < seconds.size(); ++i) seconds[i] += own[i] / static_cast<double>(seconds_.size());
+}
+
+void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> seconds) {
+  Executable& executable = *workers_[worker];
+  // The last one begins where it fills its pictures; of those that the one before has too, that one's results count.
+  const int64_t wanted = group * grouping_.pictures, begin = std::min(wanted, batch_ - grouping_.pictures);
+  const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
+  executable.bind_input(kImage, arena_->data() + static_cast<size_t>(begin) * picture);
+  if (seconds.empty())
+    executable.run();
+  else
+    executable.run_timed(seconds);
+  const auto skipped = static_cast<size_t>(wanted - begin), count = static_cast<size_t>(grouping_.pictures) - skipped;
+  for (const Output& output : outputs_)
+    std::memcpy(arena_->data() + output.offset + static_cast<size_t>(wanted) * output.picture_bytes,
+                static_cast<const char*>(executable.output(output.name)) + skipped * output.picture_bytes, count * output.picture_bytes);
+}
+
+MemoryUse BatchExecutable::memory() const {
+  MemoryUse use = workers_[0]->memory();
+  const size_t own = aligned(use.arena);
+  use.workspace *= workers_.size();
+  use.arena = own * workers_.size() + aligned(image_.bytes());
+  for (const Output& output : outputs_) use.arena += aligned(output.type.bytes());
+  return use;
+}
+
+}  // namespace fovea::engine

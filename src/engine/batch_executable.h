@@ -1,0 +1,77 @@
+// Inference on a batch of pictures: on all cores together, or, where there are pictures enough, in groups of a few, each on one core. What
+// the layers of a group give stays in that core's cache, and no core waits for another from layer to layer.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/executable.h"
+
+namespace fovea::engine {
+
+// How a batch is cut up. Groups are of one size; the last one overlaps the one before where they do not fill the batch exactly.
+struct Grouping {
+  int64_t pictures = 0;  // of a group
+  int64_t groups = 1;
+  int workers = 1;  // groups that run at the same time, each on a core; 1 with more cores: all of them run each group
+};
+Grouping grouping(int64_t batch, int cores);
+
+class BatchExecutable {
+ public:
+  // The graph of a batch: lowered, optimized, with the input "image" f32 [batch, ...] and outputs f32 [batch, ...], in which no picture
+  // meets another.
+  using Build = std::function<Graph(int64_t batch)>;
+
+  // `store` and `arena` as of an Executable. The arena's memory is taken by `prepare`.
+  static std::unique_ptr<BatchExecutable> compile(const Build& build, int64_t batch, const backend::Backend& backend,
+                                                  std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
+
+  int64_t batch() const { return batch_; }
+  const Grouping& grouping() const { return grouping_; }
+  int64_t picture_numbers() const { return image_.elements() / batch_; }
+  const Executable& of_group() const { return *workers_[0]; }
+
+  // As of an Executable.
+  void prepare();
+  // [batch, height, width, channels], in the engine's order; kept by runs. Valid like an Executable's input and output.
+  std::span<float> image();
+  std::span<const float> output(std::string_view name) const;
+  // In logical order.
+  void write_image(const Tensor& images);
+  Tensor read_output(std::string_view name) const;
+
+  void run();
+  // The same; seconds spent in each node of the group's graph, as a core's share of them, are added to `seconds`.
+  void run_timed(std::span<double> seconds);
+
+  MemoryUse memory() const;
+
+ private:
+  struct Output {
+    std::string name;
+    Type type;                 // of the batch
+    size_t offset = 0;         // in the arena, of the batch's
+    size_t picture_bytes = 0;  // of one picture's
+  };
+
+  BatchExecutable() = default;
+  void run_groups(std::span<double> seconds);
+  void run_group(size_t worker, int64_t group, std::span<double> seconds);
+  const Output& find(std::string_view name) const;
+
+  int64_t batch_ = 0;
+  Grouping grouping_;
+  std::shared_ptr<Arena> arena_;
+  Type image_;  // of the batch, at the arena's start
+  std::vector<Output> outputs_;
+  std::vector<std::unique_ptr<Executable>> workers_;
+  std::atomic<int64_t> next_group_{0};
+  std::vector<std::vector<double>> seconds_;  // by worker
+};
+
+}  // namespace fovea::engine
