@@ -74,7 +74,7 @@ constexpr Row kCandidates[] = {
     {"attention", "simd", plan_attention},
     {"attention_grad", "simd", plan_attention_grad},
     {"attention_probabilities", "simd", plan_attention_probabilities},
-    {"random_mask", "plain", plan_random_mask},
+    {"random_mask", "plain", plan_random_mask, true},
     {"cross_entropy", "plain", plan_cross_entropy},
     {"cross_entropy_grad", "plain", plan_cross_entropy_grad},
     {"soft_cross_entropy", "plain", plan_soft_cross_entropy},
