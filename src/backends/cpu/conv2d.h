@@ -22,6 +22,10 @@ struct ConvProblem {
   bool linear() const {
     return groups == 1 && w[2] == 1 && w[3] == 1 && x.width() == 1 && x.height() == y.height() && padding == Padding2{};
   }
+  // Pixel by pixel, whatever the map.
+  bool pointwise() const {
+    return groups == 1 && w[2] == 1 && w[3] == 1 && padding == Padding2{} && x.height() == y.height() && x.width() == y.width();
+  }
   int64_t pixels() const { return x.batch() * x.height() * x.width(); }
   memory::dims strides() const { return {stride.height, stride.width}; }
   memory::dims padding_before() const { return {padding.top, padding.left}; }
