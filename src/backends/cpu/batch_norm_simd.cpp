@@ -97,12 +97,12 @@ struct NormalizeLoop {
         for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
           const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
           const auto z = hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c));
-          store(d, activate_vector<K>(d, hn::Add(z, load(d, residual + c))), y + c);
+          store(d, activate_vector<K, T>(d, hn::Add(z, load(d, residual + c))), y + c);
         });
       } else {
         for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
           const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
-          store(d, activate_vector<K>(d, hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c))), y + c);
+          store(d, activate_vector<K, T>(d, hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c))), y + c);
         });
       }
     }
@@ -126,10 +126,10 @@ HWY_INLINE HWY_ATTR void grad_terms(D d, const simd::NormalizeGrad& p, const Gra
   centred = hn::Sub(load(d, p.x.as<T>() + row * p.x_stride + c), constants.mean);
   if constexpr (K != ActivationKind::identity) {
     if (p.y) {
-      dz = hn::Mul(dz, derivative_vector<K>(d, load(d, p.y.as<T>() + row * p.y_stride + c)));
+      dz = hn::Mul(dz, derivative_vector<K, T>(d, load(d, p.y.as<T>() + row * p.y_stride + c)));
     } else {
       const V z = hn::MulAdd(centred, constants.scale, constants.beta);
-      dz = hn::Mul(dz, derivative_vector<K>(d, K == ActivationKind::sigmoid ? activate_vector<K>(d, z) : z));
+      dz = hn::Mul(dz, derivative_vector<K, T>(d, K == ActivationKind::sigmoid ? activate_vector<K, T>(d, z) : z));
     }
   }
 }

@@ -39,7 +39,7 @@ struct FinishTile {
       for (int64_t c = 0; c < lanes; c += static_cast<int64_t>(hn::Lanes(d))) {
         auto v = hn::LoadU(d, sums + c);
         if (place.residual) v = hn::Add(v, load(d, place.residual + t * place.residual_step + c));
-        store(d, activate_vector<K>(d, v), place.y + t * place.y_step + c);
+        store(d, activate_vector<K, T>(d, v), place.y + t * place.y_step + c);
       }
   }
 };

@@ -17,7 +17,7 @@ template <ActivationKind K>
 struct ActivateLoop {
   template <class T>
   static void run(const T* x, T* y, int64_t n) {
-    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, activate_vector<K>(d, load(d, x + i)), y + i); });
+    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, activate_vector<K, T>(d, load(d, x + i)), y + i); });
   }
 };
 void Activate(ActivationKind kind, Source x, Target y, int64_t n) {
@@ -30,7 +30,7 @@ struct ActivationGradLoop {
   template <class T>
   static void run(const T* dy, const T* v, T* dx, int64_t n) {
     for_each_vector(
-        n, [=](auto d, int64_t i) HWY_ATTR { store(d, hn::Mul(load(d, dy + i), derivative_vector<K>(d, load(d, v + i))), dx + i); });
+        n, [=](auto d, int64_t i) HWY_ATTR { store(d, hn::Mul(load(d, dy + i), derivative_vector<K, T>(d, load(d, v + i))), dx + i); });
   }
 };
 void ActivationGradient(ActivationKind kind, Source dy, Source v, Target dx, int64_t n) {

@@ -84,7 +84,7 @@ struct ResultsLoop {
             V result = hn::Add(line[j], bias);
             if (r.residual)
               result = hn::Add(result, hn::LoadU(d, r.residual + (at + static_cast<int64_t>(j)) * r.residual_stride + s.first + c));
-            hn::StoreU(activate_vector<K>(d, result), d, r.y + (at + static_cast<int64_t>(j)) * r.stride + s.first + c);
+            hn::StoreU(activate_vector<K, float>(d, result), d, r.y + (at + static_cast<int64_t>(j)) * r.stride + s.first + c);
           }
         }
       });
