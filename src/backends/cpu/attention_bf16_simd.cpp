@@ -15,6 +15,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
+// Numbers that are rounded once more by a product: halves go up, and what is not a number stays so where its lower half is 0, as in all
+// that comes from bf16.
+HWY_INLINE HWY_ATTR void store_operand(V v, Bf16* to) {
+  const hn::RebindToUnsigned<UnitTag> wide;
+  const hn::Rebind<uint16_t, UnitTag> half;
+  const auto rounded = hn::Add(hn::BitCast(wide, v), hn::Set(wide, 0x8000u));
+  hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(rounded)), half, &to->bits);
+}
+
 void SoftmaxRows(const simd::SoftmaxRows& s) {
   const UnitTag d;
   const int64_t block = s.blocks.block, count = s.blocks.count, panel = block * block;
@@ -27,13 +36,17 @@ void SoftmaxRows(const simd::SoftmaxRows& s) {
     for (int64_t p = 0; p < count; ++p)
       for (int64_t k = 0; k < block; k += kLanes) most = hn::Max(most, hn::LoadU(d, scores + p * panel + k));
     most = hn::MaxOfLanes(d, most);
+    const V shift = hn::Mul(most, scale);
     V total = hn::Zero(d);
-    for (int64_t p = 0; p < count; ++p)
+    for (int64_t p = 0; p < count; ++p) {
+      const float* const from = scores + p * panel;
+      Bf16* const to = s.exponentials + (row * count + p) * block;
       for (int64_t k = 0; k < block; k += kLanes) {
-        const V e = fast_exp(hn::Mul(hn::Sub(hn::LoadU(d, scores + p * panel + k), most), scale));
+        const V e = fast_exp(hn::MulSub(hn::LoadU(d, from + k), scale, shift));
         total = hn::Add(total, e);
-        store(d, e, s.exponentials + row * s.blocks.wide() + p * block + k);
+        store_operand(e, to + k);
       }
+    }
     s.sums[row] = hn::GetLane(hn::SumOfLanes(d, total));
     s.log_sums[row] = s.scale * hn::GetLane(most) + std::log(s.sums[row]);
   }
@@ -57,14 +70,16 @@ void SoftmaxGradRows(const simd::SoftmaxGradRows& s) {
   const int64_t block = s.blocks.block, count = s.blocks.count, wide = s.blocks.wide();
   const V scale = hn::Set(d, s.scale);
   for (int64_t row = 0; row < s.rows; ++row)
-    for (int64_t p = 0; p < count; ++p)
+    for (int64_t p = 0; p < count; ++p) {
+      const float *const scores = s.scores + (p * block + row) * block, *const slopes = s.slopes + (p * block + row) * block;
+      const float *const log_sums = s.log_sums + p * block, *const means = s.means + p * block;
+      Bf16 *const probabilities = s.probabilities + row * wide + p * block, *const results = s.score_slopes + row * wide + p * block;
       for (int64_t k = 0; k < block; k += kLanes) {
-        const int64_t from = (p * block + row) * block + k, query = p * block + k, to = row * wide + query;
-        const V e = fast_exp(hn::MulSub(hn::LoadU(d, s.scores + from), scale, hn::LoadU(d, s.log_sums + query)));
-        store(d, e, s.probabilities + to);
-        const V centered = hn::Sub(hn::LoadU(d, s.slopes + from), hn::LoadU(d, s.means + query));
-        store(d, hn::Mul(hn::Mul(e, scale), centered), s.score_slopes + to);
+        const V e = fast_exp(hn::MulSub(hn::LoadU(d, scores + k), scale, hn::LoadU(d, log_sums + k)));
+        store_operand(e, probabilities + k);
+        store_operand(hn::Mul(hn::Mul(e, scale), hn::Sub(hn::LoadU(d, slopes + k), hn::LoadU(d, means + k))), results + k);
       }
+    }
   // What is no number there would stay so times 0.
   std::fill(s.probabilities + s.rows * wide, s.probabilities + block * wide, Bf16{0});
   std::fill(s.score_slopes + s.rows * wide, s.score_slopes + block * wide, Bf16{0});
