@@ -13,7 +13,6 @@
 #include "base/parallel.h"
 #include "cpu/op_check.h"
 #include "ops/activation.h"
-#include "ops/attention.h"
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
 #include "ops/max_pool2d.h"
@@ -116,9 +115,6 @@ std::vector<Runner> all_sorts() {
   runners.emplace_back(Activation{ActivationKind::silu}, Types{x});
   runners.emplace_back(MaxPool2d{{3, 3}, {2, 2}, one}, Types{x});
   runners.emplace_back(SgdUpdate{}, Types{w, w, w, f32({})});
-  const Type qkv{DType::bf16, {1, 192, 50, 1}}, tokens{DType::bf16, {1, 64, 50, 1}};
-  runners.emplace_back(Attention{1}, Types{qkv});
-  runners.emplace_back(AttentionGrad{1}, Types{tokens, qkv, tokens, f32({1, 1, 50, 1})});
   return runners;
 }
 

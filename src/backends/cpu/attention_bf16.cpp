@@ -1,5 +1,5 @@
 // Attention and its gradient with operands in bf16: each core takes heads, whose matrix products are the library's, in bf16 with sums in
-// float. The library's fastest code wants matrices without gaps and with an even depth of 32 numbers, so a head's rows are copied.
+// float. The library's fastest code wants matrices without gaps whose depth is a multiple of 32, so a head's rows are copied.
 #include "backends/cpu/attention_bf16.h"
 
 #include <algorithm>
@@ -21,11 +21,12 @@ constexpr int64_t kDepth = 32;  // numbers of bf16 in a row of a tile
 
 int64_t padded(int64_t count) { return (count + kDepth - 1) / kDepth * kDepth; }
 
-Blocks blocks_of(const Heads& heads) {
+// In at least so many blocks, where the tokens suffice.
+Blocks blocks_of(const Heads& heads, int64_t fewest) {
   constexpr int64_t kMost = 320;  // scores of a block stay in the second-level cache
   const int64_t columns = padded(heads.width);
   // The library multiplies in tiles where a result has at most 8 times as many columns as the product is deep.
-  const int64_t most = std::min(kMost, 8 * columns), least = (heads.tokens + most - 1) / most;
+  const int64_t most = std::min(kMost, 8 * columns), least = std::max((heads.tokens + most - 1) / most, fewest);
   const int64_t block = padded((heads.tokens + least - 1) / least);
   return {heads.tokens, heads.width, block, (heads.tokens + block - 1) / block, columns};
 }
@@ -99,12 +100,13 @@ void write(Target to, int64_t at, float value) {
     to.as<float>()[at] = value;
 }
 
-// The heads in equal shares, a slot of the workspace for each core; body(slot, head).
+// The tasks in equal shares, a slot of the workspace for each core; body(slot, task).
 template <class Body>
-void for_heads(int64_t count, int64_t slots, const Body& body) {
-  parallel_kernel(slots, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t slot = begin; slot < end; ++slot)
-      for (int64_t index = count * slot / slots; index < count * (slot + 1) / slots; ++index) body(slot, index);
+void for_tasks(int64_t count, size_t slots, const Body& body) {
+  const auto shares = static_cast<int64_t>(slots);
+  parallel_kernel(shares, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t share = begin; share < end; ++share)
+      for (int64_t task = count * share / shares; task < count * (share + 1) / shares; ++task) body(static_cast<size_t>(share), task);
   });
 }
 
@@ -112,7 +114,7 @@ class Forward {
  public:
   Forward(const Heads& heads, const Request& request)
       : heads_(heads),
-        blocks_(blocks_of(heads)),
+        blocks_(blocks_of(heads, (threads() + heads.count() - 1) / heads.count())),
         scores_(matrix(blocks_.block, blocks_.columns), transposed(blocks_.block, blocks_.columns),
                 matrix(blocks_.block, blocks_.block, DType::f32)),
         mix_(matrix(blocks_.block, blocks_.wide()), matrix(blocks_.wide(), blocks_.columns),
@@ -130,7 +132,7 @@ class Forward {
     sum_place_ = layout.floats(2 * blocks_.block);
     scratchpad_place_ = layout.add(std::max(scores_.scratchpad_bytes(), mix_.scratchpad_bytes()));
     slot_bytes_ = layout.bytes();
-    for (int64_t slot = 0; slot < std::min<int64_t>(threads(), heads.count()); ++slot)
+    for (int64_t slot = 0; slot < std::min<int64_t>(threads(), tasks()); ++slot)
       cores_.push_back({scores_.with_arguments(), mix_.with_arguments()});
   }
 
@@ -139,39 +141,41 @@ class Forward {
   size_t workspace_bytes() const { return cores_.size() * slot_bytes_; }
 
   void run(const Bound& bound) {
-    for_heads(heads_.count(), static_cast<int64_t>(cores_.size()), [&](int64_t slot, int64_t index) {
-      run_head(bound, cores_[static_cast<size_t>(slot)], static_cast<size_t>(slot) * slot_bytes_, index);
-    });
+    for (Core& core : cores_) core.head = -1;
+    for_tasks(tasks(), cores_.size(), [&](size_t slot, int64_t task) { run_block(bound, cores_[slot], slot * slot_bytes_, task); });
   }
 
  private:
   struct Core {
     Primitive scores, mix;
+    int64_t head = -1;  // whose rows are copied
   };
 
-  void run_head(const Bound& bound, Core& core, size_t start, int64_t index) const {
+  int64_t tasks() const { return heads_.count() * blocks_.count; }
+
+  // Of queries.
+  void run_block(const Bound& bound, Core& core, size_t start, int64_t task) const {
     const auto numbers = [&](size_t place) { return bound.scratch<Bf16>(start + place); };
     const auto floats = [&](size_t place) { return bound.scratch<float>(start + place); };
     void* const scratchpad = floats(scratchpad_place_);
-    for (int64_t part = 0; part < 3; ++part)
-      copy_in(blocks_, bound.in<Bf16>(0) + heads_.offset(index, part), heads_.stride, numbers(parts_[part]));
-    const int64_t block = blocks_.block, block_numbers = block * blocks_.columns;
+    const int64_t index = task / blocks_.count, b = task % blocks_.count;
+    if (std::exchange(core.head, index) != index)
+      for (int64_t part = 0; part < 3; ++part)
+        copy_in(blocks_, bound.in<Bf16>(0) + heads_.offset(index, part), heads_.stride, numbers(parts_[part]));
+    const int64_t block = blocks_.block, block_numbers = block * blocks_.columns, rows = blocks_.rows(b), first = b * block;
     float *const sums = floats(sum_place_), *const log_sums = sums + block;
-    for (int64_t b = 0; b < blocks_.count; ++b) {
-      const int64_t rows = blocks_.rows(b), first = b * block;
-      for (int64_t k = 0; k < blocks_.count; ++k)
-        multiply(core.scores, numbers(parts_[0]) + b * block_numbers, numbers(parts_[1]) + k * block_numbers,
-                 floats(score_place_) + k * block * block, scratchpad);
-      simd::softmax_rows({blocks_, rows, scale_of(heads_), floats(score_place_), numbers(exponential_place_), sums, log_sums});
-      if (bound.outputs[1])
-        for (int64_t row = 0; row < rows; ++row)
-          write({bound.outputs[1], sum_type_}, heads_.offset(index, sum_stride_, 1) + (first + row) * sum_stride_, log_sums[row]);
-      if (!bound.outputs[0]) continue;
-      // Rows that are padding multiply what an earlier kernel left; nobody reads their results.
-      multiply(core.mix, numbers(exponential_place_), numbers(parts_[2]), floats(result_place_), scratchpad);
-      simd::divide_rows(blocks_, rows, floats(result_place_), sums,
-                        bound.out<Bf16>(0) + heads_.offset(index, y_stride_, heads_.width) + first * y_stride_, y_stride_);
-    }
+    for (int64_t k = 0; k < blocks_.count; ++k)
+      multiply(core.scores, numbers(parts_[0]) + b * block_numbers, numbers(parts_[1]) + k * block_numbers,
+               floats(score_place_) + k * block * block, scratchpad);
+    simd::softmax_rows({blocks_, rows, scale_of(heads_), floats(score_place_), numbers(exponential_place_), sums, log_sums});
+    if (bound.outputs[1])
+      for (int64_t row = 0; row < rows; ++row)
+        write({bound.outputs[1], sum_type_}, heads_.offset(index, sum_stride_, 1) + (first + row) * sum_stride_, log_sums[row]);
+    if (!bound.outputs[0]) return;
+    // Rows that are padding multiply what an earlier kernel left; nobody reads their results.
+    multiply(core.mix, numbers(exponential_place_), numbers(parts_[2]), floats(result_place_), scratchpad);
+    simd::divide_rows(blocks_, rows, floats(result_place_), sums,
+                      bound.out<Bf16>(0) + heads_.offset(index, y_stride_, heads_.width) + first * y_stride_, y_stride_);
   }
 
   Heads heads_;
@@ -190,7 +194,7 @@ class Backward {
  public:
   Backward(const Heads& heads, const Request& request)
       : heads_(heads),
-        blocks_(blocks_of(heads)),
+        blocks_(blocks_of(heads, 1)),
         scores_(matrix(blocks_.block, blocks_.columns), transposed(blocks_.block, blocks_.columns),
                 matrix(blocks_.block, blocks_.block, DType::f32)),
         mix_(matrix(blocks_.block, blocks_.wide()), matrix(blocks_.wide(), blocks_.columns), matrix(blocks_.block, blocks_.columns)),
@@ -223,9 +227,7 @@ class Backward {
   size_t workspace_bytes() const { return cores_.size() * slot_bytes_; }
 
   void run(const Bound& bound) {
-    for_heads(heads_.count(), static_cast<int64_t>(cores_.size()), [&](int64_t slot, int64_t index) {
-      run_head(bound, cores_[static_cast<size_t>(slot)], static_cast<size_t>(slot) * slot_bytes_, index);
-    });
+    for_tasks(heads_.count(), cores_.size(), [&](size_t slot, int64_t index) { run_head(bound, cores_[slot], slot * slot_bytes_, index); });
   }
 
  private:
