@@ -192,5 +192,15 @@ TEST_F(Allocation, NoneInATrainingStepOfALargeNetwork) {
   expect_quiet(*compile(training::build_step(training::lower_for_training(models::build(models::get("resnet50"), build), {}), {})));
 }
 
+TEST_F(Allocation, NoneInATrainingStepOfATransformerInBf16) {
+  BuildOptions build;
+  build.batch = 2;
+  build.height = build.width = 96;
+  training::StepOptions options;
+  options.precision = DType::bf16;
+  const ModelGraph model = models::build(models::get("deit_tiny_patch16_224"), build);
+  expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options)));
+}
+
 }  // namespace
 }  // namespace fovea

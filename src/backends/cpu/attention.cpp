@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/attention_heads.h"
 #include "backends/cpu/candidates.h"
 #include "ops/attention.h"
 
@@ -13,51 +14,25 @@ namespace {
 constexpr int64_t kScoreBytes = int64_t{192} * 1024;  // of a block, so that keys and values stay in a core's second-level cache beside it
 constexpr int64_t kMostQueries = 72;
 
-struct Heads {
-  int64_t batch, heads, tokens, width, stride;  // stride: between tokens of qkv
+simd::HeadRows rows_of(const Heads& heads, const float* qkv, int64_t index, int64_t part) {
+  return {qkv + heads.offset(index, part), heads.stride};
+}
 
-  Heads(const Operand& qkv, int64_t heads_each)
-      : batch(qkv.type.shape.batch()),
-        heads(heads_each),
-        tokens(qkv.type.shape.height()),
-        width(qkv.type.shape.channels() / (3 * heads)),
-        stride(qkv.row_stride) {}
+simd::HeadSize size_of(const Heads& heads) {
+  const int64_t row_bytes = simd::padded_columns(heads.tokens) * static_cast<int64_t>(sizeof(float));
+  const int64_t most = std::clamp<int64_t>(kScoreBytes / row_bytes, simd::kTileRows, kMostQueries);
+  const int64_t blocks = (heads.tokens + most - 1) / most;
+  return {heads.tokens, heads.width, simd::padded_rows((heads.tokens + blocks - 1) / blocks)};
+}
 
-  int64_t count() const { return batch * heads; }
-  // Queries, keys or values of a head.
-  int64_t offset(int64_t index, int64_t part) const { return index / heads * tokens * stride + (part * heads + index % heads) * width; }
-  simd::HeadRows rows(const float* qkv, int64_t index, int64_t part) const { return {qkv + offset(index, part), stride}; }
-  // Of an operand [N,C,T,1], or [N,heads,T,1] with one channel a head.
-  int64_t offset(int64_t index, int64_t row_stride, int64_t channels) const {
-    return index / heads * tokens * row_stride + index % heads * channels;
-  }
-
-  simd::HeadSize size() const {
-    const int64_t row_bytes = simd::padded_columns(tokens) * static_cast<int64_t>(sizeof(float));
-    const int64_t most = std::clamp<int64_t>(kScoreBytes / row_bytes, simd::kTileRows, kMostQueries);
-    const int64_t blocks = (tokens + most - 1) / most;
-    return {tokens, width, simd::padded_rows((tokens + blocks - 1) / blocks)};
-  }
-};
-
-// Consecutive places in scratch memory.
-class Layout {
- public:
-  size_t add(int64_t floats) { return std::exchange(bytes_, bytes_ + align64(static_cast<size_t>(floats) * sizeof(float))); }
-  size_t bytes() const { return bytes_; }
-
- private:
-  size_t bytes_ = 0;
-};
-
-struct ForwardLayout : Layout {
+struct ForwardLayout : HeadLayout {
   size_t keys, values, queries, scores, results;
   explicit ForwardLayout(const simd::HeadSize& size)
-      : keys(add(size.transposed_floats())),
-        values(add(size.natural_floats())),
-        queries(add(size.block_floats())),
-        scores(add(size.score_floats())),
-        results(add(size.block_floats())) {}
+      : keys(floats(size.transposed_floats())),
+        values(floats(size.natural_floats())),
+        queries(floats(size.block_floats())),
+        scores(floats(size.score_floats())),
+        results(floats(size.block_floats())) {}
   simd::ForwardScratch at(const Bound& bound, size_t start) const {
     const auto place = [&](size_t offset) { return bound.scratch<float>(start + offset); };
     return {place(keys), place(values), place(queries), place(scores), place(results)};
@@ -67,7 +42,7 @@ struct ForwardLayout : Layout {
 // The tasks (head, block of queries) of every picture, in equal shares; a slot of the workspace for each thread.
 template <class Body>
 Planned accept_forward(const Heads& heads, const Body& body) {
-  const simd::HeadSize size = heads.size();
+  const simd::HeadSize size = size_of(heads);
   const ForwardLayout layout(size);
   const int64_t blocks = (size.tokens + size.block - 1) / size.block, tasks = heads.count() * blocks;
   const int64_t slots = std::min<int64_t>(threads(), tasks);
@@ -79,7 +54,7 @@ Planned accept_forward(const Heads& heads, const Body& body) {
         for (int64_t task = tasks * slot / slots; task < tasks * (slot + 1) / slots; ++task) {
           const int64_t index = task / blocks, first = task % blocks * size.block;
           const simd::ForwardBlock block{
-              size, heads.rows(bound.in(0), index, 0), first, std::min(size.block, size.tokens - first), nullptr, 0, nullptr, 0};
+              size, rows_of(heads, bound.in(0), index, 0), first, std::min(size.block, size.tokens - first), nullptr, 0, nullptr, 0};
           body(bound, index, block, scratch, std::exchange(packed, index) != index);
         }
       }
@@ -95,7 +70,8 @@ Planned plan_attention(const Request& request) {
   const int64_t y_stride = request.outputs[0].row_stride, sum_stride = request.outputs[1].row_stride;
   return accept_forward(
       heads, [=](const Bound& bound, int64_t index, simd::ForwardBlock block, const simd::ForwardScratch& scratch, bool new_head) {
-        if (new_head) simd::attention_pack(block.size, heads.rows(bound.in(0), index, 1), heads.rows(bound.in(0), index, 2), scratch);
+        if (new_head)
+          simd::attention_pack(block.size, rows_of(heads, bound.in(0), index, 1), rows_of(heads, bound.in(0), index, 2), scratch);
         if (bound.outputs[0]) block.y = bound.out(0) + heads.offset(index, y_stride, block.size.width);
         if (bound.outputs[1]) block.log_sum = bound.out(1) + heads.offset(index, sum_stride, 1);
         block.y_stride = y_stride;
@@ -110,7 +86,7 @@ Planned plan_attention_probabilities(const Request& request) {
   const int64_t stride = request.outputs[0].row_stride;
   return accept_forward(
       heads, [=](const Bound& bound, int64_t index, const simd::ForwardBlock& block, const simd::ForwardScratch& scratch, bool new_head) {
-        if (new_head) simd::attention_pack(block.size, heads.rows(bound.in(0), index, 1), {nullptr, 0}, scratch);
+        if (new_head) simd::attention_pack(block.size, rows_of(heads, bound.in(0), index, 1), {nullptr, 0}, scratch);
         simd::attention_probabilities(block, scratch);
         const int64_t n = index / heads.heads, head = index % heads.heads;
         for (int64_t row = 0; row < block.rows; ++row) {
@@ -122,17 +98,17 @@ Planned plan_attention_probabilities(const Request& request) {
 
 namespace {
 
-struct BackwardLayout : Layout {
+struct BackwardLayout : HeadLayout {
   size_t keys_transposed, values_transposed, keys, queries, slopes, results, scores, score_slopes;
   explicit BackwardLayout(const simd::HeadSize& size)
-      : keys_transposed(add(size.transposed_floats())),
-        values_transposed(add(size.transposed_floats())),
-        keys(add(size.natural_floats())),
-        queries(add(size.block_floats())),
-        slopes(add(size.block_floats())),
-        results(add(size.block_floats())),
-        scores(add(size.score_floats())),
-        score_slopes(add(size.score_floats())) {}
+      : keys_transposed(floats(size.transposed_floats())),
+        values_transposed(floats(size.transposed_floats())),
+        keys(floats(size.natural_floats())),
+        queries(floats(size.block_floats())),
+        slopes(floats(size.block_floats())),
+        results(floats(size.block_floats())),
+        scores(floats(size.score_floats())),
+        score_slopes(floats(size.score_floats())) {}
 };
 
 // The gradients of keys and values are sums over queries. Where pictures and heads are few, the queries of a head are shared among tasks;
@@ -141,7 +117,7 @@ class AttentionGradPlan {
  public:
   AttentionGradPlan(const Heads& heads, const Request& request)
       : heads_(heads),
-        size_(heads.size()),
+        size_(size_of(heads)),
         layout_(size_),
         blocks_((size_.tokens + size_.block - 1) / size_.block),
         dy_stride_(request.inputs[0].row_stride),
@@ -195,10 +171,10 @@ class AttentionGradPlan {
   void run_task(const Bound& bound, int64_t task, const simd::BackwardScratch& s, bool new_head) const {
     const int64_t index = task / parts_, part = task % parts_;
     const float *const dy = bound.in(0), *const qkv = bound.in(1), *const y = bound.in(2), *const log_sum = bound.in(3);
-    if (new_head) simd::attention_grad_pack(size_, heads_.rows(qkv, index, 1), heads_.rows(qkv, index, 2), s);
+    if (new_head) simd::attention_grad_pack(size_, rows_of(heads_, qkv, index, 1), rows_of(heads_, qkv, index, 2), s);
     simd::BackwardBlock block{};
     block.size = size_;
-    block.queries = heads_.rows(qkv, index, 0);
+    block.queries = rows_of(heads_, qkv, index, 0);
     block.dy = {dy + heads_.offset(index, dy_stride_, size_.width), dy_stride_};
     block.y = {y + heads_.offset(index, y_stride_, size_.width), y_stride_};
     block.log_sum = {log_sum + heads_.offset(index, sum_stride_, 1), sum_stride_};

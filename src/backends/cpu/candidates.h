@@ -46,7 +46,9 @@ Planned plan_group_norm_grad(const Request&);
 Planned plan_global_response_norm(const Request&);
 Planned plan_global_response_norm_grad(const Request&);
 
+Planned plan_attention_bf16(const Request&);
 Planned plan_attention(const Request&);
+Planned plan_attention_grad_bf16(const Request&);
 Planned plan_attention_grad(const Request&);
 Planned plan_attention_probabilities(const Request&);
 
