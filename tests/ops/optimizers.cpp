@@ -87,7 +87,7 @@ std::vector<OpCase> optimizer_cases() {
   updates("vector", {1, 37, 1, 1});
   updates("linear", {10, 64, 1, 1});
   updates("one", {1, 1, 1, 1});
-  updates("parts", {70, 64, 3, 3});
+  updates("parts", {35, 64, 3, 3});
   for (double norm : {0.04, 100.0, 0.0})
     cases.push_back({fmt::format("of_{}", norm), ClipFactor{0.5}, {scalar(norm)}, "f32[]", {}, {}, 0, 1e-6});
   cases.push_back({"shape",
