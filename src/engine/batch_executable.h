@@ -17,7 +17,7 @@ namespace fovea::engine {
 struct Grouping {
   int64_t pictures = 0;  // of a group
   int64_t groups = 1;
-  int workers = 1;  // groups that run at the same time, each on a core; 1 with more cores: all of them run each group
+  int workers = 1;  // groups that run at the same time, each on a core; a group that is the whole batch runs on all cores
 };
 Grouping grouping(int64_t batch, int cores);
 
