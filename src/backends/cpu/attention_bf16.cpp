@@ -7,7 +7,6 @@
 
 #include "backends/cpu/attention_heads.h"
 #include "backends/cpu/candidates.h"
-#include "backends/cpu/conv2d.h"
 #include "backends/cpu/onednn.h"
 #include "base/float_formats.h"
 #include "ops/attention.h"
@@ -33,8 +32,9 @@ Blocks blocks_of(const Heads& heads, int64_t fewest) {
 
 float scale_of(const Heads& heads) { return static_cast<float>(1 / std::sqrt(static_cast<double>(heads.width))); }
 
-memory::desc matrix(int64_t rows, int64_t columns, DType type = DType::bf16) { return {{rows, columns}, onednn_type(type), {columns, 1}}; }
-memory::desc transposed(int64_t rows, int64_t columns) { return {{columns, rows}, memory::data_type::bf16, {1, columns}}; }
+// Without gaps.
+memory::desc matrix(int64_t rows, int64_t columns, DType type = DType::bf16) { return cpu::matrix(rows, columns, columns, type); }
+memory::desc transposed(int64_t rows, int64_t columns) { return cpu::transposed(rows, columns, columns, DType::bf16); }
 
 // A product for one core; cores have arguments of their own, Product below.
 class ProductPlan {
@@ -124,10 +124,9 @@ class Forward {
         sum_type_(request.outputs[1].type.dtype) {
     if (!obstacle().empty()) return;
     HeadLayout layout;
-    const auto numbers = [&](int64_t rows, int64_t columns) { return layout.add(static_cast<size_t>(rows * columns) * sizeof(Bf16)); };
-    for (size_t& place : parts_) place = numbers(blocks_.wide(), blocks_.columns);
+    for (size_t& place : parts_) place = layout.halves(blocks_.wide() * blocks_.columns);
     score_place_ = layout.floats(blocks_.block * blocks_.wide());
-    exponential_place_ = numbers(blocks_.block, blocks_.wide());
+    exponential_place_ = layout.halves(blocks_.block * blocks_.wide());
     result_place_ = layout.floats(blocks_.block * blocks_.columns);
     sum_place_ = layout.floats(2 * blocks_.block);
     scratchpad_place_ = layout.add(std::max(scores_.scratchpad_bytes(), mix_.scratchpad_bytes()));
@@ -207,15 +206,14 @@ class Backward {
         sum_type_(request.inputs[3].type.dtype) {
     if (!obstacle().empty()) return;
     HeadLayout layout;
-    const auto numbers = [&](int64_t rows, int64_t columns) { return layout.add(static_cast<size_t>(rows * columns) * sizeof(Bf16)); };
-    for (size_t& place : parts_) place = numbers(blocks_.wide(), blocks_.columns);
+    for (size_t& place : parts_) place = layout.halves(blocks_.wide() * blocks_.columns);
     log_sum_place_ = layout.floats(blocks_.wide());
     mean_place_ = layout.floats(blocks_.wide());
     score_place_ = layout.floats(blocks_.block * blocks_.wide());
     slope_place_ = layout.floats(blocks_.block * blocks_.wide());
-    probability_place_ = numbers(blocks_.block, blocks_.wide());
-    score_slope_place_ = numbers(blocks_.wide(), blocks_.wide());
-    result_place_ = numbers(blocks_.wide(), blocks_.columns);
+    probability_place_ = layout.halves(blocks_.block * blocks_.wide());
+    score_slope_place_ = layout.halves(blocks_.wide() * blocks_.wide());
+    result_place_ = layout.halves(blocks_.wide() * blocks_.columns);
     scratchpad_place_ = layout.add(std::max({scores_.scratchpad_bytes(), mix_.scratchpad_bytes(), mix_transposed_.scratchpad_bytes()}));
     slot_bytes_ = layout.bytes();
     for (int64_t slot = 0; slot < std::min<int64_t>(threads(), heads.count()); ++slot)

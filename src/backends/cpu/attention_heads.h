@@ -31,6 +31,7 @@ class HeadLayout {
  public:
   size_t add(size_t bytes) { return std::exchange(bytes_, bytes_ + align64(bytes)); }
   size_t floats(int64_t count) { return add(static_cast<size_t>(count) * sizeof(float)); }
+  size_t halves(int64_t count) { return add(static_cast<size_t>(count) * sizeof(Bf16)); }
   size_t bytes() const { return bytes_; }
 
  private:

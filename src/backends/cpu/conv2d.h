@@ -18,14 +18,12 @@ struct ConvProblem {
   // takes.
   DType maps = DType::f32;
 
-  // A linear layer: each result from one vector of x. Images have one pixel, or one column (tokens).
-  bool linear() const {
-    return groups == 1 && w[2] == 1 && w[3] == 1 && x.width() == 1 && x.height() == y.height() && padding == Padding2{};
-  }
-  // Pixel by pixel, whatever the map.
+  // A 1x1 convolution: each result from one vector of x.
   bool pointwise() const {
     return groups == 1 && w[2] == 1 && w[3] == 1 && padding == Padding2{} && x.height() == y.height() && x.width() == y.width();
   }
+  // A linear layer: images have one pixel, or one column (tokens).
+  bool linear() const { return pointwise() && x.width() == 1; }
   int64_t pixels() const { return x.batch() * x.height() * x.width(); }
   memory::dims strides() const { return {stride.height, stride.width}; }
   memory::dims padding_before() const { return {padding.top, padding.left}; }
@@ -35,9 +33,6 @@ ConvProblem problem_of(const Conv2d& op, const Request& request);
 ConvProblem problem_of(const FusedConv2d& op, const Request& request);
 ConvProblem problem_of(const Conv2dInputGrad& op, const Request& request);
 ConvProblem problem_of(const Conv2dWeightGrad& op, const Request& request);
-
-// The library's name of a type.
-memory::data_type onednn_type(DType dtype);
 
 // Why the library must not be given these operands; empty where it may.
 std::string obstacle(const ConvProblem& problem, std::span<const Operand> inputs, std::span<const Operand> outputs,

@@ -5,8 +5,6 @@
 
 namespace fovea::cpu {
 
-memory::data_type onednn_type(DType dtype) { return dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32; }
-
 namespace {
 
 DType type_of_maps(std::initializer_list<const Operand*> maps) {

@@ -1,4 +1,5 @@
-// Linear layers (1x1 convolutions of images of one pixel, or of one column: tokens) and their gradients as matrix products of oneDNN.
+// Linear layers (1x1 convolutions of images of one pixel, or of one column: tokens) and their gradients as matrix products of oneDNN; of
+// wide 1x1 convolutions of maps the weight gradient too.
 #include <algorithm>
 
 #include "backends/cpu/candidates.h"
@@ -6,14 +7,6 @@
 
 namespace fovea::cpu {
 namespace {
-
-// A matrix of `rows` rows in memory, `stride` apart; transposed on demand.
-memory::desc matrix(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
-  return {{rows, columns}, onednn_type(type), {stride, 1}};
-}
-memory::desc transposed(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
-  return {{columns, rows}, onednn_type(type), {1, stride}};
-}
 
 // So many rows pay for bringing weights into the library's own form in every run. Without it ViT-B's layers were up to 30 % faster at 197
 // rows, and up to 15 % slower at 3152.

@@ -12,6 +12,8 @@ dnnl::stream& onednn_stream() {
   return stream;
 }
 
+memory::data_type onednn_type(DType dtype) { return dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32; }
+
 memory::desc pixels_desc(const Shape& shape, memory::data_type type) {
   return {{shape.batch(), shape.channels(), shape.height(), shape.width()}, type, memory::format_tag::nhwc};
 }

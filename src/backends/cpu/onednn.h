@@ -14,10 +14,20 @@ dnnl::stream& onednn_stream();
 
 using dnnl::memory;
 
+// The library's name of a type.
+memory::data_type onednn_type(DType dtype);
+
 // [N,C,H,W] dense in N, H, W, C.
 memory::desc pixels_desc(const Shape& shape, memory::data_type type);
 // [O,I/g,kh,kw] dense in O, kh, kw, I/g; with groups > 1 as [g,O/g,I/g,kh,kw].
 memory::desc weights_desc(const Shape& shape, int64_t groups);
+// A matrix of `rows` rows in memory, `stride` apart; transposed on demand.
+inline memory::desc matrix(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
+  return {{rows, columns}, onednn_type(type), {stride, 1}};
+}
+inline memory::desc transposed(int64_t rows, int64_t columns, int64_t stride, DType type = DType::f32) {
+  return {{columns, rows}, onednn_type(type), {1, stride}};
+}
 // The same dimensions in whatever form of this type the library wants.
 memory::desc any_form(const memory::desc& desc, memory::data_type type);
 
