@@ -1,11 +1,11 @@
 #include <fovea/tensor.h>
 
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/float_formats.h"
+#include "base/memory.h"
 
 namespace fovea {
 namespace {
@@ -20,14 +20,6 @@ int64_t checked_size(DType dtype, std::span<const int64_t> shape) {
   if (__builtin_mul_overflow(size, static_cast<int64_t>(size_of(dtype)), &bytes))
     fail(ErrorKind::usage, "shape {} overflows", shape_string(shape));
   return size;
-}
-
-std::shared_ptr<void> allocate(size_t bytes) {
-  const size_t rounded = (bytes + 63) / 64 * 64;
-  void* data = std::aligned_alloc(64, rounded ? rounded : 64);
-  if (!data) throw std::bad_alloc();
-  std::memset(data, 0, rounded);
-  return {data, std::free};
 }
 
 double load(DType dtype, const void* data, int64_t i) {
@@ -119,7 +111,7 @@ std::string shape_string(std::span<const int64_t> shape) { return fmt::format("[
 
 Tensor::Tensor(DType dtype, std::vector<int64_t> shape)
     : dtype_(dtype), writable_(true), shape_(std::move(shape)), size_(checked_size(dtype, shape_)) {
-  owner_ = allocate(bytes());
+  owner_ = zeroed_memory(bytes());
   data_ = owner_.get();
 }
 

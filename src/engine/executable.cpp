@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "passes/plan_memory.h"
 #include "passes/rewrite.h"
@@ -22,12 +23,6 @@ namespace {
 constexpr size_t kAlignment = 64;
 // Large pages where there is enough to fill them: a step of resnet50 is about 4 % faster.
 constexpr size_t kLargePage = size_t{2} << 20, kLeastLarge = 4 * kLargePage;
-
-std::shared_ptr<void> aligned_memory(size_t bytes) {
-  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment + kAlignment);
-  if (!data) throw std::bad_alloc();
-  return {data, std::free};
-}
 
 }  // namespace
 

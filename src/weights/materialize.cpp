@@ -1,22 +1,14 @@
 #include "weights/materialize.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace fovea::weights {
 namespace {
-
-// Not zeroed, as Tensor's own memory is: every byte is about to be written.
-std::shared_ptr<std::byte> allocate(size_t bytes) {
-  std::shared_ptr<std::byte> memory(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 64) / 64 * 64)), std::free);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
 
 struct Extent {
   int64_t elements = 1;
@@ -111,7 +103,7 @@ void gather(const PickledTensor& tensor, const std::byte* from, std::byte* to) {
 
 Tensor copy_strided(const PickledTensor& tensor, const std::byte* from, int64_t elements, DType dtype) {
   const size_t bytes = static_cast<size_t>(elements) * size_of(dtype);
-  auto memory = allocate(bytes);
+  auto memory = aligned_memory(bytes);
   switch (size_of(dtype)) {
     case 8:
       gather<8>(tensor, from, memory.get());
@@ -142,7 +134,7 @@ void CopyBudget::take(size_t bytes) {
 StorageBytes aligned(StorageBytes storage, size_t alignment, CopyBudget& budget) {
   if (reinterpret_cast<uintptr_t>(storage.bytes.data()) % alignment == 0) return storage;
   budget.take(storage.bytes.size());
-  auto memory = allocate(storage.bytes.size());
+  auto memory = aligned_memory(storage.bytes.size());
   std::memcpy(memory.get(), storage.bytes.data(), storage.bytes.size());
   const std::span<const std::byte> copy(memory.get(), storage.bytes.size());
   return {copy, std::move(memory)};

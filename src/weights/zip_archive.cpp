@@ -3,12 +3,11 @@
 #include <minizip/unzip.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "weights/text.h"
 
 namespace fovea::weights {
@@ -123,8 +122,7 @@ ZipArchive::Contents ZipArchive::read(std::string_view name, size_t memory_limit
     fail(ErrorKind::format, "entry {} claims {} bytes decompressed, at most {} are accepted here", in_quotes(name), wanted.size,
          memory_limit_bytes);
   }
-  std::shared_ptr<std::byte> copy(static_cast<std::byte*>(std::aligned_alloc(64, (wanted.size + 64) / 64 * 64)), std::free);
-  if (!copy) throw std::bad_alloc();
+  const std::shared_ptr<std::byte> copy = aligned_memory(wanted.size);
   uint64_t done = 0;
   while (done < wanted.size) {
     const int count =
