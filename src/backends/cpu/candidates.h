@@ -69,11 +69,13 @@ Planned plan_accumulate(const Request&);
 Planned plan_squared_norm(const Request&);
 Planned plan_clip_factor(const Request&);
 
+Planned plan_conv2d_few_pixels(const Request&);
 Planned plan_conv2d_matmul(const Request&);
 Planned plan_conv2d_winograd(const Request&);
 Planned plan_conv2d_library_depthwise(const Request&);
 Planned plan_conv2d_depthwise(const Request&);
 Planned plan_conv2d_onednn(const Request&);
+Planned plan_fused_conv2d_few_pixels(const Request&);
 Planned plan_fused_conv2d_matmul(const Request&);
 Planned plan_fused_conv2d_winograd(const Request&);
 Planned plan_fused_conv2d_library_depthwise(const Request&);

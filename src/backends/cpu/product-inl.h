@@ -11,13 +11,14 @@
 #include <algorithm>
 
 #include "backends/cpu/attention.h"
+#include "backends/cpu/panels.h"
 #include "backends/cpu/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::kTileRows, simd::kUnit;
+using simd::kTileRows, simd::kUnit, simd::Panels;
 
 using UnitTag = hn::CappedTag<float, kUnit>;
 constexpr int64_t kLanes = hn::MaxLanes(UnitTag());
@@ -32,17 +33,10 @@ struct Product {
   const float* a;
   int64_t a_stride;
   const float* b;
-  int64_t b_stride;  // 0: b lies in panels, see Panels
+  int64_t b_stride;  // 0: b lies in Panels
   float* c;
   int64_t c_stride;
   bool add = false;
-};
-
-// Columns in panels of up to four units, about equally wide. A packed matrix holds one panel after the other, each as [depth][its columns].
-struct Panels {
-  explicit Panels(int64_t columns) : units(columns / kUnit), count((units + 3) / 4) {}
-  int64_t begin(int64_t panel) const { return units * panel / count * kUnit; }
-  int64_t units, count;
 };
 
 // A column of a is `a_stride` wide where it is read transposed: a(row, k) = a[k a_stride + row].
@@ -132,9 +126,9 @@ HWY_INLINE HWY_ATTR void transpose_four(const float* from, int64_t from_stride, 
 
 // from [rows, depth] as the packed right side [depth, rows], padded with zeros.
 HWY_INLINE HWY_ATTR void pack_transposed(const simd::HeadRows& from, int64_t rows, int64_t depth, float* to) {
-  const Panels panels(simd::padded_columns(rows));
+  const Panels panels(rows);
   for (int64_t panel = 0; panel < panels.count; ++panel) {
-    const int64_t first = panels.begin(panel), stride = panels.begin(panel + 1) - first, count = std::min(rows - first, stride);
+    const int64_t first = panels.begin(panel), stride = panels.columns(panel), count = std::min(rows - first, stride);
     float* const y = to + first * depth;
     int64_t row = 0;
     for (; row + 4 <= count; row += 4) {

@@ -9,9 +9,9 @@
 #include <hwy/highway.h>
 
 #include <array>
-#include <utility>
 
 #include "backends/cpu/loops-inl.h"
+#include "backends/cpu/matrix-inl.h"
 #include "backends/cpu/unroll.h"
 #include "backends/cpu/winograd.h"
 
@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::kPanelUnit, simd::kTilePixels, simd::kTilePoints, simd::kTileResults;
+using simd::kTilePixels, simd::kTilePoints, simd::kTileResults;
 
 // The points of the interpolation: 0, +-kA, +-kB and infinity. With the usual 0, +-1, +-2 the error is about three times as large; these
 // are the best of all pairs of sixteenths, measured on convolutions of normal and of positive numbers, 64 to 512 channels.
@@ -109,80 +109,6 @@ HWY_INLINE HWY_ATTR void tile_pixels(D d, const std::array<const float*, kTilePo
     FOVEA_UNROLL for (size_t j = 0; j < 6; ++j) hn::StoreU(lines[i][j], d, v + static_cast<int64_t>(i * 6 + j) * plane);
   }
 }
-
-using UnitTag = hn::CappedTag<float, kPanelUnit>;
-constexpr int64_t kLanes = hn::MaxLanes(UnitTag());
-constexpr int64_t kUnitVectors = kPanelUnit / kLanes;
-// As many as leave registers for a row of the right side and one number of the left one.
-constexpr int64_t kMostUnits = HWY_TARGET <= HWY_AVX3 ? 4 : 1;
-constexpr int64_t kMostRows = HWY_TARGET <= HWY_AVX3 ? 7 : HWY_TARGET == HWY_SSE4 ? 3 : 6;
-
-// c [rows, columns] = (c +) a [rows, depth] b [depth, columns]; columns are a multiple of kPanelUnit, b and c have no gaps.
-struct TileMatrix {
-  int64_t rows, depth, columns;
-  const float* a;
-  int64_t a_stride;
-  const float* b;
-  float* c;
-  bool add;
-};
-
-// a(row, k) is a[k a_stride + row] where it is read transposed.
-template <bool kTransposed, int64_t kRows, int64_t kVectors>
-HWY_NOINLINE HWY_ATTR void matrix_tile(const TileMatrix& p, const float* a, const float* b, float* c) {
-  const UnitTag d;
-  using V = hn::Vec<UnitTag>;
-  V sums[kRows][kVectors];
-  FOVEA_UNROLL for (int64_t r = 0; r < kRows; ++r) { FOVEA_UNROLL for (int64_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d); }
-  const int64_t stride = p.a_stride, depth = p.depth, columns = p.columns;
-  for (int64_t k = 0; k < depth; ++k, b += columns) {
-    V right[kVectors];
-    FOVEA_UNROLL for (int64_t v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * kLanes);
-    FOVEA_UNROLL for (int64_t r = 0; r < kRows; ++r) {
-      const V left = hn::Set(d, kTransposed ? a[k * stride + r] : a[r * stride + k]);
-      FOVEA_UNROLL for (int64_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
-    }
-  }
-  FOVEA_UNROLL for (int64_t r = 0; r < kRows; ++r) {
-    FOVEA_UNROLL for (int64_t v = 0; v < kVectors; ++v) {
-      float* const to = c + r * columns + v * kLanes;
-      hn::StoreU(p.add ? hn::Add(sums[r][v], hn::LoadU(d, to)) : sums[r][v], d, to);
-    }
-  }
-}
-
-using TileFunction = void (*)(const TileMatrix&, const float*, const float*, float*);
-
-template <bool kTransposed, int64_t kVectors, size_t... kIndex>
-constexpr std::array<TileFunction, sizeof...(kIndex)> tiles_of_rows(std::index_sequence<kIndex...>) {
-  return {matrix_tile<kTransposed, static_cast<int64_t>(kIndex) + 1, kVectors>...};
-}
-template <bool kTransposed, size_t... kUnits>
-constexpr std::array<std::array<TileFunction, kMostRows>, kMostUnits> tiles_of_units(std::index_sequence<kUnits...>) {
-  return {tiles_of_rows<kTransposed, (static_cast<int64_t>(kUnits) + 1) * kUnitVectors>(std::make_index_sequence<kMostRows>())...};
-}
-// By units and by rows, less one.
-template <bool kTransposed>
-constexpr auto kMatrixTiles = tiles_of_units<kTransposed>(std::make_index_sequence<kMostUnits>());
-
-// Rows are divided evenly, so that the last ones are not few.
-template <bool kTransposed>
-HWY_INLINE HWY_ATTR void multiply_tiles(const TileMatrix& p) {
-  const int64_t blocks = (p.rows + kMostRows - 1) / kMostRows;
-  for (int64_t column = 0; column < p.columns; column += kMostUnits * kPanelUnit) {
-    const auto units = static_cast<size_t>(std::min(kMostUnits, (p.columns - column) / kPanelUnit));
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t row = p.rows * block / blocks;
-      const auto rows = static_cast<size_t>(p.rows * (block + 1) / blocks - row);
-      kMatrixTiles<kTransposed>[units - 1][rows - 1](p, p.a + row * (kTransposed ? 1 : p.a_stride), p.b + column,
-                                                     p.c + row * p.columns + column);
-    }
-  }
-}
-
-// Depth at once: so many rows of the right side stay in the first-level cache for all rows of the left one, and sums of sums are more exact
-// than one long sum.
-constexpr int64_t kDepthAtOnce = 128;
 
 }  // namespace fovea::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -27,7 +27,8 @@ struct WinogradProblem {
 
 // Who does what, and how much at once.
 struct Partition {
-  int64_t threads, panels;
+  int64_t threads;
+  simd::Panels panels;
   // Tiles whose transformed pixels are there at once, and whose products are.
   int64_t block, part;
   // All threads work on one block and each has panels of its own, so that no weight is read twice; or each has blocks of its own.
@@ -37,12 +38,9 @@ struct Partition {
 // Measured on cores with 1 MiB of second-level cache and 32 MiB between them.
 Partition partition_of(const WinogradProblem& problem) {
   constexpr size_t kMiB = size_t{1} << 20;
-  const int64_t tiles = problem.tiles(), units = (problem.y.channels() + simd::kPanelUnit - 1) / simd::kPanelUnit;
-  Partition p{};
-  p.threads = threads();
-  p.shared = problem.weight_bytes() > 16 * kMiB || (problem.weight_bytes() > 4 * kMiB && tiles < 50 * p.threads);
-  p.panels = (units + 3) / 4;
-  if (p.shared) p.panels = std::min(units, (p.panels + p.threads - 1) / p.threads * p.threads);
+  const int64_t tiles = problem.tiles(), all = threads();
+  const bool shared = problem.weight_bytes() > 16 * kMiB || (problem.weight_bytes() > 4 * kMiB && tiles < 50 * all);
+  Partition p{all, simd::Panels(problem.y.channels(), shared ? all : 1), 0, 0, shared};
   const auto even = [](int64_t count, int64_t most) {
     const int64_t parts = (count + most - 1) / most;
     return (count + parts - 1) / parts;
@@ -65,12 +63,10 @@ class WinogradKernel final : public Kernel {
     m_plane_ = partition_.part * simd::kMostColumns + simd::kPlaneGap;
     v_bytes_ = bytes_of(simd::kTilePoints * v_plane_);
     m_bytes_ = bytes_of(simd::kTilePoints * m_plane_);
-    const int64_t outputs = problem.y.channels(), units = (outputs + simd::kPanelUnit - 1) / simd::kPanelUnit;
     int64_t floats = 0;
-    for (int64_t panel = 0; panel < partition_.panels; ++panel) {
-      const int64_t first = units * panel / partition_.panels * simd::kPanelUnit;
-      const int64_t end = units * (panel + 1) / partition_.panels * simd::kPanelUnit;
-      panels_.push_back({{first, end - first, std::min(end, outputs) - first, problem.x.channels()}, floats});
+    for (int64_t panel = 0; panel < partition_.panels.count; ++panel) {
+      const int64_t first = partition_.panels.begin(panel), columns = partition_.panels.columns(panel);
+      panels_.push_back({{first, columns, std::min(columns, problem.y.channels() - first), problem.x.channels()}, floats});
       floats += simd::kTilePoints * panels_.back().shape.plane();
     }
     u_bytes_ = bytes_of(floats);
@@ -174,7 +170,7 @@ class WinogradKernel final : public Kernel {
       parallel_kernel(tiles, 1, [&](int64_t begin, int64_t end) {
         simd::winograd_pixels(pixels_, grid_, first + begin, end - begin, v + begin * row_, row_, v_plane_);
       });
-      const int64_t slots = partition_.threads, count = partition_.panels;
+      const int64_t slots = partition_.threads, count = partition_.panels.count;
       parallel_kernel(slots, 1, [&](int64_t begin, int64_t end) {
         for (int64_t slot = begin; slot < end; ++slot) {
           auto* const m = bound_.scratch<float>(own_weights() + v_bytes_ + static_cast<size_t>(slot) * m_bytes_);

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backends/cpu/panels.h"
 #include "ops/activation.h"
 
 namespace fovea::cpu::simd {
 
 constexpr int64_t kTileResults = 4, kTilePixels = 6, kTilePoints = 36;
-// Result channels are taken in panels of up to four units. Weights lie as [panel][point][input channel][its columns].
-constexpr int64_t kPanelUnit = 16, kMostColumns = 64;
+// Weights lie as [panel][point][input channel][its columns].
 // Between the planes of the 36 points, so that these do not share a set of the first-level cache.
 constexpr int64_t kPlaneGap = 16;
 
