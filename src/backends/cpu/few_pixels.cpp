@@ -71,9 +71,7 @@ class FewPixelsKernel final : public Kernel {
  private:
   bool gathers() const { return !problem_.pointwise(); }
   size_t gathered_bytes() const { return gathers() ? align64(static_cast<size_t>(pixels_ * depth_) * sizeof(float)) : 0; }
-  size_t sum_bytes() const {
-    return align64(static_cast<size_t>(std::min(pixels_, kPixelsAtOnce) * simd::kMostColumns) * sizeof(float));
-  }
+  size_t sum_bytes() const { return align64(static_cast<size_t>(std::min(pixels_, kPixelsAtOnce) * simd::kMostColumns) * sizeof(float)); }
 
   // Of pixels [begin, end), x being the first of all, the results of panels [first_panel, end_panel).
   void run_part(const float* x, int64_t stride, int64_t begin, int64_t end, int64_t first_panel, int64_t end_panel, float* sums) const {

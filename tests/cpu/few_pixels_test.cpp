@@ -1,0 +1,133 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <hwy/highway.h>
+
+#include "backends/cpu/candidates.h"
+#include "base/parallel.h"
+#include "cpu/op_check.h"
+#include "ops/conv2d.h"
+
+namespace fovea::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Case {
+  Shape x, w;
+  Size2 stride{1, 1};
+  Padding2 padding{};
+  Conv2d op() const { return {stride, padding, 1}; }
+  Shape y() const { return Op(op()).infer(std::vector<Type>{{DType::f32, x}, {DType::f32, w}})[0].shape; }
+};
+
+// One pixel and many, channels that vectors and panels divide and that they do not, depths in one part and in several, weights that every
+// thread reads and that are divided among them.
+const Case kCases[] = {
+    {{1, 7, 1, 1}, {5, 7, 1, 1}},                             //
+    {{1, 300, 1, 1}, {1000, 300, 1, 1}},                      //
+    {{3, 64, 1, 1}, {64, 64, 1, 1}},                          //
+    {{1, 200, 7, 7}, {72, 200, 1, 1}},                        //
+    {{1, 130, 14, 13}, {33, 130, 1, 1}},                      //
+    {{5, 40, 7, 7}, {170, 40, 1, 1}},                         //
+    {{1, 1030, 3, 5}, {1025, 1030, 1, 1}},                    //
+    {{1, 24, 9, 7}, {50, 24, 3, 3}, {1, 1}, {1, 1, 1, 1}},    //
+    {{2, 24, 14, 15}, {48, 24, 3, 3}, {2, 2}, {1, 1, 1, 1}},  //
+    {{1, 33, 12, 12}, {20, 33, 1, 1}, {2, 2}},                //
+    {{1, 9, 11, 13}, {16, 9, 5, 3}, {2, 1}, {2, 1, 0, 3}},    //
+    {{1, 16, 7, 7}, {24, 16, 7, 7}},
+};
+
+CheckOptions with(int64_t extra_stride) {
+  CheckOptions options;
+  options.dense_operands = {1};
+  options.constant_inputs = {1};
+  options.extra_stride = extra_stride;
+  return options;
+}
+
+void expect_few_pixels(const Op& op, const std::vector<Array>& inputs, const CheckOptions& options) {
+  EXPECT_THAT(check_op(op, inputs, options).kernel, HasSubstr("few pixels"));
+}
+
+void check(const Case& c) {
+  const Array x = random_array(c.x, 81), w = random_array(c.w, 82), bias = random_array({1, c.w[0], 1, 1}, 83);
+  const Array residual = random_array(c.y(), 84, 3);
+  expect_few_pixels(c.op(), {x, w}, with(3));
+  expect_few_pixels(FusedConv2d{c.stride, c.padding, 1, true, true, ActivationKind::relu}, {x, w, bias, residual}, with(0));
+  expect_few_pixels(FusedConv2d{c.stride, c.padding, 1, false, true, ActivationKind::silu}, {x, w, residual}, with(5));
+}
+
+class WithThreads {
+ public:
+  explicit WithThreads(int count) : before_(threads()) { set_threads(count); }
+  ~WithThreads() { set_threads(before_); }
+
+ private:
+  int before_;
+};
+
+TEST(CpuFewPixels, IsWhatDoublesGive) {
+  for (const Case& c : kCases)
+    for (int count : {1, 2, 3}) {
+      const WithThreads scope(count);
+      SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
+      check(c);
+    }
+}
+
+TEST(CpuFewPixels, FollowsEveryActivation) {
+  const Case& c = kCases[3];
+  for (ActivationKind kind : {ActivationKind::identity, ActivationKind::relu, ActivationKind::relu6, ActivationKind::silu,
+                              ActivationKind::sigmoid, ActivationKind::hard_swish, ActivationKind::hard_sigmoid, ActivationKind::gelu})
+    for (bool bias : {false, true}) {
+      std::vector<Array> inputs{random_array(c.x, 81), random_array(c.w, 82, 0.1)};
+      if (bias) inputs.push_back(random_array({1, c.w[0], 1, 1}, 83));
+      expect_few_pixels(FusedConv2d{c.stride, c.padding, 1, bias, false, kind}, inputs, with(0));
+    }
+}
+
+TEST(CpuFewPixels, OnEveryInstructionSet) {
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    SCOPED_TRACE(hwy::TargetName(target));
+    for (size_t i : {3, 4, 8}) check(kCases[i]);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// Threads divide pixels and results, never a sum.
+TEST(CpuFewPixels, GivesTheSameBitsHoweverItIsDivided) {
+  for (const Case& c : kCases) {
+    const std::vector<Array> inputs{random_array(c.x, 81), random_array(c.w, 82)};
+    std::vector<double> wanted;
+    for (int count : {1, 2, 3, 8}) {
+      const WithThreads scope(count);
+      const std::vector<double> results = check_op(c.op(), inputs, with(0)).results[0].values;
+      if (wanted.empty()) wanted = results;
+      EXPECT_EQ(results, wanted) << to_string(c.x) << ", " << count << " threads";
+    }
+  }
+}
+
+TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
+  const auto refusal = [](const Conv2d& op, Shape x, Shape w, bool constant = true, DType maps = DType::f32) {
+    std::vector<cpu::Operand> inputs{cpu::Operand::dense({maps, x}), cpu::Operand::dense({DType::f32, w})};
+    inputs[1].constant = constant;
+    const std::vector<cpu::Operand> outputs{cpu::Operand::dense(Op(op).infer(std::vector{inputs[0].type, inputs[1].type})[0])};
+    return cpu::plan_conv2d_few_pixels({op, inputs, outputs}).refusal;
+  };
+  const Conv2d plain{{1, 1}, {}, 1};
+  EXPECT_EQ(refusal(plain, {1, 64, 16, 16}, {64, 64, 1, 1}), "");
+  EXPECT_EQ(refusal(plain, {1, 64, 17, 16}, {64, 64, 1, 1}), "272 pixels, it takes 256 and fewer");
+  EXPECT_EQ(refusal(plain, {1, 768, 197, 1}, {3072, 768, 1, 1}), "2359296 weights, for 197 pixels it takes 524288 and fewer");
+  EXPECT_EQ(refusal(plain, {1, 768, 49, 1}, {3072, 768, 1, 1}), "");
+  EXPECT_EQ(refusal({{1, 1}, {}, 2}, {1, 64, 7, 7}, {64, 32, 1, 1}), "2 groups, it takes 1");
+  EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, false), "weights change");
+  EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, true, DType::bf16), "maps of bf16");
+}
+
+}  // namespace
+}  // namespace fovea::test
