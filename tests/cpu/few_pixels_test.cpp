@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <hwy/highway.h>
+#include <cmath>
 
 #include "backends/cpu/candidates.h"
+#include "backends/cpu/few_pixels.h"
 #include "base/parallel.h"
 #include "cpu/op_check.h"
 #include "ops/conv2d.h"
@@ -58,6 +60,27 @@ void check(const Case& c) {
   expect_few_pixels(FusedConv2d{c.stride, c.padding, 1, false, true, ActivationKind::silu}, {x, w, residual}, with(5));
 }
 
+// Products and sums are exact to float, results rounded once.
+void check_bf16(const Case& c) {
+  const Array x = rounded_to_bf16(random_array(c.x, 81)), w = rounded_to_bf16(random_array(c.w, 82));
+  const Array bias = random_array({1, c.w[0], 1, 1}, 83), residual = rounded_to_bf16(random_array(c.y(), 84, 3));
+  const auto compare = [&](const Op& op, const std::vector<Array>& inputs, std::vector<int> bf16_inputs, int64_t extra_stride) {
+    CheckOptions options = with(extra_stride);
+    options.bf16_inputs = std::move(bf16_inputs);
+    options.tolerance = 3e-3;
+    const Outcome outcome = check_op(op, inputs, options);
+    EXPECT_THAT(outcome.kernel, HasSubstr("amx few pixels"));
+    const double sum_error = 1e-6 * static_cast<double>(c.w[1] * c.w[2] * c.w[3]);
+    for (size_t i = 0; i < outcome.wanted[0].values.size(); ++i) {
+      const double found = outcome.results[0].values[i], wanted = outcome.wanted[0].values[i];
+      ASSERT_LE(std::abs(found - wanted), std::ldexp(std::abs(wanted), -8) + sum_error) << i << ": " << found << ", wanted " << wanted;
+    }
+  };
+  compare(c.op(), {x, w}, {0}, 3);
+  compare(FusedConv2d{c.stride, c.padding, 1, true, true, ActivationKind::relu}, {x, w, bias, residual}, {0, 3}, 0);
+  compare(FusedConv2d{c.stride, c.padding, 1, false, true, ActivationKind::hard_swish}, {x, w, residual}, {0, 2}, 5);
+}
+
 class WithThreads {
  public:
   explicit WithThreads(int count) : before_(threads()) { set_threads(count); }
@@ -73,6 +96,16 @@ TEST(CpuFewPixels, IsWhatDoublesGive) {
       const WithThreads scope(count);
       SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
       check(c);
+    }
+}
+
+TEST(CpuFewPixels, InBf16IsWhatDoublesGiveRounded) {
+  if (!cpu::simd::has_matrix_tiles()) GTEST_SKIP() << "this processor has no AMX";
+  for (const Case& c : kCases)
+    for (int count : {1, 2, 3}) {
+      const WithThreads scope(count);
+      SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
+      check_bf16(c);
     }
 }
 
@@ -126,7 +159,8 @@ TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
   EXPECT_EQ(refusal(plain, {1, 768, 49, 1}, {3072, 768, 1, 1}), "");
   EXPECT_EQ(refusal({{1, 1}, {}, 2}, {1, 64, 7, 7}, {64, 32, 1, 1}), "2 groups, it takes 1");
   EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, false), "weights change");
-  EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, true, DType::bf16), "maps of bf16");
+  EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, true, DType::bf16),
+            cpu::simd::has_matrix_tiles() ? "" : "bf16 without matrix tiles");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "backends/cpu/cpu.h"
 #include "backends/reference/reference.h"
+#include "base/float_formats.h"
 #include "base/random.h"
 
 namespace fovea::test {
@@ -77,6 +78,9 @@ void store(const Array& from, const backend::Operand& operand, void* to) {
       case DType::i32:
         static_cast<int32_t*>(to)[placed] = static_cast<int32_t>(value);
         break;
+      case DType::bf16:
+        static_cast<uint16_t*>(to)[placed] = float_to_bfloat16(static_cast<float>(value));
+        break;
       default:
         FAIL() << "no test memory of this type";
     }
@@ -99,6 +103,9 @@ Array fetch(const void* from, const backend::Operand& operand) {
         break;
       case DType::i32:
         value = static_cast<const int32_t*>(from)[placed];
+        break;
+      case DType::bf16:
+        value = bfloat16_to_float(static_cast<const uint16_t*>(from)[placed]);
         break;
       default:
         ADD_FAILURE() << "no test memory of this type";
@@ -126,6 +133,7 @@ class Execution {
     Types types;
     const auto typed = [number](Type type) { return Type{is_floating(type.dtype) ? number : type.dtype, type.shape}; };
     for (const Array& input : inputs) types.push_back(typed(input.type));
+    for (int input : options.bf16_inputs) types[static_cast<size_t>(input)].dtype = DType::bf16;
     for (size_t i = 0; i < types.size(); ++i) inputs_.push_back(operand(types[i], static_cast<int>(i)));
     const Types results = op.infer(types);
     for (size_t i = 0; i < results.size(); ++i) {
@@ -213,6 +221,10 @@ Array random_array(Shape shape, uint64_t seed, double scale, double shift) {
   const RandomStream random(seed, "test");
   Array array{{DType::f32, shape}, std::vector<double>(static_cast<size_t>(shape.elements()))};
   for (size_t i = 0; i < array.values.size(); ++i) array.values[i] = static_cast<float>(shift + scale * random.normal(i));
+  return array;
+}
+Array rounded_to_bf16(Array array) {
+  for (double& value : array.values) value = bfloat16_to_float(float_to_bfloat16(static_cast<float>(value)));
   return array;
 }
 Array scalar_f32(double value) { return {{DType::f32, Shape{}}, {static_cast<double>(static_cast<float>(value))}}; }

@@ -15,6 +15,7 @@ struct Array {
 };
 // Standard normal numbers (times scale, plus shift) that float32 holds exactly; integers are below `below`.
 Array random_array(Shape shape, uint64_t seed, double scale = 1, double shift = 0);
+Array rounded_to_bf16(Array array);
 Array scalar_f32(double value);
 Array scalar_i64(int64_t value);
 
@@ -22,6 +23,7 @@ struct CheckOptions {
   int64_t extra_stride = 0;               // elements after each pixel's channels, of every operand of rank 4 that is not `dense_only`
   std::vector<int> dense_operands = {};   // inputs that stay dense (weights), and outputs counted from 100
   std::vector<int> constant_inputs = {};  // packed where the kernel asks for it
+  std::vector<int> bf16_inputs = {};      // kept in bf16; their numbers are ones that it holds
   std::vector<int> unused_outputs = {};
   std::vector<std::pair<int, int>> aliases = {};  // an input and the output that takes its place
   double tolerance = 2e-6;                        // distance over norm, for each result

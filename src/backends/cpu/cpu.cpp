@@ -21,13 +21,13 @@ struct Row {
 // One line a candidate; those of one operation are tried in this order.
 constexpr Row kCandidates[] = {
     {"conv2d", "winograd", plan_conv2d_winograd},
-    {"conv2d", "few_pixels", plan_conv2d_few_pixels},
+    {"conv2d", "few_pixels", plan_conv2d_few_pixels, true},
     {"conv2d", "matmul", plan_conv2d_matmul, true},
     {"conv2d", "library_depthwise", plan_conv2d_library_depthwise},
     {"conv2d", "depthwise", plan_conv2d_depthwise, true},
     {"conv2d", "onednn", plan_conv2d_onednn, true},
     {"fused_conv2d", "winograd", plan_fused_conv2d_winograd},
-    {"fused_conv2d", "few_pixels", plan_fused_conv2d_few_pixels},
+    {"fused_conv2d", "few_pixels", plan_fused_conv2d_few_pixels, true},
     {"fused_conv2d", "matmul", plan_fused_conv2d_matmul, true},
     {"fused_conv2d", "library_depthwise", plan_fused_conv2d_library_depthwise},
     {"fused_conv2d", "depthwise", plan_fused_conv2d_depthwise, true},

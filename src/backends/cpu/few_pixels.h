@@ -4,29 +4,49 @@
 #include <cstdint>
 
 #include "backends/cpu/panels.h"
+#include "backends/cpu/storage.h"
 #include "ops/activation.h"
 
 namespace fovea::cpu::simd {
 
 // sums [pixels][columns] = pixels [pixels][depth] panel [depth][columns]
+template <class T>
 struct PixelProduct {
   int64_t pixels, depth, columns;
-  const float* x;
+  const T* x;
   int64_t x_stride;
-  const float* panel;
+  const T* panel;
   float* sums;
 };
-void pixel_product(const PixelProduct& product);
+void pixel_product(const PixelProduct<float>& product);
+// By the processor's matrix tiles (AMX), while a MatrixTiles lives. The depth is a multiple of kTileDepth, and the panel lies as
+// [unit of kPanelUnit columns][pair of depths][column][2].
+constexpr int64_t kTileDepth = 32;
+void pixel_product(const PixelProduct<Bf16>& product);
+
+bool has_matrix_tiles();
+
+// Sets the calling thread's tiles up for products of so many pixels.
+class MatrixTiles {
+ public:
+  explicit MatrixTiles(int64_t pixels);
+  ~MatrixTiles();
+  MatrixTiles(const MatrixTiles&) = delete;
+  MatrixTiles& operator=(const MatrixTiles&) = delete;
+};
 
 // Results [first, first + outputs) of each pixel: activation(sums + bias + residual).
+template <class T>
 struct PixelResults {
   int64_t pixels;
-  float* y;
+  T* y;
   int64_t y_stride;
-  const float *bias = nullptr, *residual = nullptr;
+  const float* bias = nullptr;
+  const T* residual = nullptr;
   int64_t residual_stride = 0;
   ActivationKind activation = ActivationKind::identity;
 };
-void pixel_results(const PixelResults& results, const float* sums, int64_t columns, int64_t first, int64_t outputs);
+void pixel_results(const PixelResults<float>& results, const float* sums, int64_t columns, int64_t first, int64_t outputs);
+void pixel_results(const PixelResults<Bf16>& results, const float* sums, int64_t columns, int64_t first, int64_t outputs);
 
 }  // namespace fovea::cpu::simd
