@@ -13,6 +13,8 @@ namespace {
 
 // With more pixels the library is as fast: its blocks of pixels suit the caches better. From a hundred on, so it is with many weights.
 constexpr int64_t kMostPixels = 256, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
+// In bf16, where products take less time than bringing the pixels of larger kernels together.
+constexpr int64_t kMostGatheredPixels = 64, kLeastGatheredOutputs = 64;
 // Weights up to this number every thread reads by itself, for pixels of its own; it has made these in the layer before.
 constexpr int64_t kMostSharedWeights = 1 << 20;
 // Pixels at once: their sums lie in the cache beside the weights. Fewer than the least fill no tile of the product.
@@ -161,6 +163,11 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (pixels > kMostPixels) return refuse("{} pixels, it takes {} and fewer", pixels, kMostPixels);
   if (pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
     return refuse("{} weights, for {} pixels it takes {} and fewer", problem.w.elements(), pixels, kManyWeights);
+  if (!problem.pointwise() && problem.maps == DType::bf16) {
+    if (pixels > kMostGatheredPixels) return refuse("{} pixels to gather in bf16, it takes {} and fewer", pixels, kMostGatheredPixels);
+    if (problem.y.channels() < kLeastGatheredOutputs)
+      return refuse("pixels to gather in bf16 for {} channels, it takes {} and more", problem.y.channels(), kLeastGatheredOutputs);
+  }
   if (!request.inputs[1].constant) return refuse("weights change");
   if (problem.maps == DType::bf16) return {std::make_unique<FewPixelsKernel<Bf16>>(request, problem), {}};
   return {std::make_unique<FewPixelsKernel<float>>(request, problem), {}};

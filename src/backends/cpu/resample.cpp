@@ -57,6 +57,7 @@ Planned plan_taps(const Request& request, Taps rows, Taps columns) {
   const Operand &x = request.inputs[0], &y = request.outputs[0];
   const Shape from = x.type.shape, to = y.type.shape;
   const int64_t x_stride = x.row_stride, y_stride = y.row_stride, channels = to.channels();
+  const DType type = x.type.dtype;
   const auto taps = static_cast<int64_t>(rows.weights.size() * columns.weights.size());
   const int64_t work = channels * std::max<int64_t>(1, taps / std::max<int64_t>(1, to.height() * to.width()));  // of a pixel
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, work));
@@ -65,7 +66,7 @@ Planned plan_taps(const Request& request, Taps rows, Taps columns) {
       for (int64_t pixel = begin; pixel < end; ++pixel) {
         const int64_t column = pixel % to.width(), row = pixel / to.width() % to.height(), n = pixel / (to.width() * to.height());
         const int64_t top = rows.first[static_cast<size_t>(row)], left = columns.first[static_cast<size_t>(column)];
-        const float* const corner = bound.in(0) + ((n * from.height() + top) * from.width() + left) * x_stride;
+        const Source corner = bound.source(0, type) + ((n * from.height() + top) * from.width() + left) * x_stride;
         const simd::WeightedWindow window{corner,
                                           from.width() * x_stride,
                                           x_stride,
@@ -73,7 +74,7 @@ Planned plan_taps(const Request& request, Taps rows, Taps columns) {
                                           columns.count(column),
                                           rows.weights_of(row),
                                           columns.weights_of(column)};
-        simd::weighted_sum(window, bound.out(0) + pixel * y_stride, channels);
+        simd::weighted_sum(window, bound.target(0, type) + pixel * y_stride, channels);
       }
     });
   });

@@ -38,13 +38,13 @@ void add_where(Source dy, const int32_t* where, int32_t index, float* dx, int64_
 
 // A rectangle of pixels: its first one, the distances of neighbours, and a weight for every row and every column.
 struct WeightedWindow {
-  const float* x;
+  Source x;
   int64_t row_step, pixel_step;
   int64_t rows, columns;
   const float *row_weights, *column_weights;
 };
 // y[c] = sum of row weight * column weight * x[c] over the window; 0 for an empty one.
-void weighted_sum(const WeightedWindow& window, float* y, int64_t channels);
+void weighted_sum(const WeightedWindow& window, Target y, int64_t channels);
 
 struct SgdStep {
   float momentum, weight_decay, rate;
