@@ -156,8 +156,10 @@ TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
     return cpu::plan_conv2d_few_pixels({op, inputs, outputs}).refusal;
   };
   const Conv2d plain{{1, 1}, {}, 1};
-  EXPECT_EQ(refusal(plain, {1, 64, 16, 16}, {64, 64, 1, 1}), "");
-  EXPECT_EQ(refusal(plain, {1, 64, 17, 16}, {64, 64, 1, 1}), "272 pixels, it takes 256 and fewer");
+  EXPECT_EQ(refusal(plain, {1, 64, 20, 20}, {64, 64, 1, 1}), "");
+  EXPECT_EQ(refusal(plain, {1, 64, 20, 21}, {64, 64, 1, 1}), "420 pixels, it takes 400 and fewer");
+  EXPECT_EQ(refusal({{2, 2}, {}, 1}, {1, 64, 37, 37}, {64, 64, 3, 3}), "324 pixels, it takes 256 and fewer");
+  const WithThreads two(2);
   EXPECT_EQ(refusal(plain, {1, 768, 197, 1}, {3072, 768, 1, 1}), "2359296 weights, for 197 pixels it takes 524288 and fewer");
   EXPECT_EQ(refusal(plain, {1, 768, 49, 1}, {3072, 768, 1, 1}), "");
   EXPECT_EQ(refusal({{1, 1}, {}, 2}, {1, 64, 7, 7}, {64, 32, 1, 1}), "2 groups, it takes 1");
@@ -165,9 +167,9 @@ TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
   const bool tiles = cpu::simd::has_matrix_tiles();
   EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, true, DType::bf16), tiles ? "" : "bf16 without matrix tiles");
   EXPECT_EQ(refusal({{2, 2}, {}, 1}, {1, 64, 19, 19}, {64, 64, 3, 3}, true, DType::bf16),
-            tiles ? "81 pixels to gather in bf16, it takes 64 and fewer" : "bf16 without matrix tiles");
+            tiles ? "81 pixels, it takes 64 and fewer" : "bf16 without matrix tiles");
   EXPECT_EQ(refusal({{1, 1}, {1, 1, 1, 1}, 1}, {1, 64, 7, 7}, {32, 64, 3, 3}, true, DType::bf16),
-            tiles ? "pixels to gather in bf16 for 32 channels, it takes 64 and more" : "bf16 without matrix tiles");
+            tiles ? "32 result channels, it takes 64 and more" : "bf16 without matrix tiles");
 }
 
 }  // namespace

@@ -11,10 +11,11 @@
 namespace fovea::cpu {
 namespace {
 
-// With more pixels the library is as fast: its blocks of pixels suit the caches better. From a hundred on, so it is with many weights.
-constexpr int64_t kMostPixels = 256, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
-// In bf16, where products take less time than bringing the pixels of larger kernels together.
-constexpr int64_t kMostGatheredPixels = 64, kLeastGatheredOutputs = 64;
+// With more pixels the library is as fast: its blocks of pixels suit the caches better. On several threads so it is from a hundred on with
+// many weights.
+constexpr int64_t kMostPixels = 400, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
+// Where the pixels that larger kernels see are brought together first; in bf16 the products take less time than that.
+constexpr int64_t kMostGatheredPixels = 256, kMostGatheredPixelsBf16 = 64, kLeastOutputsBf16 = 64;
 // Weights up to this number every thread reads by itself, for pixels of its own; it has made these in the layer before.
 constexpr int64_t kMostSharedWeights = 1 << 20;
 // Pixels at once: their sums lie in the cache beside the weights. Fewer than the least fill no tile of the product.
@@ -160,14 +161,13 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (problem.maps == DType::bf16 && !simd::has_matrix_tiles()) return refuse("bf16 without matrix tiles");
   if (problem.groups != 1) return refuse("{} groups, it takes 1", problem.groups);
   if (problem.x.elements() == 0 || pixels == 0) return refuse("{} is empty", to_string(problem.x));
-  if (pixels > kMostPixels) return refuse("{} pixels, it takes {} and fewer", pixels, kMostPixels);
-  if (pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
+  const bool bf16 = problem.maps == DType::bf16;
+  const int64_t most = problem.pointwise() ? kMostPixels : bf16 ? kMostGatheredPixelsBf16 : kMostGatheredPixels;
+  if (pixels > most) return refuse("{} pixels, it takes {} and fewer", pixels, most);
+  if (!problem.pointwise() && bf16 && problem.y.channels() < kLeastOutputsBf16)
+    return refuse("{} result channels, it takes {} and more", problem.y.channels(), kLeastOutputsBf16);
+  if (threads() > 1 && pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
     return refuse("{} weights, for {} pixels it takes {} and fewer", problem.w.elements(), pixels, kManyWeights);
-  if (!problem.pointwise() && problem.maps == DType::bf16) {
-    if (pixels > kMostGatheredPixels) return refuse("{} pixels to gather in bf16, it takes {} and fewer", pixels, kMostGatheredPixels);
-    if (problem.y.channels() < kLeastGatheredOutputs)
-      return refuse("pixels to gather in bf16 for {} channels, it takes {} and more", problem.y.channels(), kLeastGatheredOutputs);
-  }
   if (!request.inputs[1].constant) return refuse("weights change");
   if (problem.maps == DType::bf16) return {std::make_unique<FewPixelsKernel<Bf16>>(request, problem), {}};
   return {std::make_unique<FewPixelsKernel<float>>(request, problem), {}};
