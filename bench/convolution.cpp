@@ -1,5 +1,6 @@
 // Convolutions of ResNet-50, VGG-16, DenseNet-121, EfficientNet, MobileNetV3 and ConvNeXt on the CPU backend, forward and both gradients,
-// with multiply-adds a second; depthwise ones and 3x3 ones of stride 1 by own kernels and by the library's.
+// with multiply-adds a second; depthwise ones and 3x3 ones of stride 1 by own kernels and by the library's. Those of one picture's last
+// layers, in inference, in both types, likewise; their weights come from outside of the second-level cache, as in a network.
 //
 //   build/bench/convolution --benchmark_filter=weight_grad
 //   FOVEA_BATCH=1 build/bench/convolution --benchmark_filter=depthwise
@@ -12,6 +13,7 @@
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/cpu.h"
+#include "base/memory.h"
 #include "ops/conv2d.h"
 
 namespace fovea {
@@ -48,6 +50,20 @@ constexpr Layer kLayers[] = {{"resnet50 conv1", 3, 224, 64, 7, 2, 1},
                              {"depthwise 7x7 s1 192x28", 192, 28, 192, 7, 1, 192},
                              {"depthwise 7x7 s1 384x14", 384, 14, 384, 7, 1, 384},
                              {"depthwise 7x7 s1 768x7", 768, 7, 768, 7, 1, 768}};
+
+struct LastLayer {
+  const char* name;
+  Shape x, w;
+};
+
+constexpr LastLayer kLastLayers[] = {{"resnet50 layer3.1.conv1", {1, 1024, 14, 14}, {256, 1024, 1, 1}},
+                                     {"resnet50 layer4.1.conv1", {1, 2048, 7, 7}, {512, 2048, 1, 1}},
+                                     {"resnet50 layer4.1.conv2", {1, 512, 7, 7}, {512, 512, 3, 3}},
+                                     {"resnet50 layer4.1.conv3", {1, 512, 7, 7}, {2048, 512, 1, 1}},
+                                     {"resnet50 fc", {1, 2048, 1, 1}, {1000, 2048, 1, 1}},
+                                     {"efficientnet_b0 features.6.1 expand", {1, 192, 7, 7}, {1152, 192, 1, 1}},
+                                     {"efficientnet_b0 features.6.1 project", {1, 1152, 7, 7}, {192, 1152, 1, 1}},
+                                     {"convnext_tiny features.7.0 expand", {1, 768, 7, 7}, {3072, 768, 1, 1}}};
 
 int64_t batch() {
   const char* const value = std::getenv("FOVEA_BATCH");
@@ -120,11 +136,75 @@ void add_layer(const Layer& layer) {
       cpu::plan_conv2d_weight_grad_onednn);
 }
 
+// Kernels with constant weights, as many as fill the caches of a core; they run in turns.
+class LastLayerBench {
+ public:
+  LastLayerBench(const Op& op, const Type& x, const Type& w, cpu::Candidate candidate) {
+    constexpr size_t kWeightBytes = size_t{64} << 20;
+    std::vector<backend::Operand> in{backend::Operand::dense(x), backend::Operand::dense(w)};
+    in[1].constant = true;
+    const Type y = op.infer(std::vector{x, w})[0];
+    const std::vector<backend::Operand> out{backend::Operand::dense(y)};
+    multiply_adds_ = op.cost(std::vector{x, w}, std::vector{y}).multiply_adds;
+    const std::vector<float> weights(static_cast<size_t>(w.elements()), 0.5f);
+    void* const pixels = memory(x.bytes());
+    void* const results = memory(y.bytes());
+    for (size_t taken = 0; taken < kWeightBytes;) {
+      cpu::Planned planned = candidate({op, in, out});
+      if (!planned.kernel) {
+        refusal_ = planned.refusal;
+        return;
+      }
+      const size_t bytes = planned.kernel->packed_bytes(1);
+      void* const packed = memory(bytes);
+      planned.kernel->pack(1, weights.data(), packed);
+      planned.kernel->bind(std::vector<void*>{pixels, packed}, std::vector<void*>{results}, memory(planned.kernel->workspace_bytes()));
+      kernels_.push_back(std::move(planned.kernel));
+      taken += bytes;
+    }
+  }
+
+  void run(benchmark::State& state) {
+    if (kernels_.empty()) return state.SkipWithError(refusal_.c_str());
+    size_t next = 0;
+    for (auto _ : state) kernels_[next++ % kernels_.size()]->run();
+    state.SetLabel(kernels_[0]->describe());
+    state.counters["multiply_adds"] =
+        benchmark::Counter(static_cast<double>(multiply_adds_), benchmark::Counter::kIsIterationInvariantRate);
+  }
+
+ private:
+  void* memory(size_t bytes) { return memory_.emplace_back(zeroed_memory(bytes)).get(); }
+
+  std::vector<std::unique_ptr<backend::Kernel>> kernels_;
+  std::string refusal_;
+  int64_t multiply_adds_ = 0;
+  std::vector<std::shared_ptr<std::byte>> memory_;
+};
+
+void add_last_layer(const LastLayer& layer) {
+  const int64_t side = layer.w[3] / 2;
+  for (DType dtype : {DType::f32, DType::bf16})
+    for (bool own : {true, false}) {
+      const std::string name = std::string(layer.name) + "/" + to_string(dtype) + (own ? "/own" : "/library");
+      const cpu::Candidate library = layer.x.width() > 1 ? cpu::plan_conv2d_onednn : cpu::plan_conv2d_matmul;
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [=](benchmark::State& state) {
+                                     LastLayerBench(Conv2d{{1, 1}, {side, side, side, side}, 1}, {dtype, layer.x}, {DType::f32, layer.w},
+                                                    own ? cpu::plan_conv2d_few_pixels : library)
+                                         .run(state);
+                                   })
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
+    }
+}
+
 }  // namespace
 }  // namespace fovea
 
 int main(int argc, char** argv) {
   for (const fovea::Layer& layer : fovea::kLayers) fovea::add_layer(layer);
+  for (const fovea::LastLayer& layer : fovea::kLastLayers) fovea::add_last_layer(layer);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();
