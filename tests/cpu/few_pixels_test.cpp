@@ -36,7 +36,7 @@ const Case kCases[] = {
     {{1, 24, 9, 7}, {50, 24, 3, 3}, {1, 1}, {1, 1, 1, 1}},    //
     {{2, 24, 14, 15}, {48, 24, 3, 3}, {2, 2}, {1, 1, 1, 1}},  //
     {{1, 33, 12, 12}, {20, 33, 1, 1}, {2, 2}},                //
-    {{1, 9, 11, 13}, {16, 9, 5, 3}, {2, 1}, {2, 1, 0, 3}},    //
+    {{1, 17, 11, 13}, {16, 17, 5, 3}, {2, 1}, {2, 1, 0, 3}},  //
     {{1, 16, 7, 7}, {24, 16, 7, 7}},                          //
     {{1, 20, 9, 7}, {70, 20, 3, 3}, {1, 1}, {1, 1, 1, 1}},
 };
@@ -159,8 +159,10 @@ TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
   EXPECT_EQ(refusal(plain, {1, 64, 20, 20}, {64, 64, 1, 1}), "");
   EXPECT_EQ(refusal(plain, {1, 64, 20, 21}, {64, 64, 1, 1}), "420 pixels, it takes 400 and fewer");
   EXPECT_EQ(refusal({{2, 2}, {}, 1}, {1, 64, 37, 37}, {64, 64, 3, 3}), "324 pixels, it takes 256 and fewer");
+  EXPECT_EQ(refusal({{4, 4}, {}, 1}, {1, 3, 28, 28}, {64, 3, 4, 4}), "3 channels to gather, it takes 16 and more");
+  EXPECT_EQ(refusal(plain, {1, 192, 197, 1}, {576, 192, 1, 1}), "197 pixels of a linear layer, it takes 128 and fewer");
   const WithThreads two(2);
-  EXPECT_EQ(refusal(plain, {1, 768, 197, 1}, {3072, 768, 1, 1}), "2359296 weights, for 197 pixels it takes 524288 and fewer");
+  EXPECT_EQ(refusal(plain, {1, 768, 14, 14}, {3072, 768, 1, 1}), "2359296 weights, for 196 pixels it takes 524288 and fewer");
   EXPECT_EQ(refusal(plain, {1, 768, 49, 1}, {3072, 768, 1, 1}), "");
   EXPECT_EQ(refusal({{1, 1}, {}, 2}, {1, 64, 7, 7}, {64, 32, 1, 1}), "2 groups, it takes 1");
   EXPECT_EQ(refusal(plain, {1, 64, 7, 7}, {64, 64, 1, 1}, false), "weights change");

@@ -16,6 +16,9 @@ namespace {
 constexpr int64_t kMostPixels = 400, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
 // Where the pixels that larger kernels see are brought together first; in bf16 the products take less time than that.
 constexpr int64_t kMostGatheredPixels = 256, kMostGatheredPixelsBf16 = 64, kLeastOutputsBf16 = 64;
+constexpr int64_t kLeastGatheredChannels = 16;
+// Of a linear layer, whose products the library makes by other code than its convolutions.
+constexpr int64_t kMostTokens = 128;
 // Weights up to this number every thread reads by itself, for pixels of its own; it has made these in the layer before.
 constexpr int64_t kMostSharedWeights = 1 << 20;
 // Pixels at once: their sums lie in the cache beside the weights. Fewer than the least fill no tile of the product.
@@ -166,8 +169,11 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
   if (pixels > most) return refuse("{} pixels, it takes {} and fewer", pixels, most);
   if (!problem.pointwise() && bf16 && problem.y.channels() < kLeastOutputsBf16)
     return refuse("{} result channels, it takes {} and more", problem.y.channels(), kLeastOutputsBf16);
+  if (!problem.pointwise() && problem.x.channels() < kLeastGatheredChannels)
+    return refuse("{} channels to gather, it takes {} and more", problem.x.channels(), kLeastGatheredChannels);
   if (threads() > 1 && pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
     return refuse("{} weights, for {} pixels it takes {} and fewer", problem.w.elements(), pixels, kManyWeights);
+  if (problem.linear() && pixels > kMostTokens) return refuse("{} pixels of a linear layer, it takes {} and fewer", pixels, kMostTokens);
   if (!request.inputs[1].constant) return refuse("weights change");
   if (problem.maps == DType::bf16) return {std::make_unique<FewPixelsKernel<Bf16>>(request, problem), {}};
   return {std::make_unique<FewPixelsKernel<float>>(request, problem), {}};
