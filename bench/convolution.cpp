@@ -56,14 +56,14 @@ struct LastLayer {
   Shape x, w;
 };
 
-constexpr LastLayer kLastLayers[] = {{"resnet50 layer3.1.conv1", {1, 1024, 14, 14}, {256, 1024, 1, 1}},
-                                     {"resnet50 layer4.1.conv1", {1, 2048, 7, 7}, {512, 2048, 1, 1}},
-                                     {"resnet50 layer4.1.conv2", {1, 512, 7, 7}, {512, 512, 3, 3}},
-                                     {"resnet50 layer4.1.conv3", {1, 512, 7, 7}, {2048, 512, 1, 1}},
-                                     {"resnet50 fc", {1, 2048, 1, 1}, {1000, 2048, 1, 1}},
-                                     {"efficientnet_b0 features.6.1 expand", {1, 192, 7, 7}, {1152, 192, 1, 1}},
-                                     {"efficientnet_b0 features.6.1 project", {1, 1152, 7, 7}, {192, 1152, 1, 1}},
-                                     {"convnext_tiny features.7.0 expand", {1, 768, 7, 7}, {3072, 768, 1, 1}}};
+const LastLayer kLastLayers[] = {{"resnet50 layer3.1.conv1", {1, 1024, 14, 14}, {256, 1024, 1, 1}},
+                                 {"resnet50 layer4.1.conv1", {1, 2048, 7, 7}, {512, 2048, 1, 1}},
+                                 {"resnet50 layer4.1.conv2", {1, 512, 7, 7}, {512, 512, 3, 3}},
+                                 {"resnet50 layer4.1.conv3", {1, 512, 7, 7}, {2048, 512, 1, 1}},
+                                 {"resnet50 fc", {1, 2048, 1, 1}, {1000, 2048, 1, 1}},
+                                 {"efficientnet_b0 features.6.1 expand", {1, 192, 7, 7}, {1152, 192, 1, 1}},
+                                 {"efficientnet_b0 features.6.1 project", {1, 1152, 7, 7}, {192, 1152, 1, 1}},
+                                 {"convnext_tiny features.7.0 expand", {1, 768, 7, 7}, {3072, 768, 1, 1}}};
 
 int64_t batch() {
   const char* const value = std::getenv("FOVEA_BATCH");
