@@ -52,9 +52,7 @@ const Case kCases[] = {
 
 Array rounded(Array array, DType dtype) {
   array.type.dtype = dtype;
-  if (dtype == DType::bf16)
-    for (double& v : array.values) v = bfloat16_to_float(float_to_bfloat16(static_cast<float>(v)));
-  return array;
+  return dtype == DType::bf16 ? rounded_to_bf16(std::move(array)) : array;
 }
 
 // Memory as a kernel sees it, pixels `extra` elements apart, in guard values.

@@ -6,9 +6,9 @@
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/few_pixels.h"
-#include "base/parallel.h"
 #include "cpu/op_check.h"
 #include "ops/conv2d.h"
+#include "support/threads.h"
 
 namespace fovea::test {
 namespace {
@@ -84,19 +84,10 @@ void check_bf16(const Case& c) {
   compare(FusedConv2d{c.stride, c.padding, 1, false, true, ActivationKind::hard_swish}, {x, w, residual}, {0, 2}, 5);
 }
 
-class WithThreads {
- public:
-  explicit WithThreads(int count) : before_(threads()) { set_threads(count); }
-  ~WithThreads() { set_threads(before_); }
-
- private:
-  int before_;
-};
-
 TEST(CpuFewPixels, IsWhatDoublesGive) {
   for (const Case& c : kCases)
     for (int count : {1, 2, 3}) {
-      const WithThreads scope(count);
+      const Threads scope(count);
       SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
       check(c);
     }
@@ -106,7 +97,7 @@ TEST(CpuFewPixels, InBf16IsWhatDoublesGiveRounded) {
   if (!cpu::simd::has_matrix_tiles()) GTEST_SKIP() << "this processor has no AMX";
   for (const Case& c : kCases)
     for (int count : {1, 2, 3}) {
-      const WithThreads scope(count);
+      const Threads scope(count);
       SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
       check_bf16(c);
     }
@@ -140,7 +131,7 @@ TEST(CpuFewPixels, GivesTheSameBitsHoweverItIsDivided) {
     const std::vector<Array> inputs{random_array(c.x, 81), random_array(c.w, 82)};
     std::vector<double> wanted;
     for (int count : {1, 2, 3, 8}) {
-      const WithThreads scope(count);
+      const Threads scope(count);
       const std::vector<double> results = check_op(c.op(), inputs, with(0)).results[0].values;
       if (wanted.empty()) wanted = results;
       EXPECT_EQ(results, wanted) << to_string(c.x) << ", " << count << " threads";
@@ -161,7 +152,7 @@ TEST(CpuFewPixels, RefusesWhatItIsNotForAndWhereItDoesNotPay) {
   EXPECT_EQ(refusal({{2, 2}, {}, 1}, {1, 64, 37, 37}, {64, 64, 3, 3}), "324 pixels, it takes 256 and fewer");
   EXPECT_EQ(refusal({{4, 4}, {}, 1}, {1, 3, 28, 28}, {64, 3, 4, 4}), "3 channels to gather, it takes 16 and more");
   EXPECT_EQ(refusal(plain, {1, 192, 197, 1}, {576, 192, 1, 1}), "197 pixels of a linear layer, it takes 128 and fewer");
-  const WithThreads two(2);
+  const Threads two(2);
   EXPECT_EQ(refusal(plain, {1, 768, 14, 14}, {3072, 768, 1, 1}), "2359296 weights, for 196 pixels it takes 524288 and fewer");
   EXPECT_EQ(refusal(plain, {1, 768, 49, 1}, {3072, 768, 1, 1}), "");
   EXPECT_EQ(refusal({{1, 1}, {}, 2}, {1, 64, 7, 7}, {64, 32, 1, 1}), "2 groups, it takes 1");

@@ -14,22 +14,14 @@
 #include "engine/tiny.h"
 #include "models/registry.h"
 #include "nn/init.h"
+#include "support/threads.h"
 
 namespace fovea {
 namespace {
 
 using engine::Arena;
 using engine::BatchExecutable;
-
-// So many threads, and as before afterwards.
-class Threads {
- public:
-  explicit Threads(int count) : before_(threads()) { set_threads(count); }
-  ~Threads() { set_threads(before_); }
-
- private:
-  int before_;
-};
+using test::Threads;
 
 TEST(Grouping, CoversTheBatchAndIsNeverMuchSlowerThanAllCoresTogether) {
   for (int cores = 1; cores <= 17; ++cores) {

@@ -3,12 +3,13 @@
 
 #include <cstdint>
 
+#include "backends/cpu/panels.h"
+
 namespace fovea::cpu::simd {
 
-constexpr int64_t kUnit = 16;     // matrices in scratch memory are padded to a multiple of this many columns
-constexpr int64_t kTileRows = 6;  // and to a multiple of this many rows
+// Matrices in scratch memory are padded to whole panel units of columns, and to a multiple of this many rows.
+constexpr int64_t kTileRows = 6;
 
-constexpr int64_t padded_columns(int64_t columns) { return (columns + kUnit - 1) / kUnit * kUnit; }
 constexpr int64_t padded_rows(int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; }
 
 struct HeadSize {
@@ -21,7 +22,7 @@ struct HeadSize {
   int64_t transposed_floats() const { return width * wide(); }
   int64_t natural_floats() const { return padded_rows(tokens) * columns(); }
   int64_t block_floats() const { return block * columns(); }
-  int64_t score_floats() const { return block * wide() + kUnit; }  // the last rows of a transposed tile read past the end
+  int64_t score_floats() const { return block * wide() + kPanelUnit; }  // the last rows of a transposed tile read past the end
 };
 
 // Rows of tokens in an operand, from this head's first channel on.

@@ -25,6 +25,7 @@ struct ConvProblem {
   // A linear layer: images have one pixel, or one column (tokens).
   bool linear() const { return pointwise() && x.width() == 1; }
   int64_t pixels() const { return x.batch() * x.height() * x.width(); }
+  int64_t results() const { return y.batch() * y.height() * y.width(); }  // pixels too
   memory::dims strides() const { return {stride.height, stride.width}; }
   memory::dims padding_before() const { return {padding.top, padding.left}; }
   memory::dims padding_after() const { return {padding.bottom, padding.right}; }

@@ -37,13 +37,12 @@ class FewPixelsKernel final : public Kernel {
   FewPixelsKernel(const Request& request, const ConvProblem& problem)
       : problem_(problem),
         x_stride_(request.inputs[0].row_stride),
-        pixels_(problem.y.batch() * problem.y.height() * problem.y.width()),
+        pixels_(problem.results()),
         inputs_(problem.w[1] * problem.w[2] * problem.w[3]),
         depth_(kTiles ? (inputs_ + simd::kTileDepth - 1) / simd::kTileDepth * simd::kTileDepth : inputs_),
         slots_(pixels_ * depth_ * problem.y.channels() < kLeastProducts ? 1 : threads()),
         panels_(problem.y.channels(), slots_),
         shared_(problem.w.elements() <= kMostSharedWeights && pixels_ >= slots_ * kLeastOwnPixels) {
-    results_.pixels = pixels_;
     results_.y_stride = request.outputs[0].row_stride;
     if (problem.residual) results_.residual_stride = request.inputs.back().row_stride;
     results_.activation = problem.activation;
@@ -51,7 +50,7 @@ class FewPixelsKernel final : public Kernel {
 
   size_t workspace_bytes() const override { return gathered_bytes() + static_cast<size_t>(slots_) * sum_bytes(); }
   size_t packed_bytes(int input) const override {
-    return input == 1 ? align64(static_cast<size_t>(depth_ * panels_.all_columns()) * sizeof(T)) : 0;
+    return input == 1 ? align64(static_cast<size_t>(depth_ * simd::padded_columns(problem_.y.channels())) * sizeof(T)) : 0;
   }
   void pack(int /*input*/, const void* value, void* packed) override {
     const ComputeScope scope(threads_);
@@ -159,7 +158,7 @@ class FewPixelsKernel final : public Kernel {
 };
 
 Planned plan_forward(const Request& request, const ConvProblem& problem) {
-  const int64_t pixels = problem.y.batch() * problem.y.height() * problem.y.width();
+  const int64_t pixels = problem.results();
   if (problem.maps == DType::f64) return refuse("maps of several types");
   if (problem.maps == DType::bf16 && !simd::has_matrix_tiles()) return refuse("bf16 without matrix tiles");
   if (problem.groups != 1) return refuse("{} groups, it takes 1", problem.groups);

@@ -98,20 +98,20 @@ void pixel_product(const PixelProduct<Bf16>& p) {
   const int64_t unit = p.depth * kPanelUnit, pairs = (blocks + 1) / 2;
   for (int64_t column = 0; column < p.columns; column += 2 * kPanelUnit) {
     const Bf16* const weights = p.panel + column * p.depth;
-    const bool two_columns = column + kPanelUnit < p.columns;
-    const int64_t next_lines = kTileDepth * kPanelUnit * static_cast<int64_t>(sizeof(Bf16)) / kLine * (two_columns ? 2 : 1);
-    TileBlock block{{}, p.x_stride, steps, {weights, weights + unit}, {}, p.columns, nullptr, (next_lines + pairs - 1) / pairs};
-    block.ahead = reinterpret_cast<const char*>(weights + (two_columns ? 2 : 1) * unit);
+    const int64_t units = std::min<int64_t>(2, (p.columns - column) / kPanelUnit);
+    const int64_t step_lines = units * kUnitStep * static_cast<int64_t>(sizeof(Bf16)) / kLine;
+    TileBlock block{{}, p.x_stride, steps, {weights, weights + unit}, {}, p.columns, nullptr, (step_lines + pairs - 1) / pairs};
+    block.ahead = reinterpret_cast<const char*>(weights + units * unit);
     for (int64_t i = 0; i < blocks; i += 2) {
       for (int64_t j = 0; j < 2; ++j) {
         const int64_t row = std::min((i + j) * rows, p.pixels - rows);
         block.x[j] = p.x + row * p.x_stride;
         block.sums[j] = p.sums + row * p.columns + column;
       }
-      const bool two_rows = i + 1 < blocks;
-      (two_rows      ? two_columns ? multiply_block<2, 2> : multiply_block<2, 1>
-            : two_columns ? multiply_block<1, 2>
-                     : multiply_block<1, 1>)(block);
+      if (i + 1 < blocks)
+        units == 2 ? multiply_block<2, 2>(block) : multiply_block<2, 1>(block);
+      else
+        units == 2 ? multiply_block<1, 2>(block) : multiply_block<1, 1>(block);
       block.ahead += steps * block.lines * kLine;
     }
   }

@@ -11,20 +11,15 @@
 #include <algorithm>
 
 #include "backends/cpu/attention.h"
-#include "backends/cpu/panels.h"
+#include "backends/cpu/matrix-inl.h"
 #include "backends/cpu/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using simd::kTileRows, simd::kUnit, simd::Panels;
+using simd::kTileRows, simd::Panels;
 
-using UnitTag = hn::CappedTag<float, kUnit>;
-constexpr int64_t kLanes = hn::MaxLanes(UnitTag());
-constexpr int64_t kUnitVectors = kUnit / kLanes;
-// As many as leave registers for a row of the right side and one number of the left one.
-constexpr int64_t kMostUnits = HWY_TARGET <= HWY_AVX3 ? 4 : 1;
 constexpr int64_t kRowsAtOnce = HWY_TARGET == HWY_SSE4 ? 3 : kTileRows;
 
 // c [rows, columns] = (c +) a [rows, depth] b [depth, columns]. Rows are a multiple of kTileRows.
@@ -76,9 +71,9 @@ HWY_ATTR void product(const Product& p) {
     const int64_t first = panels.begin(panel), end = panels.begin(panel + 1);
     const bool packed = p.b_stride == 0;
     const int64_t stride = packed ? end - first : p.b_stride;
-    for (int64_t column = first; column < end; column += kMostUnits * kUnit) {
+    for (int64_t column = first; column < end; column += kMostUnits * kPanelUnit) {
       const float* const b = packed ? p.b + first * p.depth + (column - first) : p.b + column;
-      const int64_t units = std::min(kMostUnits, (end - column) / kUnit);
+      const int64_t units = std::min(kMostUnits, (end - column) / kPanelUnit);
       if (units == 1) product_columns<1, kTransposed>(p, b, stride, p.c + column);
       if constexpr (kMostUnits == 4) {
         if (units == 2) product_columns<2, kTransposed>(p, b, stride, p.c + column);

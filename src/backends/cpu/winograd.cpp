@@ -58,7 +58,7 @@ class WinogradKernel final : public Kernel {
  public:
   explicit WinogradKernel(const WinogradProblem& problem)
       : problem_(problem), partition_(partition_of(problem)), grid_(problem.grid()), zeros_(static_cast<size_t>(problem.x.channels())) {
-    row_ = (problem.x.channels() + simd::kPanelUnit - 1) / simd::kPanelUnit * simd::kPanelUnit;
+    row_ = simd::padded_columns(problem.x.channels());
     v_plane_ = partition_.block * row_ + simd::kPlaneGap;
     m_plane_ = partition_.part * simd::kMostColumns + simd::kPlaneGap;
     v_bytes_ = bytes_of(simd::kTilePoints * v_plane_);

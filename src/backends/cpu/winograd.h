@@ -76,10 +76,7 @@ void winograd_results(const TileResults& results, const TileGrid& grid, const Ti
 // The weight gradient: 9 results from 36 products of 6x6 pixels with 4x4 slopes, summed over the tiles before the last transform.
 
 // Channels of the two sides lie in panels of kMostColumns, the last one's columns filled up to a multiple of kPanelUnit.
-constexpr int64_t panel_columns(int64_t channels, int64_t first) {
-  return std::min(kMostColumns, (channels - first + kPanelUnit - 1) / kPanelUnit * kPanelUnit);
-}
-constexpr int64_t all_columns(int64_t channels) { return (channels + kPanelUnit - 1) / kPanelUnit * kPanelUnit; }
+constexpr int64_t panel_columns(int64_t channels, int64_t first) { return std::min(kMostColumns, padded_columns(channels - first)); }
 
 // Tiles [first, first + tiles) of a block of `block`, of which the first is its tile `at`, into [point][panel][tile][columns].
 struct TilePanels {

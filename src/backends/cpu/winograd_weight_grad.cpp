@@ -27,9 +27,9 @@ struct WeightGradPlan {
     const int64_t most = std::clamp<int64_t>((int64_t{8} << 20) / tile_bytes, 192, 512), blocks = (tiles + most - 1) / most;
     block = (tiles + blocks - 1) / blocks;
     sums.inputs = inputs, sums.outputs = outputs;
-    sums.pixel_plane = simd::all_columns(inputs) * block + simd::kPlaneGap;
-    sums.slope_plane = simd::all_columns(outputs) * block + simd::kPlaneGap;
-    sums.sum_plane = simd::all_columns(inputs) * outputs + simd::kPlaneGap;
+    sums.pixel_plane = simd::padded_columns(inputs) * block + simd::kPlaneGap;
+    sums.slope_plane = simd::padded_columns(outputs) * block + simd::kPlaneGap;
+    sums.sum_plane = simd::padded_columns(inputs) * outputs + simd::kPlaneGap;
     const auto place = [this](int64_t plane) {
       return std::exchange(bytes, bytes + align64(static_cast<size_t>(simd::kTilePoints * plane) * sizeof(float)));
     };
