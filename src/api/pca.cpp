@@ -10,7 +10,7 @@ namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-Matrix rows_of(const Tensor& features) {
+Matrix matrix_of(const Tensor& features) {
   const int64_t rows = features.shape().empty() ? 0 : features.shape()[0];
   const int64_t width = rows > 0 ? features.size() / rows : 0;
   const auto values = features.values<float>();
@@ -27,7 +27,7 @@ Tensor tensor_of(const Matrix& matrix, std::vector<int64_t> shape) {
 }  // namespace
 
 Pca fit_pca(const Tensor& features, int64_t count) {
-  Matrix rows = rows_of(features);
+  Matrix rows = matrix_of(features);
   const int64_t pictures = rows.rows(), width = rows.cols(), most = std::min(width, pictures - 1);
   if (count < 1 || count > most)
     fail(ErrorKind::usage, "{} principal components of {} pictures of {} numbers each: between 1 and {} can be told", count, pictures,
@@ -63,12 +63,12 @@ Pca fit_pca(const Tensor& features, int64_t count) {
 }
 
 Tensor project(const Pca& pca, const Tensor& features) {
-  Matrix rows = rows_of(features);
+  Matrix rows = matrix_of(features);
   const int64_t width = pca.mean.size(), count = pca.components.shape()[0];
   if (rows.cols() != width)
     fail(ErrorKind::mismatch, "features of {} numbers a picture, the principal components are of {}", rows.cols(), width);
-  rows.rowwise() -= rows_of(pca.mean.reshaped({1, width})).row(0);
-  return tensor_of(rows * rows_of(pca.components).transpose(), {rows.rows(), count});
+  rows.rowwise() -= matrix_of(pca.mean.reshaped({1, width})).row(0);
+  return tensor_of(rows * matrix_of(pca.components).transpose(), {rows.rows(), count});
 }
 
 }  // namespace fovea

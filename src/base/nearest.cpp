@@ -1,10 +1,11 @@
 #include "base/nearest.h"
 
 #include <algorithm>
-#include <cctype>
 #include <numeric>
 #include <utility>
 #include <vector>
+
+#include "base/text.h"
 
 namespace fovea {
 namespace {
@@ -24,15 +25,9 @@ size_t edit_distance(std::string_view a, std::string_view b, Of of) {
   return of == Of::all ? row.back() : *std::ranges::min_element(row);
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 // A name cut short, or one with something added, is nearer than one of the same length with other letters.
 std::pair<size_t, size_t> apart(std::string_view name, std::string_view known) {
-  const std::string a = lower(name), b = lower(known);
+  const std::string a = lower_case(name), b = lower_case(known);
   const auto& [shorter, longer] = std::minmax(a, b, [](const auto& x, const auto& y) { return x.size() < y.size(); });
   return {edit_distance(shorter, longer, Of::any_piece), edit_distance(a, b, Of::all)};
 }

@@ -16,7 +16,7 @@ namespace fovea::image {
 namespace {
 
 // Where each choice finds its numbers in the picture's stream.
-enum Place : uint64_t {
+enum AugmentPlace : uint64_t {
   place_crop = 0,
   place_flip = 100,
   place_vertical_flip = 101,

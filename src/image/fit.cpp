@@ -21,12 +21,12 @@ int64_t crop_begin(int64_t size, int64_t crop) {
   return round_half_even(static_cast<double>(size - crop) / 2.0);
 }
 
-struct Range {
+struct Stretch {
   int64_t begin = 0, count = 0;
 };
 
 // The part of [begin, begin + count) that lies in [0, size).
-Range inside(int64_t begin, int64_t count, int64_t size) {
+Stretch inside(int64_t begin, int64_t count, int64_t size) {
   const int64_t first = std::clamp<int64_t>(begin, 0, size), last = std::clamp<int64_t>(begin + count, 0, size);
   return {first, last - first};
 }
@@ -34,7 +34,7 @@ Range inside(int64_t begin, int64_t count, int64_t size) {
 // Window (left, top, width, height) of the source resized to `size`; what lies outside has `fill`.
 Image place(const View& source, Size size, const Window& window, Interpolation interpolation, std::array<uint8_t, 3> fill) {
   Image result{window.width, window.height, std::vector<uint8_t>(static_cast<size_t>(3 * window.width * window.height))};
-  const Range columns = inside(window.left, window.width, size.width), rows = inside(window.top, window.height, size.height);
+  const Stretch columns = inside(window.left, window.width, size.width), rows = inside(window.top, window.height, size.height);
   if ((columns.count < window.width || rows.count < window.height) && fill != std::array<uint8_t, 3>{}) {
     for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = fill[i % 3];
   }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "image/stratify.h"
 
 namespace fovea::image {
@@ -66,18 +67,11 @@ std::vector<std::string> files_in(const fs::path& folder) {
   return files;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 // `where` is what messages begin with.
 void check_case(const std::string& where, std::span<const std::string> names) {
   std::map<std::string, std::string> seen;
   for (const std::string& name : names) {
-    const auto [other, added] = seen.emplace(lower(name), name);
+    const auto [other, added] = seen.emplace(lower_case(name), name);
     if (!added) fail(ErrorKind::input, "{}: classes \"{}\" and \"{}\" differ only in case", where, other->second, name);
   }
 }

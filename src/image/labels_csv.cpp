@@ -10,6 +10,7 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace fovea::image {
 namespace {
@@ -38,14 +39,8 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 Part part_of(const std::string& csv, int64_t line, const std::string& text) {
-  const std::string name = lower(text);
+  const std::string name = lower_case(text);
   if (name == "train" || name == "training") return Part::train;
   if (name == "validation" || name == "valid" || name == "val") return Part::validation;
   if (name == "test") return Part::test;
@@ -73,13 +68,13 @@ struct Columns {
 
 Columns read_header(const std::string& csv, std::vector<CsvRow>& rows) {
   Columns columns;
-  const std::string first = lower(trimmed(rows.front().fields.front()));
+  const std::string first = lower_case(trimmed(rows.front().fields.front()));
   if (std::ranges::find(kFileColumns, first) == kFileColumns.end()) return columns;
   const int64_t line = rows.front().line;
   columns.names = std::move(rows.front().fields);
   rows.erase(rows.begin());
   for (size_t i = 1; i < columns.names.size(); ++i) {
-    if (lower(columns.names[i]) != "split") continue;
+    if (lower_case(columns.names[i]) != "split") continue;
     if (columns.split > 0) fail_at(csv, line, "two columns are named split");
     columns.split = i;
   }
@@ -187,7 +182,7 @@ std::vector<std::string> classes_in(const std::string& csv, const std::vector<En
   if (names.empty()) fail(ErrorKind::input, "{}: no picture to train on has a label", csv);
   std::map<std::string, std::string> seen;
   for (const std::string& name : names) {
-    const auto [other, added] = seen.emplace(lower(name), name);
+    const auto [other, added] = seen.emplace(lower_case(name), name);
     if (!added) fail(ErrorKind::input, "{}: classes \"{}\" and \"{}\" differ only in case", csv, other->second, name);
   }
   return {names.begin(), names.end()};
@@ -195,7 +190,7 @@ std::vector<std::string> classes_in(const std::string& csv, const std::vector<En
 
 }  // namespace
 
-bool is_labels_csv(const std::string& path) { return path.size() > 4 && lower(path.substr(path.size() - 4)) == ".csv"; }
+bool is_labels_csv(const std::string& path) { return path.size() > 4 && lower_case(path.substr(path.size() - 4)) == ".csv"; }
 
 Splits read_labels_csv(const std::string& path) {
   const std::vector<Entry> entries = read_entries(path);

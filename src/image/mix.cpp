@@ -11,7 +11,7 @@ namespace fovea::image {
 namespace {
 
 // Where a batch's choices find their numbers.
-enum Place : uint64_t { place_kind = 0, place_x = 1, place_y = 2, place_beta = 100 };
+enum MixPlace : uint64_t { place_kind = 0, place_x = 1, place_y = 2, place_beta = 100 };
 
 // The logarithm of a number from Gamma(alpha, 1), by Marsaglia and Tsang 2000; of alpha below 1 through alpha + 1. Moves `place` on.
 double draw_log_gamma(double alpha, const RandomStream& random, uint64_t& place) {

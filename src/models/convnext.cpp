@@ -6,7 +6,7 @@
 #include "models/families.h"
 #include "nn/layers.h"
 
-namespace fovea::models {
+namespace fovea::models::convnext {
 namespace {
 
 enum class Version { v1, v2 };
@@ -148,7 +148,7 @@ Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
 
 }  // namespace
 
-std::vector<Variant> convnext_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
     Variant variant;
@@ -167,4 +167,4 @@ std::vector<Variant> convnext_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::convnext

@@ -7,7 +7,7 @@
 #include "nn/layers.h"
 #include "ops/concat.h"
 
-namespace fovea::models {
+namespace fovea::models::densenet {
 namespace {
 
 struct Row {
@@ -79,7 +79,7 @@ Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
 
 }  // namespace
 
-std::vector<Variant> densenet_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
     for (const bool timm : {false, true}) {
@@ -99,4 +99,4 @@ std::vector<Variant> densenet_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::densenet

@@ -8,7 +8,7 @@
 #include "models/families.h"
 #include "nn/blocks.h"
 
-namespace fovea::models {
+namespace fovea::models::efficientnet {
 namespace {
 
 enum class BlockKind { mbconv, fused_mbconv };
@@ -272,7 +272,7 @@ Variant variant(std::string name, const char* layout, Network network, int64_t s
 
 }  // namespace
 
-std::vector<Variant> efficientnet_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (size_t i = 0; i < std::size(kB); ++i) {
     const Scaling& scaling = kB[i];
@@ -299,4 +299,4 @@ std::vector<Variant> efficientnet_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::efficientnet

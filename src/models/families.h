@@ -1,4 +1,4 @@
-// One line a family: FAMILY.cpp defines `std::vector<Variant> FAMILY_variants()`, its table.
+// One line a family: FAMILY.cpp defines `std::vector<Variant> variants()`, its table, in the namespace FAMILY.
 #pragma once
 
 #include <vector>
@@ -19,7 +19,10 @@
 
 namespace fovea::models {
 
-#define FOVEA_DECLARE_FAMILY(NAME) std::vector<Variant> NAME##_variants();
+#define FOVEA_DECLARE_FAMILY(NAME)  \
+  namespace NAME {                   \
+  std::vector<Variant> variants();   \
+  }
 FOVEA_FAMILIES(FOVEA_DECLARE_FAMILY)
 #undef FOVEA_DECLARE_FAMILY
 

@@ -7,7 +7,7 @@
 #include "models/families.h"
 #include "nn/blocks.h"
 
-namespace fovea::models {
+namespace fovea::models::mobilenet {
 namespace {
 
 // ---- V1 ----
@@ -184,9 +184,9 @@ Variant v3(const char* name, std::span<const V3Block> blocks, int64_t dense) {
 
 }  // namespace
 
-std::vector<Variant> mobilenet_variants() {
+std::vector<Variant> variants() {
   return {v1("mobilenetv1_100", 1.0), v1("mobilenetv1_125", 1.25), v2("mobilenet_v2"), v3("mobilenet_v3_small", kV3Small, 1024),
           v3("mobilenet_v3_large", kV3Large, 1280)};
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::mobilenet

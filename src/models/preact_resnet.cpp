@@ -7,7 +7,7 @@
 #include "nn/layers.h"
 #include "ops/slice.h"
 
-namespace fovea::models {
+namespace fovea::models::preact_resnet {
 namespace {
 
 enum class BlockKind { basic, bottleneck };
@@ -98,7 +98,7 @@ Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
 
 }  // namespace
 
-std::vector<Variant> preact_resnet_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
     Variant variant;
@@ -117,4 +117,4 @@ std::vector<Variant> preact_resnet_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::preact_resnet

@@ -39,7 +39,7 @@ class Registry {
     const auto add_family = [&](std::vector<Variant> family) {
       for (Variant& variant : family) add(std::move(variant));
     };
-#define FOVEA_ADD_FAMILY(NAME) add_family(NAME##_variants());
+#define FOVEA_ADD_FAMILY(NAME) add_family(NAME::variants());
     FOVEA_FAMILIES(FOVEA_ADD_FAMILY)
 #undef FOVEA_ADD_FAMILY
   }

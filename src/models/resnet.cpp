@@ -7,7 +7,7 @@
 #include "models/families.h"
 #include "nn/layers.h"
 
-namespace fovea::models {
+namespace fovea::models::resnet {
 namespace {
 
 enum class BlockKind { basic, bottleneck };
@@ -101,7 +101,7 @@ Init head_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(stat
 
 }  // namespace
 
-std::vector<Variant> resnet_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
     for (const Library* library : {&kTorchvision, &kTimm}) {
@@ -120,4 +120,4 @@ std::vector<Variant> resnet_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::resnet

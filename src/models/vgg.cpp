@@ -7,7 +7,7 @@
 #include "nn/layers.h"
 #include "ops/conv2d.h"
 
-namespace fovea::models {
+namespace fovea::models::vgg {
 namespace {
 
 struct Row {
@@ -96,7 +96,7 @@ Variant variant(const Row& row, bool with_norm, bool timm) {
 
 }  // namespace
 
-std::vector<Variant> vgg_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows)
     for (const bool with_norm : {false, true})
@@ -104,4 +104,4 @@ std::vector<Variant> vgg_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::vgg

@@ -7,7 +7,7 @@
 #include "nn/layers.h"
 #include "ops/view.h"
 
-namespace fovea::models {
+namespace fovea::models::vit {
 namespace {
 
 struct Row {
@@ -142,7 +142,7 @@ Init timm_head_init(int64_t, int64_t) { return truncated_normal_init(0.02); }
 
 }  // namespace
 
-std::vector<Variant> vit_variants() {
+std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
     Variant variant;
@@ -165,4 +165,4 @@ std::vector<Variant> vit_variants() {
   return variants;
 }
 
-}  // namespace fovea::models
+}  // namespace fovea::models::vit

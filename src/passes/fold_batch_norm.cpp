@@ -8,7 +8,7 @@ namespace fovea::passes {
 namespace {
 
 // The convolution that the norm can be folded into, or an invalid id.
-NodeId foldable(const Graph& graph, const Uses& uses, const std::vector<bool>& constant, const NodeInfo& norm) {
+NodeId foldable_convolution(const Graph& graph, const Uses& uses, const std::vector<bool>& constant, const NodeInfo& norm) {
   if (!norm.op.as<BatchNormInference>()) return {};
   const NodeId producer = graph.value(norm.inputs[0]).producer;
   if (!producer.valid() || !graph.node(producer).op.as<Conv2d>() || !uses.sole(norm.inputs[0]).valid()) return {};
@@ -28,7 +28,7 @@ Graph fold_batch_norm(const Graph& graph) {
   std::vector<NodeId> into(graph.node_count());  // by norm
   std::vector<bool> folded(graph.node_count(), false);
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
-    into[n] = foldable(graph, uses, constant, graph.node(NodeId{n}));
+    into[n] = foldable_convolution(graph, uses, constant, graph.node(NodeId{n}));
     if (into[n].valid()) folded[into[n].index] = true;
   }
   Rewrite rewrite(graph);

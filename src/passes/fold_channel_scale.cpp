@@ -13,7 +13,7 @@ struct Pair {
   ValueId scale;
 };
 
-Pair foldable(const Graph& graph, const Uses& uses, const std::vector<bool>& constant, const NodeInfo& node) {
+Pair foldable_pair(const Graph& graph, const Uses& uses, const std::vector<bool>& constant, const NodeInfo& node) {
   if (!node.op.as<Multiply>()) return {};
   for (size_t i : {0, 1}) {
     const ValueId value = node.inputs[i], scale = node.inputs[1 - i];
@@ -47,7 +47,7 @@ Graph fold_channel_scale(const Graph& graph) {
   std::vector<Pair> pairs(graph.node_count());  // by multiplication
   std::vector<bool> folded(graph.node_count(), false);
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
-    pairs[n] = foldable(graph, uses, constant, graph.node(NodeId{n}));
+    pairs[n] = foldable_pair(graph, uses, constant, graph.node(NodeId{n}));
     if (pairs[n].conv.valid()) folded[pairs[n].conv.index] = true;
   }
   Rewrite rewrite(graph);

@@ -25,13 +25,13 @@ bool verify_requested() {
 #endif
 }
 
-struct Step {
+struct PipelineStep {
   const char* name;
   Graph (*pass)(const Graph&);
   bool fusion;
 };
 
-constexpr Step kSteps[] = {
+constexpr PipelineStep kSteps[] = {
     {"drop_dead", drop_dead, false},
     {"fold_batch_norm", fold_batch_norm, true},
     {"fold_channel_scale", fold_channel_scale, true},
@@ -46,7 +46,7 @@ constexpr Step kSteps[] = {
 }  // namespace
 
 Graph optimize(Graph graph, const PipelineOptions& options) {
-  for (const Step& step : kSteps) {
+  for (const PipelineStep& step : kSteps) {
     if (step.fusion && !options.fuse) continue;
     const size_t before = graph.node_count();
     graph = step.pass(graph);

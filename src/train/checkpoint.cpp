@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 constexpr const char* kKey = "fovea.run";
-constexpr int kVersion = 1;
+constexpr int kCheckpointVersion = 1;
 constexpr const char* kPrecision = "validation_mean_average_precision";
 
 json number(const std::optional<double>& value) { return value ? json(*value) : json(); }
@@ -58,7 +58,7 @@ Comparison comparison_of(const json& text) { return {text.at("before"), text.at(
 
 json to_json(const RunState& state) {
   json text{
-      {"version", kVersion},        {"phase", state.phase},       {"epoch", state.epoch},    {"step", state.step},
+      {"version", kCheckpointVersion},        {"phase", state.phase},       {"epoch", state.epoch},    {"step", state.step},
       {"loss_sum", state.loss_sum}, {"correct", state.correct},   {"seen", state.seen},      {"waited_seconds", state.waited_seconds},
       {"seconds", state.seconds},   {"finished", state.finished}, {"record", json::array()}, {"history", history_json(state.history)}};
   text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
@@ -78,8 +78,8 @@ json to_json(const RunState& state) {
 
 RunState state_of(const json& text) {
   RunState state;
-  if (const int version = text.at("version"); version != kVersion)
-    fail(ErrorKind::unsupported, "checkpoint version {}, this fovea reads {}", version, kVersion);
+  if (const int version = text.at("version"); version != kCheckpointVersion)
+    fail(ErrorKind::unsupported, "checkpoint version {}, this fovea reads {}", version, kCheckpointVersion);
   for (const json& entry : text.at("record")) state.record.emplace_back(entry.at(0), entry.at(1));
   for (const json& row : text.at("history")) state.history.push_back(row_of(row));
   state.phase = text.at("phase");

@@ -16,7 +16,7 @@ namespace fovea::training {
 namespace {
 
 constexpr const char* kName = "events.out.tfevents.fovea";  // the readers want "tfevents" in it
-constexpr const char* kVersion = "brain.Event:2";
+constexpr const char* kEventVersion = "brain.Event:2";
 
 // Fields of Event, Summary and Summary.Value.
 enum : protozero::pbf_tag_type { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5 };
@@ -29,7 +29,7 @@ std::string version_event() {
   std::string event;
   protozero::pbf_writer writer(event);
   writer.add_double(kWallTime, wall_time());
-  writer.add_string(kFileVersion, kVersion);
+  writer.add_string(kFileVersion, kEventVersion);
   return event;
 }
 

@@ -17,7 +17,7 @@ constexpr Resolution kOfSmall{160, 128}, kOfLarge{512, 480};
 
 int64_t bit_steps(int64_t pictures) { return pictures < kSmall ? 500 : pictures < kMedium ? 10'000 : 20'000; }
 
-void check(const TrainOptions& options) {
+void check_preset(const TrainOptions& options) {
   if (options.preset != "bit") fail(ErrorKind::usage, "the preset is {}, bit expected", options.preset);
   if (options.recipe == Recipe::probe || options.recipe == Recipe::finetune)
     fail(ErrorKind::usage, "the preset bit trains everything (recipe full), recipe {} was asked for", to_string(options.recipe));
@@ -31,7 +31,7 @@ void check(const TrainOptions& options) {
 
 TrainOptions with_preset(TrainOptions options, const Facts& facts) {
   if (options.preset.empty()) return options;
-  check(options);
+  check_preset(options);
   constexpr int64_t kBatch = 32;
   options.recipe = Recipe::full;
   options.optimizer = Optimizer::sgd;

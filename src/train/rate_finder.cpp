@@ -23,7 +23,7 @@ class Smoothed {
   double sum_ = 0, weight_ = 1;
 };
 
-void check(const RateSearch& search) {
+void check_search(const RateSearch& search) {
   if (!(search.lowest > 0 && search.highest > search.lowest))
     fail(ErrorKind::usage, "rates from {} to {}: numbers above 0 that grow are expected", search.lowest, search.highest);
   constexpr int64_t kLeast = 10;
@@ -34,7 +34,7 @@ void check(const RateSearch& search) {
 
 RateCurve search_rates(const Parts& parts, const Phase& phase, std::span<const float> class_weights, uint64_t seed,
                        const RateSearch& search, const Held& held, engine::MemoryAccount& memory, const OnTrial& on_step) {
-  check(search);
+  check_search(search);
   const std::unique_ptr<Feed> feed = picture_feed(parts, phase, seed, {});
   StepRunner runner = runner_of(parts, *feed, seed);
   const Batches batches = feed->batches();

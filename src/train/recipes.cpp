@@ -191,7 +191,7 @@ std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
   return {all};
 }
 
-void check(const TrainOptions& options) {
+void check_options(const TrainOptions& options) {
   const auto demand = [](bool good, const char* name, auto value, const char* wanted) {
     if (!good) fail(ErrorKind::usage, "{} is {}, {} expected", name, value, wanted);
   };
@@ -246,7 +246,7 @@ std::string amount(const Facts& facts) {
 
 Plan make_plan(const TrainOptions& given, const Facts& facts) {
   const TrainOptions options = with_preset(given, facts);
-  check(options);
+  check_options(options);
   check_options_together(options);
   check_together(options, facts);
   Recipe recipe = options.recipe;

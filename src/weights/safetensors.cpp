@@ -20,7 +20,6 @@ static_assert(std::endian::native == std::endian::little, "tensors are read and 
 
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMostHeaderBytes = 100'000'000;  // as the reference implementation
-constexpr size_t kMostDimensions = 8;
 constexpr std::string_view kMetadata = "__metadata__";
 
 struct Described {

@@ -11,6 +11,9 @@
 
 namespace fovea::weights {
 
+// Of a tensor that a file of any format may hold.
+inline constexpr size_t kMostDimensions = 8;
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;

@@ -11,18 +11,20 @@
 #include "weights/text.h"
 
 namespace fovea::weights {
-namespace {
 
-// minizip reads through these instead of a FILE.
-struct Memory {
+// What minizip takes for its file: bytes, and where it is in them.
+struct ArchiveBytes {
   std::span<const std::byte> bytes;
   uint64_t position = 0;
 };
 
+namespace {
+
+// minizip reads through these instead of a FILE.
 voidpf open_memory(voidpf opaque, const void*, int) { return opaque; }
 
 uLong read_memory(voidpf, voidpf stream, void* to, uLong bytes) {
-  auto& memory = *static_cast<Memory*>(stream);
+  auto& memory = *static_cast<ArchiveBytes*>(stream);
   const uint64_t there = memory.position < memory.bytes.size() ? memory.bytes.size() - memory.position : 0;
   const uint64_t count = std::min<uint64_t>(bytes, there);
   if (count > 0) std::memcpy(to, memory.bytes.data() + memory.position, count);
@@ -32,10 +34,10 @@ uLong read_memory(voidpf, voidpf stream, void* to, uLong bytes) {
 
 uLong write_memory(voidpf, voidpf, const void*, uLong) { return 0; }
 
-ZPOS64_T tell_memory(voidpf, voidpf stream) { return static_cast<Memory*>(stream)->position; }
+ZPOS64_T tell_memory(voidpf, voidpf stream) { return static_cast<ArchiveBytes*>(stream)->position; }
 
 long seek_memory(voidpf, voidpf stream, ZPOS64_T offset, int origin) {
-  auto& memory = *static_cast<Memory*>(stream);
+  auto& memory = *static_cast<ArchiveBytes*>(stream);
   uint64_t base = 0;
   if (origin == ZLIB_FILEFUNC_SEEK_CUR) base = memory.position;
   if (origin == ZLIB_FILEFUNC_SEEK_END) base = memory.bytes.size();
@@ -56,7 +58,7 @@ constexpr size_t kMostEntries = 1 << 20;
 }  // namespace
 
 struct ZipArchive::Stream {
-  Memory memory;
+  ArchiveBytes memory;
   zlib_filefunc64_def functions{};
   unzFile file = nullptr;
   ~Stream() {

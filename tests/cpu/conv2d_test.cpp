@@ -6,7 +6,7 @@
 namespace fovea::test {
 namespace {
 
-struct Case {
+struct Conv2dCase {
   Shape x;
   int64_t outputs;
   Size2 kernel{1, 1};
@@ -14,7 +14,7 @@ struct Case {
   Shape w() const { return {outputs, x.channels() / op.groups, kernel.height, kernel.width}; }
 };
 
-const Case kCases[] = {
+const Conv2dCase kConv2dCases[] = {
     {{2, 3, 32, 32}, 64, {7, 7}, {{2, 2}, {3, 3, 3, 3}, 1}},       // ResNet's stem
     {{2, 3, 33, 33}, 32, {3, 3}, {{2, 2}, {0, 1, 0, 1}, 1}},       // EfficientNet's stem with "SAME" padding
     {{2, 64, 14, 14}, 64, {3, 3}, {{1, 1}, {1, 1, 1, 1}, 1}},      //
@@ -56,7 +56,7 @@ CheckOptions with_constant(bool constant, int input, int64_t extra = 0) {
 }
 
 TEST(CpuConv2d, Forward) {
-  for (const Case& c : kCases)
+  for (const Conv2dCase& c : kConv2dCases)
     for (bool constant : {false, true})
       for (bool bias : {false, true}) {
         std::vector<Array> inputs{random_array(c.x, 41), random_array(c.w(), 42)};
@@ -66,11 +66,11 @@ TEST(CpuConv2d, Forward) {
 }
 
 TEST(CpuConv2d, StridedRows) {
-  for (const Case& c : kCases) check_op(c.op, {random_array(c.x, 41), random_array(c.w(), 42)}, with_constant(true, 1, 3));
+  for (const Conv2dCase& c : kConv2dCases) check_op(c.op, {random_array(c.x, 41), random_array(c.w(), 42)}, with_constant(true, 1, 3));
 }
 
 TEST(CpuConv2d, FusedInEveryForm) {
-  for (const Case& c : kCases)
+  for (const Conv2dCase& c : kConv2dCases)
     for (ActivationKind kind : {ActivationKind::identity, ActivationKind::relu, ActivationKind::relu6, ActivationKind::silu,
                                 ActivationKind::sigmoid, ActivationKind::hard_swish, ActivationKind::hard_sigmoid, ActivationKind::gelu})
       for (bool residual : {false, true}) {
@@ -87,7 +87,7 @@ TEST(CpuConv2d, FusedInEveryForm) {
 }
 
 TEST(CpuConv2d, Gradients) {
-  for (const Case& c : kCases) {
+  for (const Conv2dCase& c : kConv2dCases) {
     const Array x = random_array(c.x, 48), w = random_array(c.w(), 49);
     const Type y = Op(c.op).infer(std::vector<Type>{x.type, w.type})[0];
     const Array dy = random_array(y.shape, 50);

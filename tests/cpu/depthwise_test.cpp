@@ -14,7 +14,7 @@
 namespace fovea::test {
 namespace {
 
-struct Case {
+struct DepthwiseCase {
   int64_t batch, channels, height, width;
   Size2 kernel, stride;
   Padding2 padding;
@@ -26,7 +26,7 @@ struct Case {
   }
 };
 
-const Case kCases[] = {
+const DepthwiseCase kDepthwiseCases[] = {
     {1, 32, 7, 7, {3, 3}, {1, 1}, {1, 1, 1, 1}},    // one tile a line
     {2, 48, 14, 14, {3, 3}, {1, 1}, {1, 1, 1, 1}},  // two tiles, one and a half pairs of vectors
     {1, 45, 9, 23, {3, 3}, {1, 1}, {1, 1, 1, 1}},   // channels left over, a tile that leaves the line
@@ -137,7 +137,7 @@ Array run(cpu::Candidate candidate, const Op& op, const std::vector<Array>& inpu
 
 // The definition, in double, over all (image, channel, result, window) places: body(index of x, of w, of y).
 template <class Body>
-void over_windows(const Case& c, const Body& body) {
+void over_windows(const DepthwiseCase& c, const Body& body) {
   const Shape y = c.y();
   for (int64_t n = 0; n < c.batch; ++n)
     for (int64_t oy = 0; oy < y.height(); ++oy)
@@ -167,7 +167,7 @@ void expect_near(const Array& found, const std::vector<Sum>& wanted) {
         << i << ": " << found.values[i] << ", wanted " << wanted[i].value;
 }
 
-void check(const Case& c, DType dtype, int64_t extra) {
+void check(const DepthwiseCase& c, DType dtype, int64_t extra) {
   SCOPED_TRACE(fmt::format("{} {} kernel {}x{} stride {} in {}", to_string(c.x()), to_string(c.y()), c.kernel.height, c.kernel.width,
                            c.stride.width, to_string(Type{dtype, {}})));
   const Array x = rounded(random_array(c.x(), 1), dtype), dy = rounded(random_array(c.y(), 2), dtype);
@@ -203,7 +203,7 @@ void check(const Case& c, DType dtype, int64_t extra) {
 }
 
 TEST(CpuDepthwise, EveryFormAgreesWithTheDefinition) {
-  for (const Case& c : kCases)
+  for (const DepthwiseCase& c : kDepthwiseCases)
     for (DType dtype : {DType::f32, DType::bf16})
       for (int64_t extra : {0, 3}) check(c, dtype, extra);
 }
@@ -213,7 +213,7 @@ TEST(CpuDepthwise, OnEveryInstructionSet) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     SCOPED_TRACE(hwy::TargetName(target));
-    for (const Case& c : kCases)
+    for (const DepthwiseCase& c : kDepthwiseCases)
       if (c.channels < 48)
         for (DType dtype : {DType::f32, DType::bf16}) check(c, dtype, 0);
   }

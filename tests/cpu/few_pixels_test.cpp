@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-struct Case {
+struct FewPixelsCase {
   Shape x, w;
   Size2 stride{1, 1};
   Padding2 padding{};
@@ -25,7 +25,7 @@ struct Case {
 
 // One pixel and many, channels that vectors and panels divide and that they do not, depths in one part and in several, weights that every
 // thread reads and that are divided among them.
-const Case kCases[] = {
+const FewPixelsCase kFewPixelsCases[] = {
     {{1, 7, 1, 1}, {5, 7, 1, 1}},                             //
     {{1, 300, 1, 1}, {1000, 300, 1, 1}},                      //
     {{3, 64, 1, 1}, {64, 64, 1, 1}},                          //
@@ -53,7 +53,7 @@ void expect_few_pixels(const Op& op, const std::vector<Array>& inputs, const Che
   EXPECT_THAT(check_op(op, inputs, options).kernel, HasSubstr("few pixels"));
 }
 
-void check(const Case& c) {
+void check(const FewPixelsCase& c) {
   const Array x = random_array(c.x, 81), w = random_array(c.w, 82), bias = random_array({1, c.w[0], 1, 1}, 83);
   const Array residual = random_array(c.y(), 84, 3);
   expect_few_pixels(c.op(), {x, w}, with(3));
@@ -62,7 +62,7 @@ void check(const Case& c) {
 }
 
 // Products and sums are exact to float, results rounded once.
-void check_bf16(const Case& c) {
+void check_bf16(const FewPixelsCase& c) {
   const bool gathered = c.w[2] * c.w[3] > 1 || c.stride != Size2{1, 1};
   if (gathered && (c.w[0] < 64 || c.y().elements() > 64 * c.w[0])) return;  // left to the library
   const Array x = rounded_to_bf16(random_array(c.x, 81)), w = rounded_to_bf16(random_array(c.w, 82));
@@ -85,7 +85,7 @@ void check_bf16(const Case& c) {
 }
 
 TEST(CpuFewPixels, IsWhatDoublesGive) {
-  for (const Case& c : kCases)
+  for (const FewPixelsCase& c : kFewPixelsCases)
     for (int count : {1, 2, 3}) {
       const Threads scope(count);
       SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
@@ -95,7 +95,7 @@ TEST(CpuFewPixels, IsWhatDoublesGive) {
 
 TEST(CpuFewPixels, InBf16IsWhatDoublesGiveRounded) {
   if (!cpu::simd::has_matrix_tiles()) GTEST_SKIP() << "this processor has no AMX";
-  for (const Case& c : kCases)
+  for (const FewPixelsCase& c : kFewPixelsCases)
     for (int count : {1, 2, 3}) {
       const Threads scope(count);
       SCOPED_TRACE(fmt::format("{} by {}, {} threads", to_string(c.x), to_string(c.w), count));
@@ -104,7 +104,7 @@ TEST(CpuFewPixels, InBf16IsWhatDoublesGiveRounded) {
 }
 
 TEST(CpuFewPixels, FollowsEveryActivation) {
-  const Case& c = kCases[3];
+  const FewPixelsCase& c = kFewPixelsCases[3];
   for (ActivationKind kind : {ActivationKind::identity, ActivationKind::relu, ActivationKind::relu6, ActivationKind::silu,
                               ActivationKind::sigmoid, ActivationKind::hard_swish, ActivationKind::hard_sigmoid, ActivationKind::gelu})
     for (bool bias : {false, true}) {
@@ -119,7 +119,7 @@ TEST(CpuFewPixels, OnEveryInstructionSet) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     SCOPED_TRACE(hwy::TargetName(target));
-    for (size_t i : {3, 4, 8}) check(kCases[i]);
+    for (size_t i : {3, 4, 8}) check(kFewPixelsCases[i]);
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
@@ -127,7 +127,7 @@ TEST(CpuFewPixels, OnEveryInstructionSet) {
 
 // Threads divide pixels and results, never a sum.
 TEST(CpuFewPixels, GivesTheSameBitsHoweverItIsDivided) {
-  for (const Case& c : kCases) {
+  for (const FewPixelsCase& c : kFewPixelsCases) {
     const std::vector<Array> inputs{random_array(c.x, 81), random_array(c.w, 82)};
     std::vector<double> wanted;
     for (int count : {1, 2, 3, 8}) {

@@ -18,7 +18,7 @@ using backend::Operand;
 constexpr int64_t kOutputs = 333, kInputs = 5000, kPictures = 5;  // two parts
 const Type kWeight{DType::f32, {kOutputs, kInputs, 1, 1}};
 
-class Memory {
+class Numbers {
  public:
   float* make(int64_t elements, uint64_t seed) {
     std::vector<float> values(static_cast<size_t>(elements));
@@ -43,7 +43,7 @@ void run(const Op& op, const std::vector<Type>& inputs, const std::vector<void*>
 }
 
 TEST(CpuLinearUpdate, InPartsIsTheSameAsWhole) {
-  Memory memory;
+  Numbers memory;
   const int64_t elements = kWeight.shape.elements();
   const Type x{DType::f32, {kPictures, kInputs, 1, 1}}, dy{DType::f32, {kPictures, kOutputs, 1, 1}}, rate{DType::f32, {}};
   float *const images = memory.make(kPictures * kInputs, 1), *const slopes = memory.make(kPictures * kOutputs, 2);

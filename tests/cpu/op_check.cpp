@@ -19,9 +19,9 @@ constexpr size_t kGuardBytes = size_t{1} << 16;
 constexpr unsigned char kCanary = 0xA5;
 
 // 64-byte aligned memory with guards on both sides, filled with the canary.
-class Memory {
+class GuardedMemory {
  public:
-  explicit Memory(size_t bytes) : bytes_(bytes), storage_(bytes + 2 * kGuardBytes + 64, kCanary) {
+  explicit GuardedMemory(size_t bytes) : bytes_(bytes), storage_(bytes + 2 * kGuardBytes + 64, kCanary) {
     auto address = reinterpret_cast<uintptr_t>(storage_.data()) + kGuardBytes;
     data_ = reinterpret_cast<unsigned char*>((address + 63) / 64 * 64);
   }
@@ -177,22 +177,22 @@ class Execution {
     std::vector<void*> inputs;
     packed_.resize(inputs_.size());
     for (size_t i = 0; i < inputs_.size(); ++i) {
-      input_memory_.push_back(std::make_unique<Memory>(memory_bytes(inputs_[i])));
+      input_memory_.push_back(std::make_unique<GuardedMemory>(memory_bytes(inputs_[i])));
       inputs.push_back(input_memory_[i]->data());
       if (const size_t bytes = kernel_->packed_bytes(static_cast<int>(i)); bytes > 0) {
         EXPECT_TRUE(inputs_[i].constant) << "input " << i << " is not constant and yet packed";
-        packed_[i] = std::make_unique<Memory>(bytes);
+        packed_[i] = std::make_unique<GuardedMemory>(bytes);
         store(arrays_[i], inputs_[i], inputs[i]);
         kernel_->pack(static_cast<int>(i), inputs[i], packed_[i]->data());
         inputs[i] = packed_[i]->data();
       }
     }
     for (const backend::Operand& output : outputs_) {
-      output_memory_.push_back(std::make_unique<Memory>(memory_bytes(output)));
+      output_memory_.push_back(std::make_unique<GuardedMemory>(memory_bytes(output)));
       output_pointers_.push_back(output.used ? output_memory_.back()->data() : nullptr);
     }
     for (const auto& [input, output] : options_.aliases) output_pointers_[static_cast<size_t>(output)] = inputs[static_cast<size_t>(input)];
-    workspace_ = std::make_unique<Memory>(kernel_->workspace_bytes());
+    workspace_ = std::make_unique<GuardedMemory>(kernel_->workspace_bytes());
     kernel_->bind(inputs, output_pointers_, workspace_->bytes() > 0 ? workspace_->data() : nullptr);
   }
 
@@ -200,9 +200,9 @@ class Execution {
   std::vector<Array> arrays_;
   std::vector<backend::Operand> inputs_, outputs_;
   std::unique_ptr<backend::Kernel> kernel_;
-  std::vector<std::unique_ptr<Memory>> input_memory_, output_memory_, packed_;
+  std::vector<std::unique_ptr<GuardedMemory>> input_memory_, output_memory_, packed_;
   std::vector<void*> output_pointers_;
-  std::unique_ptr<Memory> workspace_;
+  std::unique_ptr<GuardedMemory> workspace_;
 };
 
 double distance(const Array& found, const Array& wanted) {

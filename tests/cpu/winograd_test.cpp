@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-struct Case {
+struct WinogradCase {
   Shape x;
   int64_t outputs;
   Padding2 padding{1, 1, 1, 1};
@@ -25,7 +25,7 @@ struct Case {
 
 // Sizes that tiles of 4x4 results divide and that they do not, channels that vectors divide and that they do not, sums in one part and in
 // several; the last one's weights are shared by all threads.
-const Case kCases[] = {
+const WinogradCase kWinogradCases[] = {
     {{1, 32, 32, 32}, 32},                 //
     {{3, 37, 17, 19}, 35},                 //
     {{2, 64, 21, 30}, 100, {0, 0, 0, 0}},  //
@@ -47,7 +47,7 @@ void expect_winograd(const Op& op, const std::vector<Array>& inputs, const Check
   EXPECT_THAT(check_op(op, inputs, options).kernel, HasSubstr("winograd"));
 }
 
-void check_all(const Case& c, double tolerance) {
+void check_all(const WinogradCase& c, double tolerance) {
   const Array x = random_array(c.x, 71), w = random_array(c.w(), 72), dy = random_array(c.y(), 73);
   const Array bias = random_array({1, c.outputs, 1, 1}, 74), residual = random_array(c.y(), 75, 3);
   const FusedConv2d fused{{1, 1}, c.padding, 1, true, true, ActivationKind::relu};
@@ -63,17 +63,17 @@ void check_all(const Case& c, double tolerance) {
 }
 
 TEST(CpuWinograd, IsWhatDoublesGive) {
-  for (const Case& c : kCases) check_all(c, 2e-6);
+  for (const WinogradCase& c : kWinogradCases) check_all(c, 2e-6);
 }
 
 TEST(CpuWinograd, AddsUpWeightGradientsOverBlocks) {
-  const Case c{{4, 37, 50, 50}, 35};
+  const WinogradCase c{{4, 37, 50, 50}, 35};
   expect_winograd(Conv2dWeightGrad{{1, 1}, c.padding, 1, {3, 3}}, {random_array(c.x, 71), random_array(c.y(), 73)},
                   with(2e-6, 100, false, 0));
 }
 
 TEST(CpuWinograd, FollowsEveryActivation) {
-  const Case& c = kCases[1];
+  const WinogradCase& c = kWinogradCases[1];
   for (ActivationKind kind : {ActivationKind::identity, ActivationKind::relu, ActivationKind::relu6, ActivationKind::silu,
                               ActivationKind::sigmoid, ActivationKind::hard_swish, ActivationKind::hard_sigmoid, ActivationKind::gelu})
     for (bool bias : {false, true})
@@ -90,14 +90,14 @@ TEST(CpuWinograd, OnEveryInstructionSet) {
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     SCOPED_TRACE(hwy::TargetName(target));
-    check_all(kCases[1], 2e-6);
-    check_all(kCases[3], 2e-6);
+    check_all(kWinogradCases[1], 2e-6);
+    check_all(kWinogradCases[3], 2e-6);
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-std::vector<float> convolve(const Case& c, const std::vector<float>& x, const std::vector<float>& w) {
+std::vector<float> convolve(const WinogradCase& c, const std::vector<float>& x, const std::vector<float>& w) {
   std::vector<cpu::Operand> inputs{cpu::Operand::dense({DType::f32, c.x}), cpu::Operand::dense({DType::f32, c.w()})};
   const std::vector<cpu::Operand> outputs{cpu::Operand::dense({DType::f32, c.y()})};
   const cpu::Planned planned = cpu::plan_conv2d_winograd({c.op(), inputs, outputs});
@@ -114,12 +114,12 @@ std::vector<float> convolve(const Case& c, const std::vector<float>& x, const st
 // shared, in two blocks of tiles.
 TEST(CpuWinograd, GivesTheSameBitsHoweverItIsDivided) {
   const int before = threads();
-  for (const Case& c : {Case{{4, 48, 36, 40}, 64}, Case{{2, 176, 56, 56}, 176}}) {
+  for (const WinogradCase& c : {WinogradCase{{4, 48, 36, 40}, 64}, WinogradCase{{2, 176, 56, 56}, 176}}) {
     const auto numbers = [](Shape shape, uint64_t seed) {
       const Array array = random_array(shape, seed);
       return std::vector<float>(array.values.begin(), array.values.end());
     };
-    Case first = c;
+    WinogradCase first = c;
     first.x[0] = 1;
     const std::vector<float> x = numbers(c.x, 71), w = numbers(c.w(), 72), alone(x.begin(), x.begin() + first.x.elements());
     set_threads(1);

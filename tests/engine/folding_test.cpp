@@ -13,7 +13,7 @@
 namespace fovea {
 namespace {
 
-Tensor noise(const std::vector<int64_t>& shape, std::string_view name) {
+Tensor noise_named(const std::vector<int64_t>& shape, std::string_view name) {
   Tensor tensor(DType::f32, shape);
   const RandomStream stream(11, name);
   auto values = tensor.mutable_values<float>();
@@ -24,10 +24,10 @@ Tensor noise(const std::vector<int64_t>& shape, std::string_view name) {
 std::vector<float> answer(const Graph& graph) {
   auto store = std::make_shared<engine::StateStore>();
   const auto executable = engine::Executable::compile(graph, cpu::cpu_backend(), store, std::make_shared<engine::Arena>());
-  for (const State& state : graph.states()) store->set(state.name, noise(store->at(state.name).stored_shape, state.name));
+  for (const State& state : graph.states()) store->set(state.name, noise_named(store->at(state.name).stored_shape, state.name));
   executable->prepare();
-  executable->write_input("x", noise({2, 6, 9, 7}, "x"));
-  executable->write_input("r", noise({2, 10, 9, 7}, "r"));
+  executable->write_input("x", noise_named({2, 6, 9, 7}, "x"));
+  executable->write_input("r", noise_named({2, 10, 9, 7}, "r"));
   executable->run();
   const Tensor y = executable->read_output("y");
   return {y.values<float>().begin(), y.values<float>().end()};

@@ -13,7 +13,7 @@
 namespace fovea {
 namespace {
 
-Tensor noise(const std::vector<int64_t>& shape, const std::string& name) {
+Tensor random_tensor(const std::vector<int64_t>& shape, const std::string& name) {
   Tensor tensor(DType::f64, shape);
   const RandomStream stream(7, name);
   auto values = tensor.mutable_values<double>();
@@ -30,7 +30,7 @@ std::unique_ptr<engine::Executable> compile(const Graph& graph, double distance)
     if (state.role == StateRole::optimizer) continue;
     Tensor value = initialize(state, 1, executable->graph().type(state.value).dtype);
     if (state.role == StateRole::parameter) {
-      const Tensor direction = noise({value.size()}, state.name);
+      const Tensor direction = random_tensor({value.size()}, state.name);
       auto values = value.mutable_values<double>();
       for (size_t i = 0; i < values.size(); ++i) values[i] += distance * direction.values<double>()[i];
     }
@@ -41,7 +41,7 @@ std::unique_ptr<engine::Executable> compile(const Graph& graph, double distance)
 }
 
 void fill(engine::Executable& executable, int64_t step) {
-  executable.write_input("image", noise({4, 3, 24, 24}, "image"));
+  executable.write_input("image", random_tensor({4, 3, 24, 24}, "image"));
   const auto labels = executable.input_as<int32_t>("labels");
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(2 * i % 5);
   if (executable.has_input("rate")) executable.input_as<double>("rate")[0] = 0.01;
@@ -99,7 +99,7 @@ TEST(Step, GradientsMatchFiniteDifferences) {
   for (const NamedValue& output : executable->graph().outputs()) {
     if (!output.name.starts_with("grad:")) continue;
     ++count;
-    const Tensor gradient = executable->read_output(output.name, DType::f64), direction = noise(gradient.shape(), output.name.substr(5));
+    const Tensor gradient = executable->read_output(output.name, DType::f64), direction = random_tensor(gradient.shape(), output.name.substr(5));
     for (size_t i = 0; i < static_cast<size_t>(gradient.size()); ++i)
       expected += gradient.values<double>()[i] * direction.values<double>()[i];
   }

@@ -31,13 +31,13 @@ TEST_P(Variants, AreDecodedAsPillowDoes) {
   }
 }
 
-std::vector<std::string> names() {
+std::vector<std::string> variant_names() {
   std::vector<std::string> result;
   for (const auto& [name, answer] : variants().items()) result.push_back(name);
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Pictures, Variants, testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Pictures, Variants, testing::ValuesIn(variant_names()), [](const auto& info) {
   std::string name = info.param;
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return name;

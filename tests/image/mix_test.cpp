@@ -12,13 +12,13 @@ namespace {
 
 using nlohmann::json;
 
-const json& answers() {
+const json& mix_answers() {
   static const json parsed = json::parse(std::ifstream(data_folder() / "policies.json"));
   return parsed;
 }
 
 TEST(Mix, EqualsTorchvisionsMixUpAndCutMix) {
-  for (const json& answer : answers()["mixed"]) {
+  for (const json& answer : mix_answers()["mixed"]) {
     const auto [count, height, width] = answer["shape"].get<std::array<int64_t, 3>>();
     std::vector<float> images(static_cast<size_t>(count * height * width * 3));
     for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(7 * i % 64) / 8 - 3;
@@ -93,7 +93,7 @@ TEST(Mix, IsDrawnByBatch) {
 }
 
 TEST(Erasing, DrawsAsTorchvisionDoes) {
-  const json& theirs = answers()["erased"];
+  const json& theirs = mix_answers()["erased"];
   constexpr int kDraws = 20000;
   std::array<double, 5> sums{};
   int erased = 0;

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-const json& answers() {
+const json& policy_answers() {
   static const json parsed = json::parse(std::ifstream(data_folder() / "policies.json"));
   return parsed;
 }
@@ -40,7 +40,7 @@ TEST(Policies, OperationsEqualTorchvisions) {
                                               {"small", pattern(2, 3)},
                                               {"flat", flat()}};
   std::set<int> seen;
-  for (const json& answer : answers()["operations"]) {
+  for (const json& answer : policy_answers()["operations"]) {
     Image image = pictures.at(answer[0]);
     const Change change{static_cast<Operation>(answer[1].get<int>()), answer[2]};
     apply(image, change, {parse_interpolation(answer[3]), answer[4].get<Color>()});
@@ -48,11 +48,11 @@ TEST(Policies, OperationsEqualTorchvisions) {
     seen.insert(answer[1].get<int>());
   }
   EXPECT_EQ(seen.size(), 14u);  // all but the identity
-  EXPECT_EQ(answers()["operations"].size(), 510u);
+  EXPECT_EQ(policy_answers()["operations"].size(), 510u);
 }
 
 TEST(Policies, MagnitudesEqualTorchvisions) {
-  for (const json& answer : answers()["magnitudes"]) {
+  for (const json& answer : policy_answers()["magnitudes"]) {
     const Policy policy = kPolicies.at(answer["policy"]);
     const auto operation = static_cast<Operation>(answer["operation"].get<int>());
     const Size size{answer["width"], answer["height"]};
@@ -68,7 +68,7 @@ TEST(Policies, MagnitudesEqualTorchvisions) {
 }
 
 TEST(Policies, TablesEqualTorchvisions) {
-  for (const auto& [name, pairs] : answers()["pairs"].items()) {
+  for (const auto& [name, pairs] : policy_answers()["pairs"].items()) {
     json own = json::array();
     for (const Pair& pair : pairs_of(kPolicies.at(name))) {
       json row = json::array();
@@ -80,7 +80,7 @@ TEST(Policies, TablesEqualTorchvisions) {
   for (const char* name : {"randaugment", "trivialaugment"}) {
     std::set<int> own, theirs;
     for (Operation operation : operations_of(kPolicies.at(name))) own.insert(static_cast<int>(operation));
-    for (const json& answer : answers()["magnitudes"])
+    for (const json& answer : policy_answers()["magnitudes"])
       if (answer["policy"] == name) theirs.insert(answer["operation"].get<int>());
     EXPECT_EQ(own, theirs);
   }
@@ -152,7 +152,7 @@ TEST(Policies, RandAugmentsOperationsAreIndependent) {
 
 TEST(Augment, CropsAndFlipsAsTorchvision) {
   const Image cat = read_image((data_folder() / "images" / "cat_palette.png").string(), Alpha::drop), odd = pattern(37, 53);
-  for (const json& answer : answers()["crops"]) {
+  for (const json& answer : policy_answers()["crops"]) {
     const auto [left, top, width, height] = answer["window"].get<std::array<int64_t, 4>>();
     Preprocessing p;
     p.height = answer["size"][0];
@@ -164,12 +164,12 @@ TEST(Augment, CropsAndFlipsAsTorchvision) {
   Image mirrored = odd, upside_down = odd;
   flip_horizontally(mirrored);
   flip_vertically(upside_down);
-  EXPECT_EQ(sha256(mirrored.pixels), answers()["flips"]["horizontal"].get<std::string>());
-  EXPECT_EQ(sha256(upside_down.pixels), answers()["flips"]["vertical"].get<std::string>());
+  EXPECT_EQ(sha256(mirrored.pixels), policy_answers()["flips"]["horizontal"].get<std::string>());
+  EXPECT_EQ(sha256(upside_down.pixels), policy_answers()["flips"]["vertical"].get<std::string>());
 }
 
 TEST(Augment, DrawsCropsAsTorchvision) {
-  const json& theirs = answers()["drawn_crops"];
+  const json& theirs = policy_answers()["drawn_crops"];
   constexpr int kDraws = 20000;
   std::array<double, 5> sums{};
   for (int64_t i = 0; i < kDraws; ++i) {

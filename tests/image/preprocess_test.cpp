@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-const json& answers() {
+const json& preprocess_answers() {
   static const json parsed = json::parse(std::ifstream(data_folder() / "preprocess.json"));
   return parsed;
 }
@@ -35,7 +35,7 @@ void expect_pixels(const Image& image, const json& answer, const std::string& wh
 class Answers : public testing::TestWithParam<std::string> {
  protected:
   Image picture() const { return read_image((data_folder() / "images" / GetParam()).string(), Alpha::drop); }
-  const json& answer() const { return answers()[GetParam()]; }
+  const json& answer() const { return preprocess_answers()[GetParam()]; }
 };
 
 TEST_P(Answers, Decoded) { expect_pixels(picture(), answer()["decoded"], GetParam()); }
@@ -84,13 +84,13 @@ TEST_P(Answers, Normalized) {
   }
 }
 
-std::vector<std::string> names() {
+std::vector<std::string> picture_names() {
   std::vector<std::string> result;
-  for (const auto& [name, answer] : answers().items()) result.push_back(name);
+  for (const auto& [name, answer] : preprocess_answers().items()) result.push_back(name);
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Pictures, Answers, testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Pictures, Answers, testing::ValuesIn(picture_names()), [](const auto& info) {
   std::string name = info.param;
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return name;
@@ -99,9 +99,9 @@ INSTANTIATE_TEST_SUITE_P(Pictures, Answers, testing::ValuesIn(names()), [](const
 TEST(PreprocessAnswers, CoverEveryPicture) {
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(data_folder() / "images"))
-    files += answers().contains(entry.path().filename().string());
+    files += preprocess_answers().contains(entry.path().filename().string());
   EXPECT_EQ(files, 21u);
-  EXPECT_EQ(answers().size(), files);
+  EXPECT_EQ(preprocess_answers().size(), files);
 }
 
 TEST(PreprocessText, IsItsOwnInverse) {

@@ -35,7 +35,7 @@ Dataset several(int pictures, const std::vector<double>& often) {
   return dataset;
 }
 
-std::vector<int> counts_of(const Dataset& dataset) {
+std::vector<int> class_counts(const Dataset& dataset) {
   std::vector<int> counts(dataset.classes.size());
   for (const Sample& sample : dataset.samples)
     for (int32_t label : labels_of(sample)) ++counts[static_cast<size_t>(label)];
@@ -51,7 +51,7 @@ TEST(Folds, EachPictureIsTestedOnceAndClassesAreDealtOut) {
     EXPECT_EQ(fold.test.samples.size(), 9u);
     EXPECT_EQ(fold.train.samples.size(), 36u);
     EXPECT_TRUE(fold.validation.samples.empty());
-    const std::vector<int> counts = counts_of(fold.test);
+    const std::vector<int> counts = class_counts(fold.test);
     EXPECT_EQ(counts[0], 2);
     EXPECT_TRUE(counts[1] == 1 || counts[1] == 2);
     EXPECT_TRUE(counts[2] == 4 || counts[2] == 5);
@@ -78,17 +78,17 @@ TEST(Folds, FollowTheSeed) {
 
 TEST(Folds, SeveralLabels) {
   const Dataset dataset = several(200, {0.5, 0.2, 0.08, 0.03});
-  const std::vector<int> all = counts_of(dataset);
+  const std::vector<int> all = class_counts(dataset);
   for (const Splits& fold : make_folds(dataset, 5, 4)) {
     EXPECT_TRUE(fold.test.multi_label);
     EXPECT_NEAR(static_cast<double>(fold.test.samples.size()), 40, 2);
-    const std::vector<int> counts = counts_of(fold.test);
+    const std::vector<int> counts = class_counts(fold.test);
     for (size_t c = 0; c < all.size(); ++c) EXPECT_NEAR(counts[c], all[c] / 5.0, 1.01) << c;
   }
   const Splits parts = split(dataset, {0.15, 0.2, 7});
   EXPECT_NEAR(static_cast<double>(parts.validation.samples.size()), 30, 2);
   EXPECT_NEAR(static_cast<double>(parts.test.samples.size()), 40, 2);
-  for (size_t c = 0; c < all.size(); ++c) EXPECT_NEAR(counts_of(parts.test)[c], all[c] * 0.2, 1.5) << c;
+  for (size_t c = 0; c < all.size(); ++c) EXPECT_NEAR(class_counts(parts.test)[c], all[c] * 0.2, 1.5) << c;
 }
 
 TEST(Folds, GroupsStayTogetherWhereTheirClassIsElsewhereToo) {
@@ -130,13 +130,13 @@ TEST(Split, GroupsStayTogetherAndOtherPicturesStayWhereTheyWere) {
         held.back().insert(groups[static_cast<size_t>(std::stoi(sample.path.substr(2)) + 40 * sample.label)]);
     }
     EXPECT_EQ(held[0].size() + held[1].size() + held[2].size(), 21u);  // no group in two parts: ten, and eleven alone
-    EXPECT_EQ(counts_of(parts.validation)[0], 8);
-    EXPECT_TRUE(counts_of(parts.test)[0] == 12 || counts_of(parts.test)[0] == 16);  // 10 wanted; the other class may bring its four
-    EXPECT_NEAR(counts_of(parts.test)[1], 3, 1);
+    EXPECT_EQ(class_counts(parts.validation)[0], 8);
+    EXPECT_TRUE(class_counts(parts.test)[0] == 12 || class_counts(parts.test)[0] == 16);  // 10 wanted; the other class may bring its four
+    EXPECT_NEAR(class_counts(parts.test)[1], 3, 1);
   }
   // All of a class: they cannot stay together.
   std::fill(groups.begin() + 40, groups.end(), int64_t{99});
-  EXPECT_EQ(counts_of(split(dataset, options, groups).test)[1], 3);
+  EXPECT_EQ(class_counts(split(dataset, options, groups).test)[1], 3);
 }
 
 TEST(Folds, ErrorsNameBothNumbers) {

@@ -12,8 +12,6 @@ struct Size {
   CaseInput qkv() const { return normal({batch, 3 * channels(), tokens, 1}); }
 };
 
-std::string type_text(Shape shape) { return to_string(Type{DType::f32, shape}); }
-
 }  // namespace
 
 std::vector<OpCase> attention_cases() {
@@ -21,14 +19,14 @@ std::vector<OpCase> attention_cases() {
   const auto add = [&](const std::string& name, const Size& size) {
     const auto& [batch, heads, width, tokens] = size;
     const Shape result{batch, size.channels(), tokens, 1}, sums{batch, heads, tokens, 1};
-    cases.push_back({name, Attention{heads}, {size.qkv()}, type_text(result) + " " + type_text(sums), {0}, {}, 2 * size.product(), 2e-6});
+    cases.push_back({name, Attention{heads}, {size.qkv()}, f32_text(result) + " " + f32_text(sums), {0}, {}, 2 * size.product(), 2e-6});
     cases.push_back(
-        {name, AttentionProbabilities{heads}, {size.qkv()}, type_text({batch, heads, tokens, tokens}), {}, {}, size.product(), 2e-6});
+        {name, AttentionProbabilities{heads}, {size.qkv()}, f32_text({batch, heads, tokens, tokens}), {}, {}, size.product(), 2e-6});
     // A y and sums that belong to no qkv: every operand must be read.
     cases.push_back({name,
                      AttentionGrad{heads},
                      {normal(result, 1), size.qkv(), normal(result, 2), positive(sums, 3)},
-                     type_text({batch, 3 * size.channels(), tokens, 1}),
+                     f32_text({batch, 3 * size.channels(), tokens, 1}),
                      {},
                      {},
                      5 * size.product(),

@@ -12,8 +12,6 @@ namespace {
 
 using enum ActivationKind;
 
-std::string type_text(const Shape& shape) { return to_string(Type{DType::f32, shape}); }
-
 struct Named {
   std::string name;
   Shape shape;
@@ -49,7 +47,7 @@ std::string repeated(const std::string& type, int count) {
 
 void add_forward(std::vector<OpCase>& cases, const Named& entry) {
   const auto& [name, shape] = entry;
-  const std::string x = type_text(shape), vector = type_text({1, shape.channels(), 1, 1});
+  const std::string x = f32_text(shape), vector = f32_text({1, shape.channels(), 1, 1});
   const std::vector<CaseInput> inputs = operands(shape);
   cases.push_back({name, BatchNorm{}, inputs, x});
   cases.push_back({name, BatchNormInference{1e-3}, inputs, x, {0, 1, 2}, {}, 0, 1e-6});
@@ -73,11 +71,11 @@ void add_forward(std::vector<OpCase>& cases, const Named& entry) {
 void add_apply(std::vector<OpCase>& cases, const Named& entry) {
   const auto& [name, shape] = entry;
   const int64_t c = shape.channels();
-  const std::string x = type_text(shape);
+  const std::string x = f32_text(shape);
   cases.push_back({name + "_affine",
                    BatchNormTraining{1e-3, 0.1, false, relu, true},
                    operands(shape),
-                   x + repeated(type_text({1, c, 1, 1}), 4) + " " + type_text({2, c, 1, 1}),
+                   x + repeated(f32_text({1, c, 1, 1}), 4) + " " + f32_text({2, c, 1, 1}),
                    {},
                    {1, 2, 3, 4, 5}});
   for (ActivationKind kind : {identity, relu, silu})
@@ -90,7 +88,7 @@ void add_apply(std::vector<OpCase>& cases, const Named& entry) {
 
 void add_backward(std::vector<OpCase>& cases, const Named& entry) {
   const auto& [name, shape] = entry;
-  const std::string x = type_text(shape), vector = type_text({1, shape.channels(), 1, 1});
+  const std::string x = f32_text(shape), vector = f32_text({1, shape.channels(), 1, 1});
   const std::vector<CaseInput> inputs = grad_operands(shape);
   const std::string three = x + repeated(vector, 2);
   cases.push_back({name, BatchNormInferenceGrad{1e-3}, inputs, three, {}, {1, 2}});
@@ -124,14 +122,14 @@ void add_backward(std::vector<OpCase>& cases, const Named& entry) {
 void add_affine(std::vector<OpCase>& cases, const Named& entry) {
   const int64_t c = entry.shape.channels();
   const std::vector<CaseInput> inputs = operands({2, c, 2, 2});
-  cases.push_back({entry.name, BatchNormAffine{1e-3}, {inputs[1], inputs[2], inputs[4]}, type_text({2, c, 1, 1}), {}, {0}});
+  cases.push_back({entry.name, BatchNormAffine{1e-3}, {inputs[1], inputs[2], inputs[4]}, f32_text({2, c, 1, 1}), {}, {0}});
 }
 
 void add_fold(std::vector<OpCase>& cases) {
   const auto fold = [&](const std::string& name, const Shape& w) {
     std::vector<CaseInput> inputs = operands({2, w[0], 2, 2});
     inputs[0] = parameter(normal(w));
-    const std::string types = type_text(w) + " " + type_text({1, w[0], 1, 1});
+    const std::string types = f32_text(w) + " " + f32_text({1, w[0], 1, 1});
     cases.push_back({name, FoldBatchNorm{1e-3}, inputs, types, {}, {0, 1}, 0, 1e-6});
     cases.push_back({name + "_bias", FoldBatchNorm{1e-3}, with(inputs, channel_vector(w[0], 9)), types, {}, {0, 1}, 0, 1e-6});
   };
@@ -140,7 +138,7 @@ void add_fold(std::vector<OpCase>& cases) {
   fold("1x1", {24, 40, 1, 1});
 }
 
-void add_errors(std::vector<OpCase>& cases) {
+void add_batch_norm_errors(std::vector<OpCase>& cases) {
   const CaseInput x = only("f32[2,8,4,4]"), c = only("f32[1,8,1,1]"), other = only("f32[1,9,1,1]"), double_c = only("f64[1,8,1,1]");
   cases.push_back({"vectors", BatchNorm{}, {x, c, c, other, c}, "error: batch_norm: mean is [1,9,1,1], [1,8,1,1] is wanted"});
   cases.push_back({"count", BatchNormInference{}, {x, c, c, c}, "error: batch_norm_inference: 4 inputs, it takes 5"});
@@ -184,7 +182,7 @@ std::vector<OpCase> batch_norm_cases() {
     add_backward(cases, entry);
   }
   add_fold(cases);
-  add_errors(cases);
+  add_batch_norm_errors(cases);
   return cases;
 }
 

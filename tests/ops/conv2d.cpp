@@ -63,16 +63,14 @@ std::vector<Geometry> geometries() {
   };
 }
 
-std::string type_text(const Shape& shape) { return to_string(Type{DType::f32, shape}); }
-
 void add_plain(std::vector<OpCase>& cases, const Geometry& g) {
   const auto& [stride, padding, groups] = g.op;
   const int64_t macs = g.y.elements() * g.w[1] * g.w[2] * g.w[3];
   const CaseInput x = normal(g.x), w = parameter(normal(g.w, 1)), bias = channel_vector(g.w[0], 2), dy = normal(g.y, 3);
-  cases.push_back({g.name, g.op, {x, w}, type_text(g.y), {0, 1}, {}, macs});
-  cases.push_back({g.name + "_bias", g.op, {x, w, bias}, type_text(g.y), {0, 1, 2}, {}, macs});
-  cases.push_back({g.name, Conv2dInputGrad{stride, padding, groups, {g.x[2], g.x[3]}}, {w, dy}, type_text(g.x), {}, {}, macs});
-  cases.push_back({g.name, Conv2dWeightGrad{stride, padding, groups, {g.w[2], g.w[3]}}, {x, dy}, type_text(g.w), {}, {0}, macs});
+  cases.push_back({g.name, g.op, {x, w}, f32_text(g.y), {0, 1}, {}, macs});
+  cases.push_back({g.name + "_bias", g.op, {x, w, bias}, f32_text(g.y), {0, 1, 2}, {}, macs});
+  cases.push_back({g.name, Conv2dInputGrad{stride, padding, groups, {g.x[2], g.x[3]}}, {w, dy}, f32_text(g.x), {}, {}, macs});
+  cases.push_back({g.name, Conv2dWeightGrad{stride, padding, groups, {g.w[2], g.w[3]}}, {x, dy}, f32_text(g.w), {}, {0}, macs});
 }
 
 void add_fused(std::vector<OpCase>& cases, const Geometry& g) {
@@ -86,11 +84,11 @@ void add_fused(std::vector<OpCase>& cases, const Geometry& g) {
         if (bias) inputs.push_back(channel_vector(g.w[0], 2));
         if (residual) inputs.push_back(normal(g.y, 4));
         const std::string name = g.name + "_" + print_field(kind) + (bias ? "_bias" : "") + (residual ? "_residual" : "");
-        cases.push_back({name, FusedConv2d{stride, padding, groups, bias, residual, kind}, inputs, type_text(g.y), {}, {}, macs});
+        cases.push_back({name, FusedConv2d{stride, padding, groups, bias, residual, kind}, inputs, f32_text(g.y), {}, {}, macs});
       }
 }
 
-void add_errors(std::vector<OpCase>& cases) {
+void add_conv2d_errors(std::vector<OpCase>& cases) {
   const auto wrong = [&](const std::string& name, Conv2d op, const std::vector<std::string>& types, const std::string& error) {
     std::vector<CaseInput> inputs;
     for (const std::string& type : types) inputs.push_back(only(type));
@@ -140,7 +138,7 @@ std::vector<OpCase> conv2d_cases() {
         g.name == "groups")
       add_fused(cases, g);
   }
-  add_errors(cases);
+  add_conv2d_errors(cases);
   return cases;
 }
 

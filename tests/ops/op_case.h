@@ -43,6 +43,8 @@ CaseInput positive_channel_vector(int64_t channels, uint64_t salt = 0);  // a pa
 CaseInput scalar(double value);
 CaseInput integer(int64_t value);
 CaseInput integers(DType dtype, Shape shape, std::vector<double> values);
+// "f32[2,8,4,4]"
+inline std::string f32_text(const Shape& shape) { return to_string(Type{DType::f32, shape}); }
 // Of a type alone, for cases that are errors.
 CaseInput only(const std::string& type);
 

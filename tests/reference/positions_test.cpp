@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Description description(const std::string& name, const Json& json) {
+Description described(const std::string& name, const Json& json) {
   return {name, json.at("l2").get<double>(), json.at("projections").get<std::vector<double>>(), {}};
 }
 
@@ -40,9 +40,9 @@ std::map<std::string, double> distances(const std::string& name, const Json& pic
   run->run();
 
   std::map<std::string, double> result{
-      {"logits", distance(description("logits", pictures.at("logits")), run->read_output("logits", DType::f64))}};
+      {"logits", distance(described("logits", pictures.at("logits")), run->read_output("logits", DType::f64))}};
   for (const auto& [stage, value] : pictures.at("stages").items())
-    result[stage] = distance(description(stage, value), run->read_output(stage + ":tokens", DType::f64));
+    result[stage] = distance(described(stage, value), run->read_output(stage + ":tokens", DType::f64));
   return result;
 }
 

@@ -248,7 +248,7 @@ TEST(Preset, BitPreparesPicturesAsFarAsTheNetworkCan) {
 
 // ---- runs ----
 
-class Choice : public testing::Test {
+class TrainingChoice : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::path(testing::TempDir()) /
@@ -303,7 +303,7 @@ class Choice : public testing::Test {
 };
 
 // Interrupted in the middle of groups too: there are 7 batches an epoch in groups of 3.
-TEST_F(Choice, InterruptedAnywhereAllOfThemEndWithTheSameBits) {
+TEST_F(TrainingChoice, InterruptedAnywhereAllOfThemEndWithTheSameBits) {
   TrainOptions own = options(nullptr);
   own.optimizer_given = true;
   own.optimizer = Optimizer::rmsprop;
@@ -326,7 +326,7 @@ TEST_F(Choice, InterruptedAnywhereAllOfThemEndWithTheSameBits) {
   expect_the_same_in_pieces(own, "nesterov, plateau, patience, binary");
 }
 
-TEST_F(Choice, EachChangesTheRun) {
+TEST_F(TrainingChoice, EachChangesTheRun) {
   run(options("plain"));
   const auto differs = [&](const char* what, auto change) {
     TrainOptions own = options("other");
@@ -347,7 +347,7 @@ TEST_F(Choice, EachChangesTheRun) {
   differs("dropout", [](TrainOptions& o) { o.dropout = 0.5; });
 }
 
-TEST_F(Choice, PatienceEndsAPhase) {
+TEST_F(TrainingChoice, PatienceEndsAPhase) {
   TrainOptions own = options("run");
   own.epochs = 40;
   own.patience = 2;
@@ -357,7 +357,7 @@ TEST_F(Choice, PatienceEndsAPhase) {
   EXPECT_EQ(result.epochs - result.best_epoch, 2);
 }
 
-TEST_F(Choice, TheAveragedWeightsAreTheOnesKept) {
+TEST_F(TrainingChoice, TheAveragedWeightsAreTheOnesKept) {
   TrainOptions own = options("run");
   own.ema = 0.95;
   const SmallRun done = run(own);
@@ -367,7 +367,7 @@ TEST_F(Choice, TheAveragedWeightsAreTheOnesKept) {
   for (const auto& [name, entry] : store.entries()) EXPECT_EQ(name.find(':'), name.npos) << name;  // no averages left
 }
 
-TEST_F(Choice, RareClassesCountMoreWithWeights) {
+TEST_F(TrainingChoice, RareClassesCountMoreWithWeights) {
   for (int i = 3; i < 11; ++i) fs::remove(folder_ / "pictures/red" / (std::to_string(i) + ".bmp"));
   TrainOptions own = options("run");
   own.validation = 0;
@@ -380,7 +380,7 @@ TEST_F(Choice, RareClassesCountMoreWithWeights) {
   EXPECT_NEAR(weights[2] / weights[0], 11.0 / 3, 1e-5);
 }
 
-TEST_F(Choice, ContradictionsNameBothSides) {
+TEST_F(TrainingChoice, ContradictionsNameBothSides) {
   const auto contradiction = [&](auto change) {
     TrainOptions own = options(nullptr);
     change(own);

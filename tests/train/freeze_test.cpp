@@ -88,16 +88,16 @@ TEST(Freeze, CountsWhatItSaves) {
   EXPECT_EQ(head.parameters - head.frozen_parameters, 3 * 2048 + 3);
 }
 
-struct Case {
+struct FreezeCase {
   const char* name;
   const char* freeze;
 };
 
-std::string case_name(const testing::TestParamInfo<Case>& info) { return info.param.name; }
+std::string case_name(const testing::TestParamInfo<FreezeCase>& info) { return info.param.name; }
 
-class FreezeEveryFamily : public testing::TestWithParam<Case> {};
+class FreezeEveryFamily : public testing::TestWithParam<FreezeCase> {};
 
-constexpr int64_t kBatch = 4;
+constexpr int64_t kFreezeBatch = 4;
 
 std::vector<float> pictures(int64_t count, int64_t size, uint64_t seed) {
   std::vector<float> values(static_cast<size_t>(count * size * size * 3));
@@ -117,7 +117,7 @@ StepOptions sgd(const std::set<std::string>& frozen) {
 TEST_P(FreezeEveryFamily, TheBackwardGraphEndsAtTheCut) {
   const engine::Network network = network_of(GetParam().name);
   const std::set<std::string> frozen = network.frozen_by(GetParam().freeze);
-  const Graph lowered = lower_for_training(network.build(kBatch), frozen);
+  const Graph lowered = lower_for_training(network.build(kFreezeBatch), frozen);
   const passes::SplitGraph split = passes::split_frozen(lowered, frozen, {"image"});
   ASSERT_FALSE(split.cuts.empty());
   std::set<std::string> below;
@@ -156,7 +156,7 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
   engine::Network network = network_of(GetParam().name);
   const std::set<std::string> frozen = network.frozen_by(GetParam().freeze);
   const auto arena = std::make_shared<engine::Arena>();
-  const auto prefix = FrozenPrefix::find(network, frozen, kBatch, {cpu::cpu_backend(), arena});
+  const auto prefix = FrozenPrefix::find(network, frozen, kFreezeBatch, {cpu::cpu_backend(), arena});
   ASSERT_TRUE(prefix);
   const weights::StateDict before = network.state_dict();
   StepRunner runner(
@@ -164,12 +164,12 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
         return build_step(without_prefix(lower_for_training(network.build(batch), frozen), frozen), sgd(frozen));
       },
       prefix->inputs(), cpu::cpu_backend(), network.store(), arena, 0);
-  std::vector<float> rows(static_cast<size_t>(kBatch * prefix->width())), data(rows.size());
+  std::vector<float> rows(static_cast<size_t>(kFreezeBatch * prefix->width())), data(rows.size());
   const std::vector<int32_t> labels{0, 1, 2, 0};
   for (int64_t step = 0; step < 2; ++step) {
-    prefix->run(pictures(kBatch, 64, static_cast<uint64_t>(step)), kBatch, rows);
-    for (int64_t i = 0; i < kBatch; ++i)
-      prefix->arrange(std::span(rows).subspan(static_cast<size_t>(i * prefix->width()), static_cast<size_t>(prefix->width())), i, kBatch,
+    prefix->run(pictures(kFreezeBatch, 64, static_cast<uint64_t>(step)), kFreezeBatch, rows);
+    for (int64_t i = 0; i < kFreezeBatch; ++i)
+      prefix->arrange(std::span(rows).subspan(static_cast<size_t>(i * prefix->width()), static_cast<size_t>(prefix->width())), i, kFreezeBatch,
                       data);
     runner.run({data, labels, 0.1, step});
   }
@@ -192,9 +192,9 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
 TEST_P(FreezeEveryFamily, GivesAPictureTheSameBitsAnywhere) {
   engine::Network network = network_of(GetParam().name);
   const auto prefix =
-      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
+      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
   ASSERT_TRUE(prefix);
-  ASSERT_EQ(prefix->batch(), kBatch);
+  ASSERT_EQ(prefix->batch(), kFreezeBatch);
   constexpr int64_t kCount = 6;
   const auto width = static_cast<size_t>(prefix->width());
   const std::vector<float> all = pictures(kCount, 64, 3);
@@ -208,23 +208,23 @@ TEST_P(FreezeEveryFamily, GivesAPictureTheSameBitsAnywhere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, FreezeEveryFamily,
-                         testing::Values(Case{"resnet18", "layer2"}, Case{"resnetv2_18", "stages.1"}, Case{"mobilenetv1_100", "blocks.3"},
-                                         Case{"mobilenet_v3_small", "features.5"}, Case{"efficientnet_b0", "features.4"},
-                                         Case{"tf_efficientnet_lite0", "all"}, Case{"densenet121", "features.denseblock2"},
-                                         Case{"convnextv2_atto", "stages.1"}, Case{"deit_tiny_patch16_224", "blocks.5"}),
+                         testing::Values(FreezeCase{"resnet18", "layer2"}, FreezeCase{"resnetv2_18", "stages.1"}, FreezeCase{"mobilenetv1_100", "blocks.3"},
+                                         FreezeCase{"mobilenet_v3_small", "features.5"}, FreezeCase{"efficientnet_b0", "features.4"},
+                                         FreezeCase{"tf_efficientnet_lite0", "all"}, FreezeCase{"densenet121", "features.denseblock2"},
+                                         FreezeCase{"convnextv2_atto", "stages.1"}, FreezeCase{"deit_tiny_patch16_224", "blocks.5"}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Slow, FreezeEveryFamily,
-                         testing::Values(Case{"resnetv2_50x1_bit", "stages.2"}, Case{"vgg11", "features.10"},
-                                         Case{"convnext_tiny", "features.5"}, Case{"vit_b_32", "encoder.layers.encoder_layer_6"}),
+                         testing::Values(FreezeCase{"resnetv2_50x1_bit", "stages.2"}, FreezeCase{"vgg11", "features.10"},
+                                         FreezeCase{"convnext_tiny", "features.5"}, FreezeCase{"vit_b_32", "encoder.layers.encoder_layer_6"}),
                          case_name);
 
 // Through the middle of a block: the rest reads several values of the frozen part.
-class FreezePartOfABlock : public testing::TestWithParam<Case> {};
+class FreezePartOfABlock : public testing::TestWithParam<FreezeCase> {};
 
 TEST_P(FreezePartOfABlock, CutsThroughSeveralValues) {
   engine::Network network = network_of(GetParam().name);
   const auto prefix =
-      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
+      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
   ASSERT_TRUE(prefix);
   EXPECT_EQ(prefix->cuts().size(), 2u);
   std::vector<float> row(static_cast<size_t>(prefix->width())), data(3 * row.size());
@@ -241,10 +241,10 @@ TEST_P(FreezePartOfABlock, CutsThroughSeveralValues) {
 
 INSTANTIATE_TEST_SUITE_P(
     Networks, FreezePartOfABlock,
-    testing::Values(Case{"resnet18", "conv1,bn1,layer1.0.conv1"},
-                    Case{"densenet121",
+    testing::Values(FreezeCase{"resnet18", "conv1,bn1,layer1.0.conv1"},
+                    FreezeCase{"densenet121",
                          "features.conv0,features.norm0,features.denseblock1.denselayer1.norm1,features.denseblock1.denselayer1.conv1"},
-                    Case{"deit_tiny_patch16_224", "patch_embed,pos_embed,cls_token,blocks.0.norm1,blocks.0.attn.qkv"}),
+                    FreezeCase{"deit_tiny_patch16_224", "patch_embed,pos_embed,cls_token,blocks.0.norm1,blocks.0.attn.qkv"}),
     case_name);
 
 }  // namespace

@@ -14,15 +14,15 @@
 namespace fovea::training {
 namespace {
 
-struct Case {
+struct Regression {
   std::vector<float> features, targets;
   std::vector<double> weights, coefficients, logits;
   LogisticData data;
   double lambda = 0;
 };
 
-Case read_case(const nlohmann::json& text) {
-  Case one;
+Regression read_regression(const nlohmann::json& text) {
+  Regression one;
   one.features = text.at("features").get<std::vector<float>>();
   one.targets = text.at("targets").get<std::vector<float>>();
   one.weights = text.at("weights").get<std::vector<double>>();
@@ -75,7 +75,7 @@ TEST(LogisticRegression, EqualsScikitLearn) {
   ASSERT_EQ(cases.size(), 5u);
   for (const auto& text : cases) {
     SCOPED_TRACE(text.at("name").get<std::string>());
-    const Case one = read_case(text);
+    const Regression one = read_regression(text);
     const LogisticRegression regression(one.data);
     EXPECT_LE(regression.rank(), std::min(one.data.rows - 1, one.data.width));
     const auto solution = regression.solve(one.lambda, {.tolerance = 1e-10});

@@ -19,7 +19,7 @@
 namespace fovea::training {
 namespace {
 
-constexpr int64_t kBatch = 6, kSize = 12, kClasses = 4;
+constexpr int64_t kTraceBatch = 6, kTraceSize = 12, kTraceClasses = 4;
 
 Tensor wave(const std::vector<int64_t>& shape, double phase, double scale, double shift = 0) {
   Tensor tensor(DType::f64, shape);
@@ -31,14 +31,14 @@ Tensor wave(const std::vector<int64_t>& shape, double phase, double scale, doubl
 ModelGraph network() {
   ModelGraph model;
   Scope s(model.graph, model.taps);
-  Value x(model.graph, model.graph.input("image", {DType::f32, {kBatch, 3, kSize, kSize}}));
+  Value x(model.graph, model.graph.input("image", {DType::f32, {kTraceBatch, 3, kTraceSize, kTraceSize}}));
   model.image = x.id();
   x = silu(batch_norm(s["1"], conv2d(s["0"], x, {.out = 8, .kernel = 3, .stride = 2, .padding = 1})));
   x = silu(batch_norm(s["4"], conv2d(s["3"], x, {.out = 16, .kernel = 3, .stride = 2, .padding = 1})));
   model.map = x.id();
   x = global_average_pool(x);
   model.pooled = x.id();
-  model.logits = linear(s["8"], x, {.out = kClasses, .weight = constant_init(0), .bias = constant_init(0)}).id();
+  model.logits = linear(s["8"], x, {.out = kTraceClasses, .weight = constant_init(0), .bias = constant_init(0)}).id();
   return model;
 }
 
@@ -78,16 +78,16 @@ void start(engine::StateStore& store) {
 }
 
 void write_batch(engine::Executable& step, int64_t n) {
-  step.write_input("image", wave({kBatch, 3, kSize, kSize}, static_cast<double>(10 + n), 1));
-  const auto label = [&](int64_t i) { return (i * i + n) % kClasses; };
+  step.write_input("image", wave({kTraceBatch, 3, kTraceSize, kTraceSize}, static_cast<double>(10 + n), 1));
+  const auto label = [&](int64_t i) { return (i * i + n) % kTraceClasses; };
   if (step.has_input("labels"))
-    for (int64_t i = 0; i < kBatch; ++i) step.input_as<int32_t>("labels")[static_cast<size_t>(i)] = static_cast<int32_t>(label(i));
+    for (int64_t i = 0; i < kTraceBatch; ++i) step.input_as<int32_t>("labels")[static_cast<size_t>(i)] = static_cast<int32_t>(label(i));
   if (step.has_input("targets")) {
     const auto targets = step.input_as<double>("targets");
     std::ranges::fill(targets, 0.0);
-    for (int64_t i = 0; i < kBatch; ++i) targets[static_cast<size_t>(i * kClasses + label(i))] = 1;
+    for (int64_t i = 0; i < kTraceBatch; ++i) targets[static_cast<size_t>(i * kTraceClasses + label(i))] = 1;
   }
-  if (step.has_input("class_weights")) step.write_input("class_weights", wave({1, kClasses, 1, 1}, 0, 0.5, 1));
+  if (step.has_input("class_weights")) step.write_input("class_weights", wave({1, kTraceClasses, 1, 1}, 0, 0.5, 1));
 }
 
 Traced trace(const Choices& choices) {
@@ -107,7 +107,7 @@ Traced trace(const Choices& choices) {
     for (const State& state : averaging->graph().states())
       if (state.name.starts_with(kAverage)) result.store->set(state.name, result.store->get(state.name.substr(8)));
   }
-  const Batches batches{kBatch * kSteps, kBatch, choices.accumulate};
+  const Batches batches{kTraceBatch * kSteps, kTraceBatch, choices.accumulate};
   for (int64_t n = 0; n < kSteps; ++n) {
     const Group group = batches.group(0, n);
     engine::Executable& now = group.last ? *step : *part;

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kScoreBytes = int64_t{192} * 1024;  // of a block, so that keys and values stay in a core's second-level cache beside it
 constexpr int64_t kMostQueries = 72;
 
-simd::HeadRows rows_of(const Heads& heads, const float* qkv, int64_t index, int64_t part) {
+simd::HeadRows head_rows(const Heads& heads, const float* qkv, int64_t index, int64_t part) {
   return {qkv + heads.offset(index, part), heads.stride};
 }
 
@@ -54,7 +54,7 @@ Planned accept_forward(const Heads& heads, const Body& body) {
         for (int64_t task = tasks * slot / slots; task < tasks * (slot + 1) / slots; ++task) {
           const int64_t index = task / blocks, first = task % blocks * size.block;
           const simd::ForwardBlock block{
-              size, rows_of(heads, bound.in(0), index, 0), first, std::min(size.block, size.tokens - first), nullptr, 0, nullptr, 0};
+              size, head_rows(heads, bound.in(0), index, 0), first, std::min(size.block, size.tokens - first), nullptr, 0, nullptr, 0};
           body(bound, index, block, scratch, std::exchange(packed, index) != index);
         }
       }
@@ -71,7 +71,7 @@ Planned plan_attention(const Request& request) {
   return accept_forward(
       heads, [=](const Bound& bound, int64_t index, simd::ForwardBlock block, const simd::ForwardScratch& scratch, bool new_head) {
         if (new_head)
-          simd::attention_pack(block.size, rows_of(heads, bound.in(0), index, 1), rows_of(heads, bound.in(0), index, 2), scratch);
+          simd::attention_pack(block.size, head_rows(heads, bound.in(0), index, 1), head_rows(heads, bound.in(0), index, 2), scratch);
         if (bound.outputs[0]) block.y = bound.out(0) + heads.offset(index, y_stride, block.size.width);
         if (bound.outputs[1]) block.log_sum = bound.out(1) + heads.offset(index, sum_stride, 1);
         block.y_stride = y_stride;
@@ -86,7 +86,7 @@ Planned plan_attention_probabilities(const Request& request) {
   const int64_t stride = request.outputs[0].row_stride;
   return accept_forward(
       heads, [=](const Bound& bound, int64_t index, const simd::ForwardBlock& block, const simd::ForwardScratch& scratch, bool new_head) {
-        if (new_head) simd::attention_pack(block.size, rows_of(heads, bound.in(0), index, 1), {nullptr, 0}, scratch);
+        if (new_head) simd::attention_pack(block.size, head_rows(heads, bound.in(0), index, 1), {nullptr, 0}, scratch);
         simd::attention_probabilities(block, scratch);
         const int64_t n = index / heads.heads, head = index % heads.heads;
         for (int64_t row = 0; row < block.rows; ++row) {
@@ -171,10 +171,10 @@ class AttentionGradPlan {
   void run_task(const Bound& bound, int64_t task, const simd::BackwardScratch& s, bool new_head) const {
     const int64_t index = task / parts_, part = task % parts_;
     const float *const dy = bound.in(0), *const qkv = bound.in(1), *const y = bound.in(2), *const log_sum = bound.in(3);
-    if (new_head) simd::attention_grad_pack(size_, rows_of(heads_, qkv, index, 1), rows_of(heads_, qkv, index, 2), s);
+    if (new_head) simd::attention_grad_pack(size_, head_rows(heads_, qkv, index, 1), head_rows(heads_, qkv, index, 2), s);
     simd::BackwardBlock block{};
     block.size = size_;
-    block.queries = rows_of(heads_, qkv, index, 0);
+    block.queries = head_rows(heads_, qkv, index, 0);
     block.dy = {dy + heads_.offset(index, dy_stride_, size_.width), dy_stride_};
     block.y = {y + heads_.offset(index, y_stride_, size_.width), y_stride_};
     block.log_sum = {log_sum + heads_.offset(index, sum_stride_, 1), sum_stride_};

@@ -33,8 +33,8 @@ Blocks blocks_of(const Heads& heads, int64_t fewest) {
 float scale_of(const Heads& heads) { return static_cast<float>(1 / std::sqrt(static_cast<double>(heads.width))); }
 
 // Without gaps.
-memory::desc matrix(int64_t rows, int64_t columns, DType type = DType::bf16) { return cpu::matrix(rows, columns, columns, type); }
-memory::desc transposed(int64_t rows, int64_t columns) { return cpu::transposed(rows, columns, columns, DType::bf16); }
+memory::desc dense_matrix(int64_t rows, int64_t columns, DType type = DType::bf16) { return cpu::matrix(rows, columns, columns, type); }
+memory::desc dense_transposed(int64_t rows, int64_t columns) { return cpu::transposed(rows, columns, columns, DType::bf16); }
 
 // A product for one core; cores have arguments of their own, Product below.
 class ProductPlan {
@@ -115,10 +115,10 @@ class Forward {
   Forward(const Heads& heads, const Request& request)
       : heads_(heads),
         blocks_(blocks_of(heads, (threads() + heads.count() - 1) / heads.count())),
-        scores_(matrix(blocks_.block, blocks_.columns), transposed(blocks_.block, blocks_.columns),
-                matrix(blocks_.block, blocks_.block, DType::f32)),
-        mix_(matrix(blocks_.block, blocks_.wide()), matrix(blocks_.wide(), blocks_.columns),
-             matrix(blocks_.block, blocks_.columns, DType::f32)),
+        scores_(dense_matrix(blocks_.block, blocks_.columns), dense_transposed(blocks_.block, blocks_.columns),
+                dense_matrix(blocks_.block, blocks_.block, DType::f32)),
+        mix_(dense_matrix(blocks_.block, blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns),
+             dense_matrix(blocks_.block, blocks_.columns, DType::f32)),
         y_stride_(request.outputs[0].row_stride),
         sum_stride_(request.outputs[1].row_stride),
         sum_type_(request.outputs[1].type.dtype) {
@@ -194,11 +194,11 @@ class Backward {
   Backward(const Heads& heads, const Request& request)
       : heads_(heads),
         blocks_(blocks_of(heads, 1)),
-        scores_(matrix(blocks_.block, blocks_.columns), transposed(blocks_.block, blocks_.columns),
-                matrix(blocks_.block, blocks_.block, DType::f32)),
-        mix_(matrix(blocks_.block, blocks_.wide()), matrix(blocks_.wide(), blocks_.columns), matrix(blocks_.block, blocks_.columns)),
-        mix_transposed_(transposed(blocks_.wide(), blocks_.wide()), matrix(blocks_.wide(), blocks_.columns),
-                        matrix(blocks_.wide(), blocks_.columns)),
+        scores_(dense_matrix(blocks_.block, blocks_.columns), dense_transposed(blocks_.block, blocks_.columns),
+                dense_matrix(blocks_.block, blocks_.block, DType::f32)),
+        mix_(dense_matrix(blocks_.block, blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns), dense_matrix(blocks_.block, blocks_.columns)),
+        mix_transposed_(dense_transposed(blocks_.wide(), blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns),
+                        dense_matrix(blocks_.wide(), blocks_.columns)),
         dy_stride_(request.inputs[0].row_stride),
         y_stride_(request.inputs[2].row_stride),
         sum_stride_(request.inputs[3].row_stride),

@@ -56,13 +56,11 @@ struct Layout {
   }
 };
 
-bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elements() > 0; }
-
 }  // namespace
 
 Planned plan_batch_norm_training(const Request& request) {
   const BatchNormTraining op = *request.op.as<BatchNormTraining>();
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!of_one_type({&request.inputs[0], &request.outputs[0], &request.inputs[op.residual ? 5 : 0]})) return refuse("maps of several types");
   const DType type = request.inputs[0].type.dtype;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
@@ -102,7 +100,7 @@ Planned plan_batch_norm_training(const Request& request) {
 
 Planned plan_batch_norm_apply(const Request& request) {
   const BatchNormApply op = *request.op.as<BatchNormApply>();
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!is_dense(request.inputs[2])) return refuse("vectors that are not dense");
   if (!of_one_type({&request.inputs[0], &request.outputs[0], &request.inputs[op.residual ? 3 : 0]})) return refuse("maps of several types");
   const DType type = request.inputs[0].type.dtype;
@@ -121,7 +119,7 @@ Planned plan_batch_norm_apply(const Request& request) {
 
 Planned plan_batch_norm_training_grad(const Request& request) {
   const BatchNormTrainingGrad op = *request.op.as<BatchNormTrainingGrad>();
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0], op.residual ? &request.inputs.back() : &request.inputs[0],
                     op.residual ? &request.outputs[3] : &request.outputs[0]}))
     return refuse("maps of several types");
@@ -167,7 +165,7 @@ Planned plan_batch_norm_training_grad(const Request& request) {
 
 Planned plan_batch_norm_inference(const Request& request) {
   const double eps = request.op.as<BatchNormInference>()->eps;
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("maps of several types");
   const DType type = request.inputs[0].type.dtype;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
@@ -183,7 +181,7 @@ Planned plan_batch_norm_inference(const Request& request) {
 
 Planned plan_batch_norm_inference_grad(const Request& request) {
   const double eps = request.op.as<BatchNormInferenceGrad>()->eps;
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("maps of several types");
   const DType type = request.inputs[0].type.dtype;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);

@@ -46,7 +46,7 @@ OneDnnArgument weights_argument(size_t index, const ConvDescs& descs, const Desc
   return {DNNL_ARG_WEIGHTS, index, descs.w, desc.weights_desc(), false, weights.constant};
 }
 
-Planned plan_forward(const Request& request, const ConvProblem& problem) {
+Planned plan_onednn_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = obstacle(problem, request.inputs, request.outputs); !reason.empty()) return refuse("{}", reason);
   const ConvDescs descs(problem);
   const auto desc = forward_desc(problem, descs, prop_kind::forward_inference);
@@ -60,9 +60,9 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
 
 }  // namespace
 
-Planned plan_conv2d_onednn(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_onednn(const Request& request) { return plan_onednn_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
 Planned plan_fused_conv2d_onednn(const Request& request) {
-  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return plan_onednn_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
 
 namespace {

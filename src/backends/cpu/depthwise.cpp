@@ -190,7 +190,7 @@ Planned make(Plan plan, const Operand& x, size_t x_at, size_t w_at, int bias_at,
   return {std::make_unique<DepthwiseKernel<float>>(std::move(plan), x_at, w_at, bias_at, residual_at, constant_weights), {}};
 }
 
-Planned plan_forward(const Request& request, const ConvProblem& problem) {
+Planned plan_depthwise_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_depthwise(problem, request.inputs[1]); !reason.empty()) return refuse("{}", reason);
   if (!simd::has_depthwise(problem.w[3], problem.stride.width)) return refuse("stride {} along the width", problem.stride.width);
   const int residual_at = problem.residual ? (problem.bias ? 3 : 2) : -1;
@@ -205,9 +205,9 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
 
 }  // namespace
 
-Planned plan_conv2d_depthwise(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_depthwise(const Request& request) { return plan_depthwise_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
 Planned plan_fused_conv2d_depthwise(const Request& request) {
-  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return plan_depthwise_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
 
 Planned plan_conv2d_input_grad_depthwise(const Request& request) {

@@ -157,7 +157,7 @@ class FewPixelsKernel final : public Kernel {
   Bound bound_;
 };
 
-Planned plan_forward(const Request& request, const ConvProblem& problem) {
+Planned plan_few_pixels_forward(const Request& request, const ConvProblem& problem) {
   const int64_t pixels = problem.results();
   if (problem.maps == DType::f64) return refuse("maps of several types");
   if (problem.maps == DType::bf16 && !simd::has_matrix_tiles()) return refuse("bf16 without matrix tiles");
@@ -180,9 +180,9 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
 
 }  // namespace
 
-Planned plan_conv2d_few_pixels(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_few_pixels(const Request& request) { return plan_few_pixels_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
 Planned plan_fused_conv2d_few_pixels(const Request& request) {
-  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return plan_few_pixels_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
 
 }  // namespace fovea::cpu

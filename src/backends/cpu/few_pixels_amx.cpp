@@ -21,7 +21,7 @@ constexpr int64_t kMostRows = 16, kUnitStep = kPanelUnit * kTileDepth, kLine = 6
 
 // Rows of the tiles: blocks of them cover the pixels, evenly. The last ones may overlap, where results are made twice.
 int64_t blocks_of(int64_t pixels) { return (pixels + kMostRows - 1) / kMostRows; }
-int64_t rows_of(int64_t pixels) { return (pixels + blocks_of(pixels) - 1) / blocks_of(pixels); }
+int64_t tile_rows(int64_t pixels) { return (pixels + blocks_of(pixels) - 1) / blocks_of(pixels); }
 
 // What the processor reads: the palette, and each tile's width in bytes and height. 0 to 3 are sums, 4 and 5 pixels, 6 and 7 weights.
 struct alignas(64) TileShapes {
@@ -87,14 +87,14 @@ MatrixTiles::MatrixTiles(int64_t pixels) {
   TileShapes shapes;
   for (size_t tile = 0; tile < 8; ++tile) {
     shapes.bytes[tile] = kLine;
-    shapes.rows[tile] = static_cast<uint8_t>(tile < 6 ? rows_of(pixels) : kMostRows);
+    shapes.rows[tile] = static_cast<uint8_t>(tile < 6 ? tile_rows(pixels) : kMostRows);
   }
   configure(shapes);
 }
 MatrixTiles::~MatrixTiles() { release(); }
 
 void pixel_product(const PixelProduct<Bf16>& p) {
-  const int64_t blocks = blocks_of(p.pixels), rows = rows_of(p.pixels), steps = p.depth / kTileDepth;
+  const int64_t blocks = blocks_of(p.pixels), rows = tile_rows(p.pixels), steps = p.depth / kTileDepth;
   const int64_t unit = p.depth * kPanelUnit, pairs = (blocks + 1) / 2;
   for (int64_t column = 0; column < p.columns; column += 2 * kPanelUnit) {
     const Bf16* const weights = p.panel + column * p.depth;

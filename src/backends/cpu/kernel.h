@@ -117,6 +117,8 @@ inline Rows rows_of(const Operand& operand) {
   if (shape.rank() != 4) return {1, shape.elements(), shape.elements()};
   return {shape.batch() * shape.height() * shape.width(), shape.channels(), operand.row_stride};
 }
+// Whether it is a map, or a stack of them, with anything in it.
+inline bool has_pixels(const Operand& operand) { return operand.type.shape.rank() == 4 && operand.type.elements() > 0; }
 inline bool is_dense(const Operand& operand) {
   return operand.type.shape.rank() != 4 || operand.row_stride == operand.type.shape.channels() ||
          operand.type.shape.elements() == operand.type.shape.channels();

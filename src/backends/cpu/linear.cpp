@@ -39,7 +39,7 @@ std::string not_linear(const Request& request, const ConvProblem& problem) {
   return obstacle(problem, request.inputs, request.outputs, true);
 }
 
-Planned plan_forward(const Request& request, const ConvProblem& problem) {
+Planned plan_matmul_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
   const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
   const memory::desc y = matrix(count, out, request.outputs[0].row_stride, problem.maps);
@@ -65,9 +65,9 @@ Planned plan_forward(const Request& request, const ConvProblem& problem) {
 
 }  // namespace
 
-Planned plan_conv2d_matmul(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_matmul(const Request& request) { return plan_matmul_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
 Planned plan_fused_conv2d_matmul(const Request& request) {
-  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return plan_matmul_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
 
 Planned plan_conv2d_input_grad_matmul(const Request& request) {

@@ -12,8 +12,6 @@
 namespace fovea::cpu {
 namespace {
 
-bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elements() > 0; }
-
 // The pictures of a value, and for each of them in the workspace: two sums by channel for every part, and vectors of floats.
 class Pictures {
  public:
@@ -80,7 +78,7 @@ constexpr auto nothing = [](int64_t) {};
 }  // namespace
 
 Planned plan_group_norm(const Request& request) {
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   const GroupNorm op = *request.op.as<GroupNorm>();
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const Rows mean_rows = rows_of(request.outputs[1]), inv_std_rows = rows_of(request.outputs[2]);
@@ -127,7 +125,7 @@ Planned plan_group_norm(const Request& request) {
 }
 
 Planned plan_group_norm_grad(const Request& request) {
-  if (!usable(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!has_pixels(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
   const int64_t groups = request.op.as<GroupNormGrad>()->groups;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
   const Rows mean_rows = rows_of(request.inputs[3]), inv_std_rows = rows_of(request.inputs[4]);
@@ -195,7 +193,7 @@ double take_norms(double* squares, int64_t channels, double eps) {
 }  // namespace
 
 Planned plan_global_response_norm(const Request& request) {
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   const double eps = request.op.as<GlobalResponseNorm>()->eps;
   const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
   const Pictures pictures(request.inputs[0].type.shape, 2);
@@ -218,7 +216,7 @@ Planned plan_global_response_norm(const Request& request) {
 }
 
 Planned plan_global_response_norm_grad(const Request& request) {
-  if (!usable(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!has_pixels(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
   const double eps = request.op.as<GlobalResponseNormGrad>()->eps;
   const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
   const Pictures pictures(request.inputs[1].type.shape, 2);

@@ -12,11 +12,11 @@ namespace fovea::cpu {
 namespace {
 
 // The value as an image; one of another rank is dense: rows of the batch are its first dimension, the rest counts as channels of one pixel.
-struct Layout {
+struct MaskLayout {
   Shape shape;
   int64_t x_stride, y_stride;
 };
-Layout layout_of(const Operand& x, const Operand& y) {
+MaskLayout layout_of(const Operand& x, const Operand& y) {
   const Shape& given = x.type.shape;
   if (given.rank() == 4) return {given, x.row_stride, y.row_stride};
   const int64_t batch = given.rank() > 0 ? given[0] : 1, row = given.elements() / std::max<int64_t>(1, batch);
@@ -29,7 +29,7 @@ RandomStream stream_of(const RandomMask& op, const Bound& bound) {
 }
 
 // Whole pictures are kept or dropped.
-Planned plan_per_sample(const RandomMask& op, const Layout& layout, DType dtype) {
+Planned plan_per_sample(const RandomMask& op, const MaskLayout& layout, DType dtype) {
   return accept([=](const Bound& bound) {
     const RandomStream stream = stream_of(op, bound);
     const auto scale = static_cast<float>(1 / (1 - op.probability));
@@ -56,7 +56,7 @@ Planned plan_per_sample(const RandomMask& op, const Layout& layout, DType dtype)
 
 Planned plan_random_mask(const Request& request) {
   const RandomMask op = *request.op.as<RandomMask>();
-  const Layout layout = layout_of(request.inputs[0], request.outputs[0]);
+  const MaskLayout layout = layout_of(request.inputs[0], request.outputs[0]);
   const DType dtype = request.inputs[0].type.dtype;
   if (op.per_sample) return plan_per_sample(op, layout, dtype);
   if (dtype == DType::bf16) return refuse("no bf16");

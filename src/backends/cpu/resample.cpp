@@ -38,7 +38,7 @@ Taps taps_of(const Windows& windows, int64_t places) {
 }
 
 // Of the gradient. The windows that hold a place are neighbours, because their bounds grow.
-Taps transposed(const Taps& taps, int64_t size) {
+Taps transposed_taps(const Taps& taps, int64_t size) {
   Taps result;
   for (int64_t i = 0; i < size; ++i) {
     int64_t first = -1;
@@ -88,7 +88,7 @@ Planned plan_windows(const Request& request, const Windows& rows, const Windows&
 template <class Windows>
 Planned plan_windows_grad(const Request& request, const Windows& rows, const Windows& columns) {
   const Shape &dy = request.inputs[0].type.shape, &dx = request.outputs[0].type.shape;
-  return plan_taps(request, transposed(taps_of(rows, dy.height()), dx.height()), transposed(taps_of(columns, dy.width()), dx.width()));
+  return plan_taps(request, transposed_taps(taps_of(rows, dy.height()), dx.height()), transposed_taps(taps_of(columns, dy.width()), dx.width()));
 }
 
 template <class Windows>

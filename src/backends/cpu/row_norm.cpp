@@ -26,12 +26,10 @@ struct Parts {
   }
 };
 
-bool usable(const Operand& x) { return x.type.shape.rank() == 4 && x.type.elements() > 0; }
-
 }  // namespace
 
 Planned plan_layer_norm(const Request& request) {
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("maps of several types");
   const DType type = request.inputs[0].type.dtype;
   const double eps = request.op.as<LayerNorm>()->eps;
@@ -47,7 +45,7 @@ Planned plan_layer_norm(const Request& request) {
 }
 
 Planned plan_layer_norm_grad(const Request& request) {
-  if (!usable(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!has_pixels(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
   if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("maps of several types");
   if (request.inputs[3].type.dtype != DType::f32 || request.inputs[4].type.dtype != DType::f32) return refuse("statistics in bf16");
   const DType type = request.inputs[0].type.dtype;
@@ -80,7 +78,7 @@ Planned plan_layer_norm_grad(const Request& request) {
 }
 
 Planned plan_standardize_weight(const Request& request) {
-  if (!usable(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
   if (!is_dense(request.inputs[0]) || !is_dense(request.outputs[0])) return refuse("weights that are not dense");
   const double eps = request.op.as<StandardizeWeight>()->eps;
   const int64_t outputs = request.inputs[0].type.shape[0], each = request.inputs[0].type.elements() / outputs;
@@ -91,7 +89,7 @@ Planned plan_standardize_weight(const Request& request) {
 }
 
 Planned plan_standardize_weight_grad(const Request& request) {
-  if (!usable(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!has_pixels(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
   for (const Operand& operand : {request.inputs[0], request.inputs[1], request.outputs[0]})
     if (!is_dense(operand)) return refuse("weights that are not dense");
   const double eps = request.op.as<StandardizeWeightGrad>()->eps;

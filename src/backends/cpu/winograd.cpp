@@ -201,7 +201,7 @@ Planned plan_for_enough_tiles(const WinogradProblem& problem) {
   return {std::make_unique<WinogradKernel>(problem), {}};
 }
 
-Planned plan_forward(const Request& request, const ConvProblem& conv) {
+Planned plan_winograd_forward(const Request& request, const ConvProblem& conv) {
   if (std::string reason = not_winograd(conv); !reason.empty()) return refuse("{}", reason);
   const int64_t in = conv.x.channels();
   WinogradProblem problem{conv.x,
@@ -224,9 +224,9 @@ Planned plan_forward(const Request& request, const ConvProblem& conv) {
 
 }  // namespace
 
-Planned plan_conv2d_winograd(const Request& request) { return plan_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_winograd(const Request& request) { return plan_winograd_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
 Planned plan_fused_conv2d_winograd(const Request& request) {
-  return plan_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return plan_winograd_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
 
 Planned plan_conv2d_input_grad_winograd(const Request& request) {

@@ -4,7 +4,7 @@
 #include "image/resize.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "image/resize_kernels.cpp"
+#define HWY_TARGET_INCLUDE "image/resize_simd.cpp"
 #include <hwy/foreach_target.h>
 
 // After foreach_target.h, which includes this file again for each target.
