@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "train/data.h"
 
 namespace fovea {
@@ -25,7 +26,7 @@ std::string to_json(const Audit& audit) {
   json["classes"] = nlohmann::json::array();
   for (const AuditClass& one : audit.classes)
     json["classes"].push_back({{"name", one.name}, {"training", one.training}, {"validation", one.validation}, {"test", one.test}});
-  return json.dump();
+  return strict_json_text(json);
 }
 
 }  // namespace fovea

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 
 namespace fovea {
 namespace {
@@ -78,7 +79,7 @@ FeatureRecord read_record(const fs::path& path, std::vector<int64_t>& shape) {
   return in_context(path.string(), [&] {
     FeatureRecord record;
     try {
-      const json root = json::parse(text);
+      const json root = parse_json(text);
       if (!root.is_object() || root.value("format", "") != kFormat) fail(ErrorKind::format, "is no record of features ('{}')", kFormat);
       record.model = root.at("model");
       record.weights = root.at("weights");
@@ -184,7 +185,7 @@ std::string table(const FeatureSet& set) {
 std::vector<std::string> save_features(const FeatureSet& set, const std::string& path) {
   const std::string extension = fs::path(path).extension().string();
   const std::string record = beside(path, ".json").string();
-  const std::string text = to_json(set.record, set.features.shape()).dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(to_json(set.record, set.features.shape()), 2) + "\n";
   std::vector<std::string> written{path};
   if (extension == ".csv") {
     write_text(path, table(set));

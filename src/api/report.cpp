@@ -11,6 +11,7 @@
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/parallel.h"
 #include "saliency/heat_maps.h"
 #include "train/evaluation_json.h"
@@ -34,7 +35,7 @@ constexpr const char* kCompiler = "g++ " __VERSION__;
 json read_metrics_json(const fs::path& path) {
   return in_context(path.string(), [&] {
     try {
-      return json::parse(read_text(path));
+      return parse_json(read_text(path));
     } catch (const json::exception& error) {
       fail(ErrorKind::format, "cannot be read as the metrics of a run: {}", error.what());
     }

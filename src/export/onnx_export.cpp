@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "export/constants.h"
 #include "export/converters.h"
 #include "export/preprocess.h"
@@ -64,7 +65,7 @@ std::map<std::string, std::string> metadata_of(const engine::Network& network) {
   std::map<std::string, std::string> metadata{{"fovea.architecture", network.variant().name},
                                               {"fovea.preprocessing", to_string(network.preprocessing())}};
   try {
-    if (!network.classes().empty()) metadata["fovea.classes"] = nlohmann::json(network.classes()).dump();
+    if (!network.classes().empty()) metadata["fovea.classes"] = strict_json_text(network.classes());
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::usage, "the classes' names cannot be written: {}", error.what());
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "report/html.h"
+#include "base/json.h"
 #include "report/sections.h"
 
 namespace fovea::report {
@@ -29,7 +30,7 @@ std::string value_text(const json& value) {
   if (value.is_null()) return "–";
   if (value.is_array() && std::ranges::all_of(value, [](const json& one) { return one.is_string(); }))
     return fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ", "));
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text(value);
 }
 
 std::string list(const std::vector<std::pair<std::string, std::string>>& rows) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "train/evaluation_json.h"
 #include "train/probe_json.h"
 #include "weights/safetensors.h"
@@ -112,7 +113,7 @@ void write_checkpoint(const std::filesystem::path& path, const RunState& state, 
   std::vector<weights::LazyTensor> states;
   for (const auto& [name, entry] : store.entries())
     states.push_back({name, entry.type.dtype, entry.stored_shape, [&store, &name = name] { return store.get(name); }});
-  weights::write_safetensors(path, states, {{kKey, to_json(state).dump(-1, ' ', false, json::error_handler_t::replace)}});
+  weights::write_safetensors(path, states, {{kKey, json_text(to_json(state))}});
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
@@ -122,7 +123,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
     const auto found = checkpoint.states.metadata.find(kKey);
     if (found == checkpoint.states.metadata.end()) fail(ErrorKind::format, "is no checkpoint of a run: the metadata has no {}", kKey);
     try {
-      checkpoint.state = state_of(json::parse(found->second));
+      checkpoint.state = state_of(parse_json(found->second));
     } catch (const json::exception& error) {
       fail(ErrorKind::format, "{} cannot be read: {}", kKey, error.what());
     }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/parallel.h"
 #include "train/cross_validation.h"
 #include "train/evaluation_json.h"
@@ -95,14 +96,14 @@ void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
   for (const Phase& phase : metrics.plan.phases) text["phases"].push_back(to_json(phase));
   for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
   for (const image::Sample& sample : metrics.data.splits.test.samples) text["test_files"].push_back(sample.path);
-  write_text(path, text.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_text(path, json_text(text, 2) + "\n");
 }
 
 TrainResult read_metrics(const std::filesystem::path& path) {
   return in_context(path.string(), [&] {
     TrainResult result;
     try {
-      const json text = json::parse(read_text(path));
+      const json text = parse_json(read_text(path));
       result.validation = score_of(text.at("validation"));
       result.test = score_of(text.at("test"));
       result.seconds = text.at("seconds");

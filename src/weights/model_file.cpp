@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "weights/safetensors.h"
 #include "weights/text.h"
 
@@ -20,12 +21,12 @@ constexpr const char *kFormat = "fovea.format", *kArchitecture = "fovea.architec
 std::string classes_text(const std::vector<std::string>& classes) {
   for (const std::string& name : classes) {
     try {
-      (void)nlohmann::json(name).dump();
+      (void)strict_json_text(name);
     } catch (const nlohmann::json::exception&) {
       fail(ErrorKind::usage, "the class name {} is not UTF-8", in_quotes(name));
     }
   }
-  return nlohmann::json(classes).dump();
+  return strict_json_text(classes);
 }
 
 std::vector<std::string> parse_classes(const std::string& text) {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "weights/text.h"
 
 namespace fovea::weights {
@@ -228,9 +229,9 @@ Tensor make_tensor(const Described& described, std::span<const std::byte> data, 
   return tensor;
 }
 
-std::string json_text(std::string_view text) {
+std::string header_text(std::string_view text) {
   try {
-    return nlohmann::json(text).dump();
+    return strict_json_text(text);
   } catch (const nlohmann::json::exception&) {
     fail(ErrorKind::usage, "{} is not UTF-8, which a .safetensors file demands", in_quotes(text));
   }
@@ -241,14 +242,14 @@ std::string make_header(const std::vector<LazyTensor>& tensors, const std::map<s
   std::string header = "{";
   if (!metadata.empty()) {
     header += fmt::format("\"{}\":{{", kMetadata);
-    for (const auto& [key, text] : metadata) header += json_text(key) + ":" + json_text(text) + ",";
+    for (const auto& [key, text] : metadata) header += header_text(key) + ":" + header_text(text) + ",";
     header.back() = '}';
     header += ",";
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
     const LazyTensor& tensor = tensors[i];
     if (tensor.name == kMetadata) fail(ErrorKind::usage, "a tensor cannot be named {} in a .safetensors file", kMetadata);
-    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}},", json_text(tensor.name), name_of(tensor.dtype),
+    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}},", header_text(tensor.name), name_of(tensor.dtype),
                           shape_string(tensor.shape), offsets[i], offsets[i] + tensor.bytes());
   }
   if (header.back() == ',') header.pop_back();
