@@ -12,12 +12,12 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "cpu/op_check.h"
-#include "support/packing.h"
 #include "ops/activation.h"
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/sgd_update.h"
+#include "support/packing.h"
 
 namespace {
 std::atomic<bool> counting{false};
