@@ -13,7 +13,7 @@
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kSummaryFooter =
     R"(A tap is a place in the network that has a name: --tap of `fovea embed` takes features there, --freeze of `fovea train` freezes up to
 it. Multiply-adds and activations are of one picture: for inference the most that is held at once while a stage runs, for training what is
 held until the backward pass reads it. Memory is planned for the whole batch, before anything runs.
@@ -24,7 +24,7 @@ Examples:
   fovea summary vit_b_16 --nodes                                     every output that can be asked for
   fovea summary resnet18 --graph)";
 
-struct Options {
+struct SummaryArguments {
   ModelOptions model;
   std::string size, freeze = "none";
   int64_t batch = 1;
@@ -143,7 +143,7 @@ nlohmann::json to_json(const Summary& summary, bool nodes) {
   return json;
 }
 
-int summarize(const Options& options) {
+int summarize(const SummaryArguments& options) {
   use_threads(options.model);
   const PictureSize size = parse_size(options.size);
   SummaryOptions summary_options{size.height, size.width, options.batch, options.freeze};
@@ -170,26 +170,23 @@ int summarize(const Options& options) {
 
 }  // namespace
 
-void add_summary(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("summary", "What a network is made of, what it costs and why");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  add_size(*command, options->size, "Height and width of the pictures (default: the model's own)");
-  command->add_option("--batch", options->batch, "Pictures that memory is planned for")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--freeze", options->freeze, "Plan training with everything up to and including a tap frozen")
-      ->type_name("none|all|TAP")
-      ->capture_default_str();
-  command->add_flag("--nodes", options->nodes, "List every node whose result can be asked for, with its shape");
-  command->add_flag("--graph", options->graph, "Print the network as text instead");
-  command->add_flag("--compiled", options->compiled, "Print it as it runs, folded and fused");
+void add_summary(Command& program) {
+  Command command = program.command("summary", "What a network is made of, what it costs and why");
+  const auto options = std::make_shared<SummaryArguments>();
+  add_model(command, options->model);
+  add_size(command, options->size, "Height and width of the pictures (default: the model's own)");
+  command.option("--batch", options->batch, "Pictures that memory is planned for").type("N").positive().shows_default();
+  command.option("--freeze", options->freeze, "Plan training with everything up to and including a tap frozen")
+      .type("none|all|TAP")
+      .shows_default();
+  command.flag("--nodes", options->nodes, "List every node whose result can be asked for, with its shape");
+  command.flag("--graph", options->graph, "Print the network as text instead");
+  command.flag("--compiled", options->compiled, "Print it as it runs, folded and fused");
   add_json(
-      *command, options->json,
+      command, options->json,
       R"({"parameters", "multiply_adds", "taps": [{"name", "channels", "stride", "shape"}], "stages", "memory", "explanations": [{"topic", "formula", "facts", "rows"}], ...})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return summarize(*options); }; });
+  command.footer(kSummaryFooter);
+  command.runs([options] { return summarize(*options); });
 }
 
 }  // namespace fovea::cli
