@@ -1,9 +1,9 @@
 // fovea audit: what is wrong with pictures before a network learns it.
+#include <fmt/format.h>
 #include <fovea/audit.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -64,7 +64,7 @@ int run_audit(const AuditArguments& options) {
   const Audit result = data.folder.empty() ? audit(data.files, auditing) : audit(data.folder, auditing);
   bar.clear();
   if (options.json)
-    print_json(nlohmann::json::parse(to_json(result)));
+    print_json(Json::parse(to_json(result)));
   else
     print_text(result);
   return options.strict && result.problems() > 0 ? 1 : 0;

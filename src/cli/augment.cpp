@@ -1,9 +1,8 @@
 // fovea augment: what training makes of pictures, to look at.
 #include <fovea/train.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/train_options.h"

@@ -1,9 +1,8 @@
 // fovea bench: time and memory of inference and training steps.
 #include <fovea/inspect.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -29,48 +28,48 @@ struct BenchArguments {
   bool profile = false, json = false;
 };
 
-nlohmann::json to_json(const std::vector<ProfileRow>& rows) {
-  nlohmann::json json = nlohmann::json::array();
+Json to_json(const std::vector<ProfileRow>& rows) {
+  Json json = Json::array();
   for (const ProfileRow& row : rows) {
-    nlohmann::json entry{{"operation", row.operation},
-                         {"nodes", row.nodes},
-                         {"milliseconds", row.milliseconds},
-                         {"share", row.share},
-                         {"multiply_adds", row.multiply_adds},
-                         {"bytes", row.bytes},
-                         {"gflops", row.gflops()},
-                         {"gigabytes_per_second", row.gigabytes_per_second()}};
-    if (!row.name.empty()) entry["name"] = row.name;
-    if (!row.shape.empty()) entry["shape"] = row.shape;
-    if (!row.kernel.empty()) entry["kernel"] = row.kernel;
-    json.push_back(std::move(entry));
+    Json entry{{"operation", row.operation},
+               {"nodes", row.nodes},
+               {"milliseconds", row.milliseconds},
+               {"share", row.share},
+               {"multiply_adds", row.multiply_adds},
+               {"bytes", row.bytes},
+               {"gflops", row.gflops()},
+               {"gigabytes_per_second", row.gigabytes_per_second()}};
+    if (!row.name.empty()) entry.set("name", row.name);
+    if (!row.shape.empty()) entry.set("shape", row.shape);
+    if (!row.kernel.empty()) entry.set("kernel", row.kernel);
+    json.push_back(entry);
   }
   return json;
 }
 
-nlohmann::json to_json(const BenchArguments& options, const BenchOptions& used, const BenchResult& result) {
-  nlohmann::json json{{"model", options.model.model},
-                      {"mode", options.mode},
-                      {"batch", used.batch},
-                      {"height", result.height},
-                      {"width", result.width},
-                      {"dtype", used.dtype},
-                      {"threads", result.threads},
-                      {"runs", result.runs},
-                      {"milliseconds", {{"least", result.least_milliseconds}, {"median", result.median_milliseconds}}},
-                      {"pictures_per_second", result.pictures_per_second},
-                      {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}}};
+Json to_json(const BenchArguments& options, const BenchOptions& used, const BenchResult& result) {
+  Json json{{"model", options.model.model},
+            {"mode", options.mode},
+            {"batch", used.batch},
+            {"height", result.height},
+            {"width", result.width},
+            {"dtype", used.dtype},
+            {"threads", result.threads},
+            {"runs", result.runs},
+            {"milliseconds", {{"least", result.least_milliseconds}, {"median", result.median_milliseconds}}},
+            {"pictures_per_second", result.pictures_per_second},
+            {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}}};
   if (result.full) {
-    json["freeze"] = options.freeze;
-    json["full"] = {{"least_milliseconds", result.full->least_milliseconds},
-                    {"peak_bytes", {{"planned", result.full->planned_bytes}, {"measured", result.full->measured_bytes}}},
-                    {"share", result.least_milliseconds / result.full->least_milliseconds},
-                    {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}};
+    json.set("freeze", options.freeze);
+    json.set("full", {{"least_milliseconds", result.full->least_milliseconds},
+                      {"peak_bytes", {{"planned", result.full->planned_bytes}, {"measured", result.full->measured_bytes}}},
+                      {"share", result.least_milliseconds / result.full->least_milliseconds},
+                      {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}});
   }
   if (options.profile)
-    json["profile"] = {{"nodes", to_json(result.profile.nodes)},
-                       {"operations", to_json(result.profile.operations)},
-                       {"kernels", to_json(result.profile.kernels)}};
+    json.set("profile", {{"nodes", to_json(result.profile.nodes)},
+                         {"operations", to_json(result.profile.operations)},
+                         {"kernels", to_json(result.profile.kernels)}});
   return json;
 }
 

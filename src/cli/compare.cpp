@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -103,38 +103,36 @@ void print_text(const std::vector<Comparison>& compared, const CompareArguments&
     print("\n* through convolutions and pools; gates, attention or group statistics bring the whole picture\n");
 }
 
-nlohmann::json to_json(const std::vector<Comparison>& compared, const CompareArguments& options) {
-  nlohmann::json models = nlohmann::json::array();
+Json to_json(const std::vector<Comparison>& compared, const CompareArguments& options) {
+  Json models = Json::array();
   for (const Comparison& one : compared) {
-    nlohmann::json json{{"name", one.name},
-                        {"model", one.model},
-                        {"height", one.height},
-                        {"width", one.width},
-                        {"parameters", one.parameters},
-                        {"weights_bytes", one.weights_bytes},
-                        {"multiply_adds", one.multiply_adds},
-                        {"inference_bytes", one.inference_bytes},
-                        {"training_bytes", one.training_bytes},
-                        {"memory",
-                         {{"inference", one.memory.inference},
-                          {"inference_weights", one.memory.inference_weights},
-                          {"training", one.memory.training},
-                          {"optimizer", one.memory.optimizer}}},
-                        {"feature_width", one.feature_width},
-                        {"stride", one.stride},
-                        {"receptive_field", {{"height", one.field.height}, {"width", one.field.width}, {"whole", one.field.whole}}},
-                        {"weights", one.weights},
-                        {"accuracy1", nullptr},
-                        {"accuracy5", nullptr}};
-    if (one.accuracy1) json["accuracy1"] = *one.accuracy1;
-    if (one.accuracy5) json["accuracy5"] = *one.accuracy5;
-    if (one.runs > 0) json["milliseconds"] = {{"least", one.least_milliseconds}, {"median", one.median_milliseconds}};
-    models.push_back(std::move(json));
+    Json json{{"name", one.name},
+              {"model", one.model},
+              {"height", one.height},
+              {"width", one.width},
+              {"parameters", one.parameters},
+              {"weights_bytes", one.weights_bytes},
+              {"multiply_adds", one.multiply_adds},
+              {"inference_bytes", one.inference_bytes},
+              {"training_bytes", one.training_bytes},
+              {"memory",
+               {{"inference", one.memory.inference},
+                {"inference_weights", one.memory.inference_weights},
+                {"training", one.memory.training},
+                {"optimizer", one.memory.optimizer}}},
+              {"feature_width", one.feature_width},
+              {"stride", one.stride},
+              {"receptive_field", {{"height", one.field.height}, {"width", one.field.width}, {"whole", one.field.whole}}},
+              {"weights", one.weights},
+              {"accuracy1", one.accuracy1},
+              {"accuracy5", one.accuracy5}};
+    if (one.runs > 0) json.set("milliseconds", {{"least", one.least_milliseconds}, {"median", one.median_milliseconds}});
+    models.push_back(json);
   }
-  nlohmann::json result{{"batch", options.compare.batch}, {"models", models}};
+  Json result{{"batch", options.compare.batch}, {"models", models}};
   if (options.compare.seconds > 0) {
-    result["threads"] = threads();
-    result["rounds"] = compared.front().runs;
+    result.set("threads", threads());
+    result.set("rounds", compared.front().runs);
   }
   return result;
 }

@@ -1,12 +1,12 @@
 // fovea embed: one feature vector a picture.
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -64,13 +64,11 @@ void print_result(const EmbedArguments& options, const FeatureSet& set, const st
   if (set.pca)
     for (double one : set.pca->shares) share += one;
   if (options.json) {
-    nlohmann::json bad = nlohmann::json::array();
-    for (const BadPicture& one : left_out) bad.push_back({{"file", one.file}, {"reason", one.reason}});
-    nlohmann::json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
-                        {"written", written},      {"pictures", shape[0]},
-                        {"width", shape[1]},       {"tap", options.tap},
-                        {"shape", shape},          {"left_out", bad}};
-    if (set.pca) json["variance"] = share;
+    Json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
+              {"written", written},      {"pictures", shape[0]},
+              {"width", shape[1]},       {"tap", options.tap},
+              {"shape", shape},          {"left_out", left_out_json(left_out)}};
+    if (set.pca) json.set("variance", share);
     return print_json(json);
   }
   const std::vector<int64_t> one(shape.begin() + 1, shape.end());

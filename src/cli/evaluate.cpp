@@ -2,9 +2,8 @@
 #include <fovea/report.h>
 #include <fovea/train.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -87,23 +86,23 @@ void print_text(const Evaluation& evaluation) {
     print("\nconfusion: a row for each true class, a column for each predicted one\n{}", confusion_table(evaluation, shown));
 }
 
-nlohmann::json to_json(const Evaluation& evaluation) {
-  nlohmann::json classes = nlohmann::json::array(), left_out = nlohmann::json::array();
+Json to_json(const Evaluation& evaluation) {
+  Json classes = Json::array();
   for (const ClassScore& one : evaluation.classes) {
-    classes.push_back(
-        {{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}});
-    if (!evaluation.score.labels) continue;
-    classes.back()["average_precision"] = one.average_precision < 0 ? nlohmann::json() : nlohmann::json(one.average_precision);
-    classes.back()["f1"] = one.f1;
+    Json json{{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}};
+    if (evaluation.score.labels) {
+      json.set("average_precision", one.average_precision < 0 ? Json() : one.average_precision);
+      json.set("f1", one.f1);
+    }
+    classes.push_back(json);
   }
-  for (const BadPicture& bad : evaluation.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  nlohmann::json json{{"accuracy", evaluation.score.accuracy},
-                      {"pictures", evaluation.score.pictures},
-                      {"top5", evaluation.top5},
-                      {"loss", evaluation.loss},
-                      {"classes", classes},
-                      {"confusion", evaluation.confusion},
-                      {"left_out", left_out}};
+  Json json{{"accuracy", evaluation.score.accuracy},
+            {"pictures", evaluation.score.pictures},
+            {"top5", evaluation.top5},
+            {"loss", evaluation.loss},
+            {"classes", classes},
+            {"confusion", evaluation.confusion},
+            {"left_out", left_out_json(evaluation.left_out)}};
   add_label_scores(json, evaluation.score);
   return json;
 }

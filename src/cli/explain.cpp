@@ -2,9 +2,9 @@
 #include <fovea/heat_map.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -40,10 +40,10 @@ std::string method_text(const HeatMap& map) {
                                            : fmt::format("Grad-CAM of {}, {} positions", map.tap, places);
 }
 
-nlohmann::json map_json(const Tensor& map) {
+Json map_json(const Tensor& map) {
   const auto values = map.values<float>();
   const size_t width = static_cast<size_t>(map.shape()[1]);
-  nlohmann::json rows = nlohmann::json::array();
+  Json rows = Json::array();
   for (size_t at = 0; at < values.size(); at += width) rows.push_back(std::vector<float>(values.begin() + at, values.begin() + at + width));
   return rows;
 }
@@ -71,13 +71,13 @@ int explain(const ExplainArguments& options) {
     return 0;
   }
   const ClassProbability& one = map.explained;
-  nlohmann::json result{{"file", options.picture},
-                        {"method", to_string(map.method)},
-                        {"tap", map.tap},
-                        {"map", map_json(map.map)},
-                        {"hottest", {{"x", (hottest - heat.begin()) % picture.width}, {"y", (hottest - heat.begin()) / picture.width}}},
-                        {"out", options.out}};
-  if (one.index >= 0) result["class"] = {{"name", one.name}, {"index", one.index}, {"probability", one.probability}};
+  Json result{{"file", options.picture},
+              {"method", to_string(map.method)},
+              {"tap", map.tap},
+              {"map", map_json(map.map)},
+              {"hottest", {{"x", (hottest - heat.begin()) % picture.width}, {"y", (hottest - heat.begin()) / picture.width}}},
+              {"out", options.out}};
+  if (one.index >= 0) result.set("class", {{"name", one.name}, {"index", one.index}, {"probability", one.probability}});
   print_json(result);
   return 0;
 }

@@ -1,9 +1,8 @@
 // fovea export: the network as an ONNX file.
 #include <fovea/export.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -36,11 +35,11 @@ std::string shape_text(const ExportedValue& value) {
   return fmt::format("{} [{}]", to_string(value.dtype), text);
 }
 
-nlohmann::json to_json(const std::vector<ExportedValue>& values) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const std::vector<ExportedValue>& values) {
+  Json list = Json::array();
   for (const ExportedValue& value : values) {
-    nlohmann::json shape = nlohmann::json::array();
-    for (int64_t dim : value.shape) shape.push_back(dim < 0 ? nlohmann::json(nullptr) : nlohmann::json(dim));
+    Json shape = Json::array();
+    for (int64_t dim : value.shape) shape.push_back(dim < 0 ? Json() : dim);
     list.push_back({{"name", value.name}, {"type", to_string(value.dtype)}, {"shape", shape}});
   }
   return list;

@@ -2,8 +2,9 @@
 #include <fovea/error.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <cstring>
 #include <iterator>
 #include <new>
 

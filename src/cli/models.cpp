@@ -1,14 +1,13 @@
 // fovea models: what there is.
+#include <fmt/format.h>
 #include <fovea/inspect.h>
 #include <fovea/weights.h>
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
@@ -101,7 +100,7 @@ int list(const ModelsArguments& options) {
     print_table(models, tags);
     return 0;
   }
-  nlohmann::json result = nlohmann::json::array();
+  Json result = Json::array();
   for (const ModelInfo& model : models) {
     result.push_back({{"name", model.name},
                       {"family", model.family},

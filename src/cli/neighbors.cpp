@@ -2,9 +2,8 @@
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -37,10 +36,10 @@ void print_text(const std::vector<Neighborhood>& found) {
   }
 }
 
-nlohmann::json to_json(const std::vector<Neighborhood>& found) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const std::vector<Neighborhood>& found) {
+  Json list = Json::array();
   for (const Neighborhood& one : found) {
-    nlohmann::json neighbors = nlohmann::json::array();
+    Json neighbors = Json::array();
     for (const Neighbor& neighbor : one.neighbors)
       neighbors.push_back({{"file", neighbor.file}, {"row", neighbor.row}, {"similarity", neighbor.similarity}});
     list.push_back({{"file", one.file}, {"neighbors", neighbors}});

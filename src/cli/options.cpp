@@ -10,7 +10,6 @@
 
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cli/terminal.h"
 
@@ -200,11 +199,11 @@ LabelledData labelled_data(const std::vector<std::string>& data) {
   return {"", picture_files(data)};
 }
 
-void add_label_scores(nlohmann::json& json, const Score& score) {
+void add_label_scores(Json& json, const Score& score) {
   if (!score.labels) return;
-  json["mean_average_precision"] = score.labels->mean_average_precision;
-  json["f1_macro"] = score.labels->f1_macro;
-  json["f1_micro"] = score.labels->f1_micro;
+  json.set("mean_average_precision", score.labels->mean_average_precision);
+  json.set("f1_macro", score.labels->f1_macro);
+  json.set("f1_micro", score.labels->f1_micro);
 }
 
 void add_json(Command& command, bool& json, const char* form) {

@@ -5,11 +5,11 @@
 #include <fovea/train.h>
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/json.h"
 
 namespace fovea::cli {
 
@@ -69,7 +69,7 @@ void add_labelled_data(Command& command, std::vector<std::string>& data);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
 
 // What a score has of several labels a picture.
-void add_label_scores(nlohmann::json& json, const Score& score);
+void add_label_scores(Json& json, const Score& score);
 
 void add_json(Command& command, bool& json, const char* form);
 

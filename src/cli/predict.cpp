@@ -1,9 +1,8 @@
 // fovea predict: classes and probabilities.
 #include <fovea/pictures.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -35,10 +34,10 @@ void print_text(const Predictions& predictions) {
   }
 }
 
-nlohmann::json to_json(const Predictions& predictions) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const Predictions& predictions) {
+  Json list = Json::array();
   for (const Prediction& picture : predictions.pictures) {
-    nlohmann::json classes = nlohmann::json::array();
+    Json classes = Json::array();
     for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
     list.push_back({{"file", picture.file}, {"classes", classes}});
   }

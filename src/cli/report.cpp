@@ -1,9 +1,8 @@
 // fovea report: the page of a finished run, again.
 #include <fovea/report.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 

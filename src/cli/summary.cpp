@@ -3,10 +3,10 @@
 #include <fovea/weights.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/explanations.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -100,8 +100,14 @@ void print_text(const Summary& summary) {
   for (const Explanation& explanation : summary.explanations) print_explanation(explanation);
 }
 
-nlohmann::json to_json(const Summary& summary, bool nodes) {
-  nlohmann::json taps = nlohmann::json::array(), stages = nlohmann::json::array(), explanations = nlohmann::json::array();
+Json to_json(const std::vector<NodeSummary>& nodes) {
+  Json list = Json::array();
+  for (const NodeSummary& node : nodes) list.push_back({{"name", node.name}, {"operation", node.operation}, {"shape", node.shape}});
+  return list;
+}
+
+Json to_json(const Summary& summary, bool nodes) {
+  Json taps = Json::array(), stages = Json::array(), explanations = Json::array();
   for (const TapInfo& tap : summary.taps)
     taps.push_back({{"name", tap.name}, {"channels", tap.channels}, {"stride", tap.stride}, {"shape", tap.shape}});
   for (const StageSummary& stage : summary.stages) {
@@ -116,30 +122,27 @@ nlohmann::json to_json(const Summary& summary, bool nodes) {
                       {"receptive_field", {{"height", stage.field.height}, {"width", stage.field.width}, {"whole", stage.field.whole}}}});
   }
   for (const Explanation& explanation : summary.explanations) explanations.push_back(cli::to_json(explanation));
-  nlohmann::json json{{"model", summary.model},
-                      {"height", summary.height},
-                      {"width", summary.width},
-                      {"batch", summary.batch},
-                      {"classes", summary.classes},
-                      {"parameters", summary.parameters},
-                      {"trainable_parameters", summary.trainable_parameters},
-                      {"multiply_adds", summary.multiply_adds},
-                      {"training_multiply_adds", summary.training_multiply_adds},
-                      {"inference_bytes", summary.inference_bytes},
-                      {"training_bytes", summary.training_bytes},
-                      {"taps", taps},
-                      {"stages", stages},
-                      {"explanations", explanations},
-                      {"memory",
-                       {{"weights", summary.memory.weights},
-                        {"inference", summary.memory.inference},
-                        {"inference_weights", summary.memory.inference_weights},
-                        {"training", summary.memory.training},
-                        {"optimizer", summary.memory.optimizer}}}};
-  for (size_t i = 0; nodes && i < summary.nodes.size(); ++i) {
-    const NodeSummary& node = summary.nodes[i];
-    json["nodes"].push_back({{"name", node.name}, {"operation", node.operation}, {"shape", node.shape}});
-  }
+  Json json{{"model", summary.model},
+            {"height", summary.height},
+            {"width", summary.width},
+            {"batch", summary.batch},
+            {"classes", summary.classes},
+            {"parameters", summary.parameters},
+            {"trainable_parameters", summary.trainable_parameters},
+            {"multiply_adds", summary.multiply_adds},
+            {"training_multiply_adds", summary.training_multiply_adds},
+            {"inference_bytes", summary.inference_bytes},
+            {"training_bytes", summary.training_bytes},
+            {"taps", taps},
+            {"stages", stages},
+            {"explanations", explanations},
+            {"memory",
+             {{"weights", summary.memory.weights},
+              {"inference", summary.memory.inference},
+              {"inference_weights", summary.memory.inference_weights},
+              {"training", summary.memory.training},
+              {"optimizer", summary.memory.optimizer}}}};
+  if (nodes) json.set("nodes", to_json(summary.nodes));
   return json;
 }
 

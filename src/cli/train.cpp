@@ -4,9 +4,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/train_options.h"
@@ -106,38 +106,36 @@ void print_result(const TrainArguments& options, const TrainResult& result) {
   print("{}", table.text());
 }
 
-nlohmann::json score_json(const Score& score) {
-  nlohmann::json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
+Json score_json(const Score& score) {
+  Json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
   add_label_scores(json, score);
   return json;
 }
 
-nlohmann::json spread_json(const Spread& spread) {
+Json spread_json(const Spread& spread) {
   return {{spread.of + "_mean", spread.mean},
           {spread.of + "_std", spread.deviation},
           {spread.of, spread.values},
-          {spread.of + "_interval", {spread.low, spread.high}}};
+          {spread.of + "_interval", std::vector{spread.low, spread.high}}};
 }
 
-nlohmann::json result_json(const TrainArguments& options, const TrainResult& result) {
-  nlohmann::json left_out = nlohmann::json::array();
-  for (const BadPicture& bad : result.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  nlohmann::json json{{"validation", score_json(result.validation)},
-                      {"test", score_json(result.test)},
-                      {"seconds", result.seconds},
-                      {"recipe", result.recipe},
-                      {"reason", result.reason},
-                      {"epochs", result.epochs},
-                      {"best_epoch", result.best_epoch},
-                      {"left_out", left_out},
-                      {"out", options.training.train.out}};
-  if (result.folds) json["folds"] = spread_json(*result.folds);
-  if (result.seeds) json["seeds"] = spread_json(*result.seeds);
+Json result_json(const TrainArguments& options, const TrainResult& result) {
+  Json json{{"validation", score_json(result.validation)},
+            {"test", score_json(result.test)},
+            {"seconds", result.seconds},
+            {"recipe", result.recipe},
+            {"reason", result.reason},
+            {"epochs", result.epochs},
+            {"best_epoch", result.best_epoch},
+            {"left_out", left_out_json(result.left_out)},
+            {"out", options.training.train.out}};
+  if (result.folds) json.set("folds", spread_json(*result.folds));
+  if (result.seeds) json.set("seeds", spread_json(*result.seeds));
   return json;
 }
 
-nlohmann::json curve_json(const RateCurve& curve) {
-  nlohmann::json trials = nlohmann::json::array();
+Json curve_json(const RateCurve& curve) {
+  Json trials = Json::array();
   for (const RateTrial& trial : curve.trials) trials.push_back({{"rate", trial.rate}, {"loss", trial.loss}, {"smoothed", trial.smoothed}});
   return {{"suggestion", curve.suggestion}, {"diverged", curve.diverged}, {"recipe", curve.recipe},
           {"optimizer", curve.optimizer},   {"batches", curve.batches},   {"rates", trials}};

@@ -1,39 +1,48 @@
 #include "cli/train_options.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <map>
+#include <string_view>
 
 namespace fovea::cli {
 namespace {
 
-const std::map<std::string, Recipe> kRecipes{
-    {"auto", Recipe::automatic}, {"probe", Recipe::probe}, {"finetune", Recipe::finetune}, {"full", Recipe::full}};
-const std::map<std::string, HeadKind> kHeads{{"linear", HeadKind::linear}, {"mlp", HeadKind::mlp}, {"concat_pool", HeadKind::concat_pool}};
-const std::map<std::string, Optimizer> kOptimizers{
-    {"adamw", Optimizer::adamw}, {"sgd", Optimizer::sgd}, {"nesterov", Optimizer::nesterov}, {"rmsprop", Optimizer::rmsprop}};
-const std::map<std::string, RateSchedule> kSchedules{{"cosine", RateSchedule::cosine},
-                                                     {"step", RateSchedule::step},
-                                                     {"one_cycle", RateSchedule::one_cycle},
-                                                     {"plateau", RateSchedule::plateau},
-                                                     {"constant", RateSchedule::constant}};
-const std::map<std::string, Loss> kLosses{
-    {"auto", Loss::automatic}, {"cross_entropy", Loss::cross_entropy}, {"focal", Loss::focal}, {"binary", Loss::binary_cross_entropy}};
-const std::map<std::string, FeatureCache> kCaches{
-    {"auto", FeatureCache::automatic}, {"memory", FeatureCache::memory}, {"disk", FeatureCache::disk}, {"off", FeatureCache::off}};
-const std::map<std::string, Choice> kChoices{{"auto", Choice::automatic}, {"on", Choice::on}, {"off", Choice::off}};
+template <class T>
+struct Named {
+  std::string_view name;
+  T value;
+};
+
+// In the order of the help.
+constexpr Named<Recipe> kRecipes[] = {
+    {"auto", Recipe::automatic}, {"finetune", Recipe::finetune}, {"full", Recipe::full}, {"probe", Recipe::probe}};
+constexpr Named<HeadKind> kHeads[] = {{"concat_pool", HeadKind::concat_pool}, {"linear", HeadKind::linear}, {"mlp", HeadKind::mlp}};
+constexpr Named<Optimizer> kOptimizers[] = {
+    {"adamw", Optimizer::adamw}, {"nesterov", Optimizer::nesterov}, {"rmsprop", Optimizer::rmsprop}, {"sgd", Optimizer::sgd}};
+constexpr Named<RateSchedule> kSchedules[] = {{"constant", RateSchedule::constant},
+                                              {"cosine", RateSchedule::cosine},
+                                              {"one_cycle", RateSchedule::one_cycle},
+                                              {"plateau", RateSchedule::plateau},
+                                              {"step", RateSchedule::step}};
+constexpr Named<Loss> kLosses[] = {
+    {"auto", Loss::automatic}, {"binary", Loss::binary_cross_entropy}, {"cross_entropy", Loss::cross_entropy}, {"focal", Loss::focal}};
+constexpr Named<FeatureCache> kCaches[] = {
+    {"auto", FeatureCache::automatic}, {"disk", FeatureCache::disk}, {"memory", FeatureCache::memory}, {"off", FeatureCache::off}};
+constexpr Named<Choice> kChoices[] = {{"auto", Choice::automatic}, {"off", Choice::off}, {"on", Choice::on}};
 
 // A text that must be one of the table's names.
-template <class T>
-Argument add_choice(Command& command, const char* name, std::string& value, const std::map<std::string, T>& table, const char* what) {
+template <class T, size_t N>
+Argument add_choice(Command& command, const char* name, std::string& value, const Named<T> (&table)[N], const char* what) {
   std::vector<std::string> names;
-  for (const auto& [key, unused] : table) names.push_back(key);
+  for (const Named<T>& one : table) names.emplace_back(one.name);
   return command.option(name, value, what).one_of(names);
 }
 
-template <class Target, class T>
-void take(Target& target, const std::map<std::string, T>& table, const std::string& name) {
-  if (!name.empty()) target = table.at(name);
+// An empty name leaves the target as it is.
+template <class Target, class T, size_t N>
+void take(Target& target, const Named<T> (&table)[N], const std::string& name) {
+  for (const Named<T>& one : table)
+    if (one.name == name) target = one.value;
 }
 
 void add_recipe(Command& command, TrainingOptions& options) {

@@ -1,12 +1,12 @@
 // fovea weights: list, fetch and convert.
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <fovea/weights.h>
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
@@ -18,8 +18,7 @@ constexpr const char* kWeightsFooter =
 continued the next time. With FOVEA_OFFLINE=1 nothing is fetched. On a machine without a network, put the file where `fovea weights list
 --json` says ("path"), or name it: --weights FILE.)";
 
-nlohmann::json to_json(const WeightsInfo& one) {
-  const auto accuracy = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
+Json to_json(const WeightsInfo& one) {
   return {{"model", one.model},
           {"tag", one.tag},
           {"default", one.is_default},
@@ -28,8 +27,8 @@ nlohmann::json to_json(const WeightsInfo& one) {
           {"licence", one.licence},
           {"non_commercial", one.non_commercial},
           {"classifies", one.classifies},
-          {"accuracy1", accuracy(one.accuracy1)},
-          {"accuracy5", accuracy(one.accuracy5)},
+          {"accuracy1", one.accuracy1},
+          {"accuracy5", one.accuracy5},
           {"sha256", one.digest},
           {"preprocessing", to_string(one.preprocessing)},
           {"path", one.path},
@@ -48,7 +47,7 @@ std::string remark(const WeightsInfo& weights) {
 int list(bool json) {
   const std::vector<WeightsInfo> all = published_weights();
   if (json) {
-    nlohmann::json result = nlohmann::json::array();
+    Json result = Json::array();
     for (const WeightsInfo& one : all) result.push_back(to_json(one));
     print_json(result);
     return 0;
@@ -80,7 +79,7 @@ void check_names(const std::vector<std::string>& models) {
 
 int fetch(const std::vector<std::string>& models, const std::string& tag, bool json) {
   check_names(models);
-  nlohmann::json result = nlohmann::json::array();
+  Json result = Json::array();
   for (const std::string& model : models) {
     Progress progress;
     const std::string path = fetch_weights(model, tag, [&](int64_t done, int64_t total) {
