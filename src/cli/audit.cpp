@@ -1,16 +1,16 @@
 // fovea audit: what is wrong with pictures before a network learns it.
+#include <fmt/format.h>
 #include <fovea/audit.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kAuditFooter =
     R"(DATA is what fovea train takes: a folder with one folder a class, or with train/, validation/ and test/ of such folders; a CSV file of files
 and labels; pictures, or - for a list of them. Found are pictures that cannot be read, copies of each other (also rescaled, stored with
 losses or mirrored; across splits they are a leak, across classes a label conflict), classes of fewer than 10 pictures, an imbalance of 10
@@ -22,7 +22,7 @@ Examples:
   fovea audit pictures
   fovea audit pictures --json --strict)";
 
-struct Options {
+struct AuditArguments {
   std::vector<std::string> data;
   bool json = false, strict = false;
 };
@@ -54,7 +54,7 @@ void print_text(const Audit& audit) {
   print("{}\n", audit.problems() == 0 ? "no problems" : counted(audit.problems(), "problem", "problems"));
 }
 
-int run_audit(const Options& options) {
+int run_audit(const AuditArguments& options) {
   const LabelledData data = labelled_data(options.data);
   Progress bar;
   AuditOptions auditing;
@@ -64,7 +64,7 @@ int run_audit(const Options& options) {
   const Audit result = data.folder.empty() ? audit(data.files, auditing) : audit(data.folder, auditing);
   bar.clear();
   if (options.json)
-    print_json(nlohmann::json::parse(to_json(result)));
+    print_json(Json::parse(to_json(result)));
   else
     print_text(result);
   return options.strict && result.problems() > 0 ? 1 : 0;
@@ -72,16 +72,16 @@ int run_audit(const Options& options) {
 
 }  // namespace
 
-void add_audit(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("audit", "What is wrong with pictures: unreadable, copies, leaks, tiny classes, odd sizes");
-  const auto options = std::make_shared<Options>();
-  add_labelled_data(*command, options->data);
-  command->add_flag("--strict", options->strict, "Exit with 1 where there is a problem");
+void add_audit(Command& program) {
+  Command command = program.command("audit", "What is wrong with pictures: unreadable, copies, leaks, tiny classes, odd sizes");
+  const auto options = std::make_shared<AuditArguments>();
+  add_labelled_data(command, options->data);
+  command.flag("--strict", options->strict, "Exit with 1 where there is a problem");
   add_json(
-      *command, options->json,
+      command, options->json,
       R"({"pictures", "classes", "unreadable", "copies": [{"files", "splits", "same_pixels", "across_splits", "across_classes"}], ...})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return run_audit(*options); }; });
+  command.footer(kAuditFooter);
+  command.runs([options] { return run_audit(*options); });
 }
 
 }  // namespace fovea::cli

@@ -1,9 +1,8 @@
 // fovea augment: what training makes of pictures, to look at.
 #include <fovea/train.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/train_options.h"
@@ -11,7 +10,7 @@
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kAugmentFooter =
     R"(Of one picture the sheet shows what the network gets of it in validation, then what it would get in so many epochs of training; of several,
 a row for each. --mixup and --cutmix mix the pictures of a column with each other, as training does those of a batch.
 
@@ -20,7 +19,7 @@ Examples:
   fovea augment cat.jpg --augment randaugment --erasing 0.25      a policy, and rectangles erased
   fovea augment cat.jpg dog.jpg cow.jpg --cutmix 1 -o mixed.png   pictures mixed with each other)";
 
-struct Options {
+struct AugmentArguments {
   std::vector<std::string> data;
   std::string out = "augmented.png";
   int64_t looks = 11;
@@ -29,7 +28,7 @@ struct Options {
   bool json = false;
 };
 
-int augment(const Options& options) {
+int augment(const AugmentArguments& options) {
   std::vector<Image> pictures;
   Preprocessing preprocessing = changed(Preprocessing{}, options.preprocessing);
   if (options.preprocessing.fit.empty()) preprocessing.fit = Fit::squash;
@@ -45,21 +44,18 @@ int augment(const Options& options) {
 
 }  // namespace
 
-void add_augment(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("augment", "A sheet of what training makes of pictures");
-  const auto options = std::make_shared<Options>();
-  add_data(*command, options->data);
-  command->add_option("-o,--out", options->out, "The sheet, a PNG")->type_name("FILE")->capture_default_str();
-  command->add_option("--looks", options->looks, "Times that each picture is looked at")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  add_changes(*command, options->training);
-  command->add_option("--seed", options->training.train.seed, "Decides what is drawn")->type_name("N")->capture_default_str();
-  add_preprocessing(*command, options->preprocessing, "squash");
-  add_json(*command, options->json, R"({"file", "width", "height"})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return augment(*options); }; });
+void add_augment(Command& program) {
+  Command command = program.command("augment", "A sheet of what training makes of pictures");
+  const auto options = std::make_shared<AugmentArguments>();
+  add_data(command, options->data);
+  command.option("-o,--out", options->out, "The sheet, a PNG").type("FILE").shows_default();
+  command.option("--looks", options->looks, "Times that each picture is looked at").type("N").between(1, 1000).shows_default();
+  add_changes(command, options->training);
+  command.option("--seed", options->training.train.seed, "Decides what is drawn").type("N").shows_default();
+  add_preprocessing(command, options->preprocessing, "squash");
+  add_json(command, options->json, R"({"file", "width", "height"})");
+  command.footer(kAugmentFooter);
+  command.runs([options] { return augment(*options); });
 }
 
 }  // namespace fovea::cli

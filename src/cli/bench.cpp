@@ -1,16 +1,15 @@
 // fovea bench: time and memory of inference and training steps.
 #include <fovea/inspect.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kBenchFooter =
     R"(A training step is forward, loss, backward and an update by SGD with momentum. Weights are random ones where --weights is not given: they
 take the same time. Planned memory is what the process has grown by before the first step and what the plan of values adds; measured memory
 is by how much it grew. With --memory a training step computes values again rather than keep them, as many as are needed; no result changes. The profile gives each node the median of all runs, and counts 2 operations a multiply-add and each byte of its operands once.
@@ -21,7 +20,7 @@ Examples:
   fovea bench resnet50 --mode train --batch 16 --freeze layer3   the share of a full step
   fovea bench tf_efficientnet_lite0 --size 224 --seconds 5 --profile)";
 
-struct Options {
+struct BenchArguments {
   ModelOptions model;
   std::string size, memory, mode = "infer", freeze = "none";
   int64_t batch = 0;
@@ -29,48 +28,48 @@ struct Options {
   bool profile = false, json = false;
 };
 
-nlohmann::json to_json(const std::vector<ProfileRow>& rows) {
-  nlohmann::json json = nlohmann::json::array();
+Json to_json(const std::vector<ProfileRow>& rows) {
+  Json json = Json::array();
   for (const ProfileRow& row : rows) {
-    nlohmann::json entry{{"operation", row.operation},
-                         {"nodes", row.nodes},
-                         {"milliseconds", row.milliseconds},
-                         {"share", row.share},
-                         {"multiply_adds", row.multiply_adds},
-                         {"bytes", row.bytes},
-                         {"gflops", row.gflops()},
-                         {"gigabytes_per_second", row.gigabytes_per_second()}};
-    if (!row.name.empty()) entry["name"] = row.name;
-    if (!row.shape.empty()) entry["shape"] = row.shape;
-    if (!row.kernel.empty()) entry["kernel"] = row.kernel;
-    json.push_back(std::move(entry));
+    Json entry{{"operation", row.operation},
+               {"nodes", row.nodes},
+               {"milliseconds", row.milliseconds},
+               {"share", row.share},
+               {"multiply_adds", row.multiply_adds},
+               {"bytes", row.bytes},
+               {"gflops", row.gflops()},
+               {"gigabytes_per_second", row.gigabytes_per_second()}};
+    if (!row.name.empty()) entry.set("name", row.name);
+    if (!row.shape.empty()) entry.set("shape", row.shape);
+    if (!row.kernel.empty()) entry.set("kernel", row.kernel);
+    json.push_back(entry);
   }
   return json;
 }
 
-nlohmann::json to_json(const Options& options, const BenchOptions& used, const BenchResult& result) {
-  nlohmann::json json{{"model", options.model.model},
-                      {"mode", options.mode},
-                      {"batch", used.batch},
-                      {"height", result.height},
-                      {"width", result.width},
-                      {"dtype", used.dtype},
-                      {"threads", result.threads},
-                      {"runs", result.runs},
-                      {"milliseconds", {{"least", result.least_milliseconds}, {"median", result.median_milliseconds}}},
-                      {"pictures_per_second", result.pictures_per_second},
-                      {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}}};
+Json to_json(const BenchArguments& options, const BenchOptions& used, const BenchResult& result) {
+  Json json{{"model", options.model.model},
+            {"mode", options.mode},
+            {"batch", used.batch},
+            {"height", result.height},
+            {"width", result.width},
+            {"dtype", used.dtype},
+            {"threads", result.threads},
+            {"runs", result.runs},
+            {"milliseconds", {{"least", result.least_milliseconds}, {"median", result.median_milliseconds}}},
+            {"pictures_per_second", result.pictures_per_second},
+            {"peak_bytes", {{"planned", result.planned_bytes}, {"measured", result.measured_bytes}}}};
   if (result.full) {
-    json["freeze"] = options.freeze;
-    json["full"] = {{"least_milliseconds", result.full->least_milliseconds},
-                    {"peak_bytes", {{"planned", result.full->planned_bytes}, {"measured", result.full->measured_bytes}}},
-                    {"share", result.least_milliseconds / result.full->least_milliseconds},
-                    {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}};
+    json.set("freeze", options.freeze);
+    json.set("full", {{"least_milliseconds", result.full->least_milliseconds},
+                      {"peak_bytes", {{"planned", result.full->planned_bytes}, {"measured", result.full->measured_bytes}}},
+                      {"share", result.least_milliseconds / result.full->least_milliseconds},
+                      {"share_kept", result.full->least_milliseconds_kept / result.full->least_milliseconds}});
   }
   if (options.profile)
-    json["profile"] = {{"nodes", to_json(result.profile.nodes)},
-                       {"operations", to_json(result.profile.operations)},
-                       {"kernels", to_json(result.profile.kernels)}};
+    json.set("profile", {{"nodes", to_json(result.profile.nodes)},
+                         {"operations", to_json(result.profile.operations)},
+                         {"kernels", to_json(result.profile.kernels)}});
   return json;
 }
 
@@ -98,7 +97,7 @@ void print_profile(const std::vector<ProfileRow>& rows, bool of_nodes, bool of_k
   print("\n{}", table.text());
 }
 
-void print_text(const Options& options, const BenchOptions& used, const BenchResult& result) {
+void print_text(const BenchArguments& options, const BenchOptions& used, const BenchResult& result) {
   print("{} {}, batch {}, {}x{}, {}, {}\n", options.model.model, options.mode, used.batch, result.height, result.width, used.dtype,
         counted(result.threads, "thread", "threads"));
   print("{:.2f} ms least, {:.2f} ms median of {}; {:.1f} pictures a second\n", result.least_milliseconds, result.median_milliseconds,
@@ -123,7 +122,7 @@ void print_text(const Options& options, const BenchOptions& used, const BenchRes
   print_profile(result.profile.operations, false, false);
 }
 
-int run_bench(const Options& options) {
+int run_bench(const BenchArguments& options) {
   use_threads(options.model);
   constexpr int64_t kTrainingBatch = 16;
   BenchOptions used;
@@ -152,32 +151,25 @@ int run_bench(const Options& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("bench", "Time and memory of inference or of training steps");
-  const auto options = std::make_shared<Options>();
+void add_bench(Command& program) {
+  Command command = program.command("bench", "Time and memory of inference or of training steps");
+  const auto options = std::make_shared<BenchArguments>();
   options->model.weights = "none";
-  add_model(*command, options->model);
-  command->add_option("--mode", options->mode, "What to measure")
-      ->type_name("infer|train")
-      ->check(CLI::IsMember({"infer", "train"}))
-      ->capture_default_str();
-  command->add_option("--batch", options->batch, "Pictures a run (default: 1, in training 16)")->type_name("N")->check(CLI::PositiveNumber);
-  add_size(*command, options->size, "Height and width of the pictures (default: the model's own)");
-  command->add_option("--seconds", options->seconds, "How long to measure, at least three runs")
-      ->type_name("S")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--freeze", options->freeze, "Training with a part frozen, in turns with the whole: as --freeze of train")
-      ->type_name("none|all|TAP|PATTERN")
-      ->capture_default_str();
-  command
-      ->add_option("--memory", options->memory, "What the process may grow by, for which a training step computes values again: 500M, 1.5G")
-      ->type_name("SIZE");
-  command->add_flag("--profile", options->profile, "Show the time of each node, and of all of one kernel and operation");
-  add_json(*command, options->json,
+  add_model(command, options->model);
+  command.option("--mode", options->mode, "What to measure").one_of({"infer", "train"}).type("infer|train:{infer,train}").shows_default();
+  command.option("--batch", options->batch, "Pictures a run (default: 1, in training 16)").type("N").positive();
+  add_size(command, options->size, "Height and width of the pictures (default: the model's own)");
+  command.option("--seconds", options->seconds, "How long to measure, at least three runs").type("S").not_negative().shows_default();
+  command.option("--freeze", options->freeze, "Training with a part frozen, in turns with the whole: as --freeze of train")
+      .type("none|all|TAP|PATTERN")
+      .shows_default();
+  command.option("--memory", options->memory, "What the process may grow by, for which a training step computes values again: 500M, 1.5G")
+      .type("SIZE");
+  command.flag("--profile", options->profile, "Show the time of each node, and of all of one kernel and operation");
+  add_json(command, options->json,
            R"({"milliseconds": {"least", "median"}, "pictures_per_second", "peak_bytes": {"planned", "measured"}, ...})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return run_bench(*options); }; });
+  command.footer(kBenchFooter);
+  command.runs([options] { return run_bench(*options); });
 }
 
 }  // namespace fovea::cli

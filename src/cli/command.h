@@ -1,34 +1,30 @@
 // One function a command: it declares the command's options and what runs when it is chosen.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
-#include <functional>
 #include <string>
 #include <vector>
 
-namespace fovea::cli {
+#include "cli/arguments.h"
 
-// Set by the command that was chosen; gives the exit status.
-using Run = std::function<int()>;
+namespace fovea::cli {
 
 // As it was typed, program and all, but for what only this once was meant for (--resume).
 const std::vector<std::string>& command_line();
 
-void add_train(CLI::App& app, Run& run);
-void add_augment(CLI::App& app, Run& run);
-void add_audit(CLI::App& app, Run& run);
-void add_evaluate(CLI::App& app, Run& run);
-void add_report(CLI::App& app, Run& run);
-void add_predict(CLI::App& app, Run& run);
-void add_embed(CLI::App& app, Run& run);
-void add_explain(CLI::App& app, Run& run);
-void add_export(CLI::App& app, Run& run);
-void add_neighbors(CLI::App& app, Run& run);
-void add_summary(CLI::App& app, Run& run);
-void add_compare(CLI::App& app, Run& run);
-void add_models(CLI::App& app, Run& run);
-void add_weights(CLI::App& app, Run& run);
-void add_bench(CLI::App& app, Run& run);
+void add_train(Command& program);
+void add_augment(Command& program);
+void add_audit(Command& program);
+void add_evaluate(Command& program);
+void add_report(Command& program);
+void add_predict(Command& program);
+void add_embed(Command& program);
+void add_explain(Command& program);
+void add_export(Command& program);
+void add_neighbors(Command& program);
+void add_summary(Command& program);
+void add_compare(Command& program);
+void add_models(Command& program);
+void add_weights(Command& program);
+void add_bench(Command& program);
 
 }  // namespace fovea::cli

@@ -4,16 +4,16 @@
 
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kCompareFooter =
     R"(Activations and multiply-adds are of one picture, as in `fovea summary`; accuracy is that of the default published weights. Time is that
 of inference on random weights: every round runs each network once, so that whatever else the machine does meets all of them alike.
 
@@ -22,7 +22,7 @@ Examples:
   fovea compare run/model.safetensors resnet18 --batch 8 --size 224
   fovea compare vit_b_16 vit_b_32 --no-time --json)";
 
-struct Options {
+struct CompareArguments {
   std::vector<std::string> names;
   ModelOptions compute;  // --threads, --dtype
   std::string size;
@@ -69,7 +69,7 @@ std::vector<Row> rows_for(const CompareOptions& options) {
 }
 
 // As many networks as fit a terminal of 100 columns, then the next ones.
-void print_text(const std::vector<Comparison>& compared, const Options& options) {
+void print_text(const std::vector<Comparison>& compared, const CompareArguments& options) {
   constexpr size_t kWidth = 100;
   const std::vector<Row> rows = rows_for(options.compare);
   const auto text_of = [&](std::span<const Comparison> part) {
@@ -103,43 +103,41 @@ void print_text(const std::vector<Comparison>& compared, const Options& options)
     print("\n* through convolutions and pools; gates, attention or group statistics bring the whole picture\n");
 }
 
-nlohmann::json to_json(const std::vector<Comparison>& compared, const Options& options) {
-  nlohmann::json models = nlohmann::json::array();
+Json to_json(const std::vector<Comparison>& compared, const CompareArguments& options) {
+  Json models = Json::array();
   for (const Comparison& one : compared) {
-    nlohmann::json json{{"name", one.name},
-                        {"model", one.model},
-                        {"height", one.height},
-                        {"width", one.width},
-                        {"parameters", one.parameters},
-                        {"weights_bytes", one.weights_bytes},
-                        {"multiply_adds", one.multiply_adds},
-                        {"inference_bytes", one.inference_bytes},
-                        {"training_bytes", one.training_bytes},
-                        {"memory",
-                         {{"inference", one.memory.inference},
-                          {"inference_weights", one.memory.inference_weights},
-                          {"training", one.memory.training},
-                          {"optimizer", one.memory.optimizer}}},
-                        {"feature_width", one.feature_width},
-                        {"stride", one.stride},
-                        {"receptive_field", {{"height", one.field.height}, {"width", one.field.width}, {"whole", one.field.whole}}},
-                        {"weights", one.weights},
-                        {"accuracy1", nullptr},
-                        {"accuracy5", nullptr}};
-    if (one.accuracy1) json["accuracy1"] = *one.accuracy1;
-    if (one.accuracy5) json["accuracy5"] = *one.accuracy5;
-    if (one.runs > 0) json["milliseconds"] = {{"least", one.least_milliseconds}, {"median", one.median_milliseconds}};
-    models.push_back(std::move(json));
+    Json json{{"name", one.name},
+              {"model", one.model},
+              {"height", one.height},
+              {"width", one.width},
+              {"parameters", one.parameters},
+              {"weights_bytes", one.weights_bytes},
+              {"multiply_adds", one.multiply_adds},
+              {"inference_bytes", one.inference_bytes},
+              {"training_bytes", one.training_bytes},
+              {"memory",
+               {{"inference", one.memory.inference},
+                {"inference_weights", one.memory.inference_weights},
+                {"training", one.memory.training},
+                {"optimizer", one.memory.optimizer}}},
+              {"feature_width", one.feature_width},
+              {"stride", one.stride},
+              {"receptive_field", {{"height", one.field.height}, {"width", one.field.width}, {"whole", one.field.whole}}},
+              {"weights", one.weights},
+              {"accuracy1", one.accuracy1},
+              {"accuracy5", one.accuracy5}};
+    if (one.runs > 0) json.set("milliseconds", {{"least", one.least_milliseconds}, {"median", one.median_milliseconds}});
+    models.push_back(json);
   }
-  nlohmann::json result{{"batch", options.compare.batch}, {"models", models}};
+  Json result{{"batch", options.compare.batch}, {"models", models}};
   if (options.compare.seconds > 0) {
-    result["threads"] = threads();
-    result["rounds"] = compared.front().runs;
+    result.set("threads", threads());
+    result.set("rounds", compared.front().runs);
   }
   return result;
 }
 
-int run_compare(Options options) {
+int run_compare(CompareArguments options) {
   use_threads(options.compute);
   const PictureSize size = parse_size(options.size);
   options.compare.height = size.height;
@@ -155,24 +153,24 @@ int run_compare(Options options) {
 
 }  // namespace
 
-void add_compare(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("compare", "Networks side by side: size, work, memory, accuracy, time");
-  const auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->names, "Registered names (`fovea models`) or model files")->required()->expected(1, -1);
-  command->add_option("--batch", options->compare.batch, "Pictures that memory is planned for and time is measured with")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  add_size(*command, options->size, "Height and width of the pictures (default: each model's own)");
-  command->add_option("--seconds", options->compare.seconds, "How long to measure each, at least three rounds")
-      ->type_name("S")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_flag("--no-time", options->no_time, "Measure no time");
-  add_compute(*command, options->compute);
-  add_json(*command, options->json, R"({"batch", "rounds", "models": [{"name", "parameters", "multiply_adds", "milliseconds", ...}]})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return run_compare(*options); }; });
+void add_compare(Command& program) {
+  Command command = program.command("compare", "Networks side by side: size, work, memory, accuracy, time");
+  const auto options = std::make_shared<CompareArguments>();
+  command.positional("MODEL", options->names, "Registered names (`fovea models`) or model files").type("TEXT");
+  command.option("--batch", options->compare.batch, "Pictures that memory is planned for and time is measured with")
+      .type("N")
+      .positive()
+      .shows_default();
+  add_size(command, options->size, "Height and width of the pictures (default: each model's own)");
+  command.option("--seconds", options->compare.seconds, "How long to measure each, at least three rounds")
+      .type("S")
+      .positive()
+      .shows_default();
+  command.flag("--no-time", options->no_time, "Measure no time");
+  add_compute(command, options->compute);
+  add_json(command, options->json, R"({"batch", "rounds", "models": [{"name", "parameters", "multiply_adds", "milliseconds", ...}]})");
+  command.footer(kCompareFooter);
+  command.runs([options] { return run_compare(*options); });
 }
 
 }  // namespace fovea::cli

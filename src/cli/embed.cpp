@@ -1,19 +1,19 @@
 // fovea embed: one feature vector a picture.
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kEmbedFooter =
     R"HELP(-o FILE.npy writes a NumPy file, float32 [pictures, width], and beside it a CSV of the files in the same order; -o FILE.csv one table of both,
 "file,f0,f1,...". FILE.json says how they were made (model, digest of its weights, tap, preprocessing), so that `fovea neighbors` treats other
 pictures the same way.
@@ -31,7 +31,7 @@ Examples:
   fovea embed vit_b_16 photos --tap encoder.layers.encoder_layer_5:tokens -o tokens.npy
   python3 -c "import numpy; print(numpy.load('features.npy').shape)")HELP";
 
-struct Options {
+struct EmbedArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
@@ -41,7 +41,7 @@ struct Options {
 };
 
 // With what the options ask for done to them.
-FeatureSet feature_set(const Options& options, const Model& model, const Embeddings& embeddings) {
+FeatureSet feature_set(const EmbedArguments& options, const Model& model, const Embeddings& embeddings) {
   FeatureSet set;
   set.record = record_of(model, options.model.model, options.model.weights, options.tap);
   set.files = embeddings.files;
@@ -57,20 +57,18 @@ FeatureSet feature_set(const Options& options, const Model& model, const Embeddi
   return set;
 }
 
-void print_result(const Options& options, const FeatureSet& set, const std::vector<BadPicture>& left_out,
+void print_result(const EmbedArguments& options, const FeatureSet& set, const std::vector<BadPicture>& left_out,
                   const std::vector<std::string>& written) {
   const auto& shape = set.features.shape();
   double share = 0;
   if (set.pca)
     for (double one : set.pca->shares) share += one;
   if (options.json) {
-    nlohmann::json bad = nlohmann::json::array();
-    for (const BadPicture& one : left_out) bad.push_back({{"file", one.file}, {"reason", one.reason}});
-    nlohmann::json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
-                        {"written", written},      {"pictures", shape[0]},
-                        {"width", shape[1]},       {"tap", options.tap},
-                        {"shape", shape},          {"left_out", bad}};
-    if (set.pca) json["variance"] = share;
+    Json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
+              {"written", written},      {"pictures", shape[0]},
+              {"width", shape[1]},       {"tap", options.tap},
+              {"shape", shape},          {"left_out", left_out_json(left_out)}};
+    if (set.pca) json.set("variance", share);
     return print_json(json);
   }
   const std::vector<int64_t> one(shape.begin() + 1, shape.end());
@@ -80,7 +78,7 @@ void print_result(const Options& options, const FeatureSet& set, const std::vect
     print("{} keep {} of the variance\n", counted(options.pca, "principal component", "principal components"), as_percent(share));
 }
 
-int embed(const Options& options) {
+int embed(const EmbedArguments& options) {
   const std::string extension = std::filesystem::path(options.out).extension().string();
   if (extension != ".npy" && extension != ".csv") throw Error(ErrorKind::usage, options.out + ": end it with .npy or .csv");
   const std::vector<std::string> files = picture_files(options.data);
@@ -106,26 +104,22 @@ int embed(const Options& options) {
 
 }  // namespace
 
-void add_embed(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("embed", "Feature vectors of pictures, for search, clustering or a classifier of your own");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  add_data(*command, options->data);
-  command->add_option("-o,--out", options->out, "The file to write")->required()->type_name("FILE.npy|FILE.csv");
-  command->add_option("--tap", options->tap, "Whose output: a tap, a layer, pooled, pre_logits or logits")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_flag("--mirror", options->mirror, "The mean of the vectors of a picture and of its mirror image (twice the time)");
-  command->add_option("--pca", options->pca, "Keep this many principal components of the pictures embedded")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--normalize", options->normalize, "Divide each picture's numbers by their length (L2)");
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
-  add_decode(*command, options->preprocessing);
-  add_json(*command, options->json,
+void add_embed(Command& program) {
+  Command command = program.command("embed", "Feature vectors of pictures, for search, clustering or a classifier of your own");
+  const auto options = std::make_shared<EmbedArguments>();
+  add_model(command, options->model);
+  add_data(command, options->data);
+  command.option("-o,--out", options->out, "The file to write").required().type("FILE.npy|FILE.csv");
+  command.option("--tap", options->tap, "Whose output: a tap, a layer, pooled, pre_logits or logits").type("NAME").shows_default();
+  command.flag("--mirror", options->mirror, "The mean of the vectors of a picture and of its mirror image (twice the time)");
+  command.option("--pca", options->pca, "Keep this many principal components of the pictures embedded").type("N").positive();
+  command.flag("--normalize", options->normalize, "Divide each picture's numbers by their length (L2)");
+  add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(command, options->preprocessing);
+  add_json(command, options->json,
            R"({"features", "files", "written", "pictures", "tap", "shape", "width", "variance", "left_out": [{"file", "reason"}]})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return embed(*options); }; });
+  command.footer(kEmbedFooter);
+  command.runs([options] { return embed(*options); });
 }
 
 }  // namespace fovea::cli

@@ -2,16 +2,15 @@
 #include <fovea/report.h>
 #include <fovea/train.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kEvaluateFooter =
     R"(DATA is a folder with one folder a class, named as the model's classes are. Or it is pictures, or - for a list of them on standard input:
 then the name of the folder that a picture lies in is its class. Or a CSV file of files and labels (see fovea train --help). For a model
 of classes that do not exclude each other: mean average precision and F1 in place of top 5 and confusion. Pictures that cannot be read are listed on standard error and left out.
@@ -22,7 +21,7 @@ Examples:
   fovea evaluate run/model.safetensors new-pictures/roses/*.jpg
   find new-pictures -newer run -name '*.jpg' | fovea evaluate run/model.safetensors -)";
 
-struct Options {
+struct EvaluateArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
@@ -87,28 +86,28 @@ void print_text(const Evaluation& evaluation) {
     print("\nconfusion: a row for each true class, a column for each predicted one\n{}", confusion_table(evaluation, shown));
 }
 
-nlohmann::json to_json(const Evaluation& evaluation) {
-  nlohmann::json classes = nlohmann::json::array(), left_out = nlohmann::json::array();
+Json to_json(const Evaluation& evaluation) {
+  Json classes = Json::array();
   for (const ClassScore& one : evaluation.classes) {
-    classes.push_back(
-        {{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}});
-    if (!evaluation.score.labels) continue;
-    classes.back()["average_precision"] = one.average_precision < 0 ? nlohmann::json() : nlohmann::json(one.average_precision);
-    classes.back()["f1"] = one.f1;
+    Json json{{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}};
+    if (evaluation.score.labels) {
+      json.set("average_precision", one.average_precision < 0 ? Json() : one.average_precision);
+      json.set("f1", one.f1);
+    }
+    classes.push_back(json);
   }
-  for (const BadPicture& bad : evaluation.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  nlohmann::json json{{"accuracy", evaluation.score.accuracy},
-                      {"pictures", evaluation.score.pictures},
-                      {"top5", evaluation.top5},
-                      {"loss", evaluation.loss},
-                      {"classes", classes},
-                      {"confusion", evaluation.confusion},
-                      {"left_out", left_out}};
+  Json json{{"accuracy", evaluation.score.accuracy},
+            {"pictures", evaluation.score.pictures},
+            {"top5", evaluation.top5},
+            {"loss", evaluation.loss},
+            {"classes", classes},
+            {"confusion", evaluation.confusion},
+            {"left_out", left_out_json(evaluation.left_out)}};
   add_label_scores(json, evaluation.score);
   return json;
 }
 
-int evaluate(const Options& options) {
+int evaluate(const EvaluateArguments& options) {
   const LabelledData data = labelled_data(options.data);
   Model model = load(options.model);
   apply(model, options.preprocessing);
@@ -128,20 +127,19 @@ int evaluate(const Options& options) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("evaluate", "Accuracy on pictures whose classes are known, per class, and what is taken for what");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  add_labelled_data(*command, options->data);
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
-  add_decode(*command, options->preprocessing);
-  command->add_option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes")
-      ->type_name("FILE");
+void add_evaluate(Command& program) {
+  Command command = program.command("evaluate", "Accuracy on pictures whose classes are known, per class, and what is taken for what");
+  const auto options = std::make_shared<EvaluateArguments>();
+  add_model(command, options->model);
+  add_labelled_data(command, options->data);
+  add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
+  add_decode(command, options->preprocessing);
+  command.option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes").type("FILE");
   add_json(
-      *command, options->json,
+      command, options->json,
       R"({"accuracy", "pictures", "top5", "loss", "classes": [{"name", "pictures", "correct", "accuracy"}], "confusion", "left_out"})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return evaluate(*options); }; });
+  command.footer(kEvaluateFooter);
+  command.runs([options] { return evaluate(*options); });
 }
 
 }  // namespace fovea::cli

@@ -2,16 +2,16 @@
 #include <fovea/heat_map.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kExplainFooter =
     R"(Writes the picture with the heat of a class over it: yellow where it speaks for the class most, violet where nothing does. Without --class
 the most probable class is explained.
 
@@ -27,7 +27,7 @@ Examples:
   fovea explain resnet50 photo.jpg --tap layer3 -o heat.png
   fovea explain deit_small_patch16_224 photo.jpg --method gradcam -o heat.png)";
 
-struct Options {
+struct ExplainArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::string picture, out, class_name, tap, method = "auto";
@@ -40,22 +40,22 @@ std::string method_text(const HeatMap& map) {
                                            : fmt::format("Grad-CAM of {}, {} positions", map.tap, places);
 }
 
-nlohmann::json map_json(const Tensor& map) {
+Json map_json(const Tensor& map) {
   const auto values = map.values<float>();
   const size_t width = static_cast<size_t>(map.shape()[1]);
-  nlohmann::json rows = nlohmann::json::array();
+  Json rows = Json::array();
   for (size_t at = 0; at < values.size(); at += width) rows.push_back(std::vector<float>(values.begin() + at, values.begin() + at + width));
   return rows;
 }
 
-void print_text(const Options& options, const HeatMap& map, float most) {
+void print_text(const ExplainArguments& options, const HeatMap& map, float most) {
   const ClassProbability& one = map.explained;
   if (one.index >= 0) print("{}  {}\n", as_percent(one.probability), one.name);
   print("{}: {}\n", options.out, method_text(map));
   if (most == 0) print("No position of {} speaks for {}: the heat is 0 everywhere.\n", map.tap, one.name);
 }
 
-int explain(const Options& options) {
+int explain(const ExplainArguments& options) {
   if (!options.out.ends_with(".png"))
     throw Error(ErrorKind::usage, options.out + ": the picture is written as PNG; end its name with .png");
   HeatMapOptions asked{parse_heat_method(options.method), options.tap, options.class_name};
@@ -71,33 +71,33 @@ int explain(const Options& options) {
     return 0;
   }
   const ClassProbability& one = map.explained;
-  nlohmann::json result{{"file", options.picture},
-                        {"method", to_string(map.method)},
-                        {"tap", map.tap},
-                        {"map", map_json(map.map)},
-                        {"hottest", {{"x", (hottest - heat.begin()) % picture.width}, {"y", (hottest - heat.begin()) / picture.width}}},
-                        {"out", options.out}};
-  if (one.index >= 0) result["class"] = {{"name", one.name}, {"index", one.index}, {"probability", one.probability}};
+  Json result{{"file", options.picture},
+              {"method", to_string(map.method)},
+              {"tap", map.tap},
+              {"map", map_json(map.map)},
+              {"hottest", {{"x", (hottest - heat.begin()) % picture.width}, {"y", (hottest - heat.begin()) / picture.width}}},
+              {"out", options.out}};
+  if (one.index >= 0) result.set("class", {{"name", one.name}, {"index", one.index}, {"probability", one.probability}});
   print_json(result);
   return 0;
 }
 
 }  // namespace
 
-void add_explain(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("explain", "Where a network looked: a picture's heat map for a class");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  command->add_option("IMAGE", options->picture, "A picture")->required()->type_name("");
-  command->add_option("-o,--out", options->out, "The picture to write")->required()->type_name("FILE.png");
-  command->add_option("--class", options->class_name, "The class to explain (default: the most probable one)")->type_name("NAME");
-  command->add_option("--tap", options->tap, "Grad-CAM of another map: a tap or any layer that gives one")->type_name("NAME");
-  command->add_option("--method", options->method, "auto, gradcam or rollout")->type_name("auto|gradcam|rollout")->capture_default_str();
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
-  add_decode(*command, options->preprocessing);
-  add_json(*command, options->json, R"({"file", "class": {"name", "index", "probability"}, "method", "tap", "map", "hottest", "out"})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return explain(*options); }; });
+void add_explain(Command& program) {
+  Command command = program.command("explain", "Where a network looked: a picture's heat map for a class");
+  const auto options = std::make_shared<ExplainArguments>();
+  add_model(command, options->model);
+  command.positional("IMAGE", options->picture, "A picture");
+  command.option("-o,--out", options->out, "The picture to write").required().type("FILE.png");
+  command.option("--class", options->class_name, "The class to explain (default: the most probable one)").type("NAME");
+  command.option("--tap", options->tap, "Grad-CAM of another map: a tap or any layer that gives one").type("NAME");
+  command.option("--method", options->method, "auto, gradcam or rollout").type("auto|gradcam|rollout").shows_default();
+  add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights");
+  add_decode(command, options->preprocessing);
+  add_json(command, options->json, R"({"file", "class": {"name", "index", "probability"}, "method", "tap", "map", "hottest", "out"})");
+  command.footer(kExplainFooter);
+  command.runs([options] { return explain(*options); });
 }
 
 }  // namespace fovea::cli

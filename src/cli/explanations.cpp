@@ -1,7 +1,6 @@
 #include "cli/explanations.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "cli/terminal.h"
 
@@ -56,13 +55,13 @@ void print_explanation(const Explanation& explanation) {
   print("\n{}", facts.text());
 }
 
-nlohmann::json to_json(const Explanation& explanation) {
-  nlohmann::json facts = nlohmann::json::object(), rows = nlohmann::json::array();
-  for (const Fact& fact : explanation.facts) facts[fact.key] = fact.value;
+Json to_json(const Explanation& explanation) {
+  Json facts = Json::object(), rows = Json::array();
+  for (const Fact& fact : explanation.facts) facts.set(fact.key, fact.value);
   for (const ExplanationRow& row : explanation.rows) {
-    nlohmann::json one{{"name", row.name}};
-    for (size_t c = 0; c < explanation.columns.size(); ++c) one[explanation.columns[c].key] = row.values[c];
-    rows.push_back(std::move(one));
+    Json one{{"name", row.name}};
+    for (size_t c = 0; c < explanation.columns.size(); ++c) one.set(explanation.columns[c].key, row.values[c]);
+    rows.push_back(one);
   }
   return {{"topic", explanation.topic},
           {"title", explanation.title},

@@ -3,7 +3,7 @@
 
 #include <fovea/inspect.h>
 
-#include <nlohmann/json_fwd.hpp>
+#include "cli/json.h"
 
 namespace fovea::cli {
 
@@ -11,6 +11,6 @@ namespace fovea::cli {
 void print_explanation(const Explanation& explanation);
 
 // {"topic", "title", "formula", "text", "facts": {KEY: number}, "rows": [{"name", KEY: number}]}
-nlohmann::json to_json(const Explanation& explanation);
+Json to_json(const Explanation& explanation);
 
 }  // namespace fovea::cli

@@ -1,16 +1,15 @@
 // fovea export: the network as an ONNX file.
 #include <fovea/export.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kExportFooter =
     R"(The file runs in ONNX Runtime and the like, for any number of pictures. Its input is "image", f32 [batch,channels,height,width], prepared as
 fovea.preprocessing in the file's metadata says; the classes' names are there as fovea.classes. With --preprocess the input is u8
 [batch,height,width,3], RGB, of any size, and the file resizes, crops and normalizes by itself: bytes may differ by one level from what fovea
@@ -21,7 +20,7 @@ Examples:
   fovea export resnet50 -o features.onnx --output pooled --output layer4
   fovea export vit_b_16 -o vit.onnx --size 384x256 --preprocess)";
 
-struct Options {
+struct ExportArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::string out;
@@ -36,11 +35,11 @@ std::string shape_text(const ExportedValue& value) {
   return fmt::format("{} [{}]", to_string(value.dtype), text);
 }
 
-nlohmann::json to_json(const std::vector<ExportedValue>& values) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const std::vector<ExportedValue>& values) {
+  Json list = Json::array();
   for (const ExportedValue& value : values) {
-    nlohmann::json shape = nlohmann::json::array();
-    for (int64_t dim : value.shape) shape.push_back(dim < 0 ? nlohmann::json(nullptr) : nlohmann::json(dim));
+    Json shape = Json::array();
+    for (int64_t dim : value.shape) shape.push_back(dim < 0 ? Json() : dim);
     list.push_back({{"name", value.name}, {"type", to_string(value.dtype)}, {"shape", shape}});
   }
   return list;
@@ -54,7 +53,7 @@ void say_views(const Preprocessing& p) {
                     to_string(fits_of(p)), p.mirrored ? ", each with its mirror image" : ""));
 }
 
-int run_export(const Options& options) {
+int run_export(const ExportArguments& options) {
   Model model = load(options.model);
   apply(model, options.preprocessing);
   const ExportResult result = export_onnx(model, options.out, {options.outputs, !options.keep_batch_norm, options.preprocess});
@@ -79,25 +78,23 @@ int run_export(const Options& options) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("export", "A network as an ONNX file, for other runtimes");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  command->add_option("-o,--out", options->out, "The file to write")->required()->type_name("FILE.onnx");
+void add_export(Command& program) {
+  Command command = program.command("export", "A network as an ONNX file, for other runtimes");
+  const auto options = std::make_shared<ExportArguments>();
+  add_model(command, options->model);
+  command.option("-o,--out", options->out, "The file to write").required().type("FILE.onnx");
   command
-      ->add_option(
-          "--output", options->outputs,
-          "What the file gives: logits, pooled, pre_logits, a tap of `fovea summary` or any layer; repeat it for several (default: "
-          "logits, or pre_logits without a head)")
-      ->type_name("NAME")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights");
-  command->add_flag("--keep-batch-norm", options->keep_batch_norm, "Batch norms as nodes of their own, not folded into convolutions");
-  command->add_flag("--preprocess", options->preprocess, "Resizing, cropping and normalization in the file");
-  add_json(*command, options->json, R"({"file", "inputs": [{"name", "type", "shape"}], "outputs", "nodes", "weights", "opset"})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return run_export(*options); }; });
+      .option("--output", options->outputs,
+              "What the file gives: logits, pooled, pre_logits, a tap of `fovea summary` or any layer; repeat it for several (default: "
+              "logits, or pre_logits without a head)")
+      .type("NAME")
+      .each();
+  add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights");
+  command.flag("--keep-batch-norm", options->keep_batch_norm, "Batch norms as nodes of their own, not folded into convolutions");
+  command.flag("--preprocess", options->preprocess, "Resizing, cropping and normalization in the file");
+  add_json(command, options->json, R"({"file", "inputs": [{"name", "type", "shape"}], "outputs", "nodes", "weights", "opset"})");
+  command.footer(kExportFooter);
+  command.runs([options] { return run_export(*options); });
 }
 
 }  // namespace fovea::cli

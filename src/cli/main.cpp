@@ -2,8 +2,9 @@
 #include <fovea/error.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <cstring>
 #include <iterator>
 #include <new>
 
@@ -22,7 +23,7 @@ std::vector<std::string> typed;
 
 constexpr int kFailed = 1, kWrongUsage = 2;
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kProgramFooter = R"(Examples:
   fovea train pictures --out run             fine-tune a network on a folder with one folder a class
   fovea predict run/model.safetensors a.jpg  what is in a picture
   fovea predict resnet50 a.jpg               the same with published ImageNet weights
@@ -31,46 +32,14 @@ constexpr const char* kFooter = R"(Examples:
 Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage.
 Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=kernels,memory,weights,passes or all (diagnostics).)";
 
-// What CLI11 found wrong, in one line.
-int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* command = &app;
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
-  std::string name = command->get_name();
-  for (const CLI::App* parent = command->get_parent(); parent; parent = parent->get_parent()) name = parent->get_name() + " " + name;
-  return report_error(std::string(error.what()) + " (" + name + " --help tells more)", kWrongUsage);
-}
-
-// CLI11 would say only that a command is missing.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::string names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name() == argv[1]) return;
-    names += (names.empty() ? "" : ", ") + command->get_name();
-  }
-  throw Error(ErrorKind::usage, fmt::format("there is no command '{}'; there are {}", argv[1], names));
-}
-
 int run_command(int argc, char** argv) {
   std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
-  CLI::App app("Pre-trained vision encoders: fine-tune them, classify pictures, take features.", "fovea");
-  app.footer(kFooter);
-  app.set_version_flag("--version", "fovea " FOVEA_VERSION);
-  app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
-  app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
-  Run run;
+  Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.", FOVEA_VERSION);
+  program.root().footer(kProgramFooter);
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})
-    add(app, run);
-  check_command(app, argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return wrong_usage(app, error);
-  }
-  return run();
+    add(program.root());
+  return program.run(argc, argv);
 }
 
 // A full disk under standard output shows only here. A reader that has gone away has seen what it wanted.

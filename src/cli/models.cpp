@@ -1,27 +1,26 @@
 // fovea models: what there is.
+#include <fmt/format.h>
 #include <fovea/inspect.h>
 #include <fovea/weights.h>
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kModelsFooter =
     R"(By family: names, parameters as published, and the tags of published weights, the default one and how many more there are. Any of them
 takes --weights none or a file. Examples:
   fovea models
   fovea models --markdown      the table of the README
   fovea summary resnet50 --size 224)";
 
-struct Options {
+struct ModelsArguments {
   bool markdown = false, json = false;
 };
 
@@ -85,7 +84,7 @@ void print_table(const std::vector<ModelInfo>& models, std::map<std::string, std
   print("{}", table.text());
 }
 
-int list(const Options& options) {
+int list(const ModelsArguments& options) {
   std::map<std::string, std::vector<std::string>> tags;
   for (const WeightsInfo& weights : published_weights()) {
     auto& own = tags[weights.model];
@@ -101,7 +100,7 @@ int list(const Options& options) {
     print_table(models, tags);
     return 0;
   }
-  nlohmann::json result = nlohmann::json::array();
+  Json result = Json::array();
   for (const ModelInfo& model : models) {
     result.push_back({{"name", model.name},
                       {"family", model.family},
@@ -117,15 +116,15 @@ int list(const Options& options) {
 
 }  // namespace
 
-void add_models(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("models", "The networks there are");
-  const auto options = std::make_shared<Options>();
-  command->add_flag("--markdown", options->markdown, "A row a family and library, as a table in Markdown");
-  command->add_flag(
+void add_models(Command& program) {
+  Command command = program.command("models", "The networks there are");
+  const auto options = std::make_shared<ModelsArguments>();
+  command.flag("--markdown", options->markdown, "A row a family and library, as a table in Markdown");
+  command.flag(
       "--json", options->json,
       R"(For programs: [{"name", "family", "layout", "input_size", "feature_width", "parameters", "weights"}] on standard output)");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return list(*options); }; });
+  command.footer(kModelsFooter);
+  command.runs([options] { return list(*options); });
 }
 
 }  // namespace fovea::cli

@@ -2,16 +2,15 @@
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kNeighborsFooter =
     R"(FEATURES.npy is what `fovea embed` wrote, with the files beside it (FEATURES.csv, FEATURES.json). Each picture goes through the same model,
 weights, preprocessing, tap, PCA and normalization; where the weights are others by now, both digests are named and nothing is compared.
 Similarity is the cosine of the angle between the features: 1 for the same direction, 0 for nothing in common.
@@ -22,7 +21,7 @@ Examples:
   fovea neighbors photos.npy new.jpg
   fovea neighbors photos.npy new.jpg other.jpg --top 12 -o neighbors.html)";
 
-struct Options {
+struct NeighborsArguments {
   std::string features, out;
   std::vector<std::string> data;
   ModelOptions compute;
@@ -37,10 +36,10 @@ void print_text(const std::vector<Neighborhood>& found) {
   }
 }
 
-nlohmann::json to_json(const std::vector<Neighborhood>& found) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const std::vector<Neighborhood>& found) {
+  Json list = Json::array();
   for (const Neighborhood& one : found) {
-    nlohmann::json neighbors = nlohmann::json::array();
+    Json neighbors = Json::array();
     for (const Neighbor& neighbor : one.neighbors)
       neighbors.push_back({{"file", neighbor.file}, {"row", neighbor.row}, {"similarity", neighbor.similarity}});
     list.push_back({{"file", one.file}, {"neighbors", neighbors}});
@@ -48,7 +47,7 @@ nlohmann::json to_json(const std::vector<Neighborhood>& found) {
   return list;
 }
 
-int neighbors(const Options& options) {
+int neighbors(const NeighborsArguments& options) {
   if (!options.out.empty() && !options.out.ends_with(".html"))
     throw Error(ErrorKind::usage, options.out + ": the page is HTML; end its name with .html");
   use_threads(options.compute);
@@ -80,20 +79,17 @@ int neighbors(const Options& options) {
 
 }  // namespace
 
-void add_neighbors(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("neighbors", "The pictures whose features are most like another picture's");
-  const auto options = std::make_shared<Options>();
-  command->add_option("FEATURES", options->features, "What `fovea embed` wrote")->required()->type_name("FILE.npy");
-  add_data(*command, options->data);
-  command->add_option("--top", options->top, "Pictures to show for each")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("-o,--out", options->out, "A page of them")->type_name("PAGE.html");
-  add_compute(*command, options->compute);
-  add_json(*command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return neighbors(*options); }; });
+void add_neighbors(Command& program) {
+  Command command = program.command("neighbors", "The pictures whose features are most like another picture's");
+  const auto options = std::make_shared<NeighborsArguments>();
+  command.positional("FEATURES", options->features, "What `fovea embed` wrote").type("FILE.npy");
+  add_data(command, options->data);
+  command.option("--top", options->top, "Pictures to show for each").type("N").positive().shows_default();
+  command.option("-o,--out", options->out, "A page of them").type("PAGE.html");
+  add_compute(command, options->compute);
+  add_json(command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
+  command.footer(kNeighborsFooter);
+  command.runs([options] { return neighbors(*options); });
 }
 
 }  // namespace fovea::cli

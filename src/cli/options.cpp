@@ -10,36 +10,42 @@
 
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cli/terminal.h"
 
 namespace fovea::cli {
+namespace {
 
-void add_weights_option(CLI::App& command, ModelOptions& options) {
-  command
-      .add_option("--weights", options.weights,
-                  "default: the published ones, or what the model file holds; none: random ones; a tag of `fovea weights list`; or a file "
-                  "(.pth or .safetensors)")
-      ->type_name("default|none|TAG|FILE")
-      ->capture_default_str();
-  command
-      .add_option(
-          "--channels", options.channels,
-          "Of the pictures that the network takes: 1 makes them grey and sums the first layer's weights (default: the model's own, 3)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 65536));
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
-void add_compute(CLI::App& command, ModelOptions& options) {
-  command.add_option("--dtype", options.dtype, "What maps lie in memory as: f32, or bf16, half as large, on processors made for it faster")
-      ->type_name("f32|bf16")
-      ->capture_default_str();
-  command.add_option("--threads", options.threads, "Cores to use (default: all)")->type_name("N")->check(CLI::Range(1, 1024));
+}  // namespace
+
+void add_weights_option(Command& command, ModelOptions& options) {
+  command
+      .option("--weights", options.weights,
+              "default: the published ones, or what the model file holds; none: random ones; a tag of `fovea weights list`; or a file "
+              "(.pth or .safetensors)")
+      .type("default|none|TAG|FILE")
+      .shows_default();
+  command
+      .option("--channels", options.channels,
+              "Of the pictures that the network takes: 1 makes them grey and sums the first layer's weights (default: the model's own, 3)")
+      .type("N")
+      .between(1, 65536);
 }
 
-void add_model(CLI::App& command, ModelOptions& options) {
-  command.add_option("MODEL", options.model, "A name of `fovea models`, or a model file that training wrote")->required()->type_name("");
+void add_compute(Command& command, ModelOptions& options) {
+  command.option("--dtype", options.dtype, "What maps lie in memory as: f32, or bf16, half as large, on processors made for it faster")
+      .type("f32|bf16")
+      .shows_default();
+  command.option("--threads", options.threads, "Cores to use (default: all)").type("N").between(1, 1024);
+}
+
+void add_model(Command& command, ModelOptions& options) {
+  command.positional("MODEL", options.model, "A name of `fovea models`, or a model file that training wrote");
   add_weights_option(command, options);
   add_compute(command, options);
 }
@@ -48,16 +54,13 @@ void use_threads(const ModelOptions& options) {
   if (options.threads > 0) set_threads(options.threads);
 }
 
-void add_size(CLI::App& command, std::string& size, const char* what) {
-  command.add_option("--size", size, what)->type_name("N|HEIGHTxWIDTH");
-}
+void add_size(Command& command, std::string& size, const char* what) { command.option("--size", size, what).type("N|HEIGHTxWIDTH"); }
 
 int64_t parse_bytes(const std::string& text) {
   constexpr std::string_view kUnits = "kmgt";
   char* rest = nullptr;
   const double number = std::strtod(text.c_str(), &rest);
-  std::string unit(rest);
-  std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string unit = lower_case(rest);
   if (!unit.empty() && unit.back() == 'b') unit.pop_back();
   const double step = unit.size() == 2 && unit[1] == 'i' ? 1024 : 1000;
   const size_t power = unit.empty() ? 0 : kUnits.find(unit[0]) + 1;  // 0 also where it is none of them
@@ -84,31 +87,29 @@ PictureSize parse_size(const std::string& size) {
   return {number(size.substr(0, cross)), number(size.substr(cross + 1))};
 }
 
-void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits) {
+void add_preprocessing(Command& command, PreprocessingOptions& options, const char* fit_default, const char* fits) {
   options.two_fits = std::string(fits).find('+') != std::string::npos;
   add_size(command, options.size, "Height and width of what the network gets (default: what the model was trained with)");
   command
-      .add_option(
-          "--fit", options.fit,
-          std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
-                      "is lost)") +
-              (options.two_fits ? "; squash+pad: the mean of the answers to both" : "") + "; default: " + fit_default)
-      ->type_name(fits);
+      .option("--fit", options.fit,
+              std::string("How a picture gets that shape: crop (the middle of it), pad (bands of the mean colour) or squash (its aspect "
+                          "is lost)") +
+                  (options.two_fits ? "; squash+pad: the mean of the answers to both" : "") + "; default: " + fit_default)
+      .type(fits);
   command
-      .add_option(
-          "--alpha", options.alpha,
-          "What lies under transparency: white, or drop (the colour that the file has there); default: what the model has, white at "
-          "first")
-      ->type_name("white|drop");
+      .option("--alpha", options.alpha,
+              "What lies under transparency: white, or drop (the colour that the file has there); default: what the model has, white at "
+              "first")
+      .type("white|drop");
 }
 
-void add_decode(CLI::App& command, PreprocessingOptions& options) {
+void add_decode(Command& command, PreprocessingOptions& options) {
   command
-      .add_option("--decode", options.decode,
-                  "fast: JPEGs of at least three times the size that is made use of are decoded at a half, a quarter or an eighth of their "
-                  "sides where it divides them, half as fast again, and to slightly other pixels; exact: as Pillow decodes them; "
-                  "default: what the model has, exact at first")
-      ->type_name("exact|fast");
+      .option("--decode", options.decode,
+              "fast: JPEGs of at least three times the size that is made use of are decoded at a half, a quarter or an eighth of their "
+              "sides where it divides them, half as fast again, and to slightly other pixels; exact: as Pillow decodes them; "
+              "default: what the model has, exact at first")
+      .type("exact|fast");
 }
 
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options) {
@@ -161,10 +162,8 @@ Model load(const ModelOptions& options, uint64_t seed) {
   return model;
 }
 
-void add_data(CLI::App& command, std::vector<std::string>& data) {
-  command.add_option("DATA", data, "Pictures, folders (every file in them), or - for a list on standard input, one path a line")
-      ->required()
-      ->type_name("");
+void add_data(Command& command, std::vector<std::string>& data) {
+  command.positional("DATA", data, "Pictures, folders (every file in them), or - for a list on standard input, one path a line");
 }
 
 std::vector<std::string> picture_files(const std::vector<std::string>& data) {
@@ -186,31 +185,29 @@ std::vector<std::string> picture_files(const std::vector<std::string>& data) {
   return files;
 }
 
-void add_labelled_data(CLI::App& command, std::vector<std::string>& data) {
-  command
-      .add_option("DATA", data,
-                  "A folder with one folder a class; or a CSV file of files and labels; or pictures in folders that are named after their "
-                  "classes; or - for a list of them on standard input, one path a line")
-      ->required()
-      ->type_name("");
+void add_labelled_data(Command& command, std::vector<std::string>& data) {
+  command.positional(
+      "DATA", data,
+      "A folder with one folder a class; or a CSV file of files and labels; or pictures in folders that are named after their "
+      "classes; or - for a list of them on standard input, one path a line");
 }
 
 LabelledData labelled_data(const std::vector<std::string>& data) {
   std::error_code error;
-  const bool csv = data.size() == 1 && CLI::detail::to_lower(std::filesystem::path(data[0]).extension().string()) == ".csv";
+  const bool csv = data.size() == 1 && lower_case(std::filesystem::path(data[0]).extension().string()) == ".csv";
   if (csv || (data.size() == 1 && data[0] != "-" && std::filesystem::is_directory(data[0], error))) return {data[0], {}};
   return {"", picture_files(data)};
 }
 
-void add_label_scores(nlohmann::json& json, const Score& score) {
+void add_label_scores(Json& json, const Score& score) {
   if (!score.labels) return;
-  json["mean_average_precision"] = score.labels->mean_average_precision;
-  json["f1_macro"] = score.labels->f1_macro;
-  json["f1_micro"] = score.labels->f1_micro;
+  json.set("mean_average_precision", score.labels->mean_average_precision);
+  json.set("f1_macro", score.labels->f1_macro);
+  json.set("f1_micro", score.labels->f1_micro);
 }
 
-void add_json(CLI::App& command, bool& json, const char* form) {
-  command.add_flag("--json", json, std::string("For programs: ") + form + " on standard output");
+void add_json(Command& command, bool& json, const char* form) {
+  command.flag("--json", json, std::string("For programs: ") + form + " on standard output");
 }
 
 }  // namespace fovea::cli

@@ -3,13 +3,13 @@
 
 #include <fovea/model.h>
 #include <fovea/train.h>
-#include <CLI/CLI.hpp>
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <vector>
+
+#include "cli/arguments.h"
+#include "cli/json.h"
 
 namespace fovea::cli {
 
@@ -23,16 +23,16 @@ struct ModelOptions {
 };
 
 // MODEL as the first argument, --weights, --dtype and --threads.
-void add_model(CLI::App& command, ModelOptions& options);
-void add_weights_option(CLI::App& command, ModelOptions& options);
-void add_compute(CLI::App& command, ModelOptions& options);
+void add_model(Command& command, ModelOptions& options);
+void add_weights_option(Command& command, ModelOptions& options);
+void add_compute(Command& command, ModelOptions& options);
 void use_threads(const ModelOptions& options);
 
 struct PictureSize {
   int64_t height = 0, width = 0;  // 0: the model's own
 };
 // "224" or "HEIGHTxWIDTH".
-void add_size(CLI::App& command, std::string& size, const char* what);
+void add_size(Command& command, std::string& size, const char* what);
 PictureSize parse_size(const std::string& size);  // throws Error(usage)
 // "500M", "1.5G", "2Gi": bytes; the letters count in thousands, with an i in steps of 1024. Throws Error(usage).
 int64_t parse_bytes(const std::string& text);
@@ -45,8 +45,8 @@ struct PreprocessingOptions {
 // What --fit takes where features are asked for, and where answers are: these can be averaged.
 constexpr const char* kFits = "crop|pad|squash";
 constexpr const char* kAnswerFits = "crop|pad|squash|squash+pad";
-void add_preprocessing(CLI::App& command, PreprocessingOptions& options, const char* fit_default, const char* fits = kFits);
-void add_decode(CLI::App& command, PreprocessingOptions& options);  // of commands that read pictures for nothing but the network
+void add_preprocessing(Command& command, PreprocessingOptions& options, const char* fit_default, const char* fits = kFits);
+void add_decode(Command& command, PreprocessingOptions& options);  // of commands that read pictures for nothing but the network
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 
@@ -56,7 +56,7 @@ void say_limits(const std::string& model, const std::string& tag);
 Model load(const ModelOptions& options, uint64_t seed = 0);
 
 // DATA: pictures, folders, or "-" for a list on standard input. The files that they name.
-void add_data(CLI::App& command, std::vector<std::string>& data);
+void add_data(Command& command, std::vector<std::string>& data);
 std::vector<std::string> picture_files(const std::vector<std::string>& data);
 
 // DATA of pictures whose classes are known: one folder, a CSV file, or the files of a list, in which the name of a picture's folder is its
@@ -65,12 +65,12 @@ struct LabelledData {
   std::string folder;  // or a CSV file; empty: files
   std::vector<std::string> files;
 };
-void add_labelled_data(CLI::App& command, std::vector<std::string>& data);
+void add_labelled_data(Command& command, std::vector<std::string>& data);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
 
 // What a score has of several labels a picture.
-void add_label_scores(nlohmann::json& json, const Score& score);
+void add_label_scores(Json& json, const Score& score);
 
-void add_json(CLI::App& command, bool& json, const char* form);
+void add_json(Command& command, bool& json, const char* form);
 
 }  // namespace fovea::cli

@@ -1,16 +1,15 @@
 // fovea predict: classes and probabilities.
 #include <fovea/pictures.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kPredictFooter =
     R"(Prints each file, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
 The probabilities of a model of classes that do not exclude each other are each class's own: their sum is not 1.
 A picture that cannot be read gets one line on standard error and is left out; the exit status is 1 only if none could be read.
@@ -20,7 +19,7 @@ Examples:
   fovea predict run/model.safetensors photos --top 1       a folder, with a model of your own
   find . -name '*.png' | fovea predict resnet50 - --json   a list of files)";
 
-struct Options {
+struct PredictArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
@@ -35,17 +34,17 @@ void print_text(const Predictions& predictions) {
   }
 }
 
-nlohmann::json to_json(const Predictions& predictions) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const Predictions& predictions) {
+  Json list = Json::array();
   for (const Prediction& picture : predictions.pictures) {
-    nlohmann::json classes = nlohmann::json::array();
+    Json classes = Json::array();
     for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
     list.push_back({{"file", picture.file}, {"classes", classes}});
   }
   return list;
 }
 
-int predict(const Options& options) {
+int predict(const PredictArguments& options) {
   const std::vector<std::string> files = picture_files(options.data);
   Model model = load(options.model);
   apply(model, options.preprocessing);
@@ -71,20 +70,17 @@ int predict(const Options& options) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("predict", "Classes and probabilities of pictures");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  add_data(*command, options->data);
-  command->add_option("--top", options->top, "Classes to show for each picture")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  add_preprocessing(*command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
-  add_decode(*command, options->preprocessing);
-  add_json(*command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return predict(*options); }; });
+void add_predict(Command& program) {
+  Command command = program.command("predict", "Classes and probabilities of pictures");
+  const auto options = std::make_shared<PredictArguments>();
+  add_model(command, options->model);
+  add_data(command, options->data);
+  command.option("--top", options->top, "Classes to show for each picture").type("N").positive().shows_default();
+  add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
+  add_decode(command, options->preprocessing);
+  add_json(command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
+  command.footer(kPredictFooter);
+  command.runs([options] { return predict(*options); });
 }
 
 }  // namespace fovea::cli

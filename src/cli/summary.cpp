@@ -3,17 +3,17 @@
 #include <fovea/weights.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/explanations.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kSummaryFooter =
     R"(A tap is a place in the network that has a name: --tap of `fovea embed` takes features there, --freeze of `fovea train` freezes up to
 it. Multiply-adds and activations are of one picture: for inference the most that is held at once while a stage runs, for training what is
 held until the backward pass reads it. Memory is planned for the whole batch, before anything runs.
@@ -24,7 +24,7 @@ Examples:
   fovea summary vit_b_16 --nodes                                     every output that can be asked for
   fovea summary resnet18 --graph)";
 
-struct Options {
+struct SummaryArguments {
   ModelOptions model;
   std::string size, freeze = "none";
   int64_t batch = 1;
@@ -100,8 +100,14 @@ void print_text(const Summary& summary) {
   for (const Explanation& explanation : summary.explanations) print_explanation(explanation);
 }
 
-nlohmann::json to_json(const Summary& summary, bool nodes) {
-  nlohmann::json taps = nlohmann::json::array(), stages = nlohmann::json::array(), explanations = nlohmann::json::array();
+Json to_json(const std::vector<NodeSummary>& nodes) {
+  Json list = Json::array();
+  for (const NodeSummary& node : nodes) list.push_back({{"name", node.name}, {"operation", node.operation}, {"shape", node.shape}});
+  return list;
+}
+
+Json to_json(const Summary& summary, bool nodes) {
+  Json taps = Json::array(), stages = Json::array(), explanations = Json::array();
   for (const TapInfo& tap : summary.taps)
     taps.push_back({{"name", tap.name}, {"channels", tap.channels}, {"stride", tap.stride}, {"shape", tap.shape}});
   for (const StageSummary& stage : summary.stages) {
@@ -116,34 +122,31 @@ nlohmann::json to_json(const Summary& summary, bool nodes) {
                       {"receptive_field", {{"height", stage.field.height}, {"width", stage.field.width}, {"whole", stage.field.whole}}}});
   }
   for (const Explanation& explanation : summary.explanations) explanations.push_back(cli::to_json(explanation));
-  nlohmann::json json{{"model", summary.model},
-                      {"height", summary.height},
-                      {"width", summary.width},
-                      {"batch", summary.batch},
-                      {"classes", summary.classes},
-                      {"parameters", summary.parameters},
-                      {"trainable_parameters", summary.trainable_parameters},
-                      {"multiply_adds", summary.multiply_adds},
-                      {"training_multiply_adds", summary.training_multiply_adds},
-                      {"inference_bytes", summary.inference_bytes},
-                      {"training_bytes", summary.training_bytes},
-                      {"taps", taps},
-                      {"stages", stages},
-                      {"explanations", explanations},
-                      {"memory",
-                       {{"weights", summary.memory.weights},
-                        {"inference", summary.memory.inference},
-                        {"inference_weights", summary.memory.inference_weights},
-                        {"training", summary.memory.training},
-                        {"optimizer", summary.memory.optimizer}}}};
-  for (size_t i = 0; nodes && i < summary.nodes.size(); ++i) {
-    const NodeSummary& node = summary.nodes[i];
-    json["nodes"].push_back({{"name", node.name}, {"operation", node.operation}, {"shape", node.shape}});
-  }
+  Json json{{"model", summary.model},
+            {"height", summary.height},
+            {"width", summary.width},
+            {"batch", summary.batch},
+            {"classes", summary.classes},
+            {"parameters", summary.parameters},
+            {"trainable_parameters", summary.trainable_parameters},
+            {"multiply_adds", summary.multiply_adds},
+            {"training_multiply_adds", summary.training_multiply_adds},
+            {"inference_bytes", summary.inference_bytes},
+            {"training_bytes", summary.training_bytes},
+            {"taps", taps},
+            {"stages", stages},
+            {"explanations", explanations},
+            {"memory",
+             {{"weights", summary.memory.weights},
+              {"inference", summary.memory.inference},
+              {"inference_weights", summary.memory.inference_weights},
+              {"training", summary.memory.training},
+              {"optimizer", summary.memory.optimizer}}}};
+  if (nodes) json.set("nodes", to_json(summary.nodes));
   return json;
 }
 
-int summarize(const Options& options) {
+int summarize(const SummaryArguments& options) {
   use_threads(options.model);
   const PictureSize size = parse_size(options.size);
   SummaryOptions summary_options{size.height, size.width, options.batch, options.freeze};
@@ -170,26 +173,23 @@ int summarize(const Options& options) {
 
 }  // namespace
 
-void add_summary(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("summary", "What a network is made of, what it costs and why");
-  const auto options = std::make_shared<Options>();
-  add_model(*command, options->model);
-  add_size(*command, options->size, "Height and width of the pictures (default: the model's own)");
-  command->add_option("--batch", options->batch, "Pictures that memory is planned for")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--freeze", options->freeze, "Plan training with everything up to and including a tap frozen")
-      ->type_name("none|all|TAP")
-      ->capture_default_str();
-  command->add_flag("--nodes", options->nodes, "List every node whose result can be asked for, with its shape");
-  command->add_flag("--graph", options->graph, "Print the network as text instead");
-  command->add_flag("--compiled", options->compiled, "Print it as it runs, folded and fused");
+void add_summary(Command& program) {
+  Command command = program.command("summary", "What a network is made of, what it costs and why");
+  const auto options = std::make_shared<SummaryArguments>();
+  add_model(command, options->model);
+  add_size(command, options->size, "Height and width of the pictures (default: the model's own)");
+  command.option("--batch", options->batch, "Pictures that memory is planned for").type("N").positive().shows_default();
+  command.option("--freeze", options->freeze, "Plan training with everything up to and including a tap frozen")
+      .type("none|all|TAP")
+      .shows_default();
+  command.flag("--nodes", options->nodes, "List every node whose result can be asked for, with its shape");
+  command.flag("--graph", options->graph, "Print the network as text instead");
+  command.flag("--compiled", options->compiled, "Print it as it runs, folded and fused");
   add_json(
-      *command, options->json,
+      command, options->json,
       R"({"parameters", "multiply_adds", "taps": [{"name", "channels", "stride", "shape"}], "stages", "memory", "explanations": [{"topic", "formula", "facts", "rows"}], ...})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return summarize(*options); }; });
+  command.footer(kSummaryFooter);
+  command.runs([options] { return summarize(*options); });
 }
 
 }  // namespace fovea::cli

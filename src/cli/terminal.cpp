@@ -8,7 +8,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace fovea::cli {
@@ -22,7 +21,6 @@ int report_error(const std::string& message, int status) {
 
 void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
 
-// File names that are no UTF-8 cannot be told in JSON as they are.
 namespace {
 int first_output_error = 0;
 }
@@ -36,13 +34,19 @@ int output_error() {
   return first_output_error;
 }
 
-void print_json(const nlohmann::json& json) { print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)); }
+void print_json(const Json& json) { write_output(json.text() + "\n"); }
 
 void report_left_out(const std::vector<BadPicture>& left_out) {
   for (const BadPicture& bad : left_out) {
     const bool named = bad.reason.starts_with(bad.file);
     say("fovea: left out " + (named ? bad.reason : bad.file + ": " + bad.reason));
   }
+}
+
+Json left_out_json(const std::vector<BadPicture>& left_out) {
+  Json list = Json::array();
+  for (const BadPicture& bad : left_out) list.push_back({{"file", bad.file}, {"reason", bad.reason}});
+  return list;
 }
 
 namespace {

@@ -1,13 +1,14 @@
 // What commands write: results on standard output, news and progress on standard error.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fovea/pictures.h>
 
 #include <chrono>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
+
+#include "cli/json.h"
 
 namespace fovea::cli {
 
@@ -25,10 +26,11 @@ template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   write_output(fmt::format(format, std::forward<Args>(args)...));
 }
-void print_json(const nlohmann::json& json);
+void print_json(const Json& json);
 
 // One line a picture that could not be read, on standard error.
 void report_left_out(const std::vector<BadPicture>& left_out);
+Json left_out_json(const std::vector<BadPicture>& left_out);  // [{"file", "reason"}]
 
 // A bar on a terminal; elsewhere a line whenever another tenth is done, but none in the first seconds.
 class Progress {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/train_options.h"
@@ -14,7 +14,7 @@
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kTrainFooter =
     R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/) and test/ of such folders. Or it is pictures, in any
 order, or - for a list of them on standard input: then the name of the folder that a picture lies in is its class. The pictures of
 class folders, listed, give the same run as the folder around them, bit for bit.
@@ -56,7 +56,7 @@ Examples:
   fovea train pictures --out run --resume
   find pictures -name '*.jpg' | fovea train - --out run)";
 
-struct Options {
+struct TrainArguments {
   ModelOptions model;
   TrainingOptions training;
   std::vector<std::string> data;
@@ -90,7 +90,7 @@ std::string spread_text(const Spread& spread) {
                      counted(static_cast<int64_t>(spread.values.size()), "run", "runs"), as_percent(spread.low), as_percent(spread.high));
 }
 
-void print_result(const Options& options, const TrainResult& result) {
+void print_result(const TrainArguments& options, const TrainResult& result) {
   Table table("<<");
   table.add({"validation", score_text(result.validation)});
   table.add({"test", score_text(result.test)});
@@ -106,38 +106,36 @@ void print_result(const Options& options, const TrainResult& result) {
   print("{}", table.text());
 }
 
-nlohmann::json score_json(const Score& score) {
-  nlohmann::json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
+Json score_json(const Score& score) {
+  Json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
   add_label_scores(json, score);
   return json;
 }
 
-nlohmann::json spread_json(const Spread& spread) {
+Json spread_json(const Spread& spread) {
   return {{spread.of + "_mean", spread.mean},
           {spread.of + "_std", spread.deviation},
           {spread.of, spread.values},
-          {spread.of + "_interval", {spread.low, spread.high}}};
+          {spread.of + "_interval", std::vector{spread.low, spread.high}}};
 }
 
-nlohmann::json result_json(const Options& options, const TrainResult& result) {
-  nlohmann::json left_out = nlohmann::json::array();
-  for (const BadPicture& bad : result.left_out) left_out.push_back({{"file", bad.file}, {"reason", bad.reason}});
-  nlohmann::json json{{"validation", score_json(result.validation)},
-                      {"test", score_json(result.test)},
-                      {"seconds", result.seconds},
-                      {"recipe", result.recipe},
-                      {"reason", result.reason},
-                      {"epochs", result.epochs},
-                      {"best_epoch", result.best_epoch},
-                      {"left_out", left_out},
-                      {"out", options.training.train.out}};
-  if (result.folds) json["folds"] = spread_json(*result.folds);
-  if (result.seeds) json["seeds"] = spread_json(*result.seeds);
+Json result_json(const TrainArguments& options, const TrainResult& result) {
+  Json json{{"validation", score_json(result.validation)},
+            {"test", score_json(result.test)},
+            {"seconds", result.seconds},
+            {"recipe", result.recipe},
+            {"reason", result.reason},
+            {"epochs", result.epochs},
+            {"best_epoch", result.best_epoch},
+            {"left_out", left_out_json(result.left_out)},
+            {"out", options.training.train.out}};
+  if (result.folds) json.set("folds", spread_json(*result.folds));
+  if (result.seeds) json.set("seeds", spread_json(*result.seeds));
   return json;
 }
 
-nlohmann::json curve_json(const RateCurve& curve) {
-  nlohmann::json trials = nlohmann::json::array();
+Json curve_json(const RateCurve& curve) {
+  Json trials = Json::array();
   for (const RateTrial& trial : curve.trials) trials.push_back({{"rate", trial.rate}, {"loss", trial.loss}, {"smoothed", trial.smoothed}});
   return {{"suggestion", curve.suggestion}, {"diverged", curve.diverged}, {"recipe", curve.recipe},
           {"optimizer", curve.optimizer},   {"batches", curve.batches},   {"rates", trials}};
@@ -160,7 +158,7 @@ void print_curve(const RateCurve& curve) {
     print("the loss falls nowhere between these rates (recipe {}, {})\n", curve.recipe, curve.optimizer);
 }
 
-int run_rate_search(const Options& options, const LabelledData& data, const Model& model, TrainOptions training) {
+int run_rate_search(const TrainArguments& options, const LabelledData& data, const Model& model, TrainOptions training) {
   Progress bar;
   training.progress = [&](const TrainOptions::Progress& step) {
     show_progress(bar, step);
@@ -176,7 +174,7 @@ int run_rate_search(const Options& options, const LabelledData& data, const Mode
   return 0;
 }
 
-int run_training(const Options& options) {
+int run_training(const TrainArguments& options) {
   TrainOptions training = train_options(options.training);
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
@@ -222,22 +220,20 @@ int run_training(const Options& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("train", "Fine-tune a network on pictures of your own");
-  const auto options = std::make_shared<Options>();
+void add_train(Command& program) {
+  Command command = program.command("train", "Fine-tune a network on pictures of your own");
+  const auto options = std::make_shared<TrainArguments>();
   options->model.model = "tf_efficientnet_lite0";
-  add_labelled_data(*command, options->data);
-  command->add_option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from")
-      ->type_name("MODEL")
-      ->capture_default_str();
-  add_weights_option(*command, options->model);
-  add_training(*command, options->training);
-  command->add_flag("--find-rate", options->find_rate,
-                    "Only look for a good --lr: rates that grow step by step, their losses, a suggestion. Nothing is kept or written");
-  add_compute(*command, options->model);
-  add_json(*command, options->json, R"({"validation": {"accuracy", "pictures"}, "test": {...}, "seconds", ...})");
-  command->footer(kFooter);
-  command->callback([options, &run] { run = [options] { return run_training(*options); }; });
+  add_labelled_data(command, options->data);
+  command.option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from").type("MODEL").shows_default();
+  add_weights_option(command, options->model);
+  add_training(command, options->training);
+  command.flag("--find-rate", options->find_rate,
+               "Only look for a good --lr: rates that grow step by step, their losses, a suggestion. Nothing is kept or written");
+  add_compute(command, options->model);
+  add_json(command, options->json, R"({"validation": {"accuracy", "pictures"}, "test": {...}, "seconds", ...})");
+  command.footer(kTrainFooter);
+  command.runs([options] { return run_training(*options); });
 }
 
 }  // namespace fovea::cli

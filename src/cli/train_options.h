@@ -2,7 +2,6 @@
 #pragma once
 
 #include <fovea/train.h>
-#include <CLI/CLI.hpp>
 
 #include <string>
 
@@ -19,8 +18,8 @@ struct TrainingOptions {
 };
 
 // How pictures are changed before the network sees them.
-void add_changes(CLI::App& command, TrainingOptions& options);
-void add_training(CLI::App& command, TrainingOptions& options);
+void add_changes(Command& command, TrainingOptions& options);
+void add_training(Command& command, TrainingOptions& options);
 // Throws Error(usage) for options that contradict each other.
 TrainOptions train_options(const TrainingOptions& options);
 

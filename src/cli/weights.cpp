@@ -1,25 +1,24 @@
 // fovea weights: list, fetch and convert.
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <fovea/weights.h>
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kWeightsFooter =
     R"(Fetched files lie in FOVEA_CACHE, else XDG_CACHE_HOME/fovea, else ~/.cache/fovea, each checked by its SHA-256. What was cut off is
 continued the next time. With FOVEA_OFFLINE=1 nothing is fetched. On a machine without a network, put the file where `fovea weights list
 --json` says ("path"), or name it: --weights FILE.)";
 
-nlohmann::json to_json(const WeightsInfo& one) {
-  const auto accuracy = [](const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(); };
+Json to_json(const WeightsInfo& one) {
   return {{"model", one.model},
           {"tag", one.tag},
           {"default", one.is_default},
@@ -28,8 +27,8 @@ nlohmann::json to_json(const WeightsInfo& one) {
           {"licence", one.licence},
           {"non_commercial", one.non_commercial},
           {"classifies", one.classifies},
-          {"accuracy1", accuracy(one.accuracy1)},
-          {"accuracy5", accuracy(one.accuracy5)},
+          {"accuracy1", one.accuracy1},
+          {"accuracy5", one.accuracy5},
           {"sha256", one.digest},
           {"preprocessing", to_string(one.preprocessing)},
           {"path", one.path},
@@ -48,7 +47,7 @@ std::string remark(const WeightsInfo& weights) {
 int list(bool json) {
   const std::vector<WeightsInfo> all = published_weights();
   if (json) {
-    nlohmann::json result = nlohmann::json::array();
+    Json result = Json::array();
     for (const WeightsInfo& one : all) result.push_back(to_json(one));
     print_json(result);
     return 0;
@@ -80,7 +79,7 @@ void check_names(const std::vector<std::string>& models) {
 
 int fetch(const std::vector<std::string>& models, const std::string& tag, bool json) {
   check_names(models);
-  nlohmann::json result = nlohmann::json::array();
+  Json result = Json::array();
   for (const std::string& model : models) {
     Progress progress;
     const std::string path = fetch_weights(model, tag, [&](int64_t done, int64_t total) {
@@ -112,55 +111,54 @@ int convert(const Conversion& conversion) {
   return 0;
 }
 
-void add_list(CLI::App& weights, Run& run) {
-  CLI::App* command = weights.add_subcommand("list", "Published weights: tags, accuracy as published, and which are here already");
+void add_list(Command& weights) {
+  Command command = weights.command("list", "Published weights: tags, accuracy as published, and which are here already");
   const auto json = std::make_shared<bool>(false);
-  add_json(*command, *json,
+  add_json(command, *json,
            R"([{"model", "tag", "default", "file", "source", "licence", "non_commercial", "classifies", "accuracy1", "accuracy5",
   "sha256", "preprocessing", "path", "cached"}])");
-  command->callback([json, &run] { run = [json] { return list(*json); }; });
+  command.runs([json] { return list(*json); });
 }
 
-void add_fetch(CLI::App& weights, Run& run) {
+void add_fetch(Command& weights) {
   struct Options {
     std::vector<std::string> models;
     std::string tag;
     bool json = false;
   };
-  CLI::App* command = weights.add_subcommand("fetch", "Gets weights into the cache and prints where they are");
+  Command command = weights.command("fetch", "Gets weights into the cache and prints where they are");
   const auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->models, "Names of `fovea models`")->required()->type_name("");
-  command->add_option("--tag", options->tag, "Which weights (default: the model's default ones)")->type_name("TAG");
-  add_json(*command, options->json, R"([{"model", "path"}])");
-  command->footer("Example:\n  fovea weights fetch resnet50 --tag IMAGENET1K_V1");
-  command->callback([options, &run] { run = [options] { return fetch(options->models, options->tag, options->json); }; });
+  command.positional("MODEL", options->models, "Names of `fovea models`");
+  command.option("--tag", options->tag, "Which weights (default: the model's default ones)").type("TAG");
+  add_json(command, options->json, R"([{"model", "path"}])");
+  command.footer("Example:\n  fovea weights fetch resnet50 --tag IMAGENET1K_V1");
+  command.runs([options] { return fetch(options->models, options->tag, options->json); });
 }
 
-void add_convert(CLI::App& weights, Run& run) {
-  CLI::App* command = weights.add_subcommand("convert", "Writes a .pth or .safetensors file as either of them");
+void add_convert(Command& weights) {
+  Command command = weights.command("convert", "Writes a .pth or .safetensors file as either of them");
   const auto options = std::make_shared<Conversion>();
-  command->add_option("FROM", options->from, "The file to read")->required()->type_name("");
-  command->add_option("TO", options->to, "The file to write, FILE.safetensors or FILE.pth")->required()->type_name("");
+  command.positional("FROM", options->from, "The file to read");
+  command.positional("TO", options->to, "The file to write, FILE.safetensors or FILE.pth");
   command
-      ->add_option("--model", options->model,
-                   "Write the names and shapes that this model has (timm/NAME: timm's), and see that all of them are there")
-      ->type_name("NAME");
-  add_json(*command, options->json, R"({"file", "tensors", "bytes"})");
-  command->footer(
+      .option("--model", options->model,
+              "Write the names and shapes that this model has (timm/NAME: timm's), and see that all of them are there")
+      .type("NAME");
+  add_json(command, options->json, R"({"file", "tensors", "bytes"})");
+  command.footer(
       "Nothing that a .pth file asks for is ever executed.\n\nExamples:\n  fovea weights convert checkpoint.pth checkpoint.safetensors\n"
       "  fovea weights convert convnext_tiny-983f1562.pth timm.pth --model timm/convnext_tiny");
-  command->callback([options, &run] { run = [options] { return convert(*options); }; });
+  command.runs([options] { return convert(*options); });
 }
 
 }  // namespace
 
-void add_weights(CLI::App& app, Run& run) {
-  CLI::App* command = app.add_subcommand("weights", "Published weights: list, fetch, convert");
-  command->require_subcommand(1);
-  command->footer(kFooter);
-  add_list(*command, run);
-  add_fetch(*command, run);
-  add_convert(*command, run);
+void add_weights(Command& program) {
+  Command command = program.command("weights", "Published weights: list, fetch, convert");
+  command.footer(kWeightsFooter);
+  add_list(command);
+  add_fetch(command);
+  add_convert(command);
 }
 
 }  // namespace fovea::cli
