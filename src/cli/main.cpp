@@ -1,5 +1,6 @@
 // The command line: reads arguments, runs one command, turns errors into one line and an exit status.
 #include <fovea/error.h>
+#include <fovea/version.h>
 
 #include <algorithm>
 #include <csignal>
@@ -10,10 +11,6 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "cli/waiting.h"
-
-#ifndef FOVEA_VERSION
-#error "FOVEA_VERSION is the project's version, given by the build"
-#endif
 
 namespace fovea::cli {
 namespace {
@@ -55,7 +52,7 @@ int run_command(int argc, char** argv) {
   std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
   CLI::App app("Pre-trained vision encoders: fine-tune them, classify pictures, take features.", "fovea");
   app.footer(kFooter);
-  app.set_version_flag("--version", "fovea " FOVEA_VERSION);
+  app.set_version_flag("--version", std::string("fovea ") + fovea::version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
