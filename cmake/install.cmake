@@ -32,8 +32,10 @@ endif()
 # The static library is for those who build on this distribution; a portable build leaves it out, and takes what else is loaded along.
 if(FOVEA_PORTABLE)
   install(RUNTIME_DEPENDENCY_SET fovea_loaded
-    PRE_EXCLUDE_REGEXES "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s|dnnl)\\.so" "^ld-linux" DIRECTORIES ${FOVEA_SYSROOT}/link
+    PRE_EXCLUDE_REGEXES "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s|gomp|dnnl)\\.so" "^ld-linux"
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  file(REAL_PATH ${OpenMP_gomp_LIBRARY} gomp_real)
+  install(PROGRAMS ${gomp_real} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME libgomp.so.1)
 else()
   install(TARGETS fovea_static EXPORT fovea-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT fovea-static FILE fovea-static.cmake NAMESPACE fovea:: DESTINATION ${FOVEA_CMAKE_DIR})

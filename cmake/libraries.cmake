@@ -18,20 +18,23 @@ endif()
 find_package(fmt QUIET CONFIG)
 find_package(PkgConfig QUIET)
 
-# A portable build takes the archives of those that have one.
+find_package(JPEG QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(FOVEA_HWY QUIET IMPORTED_TARGET libhwy)
+  pkg_check_modules(FOVEA_SPNG QUIET IMPORTED_TARGET spng)
+  pkg_check_modules(FOVEA_NETTLE QUIET IMPORTED_TARGET nettle<4)
+endif()
+# Of the others a portable build takes the archives. Highway and libspng have none, libjpeg's is not position-independent, and Nettle's licence, the LGPL, wants
+# that it can be exchanged.
 set(fovea_suffixes ${CMAKE_FIND_LIBRARY_SUFFIXES})
 if(FOVEA_PORTABLE)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a .so)
 endif()
-find_package(JPEG QUIET)
 find_package(GIF QUIET)
 find_library(FOVEA_LBFGS_LIBRARY lbfgs)
 if(PkgConfig_FOUND)
-  pkg_check_modules(FOVEA_HWY QUIET IMPORTED_TARGET libhwy)
-  pkg_check_modules(FOVEA_SPNG QUIET IMPORTED_TARGET spng)
   pkg_check_modules(FOVEA_WEBP QUIET IMPORTED_TARGET libwebpdemux libwebp)
   pkg_check_modules(FOVEA_MINIZIP QUIET IMPORTED_TARGET minizip zlib)
-  pkg_check_modules(FOVEA_NETTLE QUIET IMPORTED_TARGET nettle<4)
 endif()
 set(CMAKE_FIND_LIBRARY_SUFFIXES ${fovea_suffixes})
 

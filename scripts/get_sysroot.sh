@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 root=$(cd "$(dirname "$0")/.." && pwd)
-target=${1:-$root/build/sysroot}
+target=$(realpath -m "${1:-$root/build/sysroot}")
 
 if [ -e "$target/link/libstdc++.so" ]; then
   say "The sysroot is in $target."
@@ -21,9 +21,13 @@ as_root debootstrap --download-only --variant=minbase --include=libc6-dev,libgom
 for package in libc6 libc6-dev libcrypt1 libgcc-s1 libgomp1 libstdc++6; do
   dpkg-deb -x "$work"/packages/var/cache/apt/archives/${package}_*.deb "$work/root"
 done
+# Links lead from the sysroot's root to what lies in it.
+find "$work/root" -type l -lname '/*' | while read -r link; do ln -sfnr "$work/root$(readlink "$link")" "$link"; done
+# Paths in a linker script start from the sysroot.
+libraries=usr/lib/x86_64-linux-gnu
+ln -s "../$libraries/libgomp.so.1" "$work/root/link/libgomp.so"
+ln -s ../lib/x86_64-linux-gnu/libgcc_s.so.1 "$work/root/link/libgcc_s.so"
+ln -s "$(g++ -print-file-name=libstdc++.a)" "$work/root/link/libstdc++_newer.a"
+echo "INPUT(/$libraries/libstdc++.so.6 -l:libstdc++_newer.a)" >"$work/root/link/libstdc++.so"
 mv "$work/root" "$target"
-
-libraries=$target/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
-ln -s "$libraries/libgomp.so.1" "$target/link/libgomp.so"
-echo "INPUT($libraries/libstdc++.so.6 $(g++ -print-file-name=libstdc++.a))" >"$target/link/libstdc++.so"
 say "The sysroot is in $target."
