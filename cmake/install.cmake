@@ -48,14 +48,15 @@ configure_package_config_file(cmake/fovea-config.cmake.in ${PROJECT_BINARY_DIR}/
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/fovea-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/fovea-config.cmake ${PROJECT_BINARY_DIR}/fovea-config-version.cmake DESTINATION ${FOVEA_CMAKE_DIR})
 
-# pkg-config: the private lines are for the static library.
-set(FOVEA_PC_REQUIRES "libhwy, libjpeg, spng, libwebpdemux, libwebp, minizip, zlib, nettle, fmt")
-if(FOVEA_FETCH)
-  string(APPEND FOVEA_PC_REQUIRES ", libcurl")
-endif()
-set(FOVEA_PC_DNNL "-ldnnl")
+# pkg-config: the private line is for the static library. It names libraries, not packages, whose own private lines would demand more, and which pkg-config wants
+# to see installed for the shared library too.
+set(FOVEA_PC_LIBRARIES "-ldnnl")
 if(FOVEA_DNNL_FILE)
-  set(FOVEA_PC_DNNL "-l:${FOVEA_DNNL_FILE}")
+  set(FOVEA_PC_LIBRARIES "-l:${FOVEA_DNNL_FILE}")
+endif()
+string(APPEND FOVEA_PC_LIBRARIES " -lhwy -ljpeg -lspng -lwebpdemux -lwebp -lgif -lminizip -lz -lnettle -llbfgs -lfmt")
+if(FOVEA_FETCH)
+  string(APPEND FOVEA_PC_LIBRARIES " -lcurl")
 endif()
 file(RELATIVE_PATH FOVEA_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/fovea.pc.in ${PROJECT_BINARY_DIR}/fovea.pc @ONLY)
