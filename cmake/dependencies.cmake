@@ -37,6 +37,12 @@ if(NOT FOVEA_DNNL_LIBRARY)
   get_target_property(FOVEA_DNNL_LIBRARY DNNL::dnnl LOCATION)
 endif()
 message(STATUS "oneDNN ${dnnl_VERSION}: ${FOVEA_DNNL_LIBRARY}")
+if(FOVEA_PORTABLE)
+  # What the library needs lies in the sysroot or, failing that, here.
+  get_filename_component(dnnl_folder ${FOVEA_DNNL_LIBRARY} DIRECTORY)
+  set(below ${CMAKE_LIBRARY_ARCHITECTURE})
+  add_link_options(-Wl,-rpath-link,${FOVEA_SYSROOT}/usr/lib/${below}:${FOVEA_SYSROOT}/lib/${below}:${dnnl_folder}:/usr/lib/${below})
+endif()
 
 add_library(fovea_dependencies INTERFACE)
 target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR} ${FOVEA_PROTOZERO_INCLUDE_DIR} ${FOVEA_EIGEN_INCLUDE_DIR})
