@@ -2,9 +2,9 @@
 //
 // The same lines for every family.
 //
-// usage: outside_tree [PICTURES [WEIGHTS]]
-// PICTURES has one folder a class; without it a few are drawn. WEIGHTS is "none" (the default here, so that nothing is fetched), "default"
-// for the published ones, or a file for tf_efficientnet_lite0.
+// usage: outside_tree [MODEL [PICTURES [WEIGHTS]]]
+// MODEL is one of those below, or "all" of them. PICTURES has one folder a class; without it a few are drawn. WEIGHTS is "none" (the
+// default here, so that nothing is fetched), "default" for the published ones, or a file for tf_efficientnet_lite0.
 #include <fovea/fovea.h>
 
 #include <cstdio>
@@ -108,16 +108,32 @@ std::string draw_pictures() {
   return folder.string();
 }
 
+// Errors of the library are caught here as what they are.
+void check_library() {
+  check(fovea::version() == std::string(FOVEA_VERSION),
+        "the library is " + std::string(fovea::version()) + ", its headers are " FOVEA_VERSION);
+  try {
+    fovea::read_image("there is no such picture");
+  } catch (const fovea::Error& error) {
+    check(std::string(error.what()).find("there is no such picture") != std::string::npos, "an error that does not name the file");
+    return;
+  }
+  throw std::runtime_error("no error where there is no picture");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    const std::string pictures = argc > 1 ? argv[1] : draw_pictures(), weights = argc > 2 ? argv[2] : "none";
+    check_library();
+    const std::string model = argc > 1 ? argv[1] : "all", pictures = argc > 2 ? argv[2] : draw_pictures(),
+                      weights = argc > 3 ? argv[3] : "none";
     for (const Encoder& encoder : kEncoders) {
+      if (model != "all" && model != encoder.name) continue;
       const bool is_default = encoder.name == std::string("tf_efficientnet_lite0");
       use(encoder, is_default || weights == "default" ? weights : "none", pictures);
     }
-    if (argc < 2) fs::remove_all(pictures);
+    if (argc < 3) fs::remove_all(pictures);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "outside_tree: %s\n", error.what());

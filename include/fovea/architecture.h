@@ -20,13 +20,15 @@
 #include <string>
 #include <string_view>
 
+#include <fovea/api.h>
+
 namespace fovea {
 
 class Graph;
 
 // A value of a network while it is written: maps [N, channels, height, width], tokens [N, channels, T, 1] (`height` is T) or vectors
 // [N, channels, 1, 1]. Valid until the network's `body` returns.
-class Map {
+class FOVEA_API Map {
  public:
   int64_t batch() const;
   int64_t channels() const;
@@ -54,7 +56,7 @@ struct PoolOptions {
 
 // A place in a network: s["layer1"][0]["conv1"] has the path "layer1.0.conv1", and what a layer there learns is "layer1.0.conv1.weight". A
 // place has one layer at most. Shapes that do not fit are an Error(usage) that begins with the path.
-class Layers {
+class FOVEA_API Layers {
  public:
   Layers operator[](std::string_view name) const;
   Layers operator[](int64_t index) const;
@@ -92,17 +94,17 @@ class Layers {
   std::shared_ptr<const Place> place_;
 };
 
-Map relu(Map x);
-Map relu6(Map x);
-Map silu(Map x);
-Map gelu(Map x);
-Map sigmoid(Map x);
-Map hard_swish(Map x);
-Map global_average_pool(Map x);  // [N, channels, 1, 1]
+FOVEA_API Map relu(Map x);
+FOVEA_API Map relu6(Map x);
+FOVEA_API Map silu(Map x);
+FOVEA_API Map gelu(Map x);
+FOVEA_API Map sigmoid(Map x);
+FOVEA_API Map hard_swish(Map x);
+FOVEA_API Map global_average_pool(Map x);  // [N, channels, 1, 1]
 // Of the same shape, or of shapes that differ where one has 1.
-Map operator+(Map a, Map b);
-Map operator*(Map a, Map b);
-Map concat(Map a, Map b);  // along the channels
+FOVEA_API Map operator+(Map a, Map b);
+FOVEA_API Map operator*(Map a, Map b);
+FOVEA_API Map concat(Map a, Map b);  // along the channels
 
 struct Architecture {
   std::string name;
@@ -116,6 +118,6 @@ struct Architecture {
 
 // For the rest of the process. There are no published weights: Model::load wants `weights` "none" or a file. A program that loads a model
 // file of such a network registers it first. Throws Error(usage) for a name that is empty or taken already, and whatever the body throws.
-void register_architecture(const Architecture& architecture);
+FOVEA_API void register_architecture(const Architecture& architecture);
 
 }  // namespace fovea

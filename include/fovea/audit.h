@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
 #include <fovea/pictures.h>
 
 namespace fovea {
@@ -28,7 +29,7 @@ struct AuditNote {
   std::string file, what;
 };
 
-struct Audit {
+struct FOVEA_API Audit {
   int64_t pictures = 0;                // found
   std::vector<AuditClass> classes;     // with the pictures that can be read
   std::vector<BadPicture> unreadable;  // truncated ones among them
@@ -53,10 +54,10 @@ struct AuditOptions {
 // picture once and changes nothing. Copies are told by a perceptual hash (pHash) and small colour pictures beside each other; of
 // more than 100,000 pictures only those with the same pixels. Throws
 // Error(input) where there are no classes and pictures to look at.
-Audit audit(const std::string& data, const AuditOptions& options = {});
-Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});
+FOVEA_API Audit audit(const std::string& data, const AuditOptions& options = {});
+FOVEA_API Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});
 
 // Everything in it as a JSON object, as `fovea audit --json` prints it.
-std::string to_json(const Audit& audit);
+FOVEA_API std::string to_json(const Audit& audit);
 
 }  // namespace fovea

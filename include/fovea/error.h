@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <fovea/api.h>
+
 namespace fovea {
 
 enum class ErrorKind {
@@ -18,7 +20,7 @@ enum class ErrorKind {
 };
 
 // The message reads outermost first: "loading resnet50 from w.pth: fc.weight: shape [10,512] in the file, [10,2048] in the model".
-class Error : public std::exception {
+class FOVEA_API Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
 

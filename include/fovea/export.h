@@ -1,6 +1,7 @@
 // Networks for other runtimes: ONNX files.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/model.h>
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 namespace fovea {
 
 struct ExportOptions {
-  std::vector<std::string> outputs = {};  // "logits", "pooled", "pre_logits", a tap or a layer; none: the logits, or pre_logits without a head
-  bool fold_batch_norm = true;            // into the convolutions before them; false: every batch norm stays a node of its own
+  std::vector<std::string> outputs =
+      {};                       // "logits", "pooled", "pre_logits", a tap or a layer; none: the logits, or pre_logits without a head
+  bool fold_batch_norm = true;  // into the convolutions before them; false: every batch norm stays a node of its own
   // Resizing, cropping and normalization as nodes too: the input is then u8 [batch,height,width,3], RGB, of any size.
   bool preprocess = false;
 };
@@ -35,6 +37,6 @@ struct ExportResult {
 // tokens [batch,T,C]. Parameters have the library's names where they are unchanged. The metadata holds fovea.architecture, fovea.version,
 // fovea.preprocessing (see to_string) and fovea.classes (a JSON list). Written beside and renamed. Throws Error: usage for an output that
 // the network does not have, unsupported for weights of more than 2 GB, io.
-ExportResult export_onnx(const Model& model, const std::string& path, const ExportOptions& options = {});
+FOVEA_API ExportResult export_onnx(const Model& model, const std::string& path, const ExportOptions& options = {});
 
 }  // namespace fovea

@@ -1,6 +1,7 @@
 // Features of many pictures: reduced, kept on disk with how they were made, and searched for the pictures most like another one.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/model.h>
 #include <fovea/preprocess.h>
 #include <fovea/tensor.h>
@@ -14,7 +15,7 @@
 namespace fovea {
 
 // Each picture's numbers (all but the first dimension) divided by their L2 norm; zeros stay. f32 in the shape given.
-Tensor normalized(const Tensor& features);
+FOVEA_API Tensor normalized(const Tensor& features);
 
 // Principal components: Jolliffe 2002, chapter 2. Signs are scikit-learn's (from 1.5 on): the largest loading is positive.
 struct Pca {
@@ -24,12 +25,12 @@ struct Pca {
 };
 // Of pictures' features, which are taken as vectors. The same features give the same bits. Throws Error(usage) where `count` is not between
 // 1 and what the pictures can tell: the width, or one less than the pictures.
-Pca fit_pca(const Tensor& features, int64_t count);
+FOVEA_API Pca fit_pca(const Tensor& features, int64_t count);
 // f32 [pictures, count]. Throws Error(mismatch) naming both widths.
-Tensor project(const Pca& pca, const Tensor& features);
+FOVEA_API Tensor project(const Pca& pca, const Tensor& features);
 
 // SHA-256 of every parameter and buffer, with names and shapes.
-std::string weights_digest(const Model& model);
+FOVEA_API std::string weights_digest(const Model& model);
 
 // How features were made: what a picture to be compared with them must go through.
 struct FeatureRecord {
@@ -46,7 +47,7 @@ struct FeatureRecord {
   std::string folder;  // that relative file names start from; absolute
 };
 // Of features that the model gives now. `model` and `weights`: what it was loaded by.
-FeatureRecord record_of(const Model& model, const std::string& loaded_by, const std::string& weights, const std::string& output);
+FOVEA_API FeatureRecord record_of(const Model& model, const std::string& loaded_by, const std::string& weights, const std::string& output);
 
 struct FeatureSet {
   FeatureRecord record;
@@ -58,20 +59,20 @@ struct FeatureSet {
 // PATH.npy: the features, and beside it PATH.csv, the files ("file" and a line each), PATH.json, the record, and with a PCA PATH.pca.npy
 // [1 + count, width], the mean and the components. PATH.csv: files and features in one ("file,f0,f1,..."), and PATH.json. Each is written
 // beside and renamed. The names of what was written. Throws Error: usage for another extension, io.
-std::vector<std::string> save_features(const FeatureSet& features, const std::string& path);
+FOVEA_API std::vector<std::string> save_features(const FeatureSet& features, const std::string& path);
 // Of PATH.npy. Throws Error: io, format for what cannot be read, mismatch where the files do not belong together, naming both values.
-FeatureSet load_features(const std::string& path);
+FOVEA_API FeatureSet load_features(const std::string& path);
 
 // A file in NumPy's format as it is: f32, f64, i64, i32 or u8 in C order. Throws Error(format) naming what else it is.
-Tensor load_npy(const std::string& path);
+FOVEA_API Tensor load_npy(const std::string& path);
 
 // The model that the features were made with, its preprocessing set to theirs. Throws Error(mismatch) naming both digests where the weights
 // are others now. The second form checks a model that is there already, and changes nothing.
-Model load_model(const FeatureRecord& record);
-void require_same_model(const FeatureRecord& record, const Model& model);
+FOVEA_API Model load_model(const FeatureRecord& record);
+FOVEA_API void require_same_model(const FeatureRecord& record, const Model& model);
 
 // What the features would hold of this picture: [width].
-Tensor query_features(const Model& model, const FeatureSet& features, const Image& picture);
+FOVEA_API Tensor query_features(const Model& model, const FeatureSet& features, const Image& picture);
 
 struct Neighbor {
   int64_t row = 0;
@@ -79,7 +80,7 @@ struct Neighbor {
   double similarity = 0;  // cosine; 0 where one of the two is all zeros
 };
 // The most alike first, at most `count`. Throws Error: mismatch naming both widths, usage for features of no picture or a count below 1.
-std::vector<Neighbor> nearest_pictures(const FeatureSet& features, const Tensor& query, int64_t count);
+FOVEA_API std::vector<Neighbor> nearest_pictures(const FeatureSet& features, const Tensor& query, int64_t count);
 
 // One picture and what is most like it.
 struct Neighborhood {
@@ -87,6 +88,6 @@ struct Neighborhood {
   std::vector<Neighbor> neighbors;
 };
 // An HTML page of them: one file that opens offline, the pictures in it. Those that are gone by now are named in their place.
-std::string neighbors_page(const FeatureSet& features, const std::vector<Neighborhood>& found);
+FOVEA_API std::string neighbors_page(const FeatureSet& features, const std::vector<Neighborhood>& found);
 
 }  // namespace fovea

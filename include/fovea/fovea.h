@@ -1,6 +1,7 @@
 // All of fovea.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/architecture.h>
 #include <fovea/audit.h>
 #include <fovea/error.h>
@@ -16,4 +17,5 @@
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>
+#include <fovea/version.h>
 #include <fovea/weights.h>

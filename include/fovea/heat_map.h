@@ -1,6 +1,7 @@
 // Where a network looked: what in a picture speaks for a class.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/image.h>
 #include <fovea/model.h>
 #include <fovea/tensor.h>
@@ -20,8 +21,8 @@ enum class HeatMethod {
   rollout,
 };
 
-std::string to_string(HeatMethod);
-HeatMethod parse_heat_method(const std::string&);  // "auto", "gradcam", "rollout"; throws Error(usage) that lists them
+FOVEA_API std::string to_string(HeatMethod);
+FOVEA_API HeatMethod parse_heat_method(const std::string&);  // "auto", "gradcam", "rollout"; throws Error(usage) that lists them
 
 struct HeatMapOptions {
   HeatMethod method = HeatMethod::automatic;
@@ -42,10 +43,10 @@ struct HeatMap {
 
 // Changes nothing in the model. Throws Error: usage for a class or a tap that is not there (with the nearest), a tap that is no map or on
 // which the class does not depend, rollout of a network without attention, grad_cam of one without a head.
-HeatMap heat_map(const Model& model, const Image& picture, const HeatMapOptions& options = {});
+FOVEA_API HeatMap heat_map(const Model& model, const Image& picture, const HeatMapOptions& options = {});
 
 // The picture with the heat over it in the colours of viridis (blue: 0, yellow: 1). `heat` is [height, width] of the picture, 0..1; throws
 // Error(mismatch) naming both sizes.
-Image overlay(const Image& picture, const Tensor& heat);
+FOVEA_API Image overlay(const Image& picture, const Tensor& heat);
 
 }  // namespace fovea

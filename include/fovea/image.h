@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
 #include <fovea/preprocess.h>
 #include <fovea/tensor.h>
 
@@ -23,32 +24,33 @@ enum class PixelOrder { rgb, bgr };
 // Reads a JPEG, PNG, WebP, GIF (first frame) or BMP; the bytes decide which, not the name. EXIF orientation is applied, CMYK, grey, palette
 // and 16-bit pictures become 8-bit RGB as Pillow does it. Throws Error(input), naming the file, for what is truncated, no picture, or over
 // 178,956,970 pixels.
-Image read_image(const std::string& path, Alpha alpha = Alpha::white);
-Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
+FOVEA_API Image read_image(const std::string& path, Alpha alpha = Alpha::white);
+FOVEA_API Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
 // The same as this preprocessing has it: its alpha, and with Decode::fast a large JPEG at a part of its size, of which `fit` makes use.
-Image read_image(const std::string& path, const Preprocessing& preprocessing);
-Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
+FOVEA_API Image read_image(const std::string& path, const Preprocessing& preprocessing);
+FOVEA_API Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
 
 // A PNG of 8-bit RGB, from which decode_image gives the same pixels. The file is written beside and renamed. Throw Error(usage) where the
 // pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.
-std::vector<std::byte> encode_png(const Image& image);
-void write_png(const std::string& path, const Image& image);
+FOVEA_API std::vector<std::byte> encode_png(const Image& image);
+FOVEA_API void write_png(const std::string& path, const Image& image);
 // A JPEG with halved colour resolution; quality 1 to 100. Throws Error(usage) as encode_png does, and for sides over 65,500 pixels.
-std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
+FOVEA_API std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 
 // From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
-Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0, PixelOrder order = PixelOrder::rgb);
+FOVEA_API Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0,
+                                  PixelOrder order = PixelOrder::rgb);
 
 // The resize of Pillow 13, bit for bit: antialiased, two passes in fixed point, 8 bits between them.
-Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
+FOVEA_API Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
 
 // A part of the picture; what lies outside it is black.
-Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height);
+FOVEA_API Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height);
 
 // Resize, crop or pad to height x width; still 8-bit.
-Image fit(const Image& image, const Preprocessing& preprocessing);
+FOVEA_API Image fit(const Image& image, const Preprocessing& preprocessing);
 
 // The normalized network input of one picture, f32 [3, height, width].
-Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
+FOVEA_API Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
 
 }  // namespace fovea

@@ -2,6 +2,7 @@
 // worked out, measured time, and several networks side by side.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/model.h>
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct ModelInfo {
   int64_t feature_width = 0;  // of the pooled vector
   int64_t parameters = 0;     // as published: with 1000 classes, or without a head
 };
-std::vector<ModelInfo> list_models();  // by name
+FOVEA_API std::vector<ModelInfo> list_models();  // by name
 
 struct SummaryOptions {
   int64_t height = 0, width = 0;  // 0: the model's own
@@ -113,12 +114,12 @@ struct Summary {
 };
 
 // Throws Error(usage) for a size that the network cannot take, or a tap to freeze that it does not have.
-Summary summary(const Model& model, const SummaryOptions& options = {});
+FOVEA_API Summary summary(const Model& model, const SummaryOptions& options = {});
 // Of a registered name or a model file; needs no weights.
-Summary summary(const std::string& name_or_file, const SummaryOptions& options = {});
+FOVEA_API Summary summary(const std::string& name_or_file, const SummaryOptions& options = {});
 
 // The network as text, as its layers are written: what bug reports should carry. `compiled`: as it runs, with everything folded and fused.
-std::string graph_text(const std::string& name_or_file, const SummaryOptions& options = {}, bool compiled = false);
+FOVEA_API std::string graph_text(const std::string& name_or_file, const SummaryOptions& options = {}, bool compiled = false);
 
 enum class BenchMode { infer, train };  // train: forward, loss, backward and an SGD update with momentum
 
@@ -180,7 +181,7 @@ struct BenchResult {
   std::optional<Full> full;
 };
 
-BenchResult bench(const std::string& name_or_file, const BenchOptions& options = {});
+FOVEA_API BenchResult bench(const std::string& name_or_file, const BenchOptions& options = {});
 
 struct CompareOptions {
   int64_t batch = 1;
@@ -209,6 +210,6 @@ struct Comparison {
 };
 
 // In the order asked for. Every round runs each network once, so that whatever else the machine does meets all of them alike.
-std::vector<Comparison> compare(const std::vector<std::string>& names_or_files, const CompareOptions& options = {});
+FOVEA_API std::vector<Comparison> compare(const std::vector<std::string>& names_or_files, const CompareOptions& options = {});
 
 }  // namespace fovea

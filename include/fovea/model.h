@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
 #include <fovea/error.h>
 #include <fovea/head.h>
 #include <fovea/image.h>
@@ -18,8 +19,8 @@ namespace fovea {
 
 struct LoadOptions {
   std::string weights =
-      "default";              // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
-  uint64_t seed = 0;          // for weights that start new
+      "default";      // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
+  uint64_t seed = 0;  // for weights that start new
   // What maps lie in memory as: "f32" or "bf16", half as large and on processors made for it faster. Weights, statistics, sums, and what
   // goes in and comes out stay f32. Where a short measurement says that bf16 is slower, f32 is kept (LoadSummary::precision_note).
   std::string dtype = "f32";
@@ -58,7 +59,7 @@ struct LoadSummary {
 
 // Copies share one network. Const calls may come from several threads at once (they take turns, each uses all cores); the others, and
 // training, must have the model to themselves.
-class Model {
+class FOVEA_API Model {
  public:
   // A registered name ("resnet50", see model_names) or a model file that training wrote. A weights file for a registered name may have a
   // head of another width than the published one (then its classes are called "0", "1", ...) and may itself be a model file.
@@ -131,6 +132,6 @@ class Model {
   std::shared_ptr<Implementation> implementation_;
 };
 
-std::vector<std::string> model_names();  // sorted
+FOVEA_API std::vector<std::string> model_names();  // sorted
 
 }  // namespace fovea

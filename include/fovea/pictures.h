@@ -1,6 +1,7 @@
 // Pictures on disk: which there are, and a model over many of them.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/model.h>
 #include <fovea/tensor.h>
 
@@ -18,7 +19,7 @@ struct BadPicture {
 
 // The pictures to look at for each path: a file itself, or every regular file at any depth in a folder, sorted bytewise, names that begin
 // with a dot passed over. Throws Error(input) where there is no such path or nothing in it.
-std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
+FOVEA_API std::vector<std::string> list_pictures(const std::vector<std::string>& paths);
 
 struct PictureOptions {
   int64_t top = 5;                                                 // predict_files: classes a picture
@@ -44,12 +45,12 @@ struct Embeddings {
 
 // The same numbers as Model::predict and Model::features give for each file alone. Pictures are decoded ahead on the same cores. Those that
 // cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
-Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
-Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+FOVEA_API Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+FOVEA_API Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 
 // NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
-void save_npy(const Tensor& tensor, const std::string& path);
+FOVEA_API void save_npy(const Tensor& tensor, const std::string& path);
 // Any text, written beside and renamed: after a crash or on a full disk the file is the old one or the new one. Throws Error(io).
-void save_text(const std::string& text, const std::string& path);
+FOVEA_API void save_text(const std::string& text, const std::string& path);
 
 }  // namespace fovea

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
+
 namespace fovea {
 
 enum class Interpolation { nearest, bilinear, bicubic };  // with antialiasing, as Pillow does it
@@ -51,23 +53,23 @@ struct Preprocessing {
 // One line that names every step, and its inverse:
 // "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "fit=squash+pad",
 // "|mirrored=yes" and "|decode=fast" where they are.
-std::string to_string(const Preprocessing& preprocessing);
-Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
+FOVEA_API std::string to_string(const Preprocessing& preprocessing);
+FOVEA_API Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 
-std::string to_string(Interpolation);
-std::string to_string(Fit);
-std::string to_string(std::span<const Fit>);  // "squash", or of two "squash+pad"
-std::string to_string(Alpha);
-std::string to_string(Decode);
+FOVEA_API std::string to_string(Interpolation);
+FOVEA_API std::string to_string(Fit);
+FOVEA_API std::string to_string(std::span<const Fit>);  // "squash", or of two "squash+pad"
+FOVEA_API std::string to_string(Alpha);
+FOVEA_API std::string to_string(Decode);
 // Each throws Error(usage) that lists the choices.
-Interpolation parse_interpolation(const std::string&);
-Fit parse_fit(const std::string&);
-std::vector<Fit> parse_fits(const std::string&);  // one, or two that are not the same with a + between them
-Alpha parse_alpha(const std::string&);
-Decode parse_decode(const std::string&);
+FOVEA_API Interpolation parse_interpolation(const std::string&);
+FOVEA_API Fit parse_fit(const std::string&);
+FOVEA_API std::vector<Fit> parse_fits(const std::string&);  // one, or two that are not the same with a + between them
+FOVEA_API Alpha parse_alpha(const std::string&);
+FOVEA_API Decode parse_decode(const std::string&);
 
 // In which shapes a picture is asked about: one or two.
-std::vector<Fit> fits_of(const Preprocessing& preprocessing);
-void set_fits(Preprocessing& preprocessing, std::span<const Fit> fits);
+FOVEA_API std::vector<Fit> fits_of(const Preprocessing& preprocessing);
+FOVEA_API void set_fits(Preprocessing& preprocessing, std::span<const Fit> fits);
 
 }  // namespace fovea

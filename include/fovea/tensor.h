@@ -9,14 +9,16 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
+
 namespace fovea {
 
 enum class DType : uint8_t { f32, f64, f16, bf16, i64, i32, u8 };
 
 // Bytes of one element.
-size_t size_of(DType dtype);
+FOVEA_API size_t size_of(DType dtype);
 // "f32", "i64", ...
-const char* to_string(DType dtype);
+FOVEA_API const char* to_string(DType dtype);
 
 template <class T>
 constexpr DType dtype_of();
@@ -42,7 +44,7 @@ constexpr DType dtype_of<uint8_t>() {
 }
 
 // Row-major and contiguous; the memory is 64-byte aligned and shared by copies (copying a Tensor copies no data).
-class Tensor {
+class FOVEA_API Tensor {
  public:
   Tensor() = default;
   // Zero-filled. Throws Error(usage) where the shape has a negative dimension or overflows.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <fovea/api.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>
 
@@ -221,17 +222,17 @@ struct TrainResult {
 // where the classes differ. The model holds the best weights afterwards (probe: those trained on the validation pictures too, once their
 // accuracy is known). Test pictures are looked at once, at the end. The same seed and threads give the same bits, interrupted or not.
 // Throws Error(input) for data that cannot be used; pictures that cannot be read are left out and listed.
-TrainResult train(Model& model, const std::string& folder, const TrainOptions& options = {});
+FOVEA_API TrainResult train(Model& model, const std::string& folder, const TrainOptions& options = {});
 // The same on a list of files, in any order: the name of the folder that a file lies in is its class. All pictures of a folder, listed,
 // give the run that the folder gives, bit for bit, where they lie directly in their class folders. Throws Error(input) also for a file that
 // is given twice.
-TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options = {});
+FOVEA_API TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options = {});
 
 // What training with these options shows of pictures, to look at: a row for each picture, first as validation sees it, then in so many
 // epochs; one picture alone fills several rows. Mixup and cutmix mix the pictures of a column, as they do those of a batch. Only the seed
 // and what the options say about augmentation matter. Throws Error(usage) for mixing one picture with itself.
-Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing& preprocessing, const TrainOptions& options,
-                         int64_t looks);
+FOVEA_API Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing& preprocessing, const TrainOptions& options,
+                                   int64_t looks);
 
 // The range test of rates (Smith 2015, arXiv:1506.01186): one short training in which the rate grows geometrically from step to step. It
 // ends early where the loss diverges.
@@ -252,9 +253,10 @@ struct RateCurve {
 // For the phase of the recipe that trains the network; `options.rate` is not looked at. Works on a copy: the model is as it was, nothing is
 // written, and a training afterwards gives the bits that it would have given. Throws as `train` does, and Error(usage) for the recipe
 // probe, which has no rate.
-RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {}, const RateSearch& search = {});
-RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},
-                    const RateSearch& search = {});
+FOVEA_API RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {},
+                              const RateSearch& search = {});
+FOVEA_API RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},
+                              const RateSearch& search = {});
 
 // The loss (cross entropy) of prepared pictures and its gradients, as a first step of training would have them: batch norms use the
 // batch's own statistics, dropout drops. What is frozen has none. The model does not change.
@@ -264,15 +266,15 @@ struct LossGradients {
 };
 // `images` f32 [N, channels, height, width] (see preprocess), `labels` N classes. Throws Error(usage) for another number of labels or a
 // label that is no class.
-LossGradients loss_gradients(const Model& model, const Tensor& images, const std::vector<int64_t>& labels);
+FOVEA_API LossGradients loss_gradients(const Model& model, const Tensor& images, const std::vector<int64_t>& labels);
 
 // The classes that `train` would find, sorted bytewise, before a model is there. Throws as `train` does for data without classes to train
 // on; no picture is looked at.
-std::vector<std::string> find_classes(const std::string& folder);
-std::vector<std::string> find_classes(const std::vector<std::string>& files);
+FOVEA_API std::vector<std::string> find_classes(const std::string& folder);
+FOVEA_API std::vector<std::string> find_classes(const std::vector<std::string>& files);
 
 // `folder` has folders named after the model's classes, each of `files` lies in one. Pictures that cannot be read are left out and listed.
-Evaluation evaluate(const Model& model, const std::string& folder);
-Evaluation evaluate(const Model& model, const std::vector<std::string>& files);
+FOVEA_API Evaluation evaluate(const Model& model, const std::string& folder);
+FOVEA_API Evaluation evaluate(const Model& model, const std::vector<std::string>& files);
 
 }  // namespace fovea

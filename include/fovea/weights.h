@@ -1,6 +1,7 @@
 // Published weights: which there are, and getting them. Their files are kept in a cache on this machine.
 #pragma once
 
+#include <fovea/api.h>
 #include <fovea/error.h>
 #include <fovea/preprocess.h>
 
@@ -28,10 +29,10 @@ struct WeightsInfo {
   bool cached = false;  // whether the file lies there
 };
 
-std::vector<WeightsInfo> published_weights();
+FOVEA_API std::vector<WeightsInfo> published_weights();
 
 // $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Throws Error(usage) where none of them is set.
-std::string cache_directory();
+FOVEA_API std::string cache_directory();
 
 // Called with the bytes there are so far and in all (0 while that is not known).
 using FetchProgress = std::function<void(int64_t bytes_done, int64_t bytes_total)>;
@@ -40,7 +41,7 @@ using FetchProgress = std::function<void(int64_t bytes_done, int64_t bytes_total
 // continued, what does not have its digest is refused, and the file appears only once it is whole. With FOVEA_OFFLINE=1 nothing is fetched.
 // Throws Error: usage for a name or tag that is not published, io for what cannot be fetched (naming the file to put there by hand),
 // mismatch for a wrong digest.
-std::string fetch_weights(const std::string& model, const std::string& tag = "", const FetchProgress& progress = {});
+FOVEA_API std::string fetch_weights(const std::string& model, const std::string& tag = "", const FetchProgress& progress = {});
 
 struct ConvertedWeights {
   int64_t tensors = 0, bytes = 0;
@@ -50,6 +51,6 @@ struct ConvertedWeights {
 // those of a registered model's library where one is named ("timm/convnext_tiny" for the other of two layouts; then everything that the
 // model has must be there). Values stay as they are, bit by bit; text metadata stays in .safetensors files alone. Nothing in a .pth is ever
 // executed. Throws Error: unsupported for another format to write, io, format, mismatch.
-ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model = "");
+FOVEA_API ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model = "");
 
 }  // namespace fovea

@@ -11,7 +11,7 @@
 
 namespace fovea {
 
-struct Layers::Place {
+struct [[gnu::visibility("hidden")]] Layers::Place {
   Scope scope;
   Size2 picture, native;  // the size that the network is built for, and that its position embeddings belong to
 };

@@ -1,4 +1,5 @@
 #include <fovea/export.h>
+#include <fovea/version.h>
 
 #include "api/implementation.h"
 #include "backends/reference/reference.h"
@@ -6,10 +7,6 @@
 #include "base/file.h"
 #include "export/onnx_export.h"
 #include "export/onnx_writer.h"
-
-#ifndef FOVEA_VERSION
-#error "FOVEA_VERSION is the project's version, given by the build"
-#endif
 
 namespace fovea {
 namespace {

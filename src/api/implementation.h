@@ -14,7 +14,7 @@
 
 namespace fovea {
 
-class Model::Implementation {
+class [[gnu::visibility("hidden")]] Model::Implementation {
  public:
   Implementation(std::shared_ptr<engine::Network> network, LoadSummary loaded);
 

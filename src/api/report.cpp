@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fovea/heat_map.h>
 #include <fovea/report.h>
+#include <fovea/version.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,10 +16,6 @@
 #include "base/parallel.h"
 #include "saliency/heat_maps.h"
 #include "train/evaluation_json.h"
-
-#ifndef FOVEA_VERSION
-#error "FOVEA_VERSION is the project's version, given by the build"
-#endif
 
 namespace fovea {
 namespace {

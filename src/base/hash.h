@@ -1,4 +1,4 @@
-// Small hashes for seeds and keys; not for security (digests are OpenSSL's).
+// Small hashes for seeds and keys; not for security (digests are Nettle's).
 #pragma once
 
 #include <cstdint>

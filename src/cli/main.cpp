@@ -1,5 +1,6 @@
 // The command line: reads arguments, runs one command, turns errors into one line and an exit status.
 #include <fovea/error.h>
+#include <fovea/version.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,10 +12,6 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "cli/waiting.h"
-
-#ifndef FOVEA_VERSION
-#error "FOVEA_VERSION is the project's version, given by the build"
-#endif
 
 namespace fovea::cli {
 namespace {
@@ -34,7 +31,7 @@ Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=ke
 
 int run_command(int argc, char** argv) {
   std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
-  Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.", FOVEA_VERSION);
+  Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.", fovea::version());
   program.root().footer(kProgramFooter);
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})

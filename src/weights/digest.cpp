@@ -1,6 +1,6 @@
 #include "weights/digest.h"
 
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -8,12 +8,13 @@
 namespace fovea::weights {
 
 std::string sha256(std::span<const std::byte> bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1)
-    fail(ErrorKind::internal, "SHA-256 is not available");
+  sha256_ctx context;
+  sha256_init(&context);
+  sha256_update(&context, bytes.size(), reinterpret_cast<const uint8_t*>(bytes.data()));
+  uint8_t digest[SHA256_DIGEST_SIZE];
+  sha256_digest(&context, sizeof digest, digest);
   std::string text;
-  for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+  for (const uint8_t byte : digest) text += fmt::format("{:02x}", byte);
   return text;
 }
 

@@ -10,7 +10,6 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <thread>
@@ -125,8 +124,6 @@ std::string reason_of(CURLcode code, long status, const char* detail) {
 
 Outcome attempt_once(const std::string& url, const std::filesystem::path& part, const DownloadOptions& options, int64_t& received,
                      std::string& reason) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   if (!curl) fail(ErrorKind::io, "{}: the HTTP library cannot start", url);
   struct Descriptor {
@@ -158,7 +155,13 @@ Outcome attempt_once(const std::string& url, const std::filesystem::path& part, 
 
 }  // namespace
 
+const char* why_no_download() {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ready ? nullptr : "libcurl (libcurl.so.4) is missing here or does not start";
+}
+
 void download(const std::string& url, const std::filesystem::path& part, const DownloadOptions& options) {
+  if (const char* why = why_no_download()) fail(ErrorKind::unsupported, "{}: {}", url, why);
   auto pause = options.first_pause;
   bool restarted = false;
   std::string reason = "the server sends another range than was asked for";

@@ -23,4 +23,7 @@ struct DownloadOptions {
 // answer or the last attempt's reason; `part` stays for the next time.
 void download(const std::string& url, const std::filesystem::path& part, const DownloadOptions& options);
 
+// Why no file can be downloaded at all, as a part of a sentence; null where one can.
+const char* why_no_download();
+
 }  // namespace fovea::weights

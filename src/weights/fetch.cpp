@@ -159,9 +159,11 @@ fs::path fetch(const PublishedWeights& weights, const FetchOptions& options) {
 
   const std::string name = fmt::format("fetching the weights of {}", weights.model);
   return in_context(name, [&] {
-    if (options.offline || environment("FOVEA_OFFLINE") == "1") {
+    const bool offline = options.offline || environment("FOVEA_OFFLINE") == "1";
+    const char* why = offline ? "this machine is offline (FOVEA_OFFLINE=1)" : why_no_download();
+    if (why) {
       if (fs::is_regular_file(target, ignored)) fail_digest(target.string(), weights, cached_digest(target));
-      fail(ErrorKind::io, "this machine is offline (FOVEA_OFFLINE=1) and the file is not in the cache: {}", by_hand(weights, target));
+      fail(offline ? ErrorKind::io : ErrorKind::unsupported, "{} and the file is not in the cache: {}", why, by_hand(weights, target));
     }
     std::error_code error;
     fs::create_directories(target.parent_path(), error);

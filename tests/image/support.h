@@ -3,7 +3,6 @@
 
 #include <fovea/image.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -13,19 +12,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "weights/digest.h"
 
 namespace fovea::image {
 
 inline std::filesystem::path data_folder() { return std::filesystem::path(FOVEA_TEST_DATA) / "image"; }
 
-inline std::string sha256(std::span<const uint8_t> bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr);
-  std::string text;
-  for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
-}
+inline std::string sha256(std::span<const uint8_t> bytes) { return weights::sha256(std::as_bytes(bytes)); }
 
 inline std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -26,7 +26,7 @@ std::string content_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-class Fetch : public testing::Test {
+class Cache : public testing::Test {
  protected:
   void SetUp() override {
     setenv("FOVEA_CACHE", cache_.path().c_str(), 1);
@@ -48,6 +48,14 @@ class Fetch : public testing::Test {
   HttpServer server_;
   PublishedWeights weights_;
   FetchOptions options_;
+};
+
+class Fetch : public Cache {
+ protected:
+  void SetUp() override {
+    if (const char* why = why_no_download()) GTEST_SKIP() << why;
+    Cache::SetUp();
+  }
 };
 
 TEST_F(Fetch, OnceIntoTheCache) {
@@ -148,7 +156,7 @@ TEST_F(Fetch, NoServer) {
   EXPECT_CONTAINS(message_of([&] { fetch(weights_, options_); }), "http://127.0.0.1:1/net-12345678.pth: ");
 }
 
-TEST_F(Fetch, OfflineSaysWhatToPutWhere) {
+TEST_F(Cache, OfflineSaysWhatToPutWhere) {
   setenv("FOVEA_OFFLINE", "1", 1);
   const std::string message = message_of([&] { fetch(weights_, options_); });
   EXPECT_CONTAINS(message, "put net-12345678.pth at " + target().string());
@@ -182,7 +190,7 @@ TEST_F(Fetch, SeveralAtOnceTransferOnce) {
   EXPECT_EQ(server_.requests(), 1);
 }
 
-TEST_F(Fetch, ThePlaceOfTheCache) {
+TEST_F(Cache, ThePlaceOfTheCache) {
   EXPECT_EQ(cache_directory(), cache_.path());
   unsetenv("FOVEA_CACHE");
   setenv("XDG_CACHE_HOME", "/somewhere", 1);

@@ -1,0 +1,4 @@
+# FOVEA_VERSION, from include/fovea/version.h.
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../include/fovea/version.h FOVEA_VERSION REGEX "^#define FOVEA_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
+list(TRANSFORM FOVEA_VERSION REPLACE "^.* " "")
+list(JOIN FOVEA_VERSION "." FOVEA_VERSION)
