@@ -1,14 +1,13 @@
 // Eigenvectors by Eigen, of whichever is smaller: the covariance of the numbers, or the products of the pictures.
 #include <fovea/features.h>
 
-#include <eigen3/Eigen/Dense>
-
+#include "base/eigenvectors.h"
 #include "base/error.h"
 
 namespace fovea {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = RowMajorMatrix;
 
 Matrix matrix_of(const Tensor& features) {
   const int64_t rows = features.shape().empty() ? 0 : features.shape()[0];
@@ -37,21 +36,21 @@ Pca fit_pca(const Tensor& features, int64_t count) {
   const bool by_pictures = pictures < width;
   const Eigen::MatrixXd products = (by_pictures ? Eigen::MatrixXd(rows * rows.transpose()) : Eigen::MatrixXd(rows.transpose() * rows)) /
                                    static_cast<double>(pictures - 1);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(products);
-  if (solver.info() != Eigen::Success) fail(ErrorKind::input, "the principal components of {} pictures do not converge", pictures);
+  const Eigenvectors found = eigenvectors(Matrix(products));
+  if (!found.converged) fail(ErrorKind::input, "the principal components of {} pictures do not converge", pictures);
   const double total = products.trace(), nothing = total * 1e-14;
   Pca pca;
   Matrix components = Matrix::Zero(count, width);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t column = products.cols() - 1 - i;  // Eigen has the smallest first
-    const double variance = solver.eigenvalues()[column];
+    const double variance = found.values[column];
     pca.shares.push_back(total > 0 ? std::max(variance, 0.0) / total : 0);
     if (variance <= nothing) continue;  // no direction is left: zeros
     auto component = components.row(i);
     if (by_pictures)
-      component = solver.eigenvectors().col(column).transpose() * rows;
+      component = found.vectors.col(column).transpose() * rows;
     else
-      component = solver.eigenvectors().col(column).transpose();
+      component = found.vectors.col(column).transpose();
     component.normalize();
     Eigen::Index largest = 0;
     component.cwiseAbs().maxCoeff(&largest);

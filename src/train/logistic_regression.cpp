@@ -2,20 +2,19 @@
 
 #include <lbfgs.h>
 
-#define EIGEN_DONT_PARALLELIZE  // threads are parallel_for's
 #include <algorithm>
 #include <cmath>
-#include <eigen3/Eigen/Dense>
 #include <memory>
 #include <numeric>
 
+#include "base/eigenvectors.h"
 #include "base/error.h"
 #include "base/parallel.h"
 
 namespace fovea::training {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = RowMajorMatrix;
 using Vector = Eigen::VectorXd;
 using View = Eigen::Map<Matrix>;
 using ConstView = Eigen::Map<const Matrix>;
@@ -199,18 +198,18 @@ LogisticRegression::LogisticRegression(const LogisticData& data)
   const ConstView plain(x.data(), x.rows(), x.cols()), turned(transposed.data(), transposed.rows(), transposed.cols());
   View into(products.data(), products.rows(), products.cols());
   few ? multiply(plain, turned, into) : multiply(turned, plain, into);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(products);
+  const Eigenvectors eigen = eigenvectors(products);
 
   // Ascending there, descending here; what rounding alone put there is left out.
   constexpr double kRounding = 1e-11;
-  const auto values = eigen.eigenvalues();
+  const Vector& values = eigen.values;
   const int64_t size = products.rows();
   const double largest = std::max(values[size - 1], 0.0);
   while (rank_ < size && values[size - 1 - rank_] > kRounding * largest) ++rank_;
   axes_.resize(static_cast<size_t>(rank_ * width_));
   squares_.resize(static_cast<size_t>(rank_));
   for (int64_t j = 0; j < rank_; ++j) squares_[static_cast<size_t>(j)] = values[size - 1 - j] / static_cast<double>(data.rows);
-  const Matrix leading = eigen.eigenvectors().rightCols(rank_).rowwise().reverse().transpose();
+  const Matrix leading = eigen.vectors.rightCols(rank_).rowwise().reverse().transpose();
   View axes(axes_.data(), rank_, width_);
   if (few) {
     multiply({leading.data(), rank_, data.rows}, plain, axes);
