@@ -131,7 +131,9 @@ TEST(CpuRun, AllocatesNothingOfNote) {
     counting = true;
     runners[i].run();
     counting = false;
-    if (!packs_in_memory_of_its_own(runners[i].kernel())) EXPECT_LE(largest, 4096u) << "kernel " << i << ": " << runners[i].kernel().describe();
+    if (!packs_in_memory_of_its_own(runners[i].kernel())) {
+      EXPECT_LE(largest, 4096u) << "kernel " << i << ": " << runners[i].kernel().describe();
+    }
     EXPECT_LE(count, 40u) << "kernel " << i;  // the library's argument tables
   }
   largest = 0;
