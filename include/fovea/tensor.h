@@ -91,6 +91,6 @@ class FOVEA_API Tensor {
 };
 
 // "[64,3,7,7]"
-std::string shape_string(std::span<const int64_t> shape);
+FOVEA_API std::string shape_string(std::span<const int64_t> shape);
 
 }  // namespace fovea
