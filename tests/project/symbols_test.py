@@ -18,6 +18,12 @@ def public(text):
     return functions, members
 
 
+def unmarked(text):
+    """The functions that a header only declares, without the mark."""
+    text = re.sub(r"//.*", "", text)
+    return re.findall(r"^(?!FOVEA_API|template|constexpr|inline|using)[A-Za-z][^;{}()]*?[\s*&]" + NAME + r"\([^;]*?\);", text, re.MULTILINE)
+
+
 def exported(listing):
     """The names in what nm prints, without arguments: of a function "fovea::NAME", of a class's vtable and typeinfo its destructor's name."""
     names = set()
@@ -51,6 +57,15 @@ class SymbolsTest(unittest.TestCase):
         functions, members = public(self.HEADER)
         self.assertEqual(functions, {"many", "operator+"})
         self.assertEqual(members, {"Map::operator[]", "Map::size", "Map::~Map"})
+
+    def test_what_lacks_the_mark_is_found(self):
+        self.assertEqual(unmarked(self.HEADER), [])
+        self.assertEqual(unmarked(self.HEADER.replace("FOVEA_API ", "")), ["many", "operator+"])
+        self.assertEqual(unmarked("std::string text(std::span<const int> shape);\n"), ["text"])
+
+    def test_no_public_function_lacks_the_mark(self):
+        for path in sorted((ROOT / "include" / "fovea").glob("*.h")):
+            self.assertEqual(unmarked(path.read_text()), [], path.name)
 
     def test_what_no_header_marks_is_found(self):
         listing = """0 T fovea::many[abi:cxx11](fovea::Map const&, int)
