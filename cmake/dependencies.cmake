@@ -12,7 +12,6 @@ endfunction()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads QUIET)
-find_package(OpenMP QUIET COMPONENTS CXX)
 find_package(JPEG QUIET)
 find_package(GIF QUIET)
 find_package(OpenSSL QUIET)
@@ -24,6 +23,10 @@ find_path(FOVEA_STB_INCLUDE_DIR stb/stb_image.h)
 find_path(FOVEA_PROTOZERO_INCLUDE_DIR protozero/pbf_builder.hpp)
 find_path(FOVEA_EIGEN_INCLUDE_DIR eigen3/Eigen/Dense)
 find_library(FOVEA_LBFGS_LIBRARY lbfgs)
+# GNU's OpenMP runtime, whatever the compiler: oneDNN runs on it, and a process with two runtimes has twice the threads, which wait for each other's cores.
+# The compilers' own switch, find_package(OpenMP), would bring LLVM's under clang. That one can stand in for GNU's, but only where it is loaded before it,
+# which a program that links fovea decides, and it does not know GOMP_SPINCOUNT. So fovea calls the one runtime by its functions (src/base/openmp.h).
+find_library(FOVEA_GOMP_LIBRARY gomp HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
@@ -41,7 +44,7 @@ endif()
 
 fovea_need(PkgConfig_FOUND "pkg-config" pkg-config)
 fovea_need(Threads_FOUND "POSIX threads" libc6-dev)
-fovea_need(OpenMP_CXX_FOUND "OpenMP" "g++, or libomp-dev for clang")
+fovea_need(FOVEA_GOMP_LIBRARY "GNU's OpenMP runtime, libgomp" g++)
 fovea_need(JPEG_FOUND "libjpeg" libjpeg-dev)
 fovea_need(SPNG_FOUND "libspng" libspng-dev)
 fovea_need(WEBP_FOUND "libwebp and libwebpdemux" libwebp-dev)
@@ -79,6 +82,6 @@ message(STATUS "oneDNN ${dnnl_VERSION}: ${FOVEA_DNNL_LIBRARY}")
 add_library(fovea_dependencies INTERFACE)
 target_include_directories(fovea_dependencies SYSTEM INTERFACE ${FOVEA_STB_INCLUDE_DIR} ${FOVEA_PROTOZERO_INCLUDE_DIR} ${FOVEA_EIGEN_INCLUDE_DIR})
 target_link_libraries(fovea_dependencies INTERFACE
-  DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX Threads::Threads
+  DNNL::dnnl PkgConfig::HWY ${FOVEA_GOMP_LIBRARY} Threads::Threads
   JPEG::JPEG PkgConfig::SPNG PkgConfig::WEBP GIF::GIF
   PkgConfig::MINIZIP ${FOVEA_LBFGS_LIBRARY} CURL::libcurl OpenSSL::Crypto fmt::fmt nlohmann_json::nlohmann_json)
