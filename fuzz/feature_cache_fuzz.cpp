@@ -48,7 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!found) return 0;
   if (found->rows() != rows || found->width() != width || numbers(file).size() != static_cast<size_t>(rows * width)) std::abort();
   for (int64_t row = 0; row < rows; ++row) {
-    if (width > 0 && std::memcmp(found->row(row).data(), numbers(file).data() + row * width, found->row(row).size_bytes()) != 0) std::abort();
+    if (width > 0 && std::memcmp(found->row(row).data(), numbers(file).data() + row * width, found->row(row).size_bytes()) != 0)
+      std::abort();
   }
   return 0;
 }

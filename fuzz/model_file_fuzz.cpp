@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr const char* kKeys[] = {"fovea.format", "fovea.architecture", "fovea.classes", "fovea.preprocessing",
+constexpr const char* kKeys[] = {"fovea.format", "fovea.architecture", "fovea.classes",     "fovea.preprocessing",
                                  "fovea.head",   "fovea.channels",     "fovea.native_size", "source"};
 
 std::vector<std::byte> file_of(std::string_view lines) {

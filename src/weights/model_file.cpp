@@ -85,7 +85,7 @@ HeadOptions parse_head(const std::string& text) {
       good = false;
   }
   constexpr int64_t kWidest = 1 << 20;
-  if (!good || head.hidden < 1 || head.hidden > kWidest || head.dropout >= 1)
+  if (!good || head.hidden < 1 || head.hidden > kWidest || !(head.dropout < 1))
     fail(ErrorKind::format, "{} is {} and not a head that this fovea knows (linear, mlp, concat_pool)", kHead, in_quotes(text));
   return head;
 }
