@@ -34,7 +34,7 @@ if(FOVEA_PORTABLE)
   install(RUNTIME_DEPENDENCY_SET fovea_loaded
     PRE_EXCLUDE_REGEXES "^lib(c|m|dl|rt|pthread|stdc\\+\\+|gcc_s|gomp|dnnl)\\.so" "^ld-linux"
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  file(REAL_PATH ${OpenMP_gomp_LIBRARY} gomp_real)
+  file(REAL_PATH ${FOVEA_GOMP_LIBRARY} gomp_real)
   install(PROGRAMS ${gomp_real} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME libgomp.so.1)
 else()
   install(TARGETS fovea_static EXPORT fovea-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -11,7 +11,10 @@ endfunction()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads QUIET)
-find_package(OpenMP QUIET COMPONENTS CXX)
+# GNU's OpenMP runtime, whatever the compiler: oneDNN runs on it, and a process with two runtimes has twice the threads, which wait for each other's cores.
+# The compilers' own switch, find_package(OpenMP), would bring LLVM's under clang. That one can stand in for GNU's, but only where it is loaded before it,
+# which a program that links fovea decides, and it does not know GOMP_SPINCOUNT. So fovea calls the one runtime by its functions (src/base/openmp.h).
+find_library(FOVEA_GOMP_LIBRARY gomp HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
 if(FOVEA_FETCH)
   find_package(CURL QUIET)
 endif()
@@ -40,7 +43,7 @@ set(CMAKE_FIND_LIBRARY_SUFFIXES ${fovea_suffixes})
 
 fovea_need(PkgConfig_FOUND "pkg-config" pkg-config)
 fovea_need(Threads_FOUND "POSIX threads" libc6-dev)
-fovea_need(OpenMP_CXX_FOUND "OpenMP" "g++, or libomp-dev for clang")
+fovea_need(FOVEA_GOMP_LIBRARY "GNU's OpenMP runtime, libgomp" g++)
 fovea_need(JPEG_FOUND "libjpeg" libjpeg-dev)
 fovea_need(FOVEA_SPNG_FOUND "libspng" libspng-dev)
 fovea_need(FOVEA_WEBP_FOUND "libwebp and libwebpdemux" libwebp-dev)
@@ -55,7 +58,7 @@ if(FOVEA_FETCH)
 endif()
 
 set(fovea_libraries
-  OpenMP::OpenMP_CXX Threads::Threads PkgConfig::FOVEA_HWY JPEG::JPEG PkgConfig::FOVEA_SPNG PkgConfig::FOVEA_WEBP GIF::GIF
+  ${FOVEA_GOMP_LIBRARY} Threads::Threads PkgConfig::FOVEA_HWY JPEG::JPEG PkgConfig::FOVEA_SPNG PkgConfig::FOVEA_WEBP GIF::GIF
   PkgConfig::FOVEA_MINIZIP PkgConfig::FOVEA_NETTLE ${FOVEA_LBFGS_LIBRARY})
 if(FOVEA_PORTABLE)
   list(APPEND fovea_libraries portable_fmt $<$<BOOL:${FOVEA_FETCH}>:portable_curl>)

@@ -13,7 +13,7 @@ packages=(
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   say "This is no Debian or Ubuntu. fovea needs, under whatever names they have here:"
-  say "  a C++20 compiler with OpenMP, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
+  say "  a C++20 compiler, GNU OpenMP's runtime, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
   say "  Highway, libjpeg-turbo, libspng, libwebp, giflib, stb, protozero, {fmt}, CLI11, nlohmann-json, minizip, libcurl, Nettle, Eigen, libLBFGS,"
   say "  GoogleTest and Google Benchmark for the tests, and oneDNN 3 (or scripts/get_onednn.sh)."
   exit 0

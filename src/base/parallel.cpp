@@ -1,10 +1,11 @@
 #include "base/parallel.h"
 
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+
+#include "base/openmp.h"
 
 namespace fovea {
 namespace {
@@ -49,11 +50,10 @@ void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, 
   const int64_t most = std::max<int64_t>(1, count / std::max<int64_t>(1, grain));
   const int team = static_cast<int>(std::min<int64_t>(threads(), most));
   if (team == 1 || omp_in_parallel()) return body(context, 0, count);
-#pragma omp parallel num_threads(team)
-  {
+  run_team(team, [=] {
     const int64_t size = omp_get_num_threads(), rank = omp_get_thread_num();
     body(context, count * rank / size, count * (rank + 1) / size);
-  }
+  });
 }
 
 }  // namespace detail

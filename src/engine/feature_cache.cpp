@@ -19,6 +19,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 4096);
 
+}  // namespace
+
 uint64_t add_to_checksum(uint64_t checksum, std::span<const float> values) {
   for (const float value : values) {
     uint32_t bits = 0;
@@ -29,35 +31,15 @@ uint64_t add_to_checksum(uint64_t checksum, std::span<const float> values) {
   return checksum;
 }
 
-}  // namespace
-
-FeatureWriter::FeatureWriter(Session& session, int64_t height, int64_t width, std::string output, int64_t batch)
-    : session_(session), height_(height), width_(width), batch_(batch), output_(std::move(output)) {}
-
-void FeatureWriter::append(std::span<const float> images, int64_t count, FeatureTable& table) {
-  if (count > batch_) fail(ErrorKind::internal, "{} pictures in a batch of {}", count, batch_);
-  session_.run(
-      batch_, height_, width_, {output_},
-      [&](BatchExecutable& executable) {
-        const auto input = executable.image();
-        std::fill(std::copy(images.begin(), images.end(), input.begin()), input.end(), 0.0f);
-      },
-      [&](const BatchExecutable& executable) {
-        const auto output = executable.output(output_);
-        const auto row = static_cast<int64_t>(output.size()) / batch_;
-        if (table.rows > 0 && table.width != row) fail(ErrorKind::internal, "features of {} in a table of {}", row, table.width);
-        table.width = row;
-        table.values.insert(table.values.end(), output.begin(), output.begin() + count * row);
-        table.rows += count;
-      });
-}
-
 std::optional<FeatureRows> FeatureRows::open(const std::filesystem::path& path, const std::string& key, int64_t rows, int64_t width) {
   std::error_code missing;
   if (!std::filesystem::is_regular_file(path, missing)) return std::nullopt;
-  FeatureRows result;
-  result.file_ = MappedFile::open(path);
-  const auto bytes = result.file_->bytes();
+  const auto file = MappedFile::open(path);
+  return read(file->bytes(), file, key, rows, width);
+}
+
+std::optional<FeatureRows> FeatureRows::read(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& key,
+                                             int64_t rows, int64_t width) {
   Header header;
   const auto numbers = static_cast<size_t>(rows * width);
   if (bytes.size() != sizeof header + numbers * sizeof(float)) return std::nullopt;
@@ -66,6 +48,8 @@ std::optional<FeatureRows> FeatureRows::open(const std::filesystem::path& path, 
       header.width != width) {
     return std::nullopt;
   }
+  FeatureRows result;
+  result.owner_ = std::move(owner);
   result.rows_ = rows;
   result.width_ = width;
   result.first_ = reinterpret_cast<const float*>(bytes.data() + sizeof header);

@@ -1,9 +1,9 @@
 // What a frozen part of a network gives for a list of pictures, computed once and kept, in memory or in a file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,33 +11,8 @@
 #include <vector>
 
 #include "base/file.h"
-#include "engine/session.h"
 
 namespace fovea::engine {
-
-struct FeatureTable {
-  int64_t rows = 0, width = 0;
-  std::vector<float> values;  // [rows, width]
-
-  std::span<const float> row(int64_t i) const { return {values.data() + i * width, static_cast<size_t>(width)}; }
-  size_t bytes() const { return values.size() * sizeof(float); }
-};
-
-// Runs rows of pictures through the part of the network below `output` ("head_input"). Always at one batch size, the last batch padded with
-// zeros: what a picture gives depends on nothing beside it.
-class FeatureWriter {
- public:
-  FeatureWriter(Session& session, int64_t height, int64_t width, std::string output, int64_t batch);
-
-  int64_t batch() const { return batch_; }
-  // Appends a row to the table for each of the `count` <= batch() pictures [count, height, width, channels].
-  void append(std::span<const float> images, int64_t count, FeatureTable& table);
-
- private:
-  Session& session_;
-  int64_t height_, width_, batch_;
-  std::string output_;
-};
 
 // Rows that are complete and change no more: in memory, or in a mapped file.
 class FeatureRows {
@@ -54,14 +29,20 @@ class FeatureRows {
   // What a collector left in a file. Nothing where there is no file, where its key or its shape is another one, or where its numbers are
   // not those that were written.
   static std::optional<FeatureRows> open(const std::filesystem::path& path, const std::string& key, int64_t rows, int64_t width);
+  // The same of a file's bytes, aligned as memory is, which `owner` keeps alive for the rows.
+  static std::optional<FeatureRows> read(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& key,
+                                         int64_t rows, int64_t width);
 
  private:
   friend class FeatureCollector;
   int64_t rows_ = 0, width_ = 0;
   std::vector<float> values_;
-  std::shared_ptr<const MappedFile> file_;
+  std::shared_ptr<const void> owner_;  // of what lies in a file
   const float* first_ = nullptr;
 };
+
+// The checksum of numbers that follow those of `checksum`; 0 before the first.
+uint64_t add_to_checksum(uint64_t checksum, std::span<const float> values);
 
 // Takes rows one after the other. The file gets its name once all of them are in it: whoever opens it finds everything or nothing.
 class FeatureCollector {

@@ -136,10 +136,14 @@ void check_files(const std::string& csv, const std::vector<Entry>& entries) {
   fail_at(csv, missing->line, fmt::format("there is no file {}{}", missing->path, more));
 }
 
-std::vector<Entry> read_entries(const std::string& csv) {
+std::string text_of(const std::string& csv) {
   std::error_code error;
   if (!fs::is_regular_file(csv, error)) fail(ErrorKind::input, "{}: no such file", csv);
-  std::vector<CsvRow> rows = read_csv(csv, read_text(csv));
+  return read_text(csv);
+}
+
+std::vector<Entry> entries_in(const std::string& csv, std::string_view text) {
+  std::vector<CsvRow> rows = read_csv(csv, text);
   const Columns columns = rows.empty() ? Columns{} : read_header(csv, rows);
   if (rows.empty()) fail(ErrorKind::input, "{}: no picture in it", csv);
   std::vector<Entry> entries;
@@ -192,8 +196,10 @@ std::vector<std::string> classes_in(const std::string& csv, const std::vector<En
 
 bool is_labels_csv(const std::string& path) { return path.size() > 4 && lower_case(path.substr(path.size() - 4)) == ".csv"; }
 
-Splits read_labels_csv(const std::string& path) {
-  const std::vector<Entry> entries = read_entries(path);
+Splits read_labels_csv(const std::string& path) { return parse_labels_csv(path, text_of(path)); }
+
+Splits parse_labels_csv(const std::string& path, std::string_view text) {
+  const std::vector<Entry> entries = entries_in(path, text);
   const std::vector<std::string> classes = classes_in(path, entries);
   const bool multi_label = std::ranges::any_of(entries, [](const Entry& entry) { return entry.labels.size() != 1; });
   if (classes.size() == 1 && !multi_label)
@@ -209,7 +215,7 @@ Splits read_labels_csv(const std::string& path) {
 }
 
 Dataset read_labels_csv(const std::string& path, std::span<const std::string> classes, bool multi_label) {
-  return dataset_of(path, read_entries(path), {classes.begin(), classes.end()}, multi_label);
+  return dataset_of(path, entries_in(path, text_of(path)), {classes.begin(), classes.end()}, multi_label);
 }
 
 }  // namespace fovea::image

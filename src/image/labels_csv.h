@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "image/folder.h"
 
@@ -21,6 +22,8 @@ bool is_labels_csv(const std::string& path);
 // those of a folder are. Throws Error(input) that names the file and the line: for a row that cannot be read, a file that is not there or
 // is given twice, no label at all, one class only, classes that differ only in case.
 Splits read_labels_csv(const std::string& path);
+// The same of the text of a file that would lie at `path`.
+Splits parse_labels_csv(const std::string& path, std::string_view text);
 // By classes that are known already (a model's); `multi_label` as the model has it. All rows, whatever their split. Throws also for a label
 // of no known class and, unless multi_label, for a picture without exactly one label.
 Dataset read_labels_csv(const std::string& path, std::span<const std::string> classes, bool multi_label);

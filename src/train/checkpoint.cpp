@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "train/evaluation_json.h"
 #include "train/probe_json.h"
@@ -117,18 +118,23 @@ void write_checkpoint(const std::filesystem::path& path, const RunState& state, 
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
-  Checkpoint checkpoint;
-  checkpoint.states = weights::read_safetensors(path);
   return in_context(path.string(), [&] {
-    const auto found = checkpoint.states.metadata.find(kKey);
-    if (found == checkpoint.states.metadata.end()) fail(ErrorKind::format, "is no checkpoint of a run: the metadata has no {}", kKey);
-    try {
-      checkpoint.state = state_of(parse_json(found->second));
-    } catch (const json::exception& error) {
-      fail(ErrorKind::format, "{} cannot be read: {}", kKey, error.what());
-    }
-    return std::move(checkpoint);
+    const auto file = MappedFile::open(path);
+    return read_checkpoint(file->bytes(), file);
   });
+}
+
+Checkpoint read_checkpoint(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  Checkpoint checkpoint;
+  checkpoint.states = weights::read_safetensors(bytes, std::move(owner));
+  const auto found = checkpoint.states.metadata.find(kKey);
+  if (found == checkpoint.states.metadata.end()) fail(ErrorKind::format, "is no checkpoint of a run: the metadata has no {}", kKey);
+  try {
+    checkpoint.state = state_of(parse_json(found->second));
+  } catch (const json::exception& error) {
+    fail(ErrorKind::format, "{} cannot be read: {}", kKey, error.what());
+  }
+  return checkpoint;
 }
 
 void require_same_record(const RunState& then, const RunState& now) {

@@ -3,11 +3,14 @@
 
 #include <fovea/train.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +64,8 @@ struct Checkpoint {
 };
 // Throws Error(format) that names the file and what is wrong with it.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
+// The same from memory, which `owner` keeps alive for the states.
+Checkpoint read_checkpoint(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
 // Throws Error(mismatch) for the first entry of the records that differs, naming both values.
 void require_same_record(const RunState& then, const RunState& now);

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/feature_cache.h"
+#include "engine/feature_writer.h"
 #include "image/loader.h"
 
 namespace fovea::training {

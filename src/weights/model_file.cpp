@@ -86,7 +86,7 @@ HeadOptions parse_head(const std::string& text) {
       good = false;
   }
   constexpr int64_t kWidest = 1 << 20;
-  if (!good || head.hidden < 1 || head.hidden > kWidest || head.dropout >= 1)
+  if (!good || head.hidden < 1 || head.hidden > kWidest || !(head.dropout < 1))
     fail(ErrorKind::format, "{} is {} and not a head that this fovea knows (linear, mlp, concat_pool)", kHead, in_quotes(text));
   return head;
 }
@@ -158,12 +158,16 @@ void write_model_file(const std::filesystem::path& path, const ModelFile& model)
 ModelFile read_model_file(const std::filesystem::path& path) {
   return in_context(path.string(), [&] {
     const auto file = MappedFile::open(path);
-    if (!is_safetensors(file->bytes())) {
-      const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-      fail(ErrorKind::format, "is not a model file: {}", text.empty() ? "it is empty" : "starts with " + in_quotes(text, 16));
-    }
-    return parse(read_safetensors(file->bytes(), file));
+    return read_model_file(file->bytes(), file);
   });
+}
+
+ModelFile read_model_file(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  if (!is_safetensors(bytes)) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    fail(ErrorKind::format, "is not a model file: {}", text.empty() ? "it is empty" : "starts with " + in_quotes(text, 16));
+  }
+  return parse(read_safetensors(bytes, std::move(owner)));
 }
 
 bool is_model_file(const std::filesystem::path& path) {

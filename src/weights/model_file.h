@@ -4,8 +4,11 @@
 #include <fovea/head.h>
 #include <fovea/preprocess.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,8 @@ void write_model_file(const std::filesystem::path& path, const ModelFile& model)
 // Tensors look into the mapped file. Throws Error(format) that names the file and the entry; a newer format version is
 // Error(unsupported) naming both versions.
 ModelFile read_model_file(const std::filesystem::path& path);
+// The same from memory, which `owner` keeps alive for the tensors.
+ModelFile read_model_file(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
 // Whether the file is a .safetensors that says it is a model file; false for any other file, and for a header that cannot be read.
 // Throws Error(io) where the file cannot be opened.

@@ -300,7 +300,7 @@ size_t LazyTensor::bytes() const {
 
 void write_safetensors(const std::filesystem::path& path, const StateDict& tensors) {
   std::vector<LazyTensor> lazy;
-  for (const auto& [name, tensor] : tensors) lazy.push_back({name, tensor.dtype(), tensor.shape(), [&tensor] { return tensor; }});
+  for (const auto& [name, tensor] : tensors) lazy.push_back({name, tensor.dtype(), tensor.shape(), [&tensor = tensor] { return tensor; }});
   write_safetensors(path, lazy, tensors.metadata);
 }
 

@@ -81,7 +81,8 @@ TEST(ModelFile, EveryEntryIsChecked) {
   EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\",[[]]]"), "not a JSON list of names");
   EXPECT_CONTAINS(message_with("fovea.classes", "[\"a\""), "not a JSON list of names");
   EXPECT_CONTAINS(message_with("fovea.preprocessing", "fit=sideways"), "fovea.preprocessing: ");
-  for (const char* head : {"round", "mlp hidden=0", "mlp hidden=99999999999", "mlp hidden=x", "linear dropout=1.5", "linear wide"})
+  for (const char* head :
+       {"round", "mlp hidden=0", "mlp hidden=99999999999", "mlp hidden=x", "linear dropout=1.5", "linear dropout=nan", "linear wide"})
     EXPECT_CONTAINS(message_with("fovea.head", head), std::string("fovea.head is '") + head + "' and not a head");
   for (const char* channels : {"0", "-3", "3x3", "three", "99999999999999999999"})
     EXPECT_CONTAINS(message_with("fovea.channels", channels), std::string("fovea.channels is '") + channels + "', a number expected");

@@ -139,7 +139,7 @@ TEST(Pth, RefusesWithASentence) {
       {"zip_bomb.pth", "at most"},
   };
   for (const auto& [file, part] : cases) {
-    const std::string message = message_of([&] { read_weights(data(file)); });
+    const std::string message = message_of([&, file = file] { read_weights(data(file)); });
     EXPECT_CONTAINS(message, part) << " for " << file;
     EXPECT_CONTAINS(message, file);
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;

@@ -1,10 +1,10 @@
 #include "backends/cpu/scope.h"
 
-#include <omp.h>
-
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
+
+#include "base/openmp.h"
 
 namespace fovea::cpu {
 namespace {
@@ -43,8 +43,7 @@ ComputeScope::ComputeScope(int threads) : team_(threads), outer_team_(omp_get_ma
     omp_set_num_threads(team_);
   }
   if (prepared == threads) return;
-#pragma omp parallel num_threads(threads)
-  flush_denormals_here();
+  run_team(threads, [] { flush_denormals_here(); });
   prepared = threads;
 }
 
