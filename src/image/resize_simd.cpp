@@ -1,6 +1,7 @@
 // The two inner loops of resizing, in 32-bit integers, compiled for each instruction set and chosen at run time.
 #include <algorithm>
 
+#include "base/simd_targets.h"
 #include "image/resize.h"
 
 #undef HWY_TARGET_INCLUDE

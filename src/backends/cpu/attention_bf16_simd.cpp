@@ -3,9 +3,10 @@
 #include <cmath>
 #include <limits>
 
+#include "base/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/attention_bf16_simd.cpp"
-#define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 

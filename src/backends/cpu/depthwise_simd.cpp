@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "base/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/depthwise_simd.cpp"
-#define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
 #include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>

@@ -1,8 +1,9 @@
 #include "backends/cpu/winograd.h"
 
+#include "base/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/winograd_simd.cpp"
-#define HWY_DISABLED_TARGETS HWY_SSSE3  // too like SSE4 to pay for its compile time
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
