@@ -3,9 +3,12 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 # It is there where it makes a fuzzer.
 makes_fuzzers() {
-  command -v llvm-symbolizer >/dev/null && clang++ -std=c++20 -fsanitize=fuzzer,address,undefined -x c++ -o /dev/null - 2>/dev/null <<'EOF'
+  command -v llvm-symbolizer >/dev/null && clang++ -std=c++20 -fsanitize=fuzzer,address,undefined -x c++ -o "$work/fuzzer" - 2>/dev/null <<'EOF'
 #include <cstddef>
 #include <cstdint>
 #include <string>
