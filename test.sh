@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything in build/ and runs every test. The last line counts: "N passed, N failed".
 #   --sanitize   afterwards the same in build-asan/ under the address and undefined-behaviour sanitizers, without the tests labelled slow
+#   --fuzz       afterwards the fuzzers, each for a minute (scripts/run_fuzzers)
 #   --fast       without the tests labelled slow
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$SECONDS
-fast= sanitize=
+fast= sanitize= fuzz=
 for option in "$@"; do
   case $option in
     --fast) fast=yes ;;
     --sanitize) sanitize=yes ;;
-    *) echo "test.sh: $option: --fast or --sanitize expected" >&2; exit 2 ;;
+    --fuzz) fuzz=yes ;;
+    *) echo "test.sh: $option: --fast, --sanitize or --fuzz expected" >&2; exit 2 ;;
   esac
 done
 
@@ -56,5 +58,14 @@ if [ -n "$sanitize" ]; then
   builds+=(build-asan)
 fi
 
+if [ -n "$fuzz" ]; then
+  step "fuzzing"
+  scripts/run_fuzzers || fuzz=failed
+fi
+
+step "where the time went in build/"
+scripts/build_times build
+
 step "done"
 scripts/count_tests.py "${builds[@]}"
+[ "$fuzz" != failed ]
