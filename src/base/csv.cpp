@@ -7,6 +7,8 @@
 namespace fovea {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 [[noreturn]] void fail_at(const std::string& csv, int64_t line, const std::string& what) {
   fail(ErrorKind::input, "{}: line {}: {}", csv, line, what);
 }
@@ -21,7 +23,7 @@ std::string trimmed(std::string_view text) {
 }  // namespace
 
 std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.find('\0') != text.npos) fail(ErrorKind::input, "{}: is no text: it has zero bytes", csv);
   std::vector<CsvRow> rows;
   int64_t line = 1;
@@ -63,7 +65,7 @@ std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
 
 std::string csv_field(std::string_view text) {
   const bool blank = !text.empty() && (text.front() == ' ' || text.front() == '\t' || text.back() == ' ' || text.back() == '\t');
-  if (!blank && text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+  if (!blank && !text.starts_with(kByteOrderMark) && text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
   std::string quoted = "\"";
   for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
   return quoted + "\"";

@@ -1,10 +1,19 @@
 // CSV files of pictures and labels.
 #include "image/labels_csv.h"
 
+#include "base/csv.h"
 #include "support.h"
 
 namespace fovea::image {
 namespace {
+
+TEST(Csv, AFieldIsReadAsItWasWritten) {
+  for (const std::string field : {"plain", "a,b", "\"", "a\nb", "a\rb", " blank", "blank\t", "\xEF\xBB\xBFmark"}) {
+    const std::vector<CsvRow> rows = read_csv("written", csv_field(field) + ",second\n");
+    ASSERT_EQ(rows.size(), 1u) << field;
+    EXPECT_EQ(rows[0].fields, (std::vector<std::string>{field, "second"}));
+  }
+}
 
 class LabelsCsv : public testing::Test {
  protected:
