@@ -2,19 +2,10 @@
 #pragma once
 
 #include "ir/gradient.h"
+#include "ops/activation_kind.h"
 
 namespace fovea {
 
-enum class ActivationKind {
-  identity,
-  relu,
-  relu6,  // min(max(x, 0), 6)
-  silu,   // x sigmoid(x)
-  sigmoid,
-  hard_swish,    // x relu6(x + 3) / 6
-  hard_sigmoid,  // relu6(x + 3) / 6
-  gelu,          // x Phi(x), by erf
-};
 std::span<const char* const> names_of(ActivationKind);
 
 // Whether the derivative is a function of the result (relu, relu6, sigmoid); otherwise it is taken from the argument.

@@ -12,7 +12,7 @@
 #include <type_traits>
 
 #include "backends/cpu/storage.h"
-#include "ops/activation.h"
+#include "ops/activation_kind.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {

@@ -20,26 +20,23 @@ constexpr int64_t kBlockRows = 64;  // added up in float before they go to the d
 constexpr int64_t kGroupRows = 8;   // added up in registers
 
 // Adds terms.add(d, per-channel values, row, c, first, second) over rows: registers, then float, then double.
-template <int64_t kRows, class Terms>
-HWY_INLINE HWY_ATTR void add_group(const Terms& terms, int64_t row, int64_t channels, float* first, float* second) {
-  for_each_vector(channels, [&terms, row, first, second](auto d, int64_t c) HWY_ATTR {
-    const auto constants = terms.constants(d, c);
-    auto a = hn::LoadU(d, first + c), b = hn::LoadU(d, second + c);
-    for (int64_t k = 0; k < kRows; ++k) terms.add(d, constants, row + k, c, a, b);
-    hn::StoreU(a, d, first + c);
-    hn::StoreU(b, d, second + c);
-  });
-}
-
 template <class Terms>
 HWY_INLINE HWY_ATTR void column_terms(const Terms& terms, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
   float* const first = sums.scratch;
   float* const second = sums.scratch + channels;
   for (const int64_t end = row + rows; row < end;) {
     std::fill(first, second + channels, 0.0f);
-    const int64_t stop = std::min(end, row + kBlockRows);
-    for (; row + kGroupRows <= stop; row += kGroupRows) add_group<kGroupRows>(terms, row, channels, first, second);
-    for (; row < stop; ++row) add_group<1>(terms, row, channels, first, second);
+    for (const int64_t stop = std::min(end, row + kBlockRows); row < stop;) {
+      const int64_t group = stop - row < kGroupRows ? 1 : kGroupRows;
+      for_each_vector(channels, [&terms, row, group, first, second](auto d, int64_t c) HWY_ATTR {
+        const auto constants = terms.constants(d, c);
+        auto a = hn::LoadU(d, first + c), b = hn::LoadU(d, second + c);
+        for (int64_t k = 0; k < group; ++k) terms.add(d, constants, row + k, c, a, b);
+        hn::StoreU(a, d, first + c);
+        hn::StoreU(b, d, second + c);
+      });
+      row += group;
+    }
     for (int64_t c = 0; c < channels; ++c) {
       sums.first[c] += first[c];
       sums.second[c] += second[c];
@@ -85,6 +82,43 @@ void ColumnSum(Source x, int64_t rows, int64_t stride, int64_t channels, float* 
   x.bf16 ? column_sum(x.as<Bf16>(), rows, stride, channels, scratch, sum) : column_sum(x.as<float>(), rows, stride, channels, scratch, sum);
 }
 
+// What follows batch norms in most networks has loops of its own, the rest shares one and is told apart inside.
+constexpr auto kOther = static_cast<ActivationKind>(-1);
+
+template <template <ActivationKind> class Loop, class... Args>
+HWY_INLINE void by_usual_activation(ActivationKind kind, const Args&... args) {
+  switch (kind) {
+    case ActivationKind::identity:
+      return Loop<ActivationKind::identity>::run(args...);
+    case ActivationKind::relu:
+      return Loop<ActivationKind::relu>::run(args...);
+    case ActivationKind::relu6:
+      return Loop<ActivationKind::relu6>::run(args...);
+    case ActivationKind::silu:
+      return Loop<ActivationKind::silu>::run(args...);
+    case ActivationKind::hard_swish:
+      return Loop<ActivationKind::hard_swish>::run(args...);
+    case ActivationKind::sigmoid:
+    case ActivationKind::hard_sigmoid:
+    case ActivationKind::gelu:
+      return Loop<kOther>::run(args...);
+  }
+}
+template <ActivationKind K, class T, class D, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR V activated(D d, ActivationKind kind, V x) {
+  if constexpr (K != kOther) return activate_vector<K, T>(d, x);
+  if (kind == ActivationKind::sigmoid) return activate_vector<ActivationKind::sigmoid, T>(d, x);
+  if (kind == ActivationKind::hard_sigmoid) return activate_vector<ActivationKind::hard_sigmoid, T>(d, x);
+  return activate_vector<ActivationKind::gelu, T>(d, x);
+}
+template <ActivationKind K, class T, class D, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR V slope(D d, ActivationKind kind, V x_or_y) {
+  if constexpr (K != kOther) return derivative_vector<K, T>(d, x_or_y);
+  if (kind == ActivationKind::sigmoid) return derivative_vector<ActivationKind::sigmoid, T>(d, x_or_y);
+  if (kind == ActivationKind::hard_sigmoid) return derivative_vector<ActivationKind::hard_sigmoid, T>(d, x_or_y);
+  return derivative_vector<ActivationKind::gelu, T>(d, x_or_y);
+}
+
 template <ActivationKind K>
 struct NormalizeLoop {
   template <class T>
@@ -94,24 +128,19 @@ struct NormalizeLoop {
       const T* const residual = p.residual ? p.residual.as<T>() + row * p.residual_stride : nullptr;
       T* const y = p.y.as<T>() + row * p.y_stride;
       const float *const mean = p.mean, *const scale = p.scale, *const offset = p.offset;
-      if (residual) {
-        for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
-          const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
-          const auto z = hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c));
-          store(d, activate_vector<K, T>(d, hn::Add(z, load(d, residual + c))), y + c);
-        });
-      } else {
-        for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
-          const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
-          store(d, activate_vector<K, T>(d, hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c))), y + c);
-        });
-      }
+      const ActivationKind kind = p.activation;
+      for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
+        const auto v = hn::Sub(load(d, x + c), hn::LoadU(d, mean + c));
+        auto z = hn::MulAdd(v, hn::LoadU(d, scale + c), hn::LoadU(d, offset + c));
+        if (residual) z = hn::Add(z, load(d, residual + c));
+        store(d, activated<K, T>(d, kind, z), y + c);
+      });
     }
   }
 };
 void NormalizeRows(const simd::Normalize& pass, int64_t row, int64_t rows, int64_t channels) {
-  pass.x.bf16 ? by_activation<NormalizeLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
-              : by_activation<NormalizeLoop>(pass.activation, float{}, pass, row, rows, channels);
+  pass.x.bf16 ? by_usual_activation<NormalizeLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
+              : by_usual_activation<NormalizeLoop>(pass.activation, float{}, pass, row, rows, channels);
 }
 
 template <class D>
@@ -126,12 +155,14 @@ HWY_INLINE HWY_ATTR void grad_terms(D d, const simd::NormalizeGrad& p, const Gra
   dz = load(d, p.dy.as<T>() + row * p.dy_stride + c);
   centred = hn::Sub(load(d, p.x.as<T>() + row * p.x_stride + c), constants.mean);
   if constexpr (K != ActivationKind::identity) {
+    V x_or_y;
     if (p.y) {
-      dz = hn::Mul(dz, derivative_vector<K, T>(d, load(d, p.y.as<T>() + row * p.y_stride + c)));
+      x_or_y = load(d, p.y.as<T>() + row * p.y_stride + c);
     } else {
-      const V z = hn::MulAdd(centred, constants.scale, constants.beta);
-      dz = hn::Mul(dz, derivative_vector<K, T>(d, K == ActivationKind::sigmoid ? activate_vector<K, T>(d, z) : z));
+      x_or_y = hn::MulAdd(centred, constants.scale, constants.beta);
+      if (K == kOther && p.activation == ActivationKind::sigmoid) x_or_y = activated<K, T>(d, p.activation, x_or_y);
     }
+    dz = hn::Mul(dz, slope<K, T>(d, p.activation, x_or_y));
   }
 }
 template <ActivationKind K, class D>
@@ -164,8 +195,8 @@ struct GradSumsLoop {
   }
 };
 void GradSums(const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels, const simd::ColumnSums& sums) {
-  pass.x.bf16 ? by_activation<GradSumsLoop>(pass.activation, Bf16{}, pass, row, rows, channels, sums)
-              : by_activation<GradSumsLoop>(pass.activation, float{}, pass, row, rows, channels, sums);
+  pass.x.bf16 ? by_usual_activation<GradSumsLoop>(pass.activation, Bf16{}, pass, row, rows, channels, sums)
+              : by_usual_activation<GradSumsLoop>(pass.activation, float{}, pass, row, rows, channels, sums);
 }
 
 template <ActivationKind K>
@@ -182,8 +213,8 @@ struct GradApplyLoop {
   }
 };
 void GradApply(const simd::NormalizeGrad& pass, int64_t row, int64_t rows, int64_t channels) {
-  pass.x.bf16 ? by_activation<GradApplyLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
-              : by_activation<GradApplyLoop>(pass.activation, float{}, pass, row, rows, channels);
+  pass.x.bf16 ? by_usual_activation<GradApplyLoop>(pass.activation, Bf16{}, pass, row, rows, channels)
+              : by_usual_activation<GradApplyLoop>(pass.activation, float{}, pass, row, rows, channels);
 }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "backends/cpu/storage.h"
-#include "ops/activation.h"
+#include "ops/activation_kind.h"
 
 namespace fovea::cpu::simd {
 

@@ -15,15 +15,36 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
 
 template <ActivationKind K>
-struct ActivateLoop {
+struct FinishLoop {
   template <class T>
-  static void run(const T* x, T* y, int64_t n) {
-    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, activate_vector<K, T>(d, load(d, x + i)), y + i); });
+  static void run(T, const simd::Finish& p) {
+    for (int64_t row = 0; row < p.rows; ++row) {
+      const float* const sums = p.sums + row * p.sums_stride;
+      const T* const residual = p.residual ? p.residual.as<T>() + row * p.residual_stride : nullptr;
+      T* const y = p.y.as<T>() + row * p.y_stride;
+      const float* const bias = p.bias;
+      for_each_vector(p.columns, [=](auto d, int64_t c) HWY_ATTR {
+        auto v = hn::LoadU(d, sums + c);
+        if (bias) v = hn::Add(v, hn::LoadU(d, bias + c));
+        if (residual) v = hn::Add(v, load(d, residual + c));
+        store(d, activate_vector<K, T>(d, v), y + c);
+      });
+    }
+  }
+};
+void FinishRows(const simd::Finish& pass) {
+  pass.y.bf16 ? by_activation<FinishLoop>(pass.activation, Bf16{}, pass) : by_activation<FinishLoop>(pass.activation, float{}, pass);
+}
+
+template <ActivationKind K>
+struct ActivateLoop {
+  static void run(const Bf16* x, Bf16* y, int64_t n) {
+    for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, activate_vector<K, Bf16>(d, load(d, x + i)), y + i); });
   }
 };
 void Activate(ActivationKind kind, Source x, Target y, int64_t n) {
-  x.bf16 ? by_activation<ActivateLoop>(kind, x.as<Bf16>(), y.as<Bf16>(), n)
-         : by_activation<ActivateLoop>(kind, x.as<float>(), y.as<float>(), n);
+  if (x.bf16) return by_activation<ActivateLoop>(kind, x.as<Bf16>(), y.as<Bf16>(), n);
+  FinishRows({kind, 1, n, x.as<float>(), n, nullptr, {}, 0, y, n});
 }
 
 template <ActivationKind K>
@@ -70,16 +91,11 @@ HWY_INLINE V binary_vector(D, V a, V b) {
 }
 template <simd::Binary K, class A, class B, class Y>
 void binary_loop(const A* a, int64_t a_step, const B* b, int64_t b_step, Y* y, int64_t n) {
-  if (a_step == 0 && b_step != 0) return binary_loop<K>(b, b_step, a, a_step, y, n);  // both operations are commutative
-  if (a_step == 0) {
-    const float a0 = number(a), b0 = number(b);
-    return for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, hn::Set(d, a0), hn::Set(d, b0)), y + i); });
-  }
-  if (b_step == 0) {
-    const float b0 = number(b);
-    return for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, load(d, a + i), hn::Set(d, b0)), y + i); });
-  }
-  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR { store(d, binary_vector<K>(d, load(d, a + i), load(d, b + i)), y + i); });
+  const float a0 = a_step == 0 ? number(a) : 0, b0 = b_step == 0 ? number(b) : 0;
+  for_each_vector(n, [=](auto d, int64_t i) HWY_ATTR {
+    const auto left = a_step == 0 ? hn::Set(d, a0) : load(d, a + i), right = b_step == 0 ? hn::Set(d, b0) : load(d, b + i);
+    store(d, binary_vector<K>(d, left, right), y + i);
+  });
 }
 template <simd::Binary K>
 void binary_typed(Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {
@@ -191,6 +207,7 @@ HWY_AFTER_NAMESPACE();
 namespace fovea::cpu {
 HWY_EXPORT(Activate);
 HWY_EXPORT(ActivationGradient);
+HWY_EXPORT(FinishRows);
 HWY_EXPORT(Convert);
 HWY_EXPORT(AddScaled);
 HWY_EXPORT(BinaryLoop);
@@ -206,6 +223,7 @@ void activate(ActivationKind kind, Source x, Target y, int64_t n) { HWY_DYNAMIC_
 void activation_grad(ActivationKind kind, Source dy, Source x_or_y, Target dx, int64_t n) {
   HWY_DYNAMIC_DISPATCH(ActivationGradient)(kind, dy, x_or_y, dx, n);
 }
+void finish(const Finish& pass) { HWY_DYNAMIC_DISPATCH(FinishRows)(pass); }
 void convert(Source x, Target y, int64_t n) { HWY_DYNAMIC_DISPATCH(Convert)(x, y, n); }
 void add_scaled(Source x, float factor, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(AddScaled)(x, factor, y, n); }
 void binary(Binary op, Source a, int64_t a_step, Source b, int64_t b_step, Target y, int64_t n) {

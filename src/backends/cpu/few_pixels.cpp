@@ -6,6 +6,7 @@
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/conv2d.h"
+#include "backends/cpu/simd.h"
 #include "base/float_formats.h"
 
 namespace fovea::cpu {
@@ -43,9 +44,9 @@ class FewPixelsKernel final : public Kernel {
         slots_(pixels_ * depth_ * problem.y.channels() < kLeastProducts ? 1 : threads()),
         panels_(problem.y.channels(), slots_),
         shared_(problem.w.elements() <= kMostSharedWeights && pixels_ >= slots_ * kLeastOwnPixels) {
-    results_.y_stride = request.outputs[0].row_stride;
-    if (problem.residual) results_.residual_stride = request.inputs.back().row_stride;
-    results_.activation = problem.activation;
+    finish_.y_stride = request.outputs[0].row_stride;
+    if (problem.residual) finish_.residual_stride = request.inputs.back().row_stride;
+    finish_.activation = problem.activation;
   }
 
   size_t workspace_bytes() const override { return gathered_bytes() + static_cast<size_t>(slots_) * sum_bytes(); }
@@ -61,9 +62,6 @@ class FewPixelsKernel final : public Kernel {
   }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
-    results_.y = bound_.out<T>(0);
-    if (problem_.bias) results_.bias = bound_.in(2);
-    if (problem_.residual) results_.residual = bound_.in<T>(problem_.bias ? 3 : 2);
   }
 
   void run() override {
@@ -98,17 +96,24 @@ class FewPixelsKernel final : public Kernel {
     for (int64_t block = 0; block < blocks; ++block) {
       const int64_t from = begin + (end - begin) * block / blocks, to = begin + (end - begin) * (block + 1) / blocks;
       const std::conditional_t<kTiles, simd::MatrixTiles, NoTiles> tiles(to - from);
-      simd::PixelResults<T> results = results_;
-      results.pixels = to - from;
-      results.y += from * results.y_stride;
-      if (results.residual) results.residual += from * results.residual_stride;
       for (int64_t panel = first_panel; panel < end_panel; ++panel) {
         const int64_t first = panels_.begin(panel), columns = panels_.columns(panel);
         simd::pixel_product(
             simd::PixelProduct<T>{to - from, depth_, columns, x + from * stride, stride, bound_.in<T>(1) + first * depth_, sums});
-        simd::pixel_results(results, sums, columns, first, std::min(columns, problem_.y.channels() - first));
+        finish_pixels(from, to, first, columns, sums);
       }
     }
+  }
+
+  // Results [first, first + columns) of pixels [begin, end) from their sums.
+  void finish_pixels(int64_t begin, int64_t end, int64_t first, int64_t columns, const float* sums) const {
+    simd::Finish finish = finish_;
+    finish.rows = end - begin, finish.columns = std::min(columns, problem_.y.channels() - first);
+    finish.sums = sums, finish.sums_stride = columns;
+    if (problem_.bias) finish.bias = bound_.in(2) + first;
+    if (problem_.residual) finish.residual = bound_.in<T>(problem_.bias ? 3 : 2) + begin * finish.residual_stride + first;
+    finish.y = bound_.out<T>(0) + begin * finish.y_stride + first;
+    simd::finish(finish);
   }
 
   // Weights [output][depth] as a panel; columns beyond the last output are 0, and depths beyond the last input.
@@ -153,7 +158,7 @@ class FewPixelsKernel final : public Kernel {
   simd::Panels panels_;
   bool shared_;  // the weights
   int threads_ = threads();
-  simd::PixelResults<T> results_{};
+  simd::Finish finish_{};  // its activation and strides
   Bound bound_;
 };
 

@@ -5,7 +5,6 @@
 
 #include "backends/cpu/panels.h"
 #include "backends/cpu/storage.h"
-#include "ops/activation.h"
 
 namespace fovea::cpu::simd {
 
@@ -34,19 +33,5 @@ class MatrixTiles {
   MatrixTiles(const MatrixTiles&) = delete;
   MatrixTiles& operator=(const MatrixTiles&) = delete;
 };
-
-// Results [first, first + outputs) of each pixel: activation(sums + bias + residual).
-template <class T>
-struct PixelResults {
-  int64_t pixels;
-  T* y;
-  int64_t y_stride;
-  const float* bias = nullptr;
-  const T* residual = nullptr;
-  int64_t residual_stride = 0;
-  ActivationKind activation = ActivationKind::identity;
-};
-void pixel_results(const PixelResults<float>& results, const float* sums, int64_t columns, int64_t first, int64_t outputs);
-void pixel_results(const PixelResults<Bf16>& results, const float* sums, int64_t columns, int64_t first, int64_t outputs);
 
 }  // namespace fovea::cpu::simd

@@ -22,11 +22,12 @@ HWY_INLINE HWY_ATTR void for_each_vector(int64_t n, const Body& body) {
   const hn::CappedTag<float, 1> one;
   int64_t i = 0;
   for (const int64_t step = hn::Lanes(full); i + step <= n; i += step) body(full, i);
-  if (hn::Lanes(full) > 8)
-    for (const int64_t step = hn::Lanes(eight); i + step <= n; i += step) body(eight, i);
-  if (hn::Lanes(full) > 4)
-    for (const int64_t step = hn::Lanes(four); i + step <= n; i += step) body(four, i);
-  for (; i < n; ++i) body(one, i);
+  if constexpr (hn::MaxLanes(full) > 8)
+    for (; i + 8 <= n; i += 8) body(eight, i);
+  if constexpr (hn::MaxLanes(full) > 4)
+    for (; i + 4 <= n; i += 4) body(four, i);
+  if constexpr (hn::MaxLanes(full) > 1)
+    for (; i < n; ++i) body(one, i);
 }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE

@@ -26,7 +26,7 @@ constexpr int64_t kLanes = hn::MaxLanes(UnitTag());
 constexpr int64_t kUnitVectors = kPanelUnit / kLanes;
 // As many as leave registers for a row of the right side and one number of the left one.
 constexpr int64_t kMostUnits = HWY_TARGET <= HWY_AVX3 ? 4 : 1;
-constexpr int64_t kMostRows = HWY_TARGET <= HWY_AVX3 ? 7 : HWY_TARGET == HWY_SSE4 ? 3 : 6;
+constexpr int64_t kMostRows = HWY_TARGET <= HWY_AVX3 ? 7 : HWY_TARGET == HWY_SCALAR ? 1 : 6;
 
 // c [rows, columns] = (c +) a [rows, depth] b [depth, columns]; columns are a multiple of kPanelUnit, b and c have no gaps.
 struct TileMatrix {

@@ -20,7 +20,7 @@ namespace fovea::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using simd::kTileRows, simd::Panels;
 
-constexpr int64_t kRowsAtOnce = HWY_TARGET == HWY_SSE4 ? 3 : kTileRows;
+constexpr int64_t kRowsAtOnce = HWY_TARGET == HWY_SCALAR ? 1 : kTileRows;
 
 // c [rows, columns] = (c +) a [rows, depth] b [depth, columns]. Rows are a multiple of kTileRows.
 struct Product {

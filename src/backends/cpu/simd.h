@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "backends/cpu/storage.h"
-#include "ops/activation.h"
+#include "ops/activation_kind.h"
 
 namespace fovea::cpu::simd {
 
@@ -16,6 +16,20 @@ void activate(ActivationKind kind, Source x, Target y, int64_t n);
 void activation_grad(ActivationKind kind, Source dy, Source x_or_y, Target dx, int64_t n);
 // From either type to either.
 void convert(Source x, Target y, int64_t n);
+
+// y = activation(sums (+ bias) (+ residual)), rows of columns; the bias is by column.
+struct Finish {
+  ActivationKind activation = ActivationKind::identity;
+  int64_t rows, columns;
+  const float* sums;
+  int64_t sums_stride;
+  const float* bias = nullptr;
+  Source residual;  // of one type with y
+  int64_t residual_stride = 0;
+  Target y;
+  int64_t y_stride;
+};
+void finish(const Finish& pass);
 
 // y += factor x
 void add_scaled(Source x, float factor, float* y, int64_t n);

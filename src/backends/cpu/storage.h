@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-#include "ir/types.h"
+namespace fovea {
+enum class DType : uint8_t;
+}
 
 namespace fovea::cpu {
 
@@ -19,7 +21,7 @@ struct Source {
   Source() = default;
   Source(const float* floats) : data(floats) {}  // implicit: most callers have floats
   Source(const Bf16* numbers) : data(numbers), bf16(true) {}
-  Source(const void* memory, DType dtype) : data(memory), bf16(dtype == DType::bf16) {}
+  Source(const void* memory, DType dtype);
 
   explicit operator bool() const { return data != nullptr; }
   template <class T>
@@ -41,7 +43,7 @@ struct Target {
   Target() = default;
   Target(float* floats) : data(floats) {}
   Target(Bf16* numbers) : data(numbers), bf16(true) {}
-  Target(void* memory, DType dtype) : data(memory), bf16(dtype == DType::bf16) {}
+  Target(void* memory, DType dtype);
 
   explicit operator bool() const { return data != nullptr; }
   template <class T>

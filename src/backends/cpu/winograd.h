@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "backends/cpu/panels.h"
-#include "ops/activation.h"
+#include "ops/activation_kind.h"
 
 namespace fovea::cpu::simd {
 

@@ -1,5 +1,6 @@
 #include "backends/cpu/winograd.h"
 
+#include "backends/cpu/simd.h"
 #include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -7,7 +8,6 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "backends/cpu/activation-inl.h"
 #include "backends/cpu/loops-inl.h"
 #include "backends/cpu/winograd-inl.h"
 
@@ -59,42 +59,43 @@ void WinogradProduct(const simd::TileProduct& p) {
                              p.u + point * p.u_plane + k * p.columns, p.m + point * p.m_plane, k > 0});
 }
 
-template <ActivationKind K>
-struct ResultsLoop {
-  static void run(const simd::TileResults& r, const simd::TileGrid& grid, const simd::TileSums& s) {
-    for (int64_t t = 0; t < s.tiles; ++t) {
-      const TilePlace place(grid, s.first_tile + t);
-      const int64_t top = place.y * kTileResults, left = place.x * kTileResults;
-      const auto height = static_cast<size_t>(std::min(kTileResults, r.height - top));
-      const auto width = static_cast<size_t>(std::min(kTileResults, r.width - left));
-      const int64_t pixel = (place.picture * r.height + top) * r.width + left;
-      for_each_vector(s.outputs, [&](auto d, int64_t c) HWY_ATTR {
-        using V = hn::Vec<decltype(d)>;
-        const float* const m = s.m + t * s.columns + c;
-        V lines[4][6], line[4];
-        FOVEA_UNROLL for (size_t j = 0; j < 6; ++j) {
-          const auto sum = [&](size_t i) HWY_ATTR { return hn::LoadU(d, m + static_cast<int64_t>(i * 6 + j) * s.plane); };
-          points_to_results(d, {sum(0), sum(1), sum(2), sum(3), sum(4), sum(5)}, line);
-          FOVEA_UNROLL for (size_t i = 0; i < 4; ++i) lines[i][j] = line[i];
-        }
-        const V bias = r.bias ? hn::LoadU(d, r.bias + s.first + c) : hn::Zero(d);
-        for (size_t i = 0; i < height; ++i) {
-          points_to_results(d, lines[i], line);
-          const int64_t at = pixel + static_cast<int64_t>(i) * r.width;
-          for (size_t j = 0; j < width; ++j) {
-            V result = hn::Add(line[j], bias);
-            if (r.residual)
-              result = hn::Add(result, hn::LoadU(d, r.residual + (at + static_cast<int64_t>(j)) * r.residual_stride + s.first + c));
-            hn::StoreU(activate_vector<K, float>(d, result), d, r.y + (at + static_cast<int64_t>(j)) * r.stride + s.first + c);
-          }
-        }
-      });
+// A tile's sums and the bias, channels [0, outputs): [line][column][kMostColumns].
+HWY_INLINE HWY_ATTR void tile_results(const float* m, int64_t plane, const float* bias, int64_t outputs, float* y) {
+  for_each_vector(outputs, [=](auto d, int64_t c) HWY_ATTR {
+    using V = hn::Vec<decltype(d)>;
+    V lines[4][6], line[4];
+    FOVEA_UNROLL for (size_t j = 0; j < 6; ++j) {
+      const auto sum = [&](size_t i) HWY_ATTR { return hn::LoadU(d, m + static_cast<int64_t>(i * 6 + j) * plane + c); };
+      points_to_results(d, {sum(0), sum(1), sum(2), sum(3), sum(4), sum(5)}, line);
+      FOVEA_UNROLL for (size_t i = 0; i < 4; ++i) lines[i][j] = line[i];
+    }
+    const V start = bias ? hn::LoadU(d, bias + c) : hn::Zero(d);
+    FOVEA_UNROLL for (size_t i = 0; i < 4; ++i) {
+      points_to_results(d, lines[i], line);
+      FOVEA_UNROLL for (size_t j = 0; j < 4; ++j)
+          hn::StoreU(hn::Add(line[j], start), d, y + static_cast<int64_t>(i * 4 + j) * simd::kMostColumns + c);
+    }
+  });
+}
+
+void WinogradResults(const simd::TileResults& r, const simd::TileGrid& grid, const simd::TileSums& s) {
+  HWY_ALIGN float results[kTileResults * kTileResults * simd::kMostColumns];
+  for (int64_t t = 0; t < s.tiles; ++t) {
+    const TilePlace place(grid, s.first_tile + t);
+    const int64_t top = place.y * kTileResults, left = place.x * kTileResults;
+    tile_results(s.m + t * s.columns, s.plane, r.bias ? r.bias + s.first : nullptr, s.outputs, results);
+    simd::Finish finish;
+    finish.activation = r.activation;
+    finish.rows = std::min(kTileResults, r.width - left), finish.columns = s.outputs;
+    finish.sums_stride = simd::kMostColumns, finish.residual_stride = r.residual_stride, finish.y_stride = r.stride;
+    for (int64_t i = 0; i < std::min(kTileResults, r.height - top); ++i) {
+      const int64_t pixel = (place.picture * r.height + top + i) * r.width + left;
+      finish.sums = results + i * kTileResults * simd::kMostColumns;
+      if (r.residual) finish.residual = r.residual + pixel * r.residual_stride + s.first;
+      finish.y = r.y + pixel * r.stride + s.first;
+      simd::finish(finish);
     }
   }
-};
-
-void WinogradResults(const simd::TileResults& results, const simd::TileGrid& grid, const simd::TileSums& sums) {
-  by_activation<ResultsLoop>(results.activation, results, grid, sums);
 }
 
 }  // namespace fovea::cpu::HWY_NAMESPACE

@@ -1,0 +1,17 @@
+// The activations there are, without the operation: kernels know no graph.
+#pragma once
+
+namespace fovea {
+
+enum class ActivationKind {
+  identity,
+  relu,
+  relu6,  // min(max(x, 0), 6)
+  silu,   // x sigmoid(x)
+  sigmoid,
+  hard_swish,    // x relu6(x + 3) / 6
+  hard_sigmoid,  // relu6(x + 3) / 6
+  gelu,          // x Phi(x), by erf
+};
+
+}  // namespace fovea
