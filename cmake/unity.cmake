@@ -1,14 +1,15 @@
 # Compiles the sources of a folder together, a few to a translation unit, so that what their headers cost is paid once. Names in unnamed namespaces are
-# therefore unique within a folder. CMAKE_UNITY_BUILD=OFF compiles every file by itself.
+# therefore unique within a folder. -DCMAKE_UNITY_BUILD=OFF compiles every file by itself.
 include_guard(GLOBAL)
 
-if(NOT DEFINED CMAKE_UNITY_BUILD)
-  set(CMAKE_UNITY_BUILD ON CACHE BOOL "Compile the sources of a folder together")
+set(FOVEA_COMPILES_TOGETHER ON)
+if(DEFINED CMAKE_UNITY_BUILD)
+  set(FOVEA_COMPILES_TOGETHER ${CMAKE_UNITY_BUILD})
 endif()
 
 # fovea_compile_together(TARGET FILES_EACH SOURCE...): files named *_simd.cpp include themselves once for every instruction set, and so stay alone.
 function(fovea_compile_together target files_each)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${FOVEA_COMPILES_TOGETHER} UNITY_BUILD_MODE GROUP)
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_simd\\.cpp$")
       continue()

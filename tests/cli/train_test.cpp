@@ -89,7 +89,7 @@ TEST_F(Train, GivesJsonWithNothingElseOnStandardOutput) {
 }
 
 TEST_F(Train, LooksForARateWithoutATrace) {
-  const std::vector<std::string> how{"--recipe", "full", "--optimizer", "sgd", "--accumulate", "2", "--epochs", "1", "--size", "64"};
+  const std::vector<std::string> how{"--recipe", "full", "--optimizer", "sgd", "--accumulate", "2", "--epochs", "1"};
   ASSERT_EQ(train(folder_ / "pictures", folder_ / "before", how).status, 0);
   std::vector<std::string> search = how;
   search.push_back("--find-rate");

@@ -76,6 +76,7 @@ int posix_memalign(void** result, size_t alignment, size_t bytes) {
 }
 
 // The runtime's operator new calls malloc itself, and its caller would be lost.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // these are a pair
 void* operator new(size_t bytes) {
   count(bytes, __builtin_return_address(0));
   if (void* memory = __libc_malloc(bytes ? bytes : 1)) return memory;
