@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "backends/cpu/simd.h"
 #include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -22,81 +21,57 @@ using simd::DepthwiseLine, simd::DepthwisePass, simd::kDepthwiseUnit;
 
 // Results along a line whose sums stay in registers. Maps of pictures of 224 x 224 are 7 times a power of two wide.
 constexpr int64_t kTile = 7;
-constexpr int64_t kMostTaps = 7;  // of a kernel row
 // Vectors of channels at once: sums, the taps of a kernel row and the input must fit in 32 registers.
 constexpr int64_t kMostVectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
 
-// Whether tiles are computed by code of their own for each kernel: where there are vectors, in bfloat16 those of AVX-512.
-template <class D, class T>
-constexpr bool kHasTiles = hn::MaxLanes(D()) > 1 && (sizeof(T) == sizeof(float) || HWY_TARGET <= HWY_AVX3);
-
-// Pixels [first, count) of a tile.
+// Pixels [0, count) of a tile.
 template <class T>
 struct Place {
   T* y;
   const T* residual;
-  int64_t y_step, residual_step, first, count;
+  int64_t y_step, residual_step, count;
 };
 
 template <ActivationKind K>
 struct FinishTile {
   template <class D, class T>
   static HWY_NOINLINE HWY_ATTR void run(D d, const Place<T>& place, const float* sums, int64_t lanes) {
-    for (int64_t t = place.first; t < place.count; ++t)
+    for (int64_t t = 0; t < place.count; ++t, sums += lanes)
       for (int64_t c = 0; c < lanes; c += static_cast<int64_t>(hn::Lanes(d))) {
-        auto v = hn::LoadU(d, sums + t * lanes + c);
+        auto v = hn::LoadU(d, sums + c);
         if (place.residual) v = hn::Add(v, load(d, place.residual + t * place.residual_step + c));
         store(d, activate_vector<K, T>(d, v), place.y + t * place.y_step + c);
       }
   }
 };
 
-// Results [first, count) of the tile at ox from their sums.
 template <class D, class T>
-HWY_NOINLINE HWY_ATTR void finish_tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t first,
-                                       int64_t count, const float* sums, int64_t lanes) {
-  T* const y = line.y + ox * p.y_step + c;
-  const T* const residual = line.residual ? line.residual + ox * p.residual_step + c : nullptr;
-  if constexpr (kHasTiles<D, T>)
-    by_activation<FinishTile>(p.activation, d, Place<T>{y, residual, p.y_step, p.residual_step, first, count}, sums, lanes);
-  else
-    simd::finish({p.activation, count, lanes, sums, lanes, nullptr, residual, p.residual_step, y, p.y_step});
+HWY_NOINLINE HWY_ATTR void finish_tile(D d, ActivationKind kind, const Place<T>& place, const float* sums, int64_t lanes) {
+  by_activation<FinishTile>(kind, d, place, sums, lanes);
 }
 
-// The packed weights' first tap of channel c.
-HWY_INLINE const float* first_tap(const DepthwisePass& p, int64_t c) {
-  return p.weights + c / kDepthwiseUnit * p.taps * kDepthwiseUnit + c % kDepthwiseUnit;
-}
-
-// Whether a tile's windows leave the line by no more than half a kernel.
-template <int kKernel, int kStride>
-HWY_INLINE bool has_tile(const DepthwisePass& p, int64_t ox) {
-  const int64_t ix = ox * kStride - p.left, reach = kStride * (kTile - 1) + kKernel;
-  return -ix <= kKernel / 2 && ix + reach - p.x_width <= kKernel / 2;
-}
-
-// The results from ox on; the `first` ones were there before, and stay.
-template <int kKernel, int kStride, int kVectors, class D, class T>
-HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t first) {
+// kLeft and kRight pixels that the tile's windows meet lie outside the line. Guarded: any others may, and results too.
+template <int kKernel, int kStride, int kVectors, int kLeft, int kRight, bool kGuarded, class D, class T>
+HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox) {
   using V = hn::Vec<D>;
-  constexpr int64_t kLanes = hn::MaxLanes(D()), kReach = kStride * (kTile - 1) + kKernel, kHalf = kKernel / 2;
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kReach = kStride * (kTile - 1) + kKernel;
   const int64_t ix = ox * kStride - p.left, low = -ix, high = p.x_width - ix;
   V sums[kTile][kVectors];
   FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) {
     const V start = p.bias ? hn::LoadU(d, p.bias + c + v * kLanes) : hn::Zero(d);
     FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t][v] = start;
   }
-  const float* const weights = first_tap(p, c);
+  const int64_t unit_step = p.taps * kDepthwiseUnit;
+  const float* const first_tap = p.weights + c / kDepthwiseUnit * unit_step + c % kDepthwiseUnit;
   for (int64_t row = 0; row < line.rows; ++row) {
-    const float* const w = weights + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
+    const float* const w = first_tap + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
     const T* const x = line.x[static_cast<size_t>(row)] + ix * p.x_step + c;
     V taps[kKernel][kVectors];
     FOVEA_UNROLL_WHOLLY for (int j = 0; j < kKernel; ++j) {
-      FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) taps[j][v] =
-          hn::LoadU(d, w + v * p.taps * kDepthwiseUnit + j * kDepthwiseUnit);
+      FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) taps[j][v] = hn::LoadU(d, w + v * unit_step + j * kDepthwiseUnit);
     }
     FOVEA_UNROLL_WHOLLY for (int k = 0; k < kReach; ++k) {
-      if ((k < kHalf && k < low) || (k >= kReach - kHalf && k >= high)) continue;
+      if (k < kLeft || k >= kReach - kRight || (kGuarded && (k < low || k >= high))) continue;
       FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) {
         const V value = load(d, x + k * p.x_step + v * kLanes);
         FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
@@ -106,9 +81,10 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
       }
     }
   }
+  const int64_t count = kGuarded ? std::min(kTile, p.y_width - ox) : kTile;
   T* const y = line.y + ox * p.y_step + c;
   if (p.activation == ActivationKind::identity && !line.residual) {
-    if constexpr (sizeof(T) == sizeof(float) && kLanes == kDepthwiseUnit) {
+    if constexpr (sizeof(T) == sizeof(float) && kLanes == kDepthwiseUnit && !kGuarded) {
       if (p.stream) {
         FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
           FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Stream(sums[t][v], d, y + t * p.y_step + v * kLanes);
@@ -117,6 +93,7 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
       }
     }
     FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
+      if (kGuarded && t >= count) continue;
       FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) store(d, sums[t][v], y + t * p.y_step + v * kLanes);
     }
     return;
@@ -125,56 +102,33 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
     FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Store(sums[t][v], d, buffer + (t * kVectors + v) * kLanes);
   }
-  finish_tile(d, p, line, c, ox, first, kTile, buffer, kVectors * kLanes);
+  const T* const residual = line.residual ? line.residual + ox * p.residual_step + c : nullptr;
+  finish_tile(d, p.activation, Place<T>{y, residual, p.y_step, p.residual_step, count}, buffer, kVectors * kLanes);
 }
 
-// `count` results from ox on, at most a tile's, of any kernel, stride and padding.
-template <class D, class T>
-HWY_NOINLINE HWY_ATTR void any_tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count) {
-  using V = hn::Vec<D>;
-  constexpr int64_t kLanes = hn::MaxLanes(D());
-  const int64_t ix = ox * p.stride - p.left, step = p.stride * p.x_step;
-  int64_t begin[kMostTaps], end[kMostTaps];  // the results whose windows' tap j lies in the line
-  for (int64_t j = 0; j < p.kernel; ++j) {
-    begin[j] = std::max<int64_t>(0, (p.stride - 1 - ix - j) / p.stride);
-    end[j] = ix + j < p.x_width ? std::min(count, (p.x_width - 1 - ix - j) / p.stride + 1) : 0;
-  }
-  V sums[kTile];
-  FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t] = p.bias ? hn::LoadU(d, p.bias + c) : hn::Zero(d);
-  const float* const weights = first_tap(p, c);
-  for (int64_t row = 0; row < line.rows; ++row) {
-    const float* const w = weights + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
-    const T* x = line.x[static_cast<size_t>(row)] + ix * p.x_step + c;
-    for (int64_t j = 0; j < p.kernel; ++j, x += p.x_step) {
-      const V tap = hn::LoadU(d, w + j * kDepthwiseUnit);
-      if (begin[j] == 0 && end[j] == kTile) {
-        FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t] = hn::MulAdd(load(d, x + t * step), tap, sums[t]);
-      } else {
-        FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
-          if (t >= begin[j] && t < end[j]) sums[t] = hn::MulAdd(load(d, x + t * step), tap, sums[t]);
-        }
-      }
-    }
-  }
-  HWY_ALIGN float buffer[kTile * kLanes];
-  FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) hn::Store(sums[t], d, buffer + t * kLanes);
-  finish_tile(d, p, line, c, ox, 0, count, buffer, kLanes);
-}
-
-// The results from ox to the end of the line or of a tile.
+// The tiles of results that start at ox.
 template <int kKernel, int kStride, int kVectors, class D, class T>
 HWY_NOINLINE HWY_ATTR void channels_of(D d, const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count, int64_t c, int64_t ox) {
-  if constexpr (kKernel > 0 && kHasTiles<D, T>) {
-    // The last tile ends where the line does, and computes what the one before it has computed again.
-    const int64_t start = std::min(ox, p.y_width - kTile);
-    if (start >= 0 && has_tile<kKernel, kStride>(p, start)) {
-      for (int64_t i = 0; i < count; ++i) tile<kKernel, kStride, kVectors>(d, p, lines[i], c, start, ox - start);
-      return;
+  // What is missing where the padding is half the kernel and the line a multiple of the tile; tails of channels are not worth more code.
+  constexpr bool kFull = hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>());
+  constexpr int kLeft = kKernel / 2, kRight = kStride == 1 ? kKernel / 2 : kKernel / 2 - 1, kReach = kStride * (kTile - 1) + kKernel;
+  const int64_t left = p.left - ox * kStride, right = kReach - left - p.x_width;
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (kFull) {
+      if (ox + kTile <= p.y_width && (left <= 0 || left == kLeft) && (right <= 0 || right == kRight)) {
+        if (left <= 0 && right <= 0)
+          tile<kKernel, kStride, kVectors, 0, 0, false>(d, p, lines[i], c, ox);
+        else if (right <= 0)
+          tile<kKernel, kStride, kVectors, kLeft, 0, false>(d, p, lines[i], c, ox);
+        else if (left <= 0)
+          tile<kKernel, kStride, kVectors, 0, kRight, false>(d, p, lines[i], c, ox);
+        else
+          tile<kKernel, kStride, kVectors, kLeft, kRight, false>(d, p, lines[i], c, ox);
+        continue;
+      }
     }
+    tile<kKernel, kStride, kVectors, 0, 0, true>(d, p, lines[i], c, ox);
   }
-  for (int64_t i = 0; i < count; ++i)
-    for (int v = 0; v < kVectors; ++v)
-      any_tile(d, p, lines[i], c + v * static_cast<int64_t>(hn::Lanes(d)), ox, std::min(kTile, p.y_width - ox));
 }
 
 template <int kKernel, int kStride, class T>
@@ -191,14 +145,12 @@ HWY_INLINE HWY_ATTR void lines_of(const DepthwisePass& p, const DepthwiseLine<T>
     for (; c + lanes <= p.last; c += lanes) channels_of<kKernel, kStride, 1>(full, p, lines, count, c, ox);
     if (lanes > 8)
       for (; c + 8 <= p.last; c += 8) channels_of<kKernel, kStride, 1>(eight, p, lines, count, c, ox);
-    for (; c < p.last; ++c)
-      for (int64_t i = 0; i < count; ++i) any_tile(one, p, lines[i], c, ox, std::min(kTile, p.y_width - ox));
+    for (; c < p.last; ++c) channels_of<kKernel, kStride, 1>(one, p, lines, count, c, ox);
   }
 }
 
 template <class T>
 HWY_INLINE HWY_ATTR void by_kernel(const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count) {
-  if constexpr (!kHasTiles<hn::ScalableTag<float>, T>) return lines_of<0, 0>(p, lines, count);
   switch (p.kernel * 10 + p.stride) {
     case 11:
       return lines_of<1, 1>(p, lines, count);

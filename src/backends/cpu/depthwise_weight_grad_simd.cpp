@@ -21,53 +21,42 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int rows_at_once(int kernel) { return std::max(1, std::min(kernel, (kManyRegisters ? 25 : 10) / kernel)); }
 constexpr int tile_of(int rows, int kernel) { return std::min(7, (kManyRegisters ? 31 : 15) - rows * kernel); }
 
-// Whether there is code for tiles of several results: where there are vectors, in bfloat16 those of AVX-512.
-template <class T>
-constexpr bool kHasTiles = HWY_TARGET != HWY_SCALAR && (sizeof(T) == sizeof(float) || HWY_TARGET <= HWY_AVX3);
-
-// Adds dy(ox) x(ox s + j) of kTile results to registers; of a single one, x may lie anywhere, of several, half a kernel outside of the
-// line.
-template <int kTile, int kRows, int kColumns, int kStride, class D, class T, class V = hn::Vec<D>>
-HWY_INLINE HWY_ATTR void add_tile(D d, const DepthwiseBlock<T>& b, const T* dy, const T* x, int64_t ix, V (&sums)[kRows][kColumns]) {
-  constexpr int kReach = kStride * (kTile - 1) + kColumns, kHalf = kTile == 1 ? kColumns : kColumns / 2;
-  const int64_t low = -ix, high = b.width - ix, step = b.x_step;
-  V g[kTile];
-  FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) g[t] = load(d, dy + t * b.dy_step);
-  FOVEA_UNROLL_WHOLLY for (int r = 0; r < kRows; ++r) {
-    const T* const from = x + (r * b.width + ix) * step;
-    FOVEA_UNROLL_WHOLLY for (int k = 0; k < kReach; ++k) {
-      if ((k < kHalf && k < low) || (k >= kReach - kHalf && k >= high)) continue;
-      const V value = load(d, from + k * step);
-      FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
-        const int j = k - t * kStride;
-        if (j >= 0 && j < kColumns) sums[r][j] = hn::MulAdd(g[t], value, sums[r][j]);
+// Adds dy(ox) x(ox s + j) over a line of results, for the line of x and its kRows - 1 next ones and kColumns kernel columns, to registers.
+// A stride of 0 stands for any other than 1 and 2.
+template <int kRows, int kColumns, int kStride, class D, class T, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR void add_line(D d, const DepthwiseBlock<T>& b, int64_t dy_line, int64_t x_line, int64_t c, V (&sums)[kRows][kColumns]) {
+  constexpr int kTile = kStride == 0 ? 1 : tile_of(kRows, kColumns), kReach = kStride * (kTile - 1) + kColumns;
+  const T* const dy = b.dy + dy_line * b.out_width * b.dy_step + c;
+  const int64_t line = b.width * b.x_step, step = b.x_step;
+  const T* const x = b.x + x_line * line + c;
+  for (int64_t ox = 0; ox < b.out_width; ox += kTile) {
+    const int64_t ix = ox * b.stride_width - b.left, low = -ix, high = b.width - ix;
+    const bool inside = low <= 0 && high >= kReach && ox + kTile <= b.out_width;
+    V g[kTile];
+    FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) g[t] =
+        inside || ox + t < b.out_width ? load(d, dy + (ox + t) * b.dy_step) : hn::Zero(d);
+    FOVEA_UNROLL_WHOLLY for (int r = 0; r < kRows; ++r) {
+      const T* const from = x + r * line + ix * step;
+      if (inside) {
+        FOVEA_UNROLL_WHOLLY for (int k = 0; k < kReach; ++k) {
+          const V value = load(d, from + k * step);
+          FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
+            const int j = k - t * kStride;
+            if (j >= 0 && j < kColumns) sums[r][j] = hn::MulAdd(g[t], value, sums[r][j]);
+          }
+        }
+      } else {
+        FOVEA_UNROLL_WHOLLY for (int k = 0; k < kReach; ++k) {
+          if (k < low || k >= high) continue;
+          const V value = load(d, from + k * step);
+          FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
+            const int j = k - t * kStride;
+            if (j >= 0 && j < kColumns) sums[r][j] = hn::MulAdd(g[t], value, sums[r][j]);
+          }
+        }
       }
     }
   }
-}
-
-// A line of results, for the line of x and its kRows - 1 next ones and kColumns kernel columns. A stride of 0 stands for any.
-template <int kRows, int kColumns, int kStride, class D, class T, class V = hn::Vec<D>>
-HWY_INLINE HWY_ATTR void add_line(D d, const DepthwiseBlock<T>& b, int64_t dy_line, int64_t x_line, int64_t c, V (&sums)[kRows][kColumns]) {
-  const T* const dy = b.dy + dy_line * b.out_width * b.dy_step + c;
-  const T* const x = b.x + x_line * b.width * b.x_step + c;
-  int64_t ox = 0;
-  const auto ix = [&] { return ox * b.stride_width - b.left; };
-  if constexpr (kStride > 0) {
-    constexpr int kTile = tile_of(kRows, kColumns), kInside = kStride * (kTile - 1) + kColumns - kColumns / 2;
-    for (; ox + kTile <= b.out_width && ix() >= -(kColumns / 2) && ix() + kInside <= b.width; ox += kTile)
-      add_tile<kTile, kRows, kColumns, kStride>(d, b, dy + ox * b.dy_step, x, ix(), sums);
-  }
-  for (; ox < b.out_width; ++ox) add_tile<1, kRows, kColumns, 1>(d, b, dy + ox * b.dy_step, x, ix(), sums);
-}
-// The same of one kernel row, as code that is there once.
-template <int kColumns, int kStride, class D, class T, class V = hn::Vec<D>>
-HWY_NOINLINE HWY_ATTR void add_one_line(D d, const DepthwiseBlock<T>& b, int64_t dy_line, int64_t x_line, int64_t c,
-                                        V (&sums)[1][kColumns]) {
-  V inside[1][kColumns];
-  FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) inside[0][j] = sums[0][j];
-  add_line<1, kColumns, kStride>(d, b, dy_line, x_line, c, inside);
-  FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) sums[0][j] = inside[0][j];
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -80,8 +69,8 @@ HWY_INLINE HWY_ATTR void add_to_doubles(D d, V v, double* to) {
     hn::StoreU(hn::Add(hn::LoadU(wide, to + i), hn::PromoteTo(wide, hn::LoadU(narrow, lanes + i))), wide, to + i);
 }
 
-// The block's lines, for kernel rows [i, i + kRows), of which kMost are the most at once.
-template <int kRows, int kMost, int kColumns, int kStride, class D, class T>
+// The block's lines, for kernel rows [i, i + kRows).
+template <int kRows, int kColumns, int kStride, class D, class T>
 HWY_NOINLINE HWY_ATTR void add_rows(D d, const DepthwiseBlock<T>& b, int64_t i, int64_t c) {
   using V = hn::Vec<D>;
   V sums[kRows][kColumns];
@@ -89,18 +78,15 @@ HWY_NOINLINE HWY_ATTR void add_rows(D d, const DepthwiseBlock<T>& b, int64_t i, 
   for (int64_t line = b.first, oy = b.first % b.out_height; line < b.last; ++line, ++oy) {
     if (oy == b.out_height) oy = 0;
     const int64_t iy = oy * b.stride_height - b.top + i, image_line = line / b.out_height * b.height;
-    if constexpr (kRows == kMost) {
-      if (iy >= 0 && iy + kRows <= b.height) {
-        add_line<kRows, kColumns, kStride>(d, b, line, image_line + iy, c, sums);
-        continue;
-      }
-      if (kRows == 1) continue;
+    if (iy >= 0 && iy + kRows <= b.height) {
+      add_line<kRows, kColumns, kStride>(d, b, line, image_line + iy, c, sums);
+      continue;
     }
     FOVEA_UNROLL_WHOLLY for (int r = 0; r < kRows; ++r) {
       if (iy + r < 0 || iy + r >= b.height) continue;
       V one[1][kColumns];
       FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) one[0][j] = sums[r][j];
-      add_one_line<kColumns, kStride>(d, b, line, image_line + iy + r, c, one);
+      add_line<1, kColumns, kStride>(d, b, line, image_line + iy + r, c, one);
       FOVEA_UNROLL_WHOLLY for (int j = 0; j < kColumns; ++j) sums[r][j] = one[0][j];
     }
   }
@@ -113,11 +99,10 @@ HWY_NOINLINE HWY_ATTR void add_rows(D d, const DepthwiseBlock<T>& b, int64_t i, 
 template <int kColumns, int kStride, class D, class T>
 HWY_INLINE HWY_ATTR void add_channels(D d, const DepthwiseBlock<T>& b, int64_t c) {
   constexpr bool kFull = hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>());  // tails of channels are not worth more code
-  constexpr int kRows = kFull && kStride > 0 ? rows_at_once(kColumns) : 1;
+  constexpr int kRows = kFull ? rows_at_once(kColumns) : 1;
   int64_t i = 0;
-  for (; i + kRows <= b.kernel_height; i += kRows) add_rows<kRows, kRows, kColumns, kStride>(d, b, i, c);
-  if constexpr (kRows > 1)
-    for (; i < b.kernel_height; ++i) add_rows<1, kRows, kColumns, kStride>(d, b, i, c);
+  for (; i + kRows <= b.kernel_height; i += kRows) add_rows<kRows, kColumns, kStride>(d, b, i, c);
+  for (; i < b.kernel_height; ++i) add_rows<1, kColumns, kStride>(d, b, i, c);
 }
 
 template <int kColumns, int kStride, class T>
@@ -128,17 +113,15 @@ HWY_INLINE HWY_ATTR void add_block(const DepthwiseBlock<T>& b) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(full));
   int64_t c = b.first_channel;
   for (; c + lanes <= b.last_channel; c += lanes) add_channels<kColumns, kStride>(full, b, c);
-  if constexpr (hn::MaxLanes(full) > 8)
+  if (lanes > 8)
     for (; c + 8 <= b.last_channel; c += 8) add_channels<kColumns, kStride>(eight, b, c);
-  for (; c < b.last_channel; ++c) add_channels<kColumns, 0>(one, b, c);
+  for (; c < b.last_channel; ++c) add_channels<kColumns, kStride>(one, b, c);
 }
 
 template <int kColumns, class T>
 HWY_INLINE HWY_ATTR void by_stride(const DepthwiseBlock<T>& b) {
-  if constexpr (kHasTiles<T>) {
-    if (b.stride_width == 1) return add_block<kColumns, 1>(b);
-    if (b.stride_width == 2) return add_block<kColumns, 2>(b);
-  }
+  if (b.stride_width == 1) return add_block<kColumns, 1>(b);
+  if (b.stride_width == 2) return add_block<kColumns, 2>(b);
   add_block<kColumns, 0>(b);
 }
 
