@@ -26,41 +26,46 @@ constexpr int64_t kMostTaps = 7;  // of a kernel row
 // Vectors of channels at once: sums, the taps of a kernel row and the input must fit in 32 registers.
 constexpr int64_t kMostVectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
 
-// Whether tiles are computed by code of their own for each kernel: where there are vectors, in bfloat16 those of AVX-512.
+// Whether tiles are computed by code of their own for each kernel: of whole vectors and of eight channels, in bfloat16 with AVX-512 alone.
 template <class D, class T>
-constexpr bool kHasTiles = hn::MaxLanes(D()) > 1 && (sizeof(T) == sizeof(float) || HWY_TARGET <= HWY_AVX3);
+constexpr bool kHasTiles = HWY_TARGET != HWY_SCALAR &&
+                           (hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>()) || hn::MaxLanes(D()) == 8) &&
+                           (sizeof(T) == sizeof(float) || HWY_TARGET <= HWY_AVX3);
 
-// Pixels [first, count) of a tile.
+// Some results of a tile.
 template <class T>
 struct Place {
   T* y;
   const T* residual;
-  int64_t y_step, residual_step, first, count;
+  int64_t y_step, residual_step, count;
+
+  Place(const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count)
+      : y(line.y + ox * p.y_step + c),
+        residual(line.residual ? line.residual + ox * p.residual_step + c : nullptr),
+        y_step(p.y_step),
+        residual_step(p.residual_step),
+        count(count) {}
 };
 
 template <ActivationKind K>
 struct FinishTile {
   template <class D, class T>
   static HWY_NOINLINE HWY_ATTR void run(D d, const Place<T>& place, const float* sums, int64_t lanes) {
-    for (int64_t t = place.first; t < place.count; ++t)
+    for (int64_t t = 0; t < place.count; ++t, sums += lanes)
       for (int64_t c = 0; c < lanes; c += static_cast<int64_t>(hn::Lanes(d))) {
-        auto v = hn::LoadU(d, sums + t * lanes + c);
+        auto v = hn::LoadU(d, sums + c);
         if (place.residual) v = hn::Add(v, load(d, place.residual + t * place.residual_step + c));
         store(d, activate_vector<K, T>(d, v), place.y + t * place.y_step + c);
       }
   }
 };
 
-// Results [first, count) of the tile at ox from their sums.
 template <class D, class T>
-HWY_NOINLINE HWY_ATTR void finish_tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t first,
-                                       int64_t count, const float* sums, int64_t lanes) {
-  T* const y = line.y + ox * p.y_step + c;
-  const T* const residual = line.residual ? line.residual + ox * p.residual_step + c : nullptr;
+HWY_NOINLINE HWY_ATTR void finish_tile(D d, ActivationKind kind, const Place<T>& place, const float* sums, int64_t lanes) {
   if constexpr (kHasTiles<D, T>)
-    by_activation<FinishTile>(p.activation, d, Place<T>{y, residual, p.y_step, p.residual_step, first, count}, sums, lanes);
+    by_activation<FinishTile>(kind, d, place, sums, lanes);
   else
-    simd::finish({p.activation, count, lanes, sums, lanes, nullptr, residual, p.residual_step, y, p.y_step});
+    simd::finish({kind, place.count, lanes, sums, lanes, nullptr, place.residual, place.residual_step, place.y, place.y_step});
 }
 
 // The packed weights' first tap of channel c.
@@ -125,19 +130,20 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
     FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Store(sums[t][v], d, buffer + (t * kVectors + v) * kLanes);
   }
-  finish_tile(d, p, line, c, ox, first, kTile, buffer, kVectors * kLanes);
+  finish_tile(d, p.activation, Place<T>(p, line, c, ox + first, kTile - first), buffer + first * kVectors * kLanes, kVectors * kLanes);
 }
 
-// `count` results from ox on, at most a tile's, of any kernel, stride and padding.
+// `count` results from ox on, at most a tile's, of any kernel and padding; the stride is 1 or 2.
 template <class D, class T>
 HWY_NOINLINE HWY_ATTR void any_tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count) {
   using V = hn::Vec<D>;
   constexpr int64_t kLanes = hn::MaxLanes(D());
   const int64_t ix = ox * p.stride - p.left, step = p.stride * p.x_step;
   int64_t begin[kMostTaps], end[kMostTaps];  // the results whose windows' tap j lies in the line
+  const auto steps = [&](int64_t columns) { return p.stride == 1 ? columns : columns / 2; };
   for (int64_t j = 0; j < p.kernel; ++j) {
-    begin[j] = std::max<int64_t>(0, (p.stride - 1 - ix - j) / p.stride);
-    end[j] = ix + j < p.x_width ? std::min(count, (p.x_width - 1 - ix - j) / p.stride + 1) : 0;
+    begin[j] = std::max<int64_t>(0, steps(p.stride - 1 - ix - j));
+    end[j] = ix + j < p.x_width ? std::min(count, steps(p.x_width - 1 - ix - j) + 1) : 0;
   }
   V sums[kTile];
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t] = p.bias ? hn::LoadU(d, p.bias + c) : hn::Zero(d);
@@ -158,7 +164,7 @@ HWY_NOINLINE HWY_ATTR void any_tile(D d, const DepthwisePass& p, const Depthwise
   }
   HWY_ALIGN float buffer[kTile * kLanes];
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) hn::Store(sums[t], d, buffer + t * kLanes);
-  finish_tile(d, p, line, c, ox, 0, count, buffer, kLanes);
+  finish_tile(d, p.activation, Place<T>(p, line, c, ox, count), buffer, kLanes);
 }
 
 // The results from ox to the end of the line or of a tile.
@@ -181,6 +187,7 @@ template <int kKernel, int kStride, class T>
 HWY_INLINE HWY_ATTR void lines_of(const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count) {
   const hn::ScalableTag<float> full;
   const hn::CappedTag<float, 8> eight;
+  const hn::CappedTag<float, 4> four;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<int64_t>(hn::Lanes(full));
   // Channels inside pixels: memory is walked in order.
@@ -189,10 +196,14 @@ HWY_INLINE HWY_ATTR void lines_of(const DepthwisePass& p, const DepthwiseLine<T>
     if constexpr (kMostVectors == 2)
       for (; c + 2 * lanes <= p.last; c += 2 * lanes) channels_of<kKernel, kStride, 2>(full, p, lines, count, c, ox);
     for (; c + lanes <= p.last; c += lanes) channels_of<kKernel, kStride, 1>(full, p, lines, count, c, ox);
-    if (lanes > 8)
+    if constexpr (hn::MaxLanes(full) > 8)
       for (; c + 8 <= p.last; c += 8) channels_of<kKernel, kStride, 1>(eight, p, lines, count, c, ox);
-    for (; c < p.last; ++c)
-      for (int64_t i = 0; i < count; ++i) any_tile(one, p, lines[i], c, ox, std::min(kTile, p.y_width - ox));
+    const auto rest = [&](auto d) HWY_ATTR {
+      for (; c + static_cast<int64_t>(hn::Lanes(d)) <= p.last; c += static_cast<int64_t>(hn::Lanes(d)))
+        for (int64_t i = 0; i < count; ++i) any_tile(d, p, lines[i], c, ox, std::min(kTile, p.y_width - ox));
+    };
+    if constexpr (hn::MaxLanes(full) > 4) rest(four);
+    rest(one);
   }
 }
 

@@ -112,8 +112,7 @@ HWY_NOINLINE HWY_ATTR void add_rows(D d, const DepthwiseBlock<T>& b, int64_t i, 
 
 template <int kColumns, int kStride, class D, class T>
 HWY_INLINE HWY_ATTR void add_channels(D d, const DepthwiseBlock<T>& b, int64_t c) {
-  constexpr bool kFull = hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>());  // tails of channels are not worth more code
-  constexpr int kRows = kFull && kStride > 0 ? rows_at_once(kColumns) : 1;
+  constexpr int kRows = kStride > 0 ? rows_at_once(kColumns) : 1;
   int64_t i = 0;
   for (; i + kRows <= b.kernel_height; i += kRows) add_rows<kRows, kRows, kColumns, kStride>(d, b, i, c);
   if constexpr (kRows > 1)
@@ -124,12 +123,16 @@ template <int kColumns, int kStride, class T>
 HWY_INLINE HWY_ATTR void add_block(const DepthwiseBlock<T>& b) {
   const hn::ScalableTag<float> full;
   const hn::CappedTag<float, 8> eight;
+  const hn::CappedTag<float, 4> four;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<int64_t>(hn::Lanes(full));
   int64_t c = b.first_channel;
+  // What one row of a kernel takes waits for its sums, tiles or not: tails of channels are not worth more code.
   for (; c + lanes <= b.last_channel; c += lanes) add_channels<kColumns, kStride>(full, b, c);
   if constexpr (hn::MaxLanes(full) > 8)
-    for (; c + 8 <= b.last_channel; c += 8) add_channels<kColumns, kStride>(eight, b, c);
+    for (; c + 8 <= b.last_channel; c += 8) add_channels<kColumns, 0>(eight, b, c);
+  if constexpr (hn::MaxLanes(full) > 4)
+    for (; c + 4 <= b.last_channel; c += 4) add_channels<kColumns, 0>(four, b, c);
   for (; c < b.last_channel; ++c) add_channels<kColumns, 0>(one, b, c);
 }
 
