@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/simd.h"
 #include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -21,15 +22,29 @@ using simd::DepthwiseLine, simd::DepthwisePass, simd::kDepthwiseUnit;
 
 // Results along a line whose sums stay in registers. Maps of pictures of 224 x 224 are 7 times a power of two wide.
 constexpr int64_t kTile = 7;
+constexpr int64_t kMostTaps = 7;  // of a kernel row
 // Vectors of channels at once: sums, the taps of a kernel row and the input must fit in 32 registers.
 constexpr int64_t kMostVectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
 
-// Pixels [0, count) of a tile.
+// Whether tiles are computed by code of their own for each kernel: of whole vectors and of eight channels, in bfloat16 with AVX-512 alone.
+template <class D, class T>
+constexpr bool kHasTiles = HWY_TARGET != HWY_SCALAR &&
+                           (hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>()) || hn::MaxLanes(D()) == 8) &&
+                           (sizeof(T) == sizeof(float) || HWY_TARGET <= HWY_AVX3);
+
+// Some results of a tile.
 template <class T>
 struct Place {
   T* y;
   const T* residual;
   int64_t y_step, residual_step, count;
+
+  Place(const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count)
+      : y(line.y + ox * p.y_step + c),
+        residual(line.residual ? line.residual + ox * p.residual_step + c : nullptr),
+        y_step(p.y_step),
+        residual_step(p.residual_step),
+        count(count) {}
 };
 
 template <ActivationKind K>
@@ -47,31 +62,50 @@ struct FinishTile {
 
 template <class D, class T>
 HWY_NOINLINE HWY_ATTR void finish_tile(D d, ActivationKind kind, const Place<T>& place, const float* sums, int64_t lanes) {
-  by_activation<FinishTile>(kind, d, place, sums, lanes);
+  if constexpr (kHasTiles<D, T>)
+    by_activation<FinishTile>(kind, d, place, sums, lanes);
+  else
+    simd::finish({kind, place.count, lanes, sums, lanes, nullptr, place.residual, place.residual_step, place.y, place.y_step});
 }
 
-// kLeft and kRight pixels that the tile's windows meet lie outside the line. Guarded: any others may, and results too.
-template <int kKernel, int kStride, int kVectors, int kLeft, int kRight, bool kGuarded, class D, class T>
-HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox) {
+// The packed weights' first tap of channel c.
+HWY_INLINE const float* first_tap(const DepthwisePass& p, int64_t c) {
+  return p.weights + c / kDepthwiseUnit * p.taps * kDepthwiseUnit + c % kDepthwiseUnit;
+}
+
+// Where pixels that a tile's windows meet lie outside of the line. Left and right edges are those of a line that is padded by half a
+// kernel; at any edges, up to that many are missing at each end.
+enum class Edges { none, left, right, both, any };
+
+// Pixels that are missing at the right edge: where the stride is 2, of an even line.
+template <int kKernel, int kStride>
+constexpr int64_t kMissingRight = (kKernel + 1) / 2 - kStride;
+
+// The results from ox on; the `first` ones were there before, and stay.
+template <int kKernel, int kStride, int kVectors, Edges kEdges, class D, class T>
+HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t first) {
   using V = hn::Vec<D>;
-  constexpr int64_t kLanes = hn::MaxLanes(D()), kReach = kStride * (kTile - 1) + kKernel;
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kReach = kStride * (kTile - 1) + kKernel, kHalf = kKernel / 2;
+  constexpr int64_t kLeft = kEdges == Edges::left || kEdges == Edges::both ? kHalf : 0;
+  constexpr int64_t kRight = kEdges == Edges::right || kEdges == Edges::both ? kMissingRight<kKernel, kStride> : 0;
   const int64_t ix = ox * kStride - p.left, low = -ix, high = p.x_width - ix;
   V sums[kTile][kVectors];
   FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) {
     const V start = p.bias ? hn::LoadU(d, p.bias + c + v * kLanes) : hn::Zero(d);
     FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t][v] = start;
   }
-  const int64_t unit_step = p.taps * kDepthwiseUnit;
-  const float* const first_tap = p.weights + c / kDepthwiseUnit * unit_step + c % kDepthwiseUnit;
+  const float* const weights = first_tap(p, c);
   for (int64_t row = 0; row < line.rows; ++row) {
-    const float* const w = first_tap + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
+    const float* const w = weights + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
     const T* const x = line.x[static_cast<size_t>(row)] + ix * p.x_step + c;
     V taps[kKernel][kVectors];
     FOVEA_UNROLL_WHOLLY for (int j = 0; j < kKernel; ++j) {
-      FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) taps[j][v] = hn::LoadU(d, w + v * unit_step + j * kDepthwiseUnit);
+      FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) taps[j][v] =
+          hn::LoadU(d, w + v * p.taps * kDepthwiseUnit + j * kDepthwiseUnit);
     }
     FOVEA_UNROLL_WHOLLY for (int k = 0; k < kReach; ++k) {
-      if (k < kLeft || k >= kReach - kRight || (kGuarded && (k < low || k >= high))) continue;
+      if (k < kLeft || k >= kReach - kRight) continue;
+      if (kEdges == Edges::any && ((k < kHalf && k < low) || (k >= kReach - kHalf && k >= high))) continue;
       FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) {
         const V value = load(d, x + k * p.x_step + v * kLanes);
         FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
@@ -81,10 +115,9 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
       }
     }
   }
-  const int64_t count = kGuarded ? std::min(kTile, p.y_width - ox) : kTile;
   T* const y = line.y + ox * p.y_step + c;
   if (p.activation == ActivationKind::identity && !line.residual) {
-    if constexpr (sizeof(T) == sizeof(float) && kLanes == kDepthwiseUnit && !kGuarded) {
+    if constexpr (sizeof(T) == sizeof(float) && kLanes == kDepthwiseUnit) {
       if (p.stream) {
         FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
           FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Stream(sums[t][v], d, y + t * p.y_step + v * kLanes);
@@ -93,7 +126,6 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
       }
     }
     FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
-      if (kGuarded && t >= count) continue;
       FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) store(d, sums[t][v], y + t * p.y_step + v * kLanes);
     }
     return;
@@ -102,39 +134,82 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
     FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Store(sums[t][v], d, buffer + (t * kVectors + v) * kLanes);
   }
-  const T* const residual = line.residual ? line.residual + ox * p.residual_step + c : nullptr;
-  finish_tile(d, p.activation, Place<T>{y, residual, p.y_step, p.residual_step, count}, buffer, kVectors * kLanes);
+  finish_tile(d, p.activation, Place<T>(p, line, c, ox + first, kTile - first), buffer + first * kVectors * kLanes, kVectors * kLanes);
 }
 
-// The tiles of results that start at ox.
-template <int kKernel, int kStride, int kVectors, class D, class T>
-HWY_NOINLINE HWY_ATTR void channels_of(D d, const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count, int64_t c, int64_t ox) {
-  // What is missing where the padding is half the kernel and the line a multiple of the tile; tails of channels are not worth more code.
-  constexpr bool kFull = hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>());
-  constexpr int kLeft = kKernel / 2, kRight = kStride == 1 ? kKernel / 2 : kKernel / 2 - 1, kReach = kStride * (kTile - 1) + kKernel;
-  const int64_t left = p.left - ox * kStride, right = kReach - left - p.x_width;
-  for (int64_t i = 0; i < count; ++i) {
-    if constexpr (kFull) {
-      if (ox + kTile <= p.y_width && (left <= 0 || left == kLeft) && (right <= 0 || right == kRight)) {
-        if (left <= 0 && right <= 0)
-          tile<kKernel, kStride, kVectors, 0, 0, false>(d, p, lines[i], c, ox);
-        else if (right <= 0)
-          tile<kKernel, kStride, kVectors, kLeft, 0, false>(d, p, lines[i], c, ox);
-        else if (left <= 0)
-          tile<kKernel, kStride, kVectors, 0, kRight, false>(d, p, lines[i], c, ox);
-        else
-          tile<kKernel, kStride, kVectors, kLeft, kRight, false>(d, p, lines[i], c, ox);
-        continue;
+template <int kKernel, int kStride, int kVectors, Edges kEdges, class D, class T>
+HWY_INLINE HWY_ATTR void tiles(D d, const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count, int64_t c, int64_t ox,
+                               int64_t first) {
+  for (int64_t i = 0; i < count; ++i) tile<kKernel, kStride, kVectors, kEdges>(d, p, lines[i], c, ox, first);
+}
+
+// `count` results from ox on, at most a tile's, of any kernel and padding; the stride is 1 or 2.
+template <class D, class T>
+HWY_NOINLINE HWY_ATTR void any_tile(D d, const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count) {
+  using V = hn::Vec<D>;
+  constexpr int64_t kLanes = hn::MaxLanes(D());
+  const int64_t ix = ox * p.stride - p.left, step = p.stride * p.x_step;
+  int64_t begin[kMostTaps], end[kMostTaps];  // the results whose windows' tap j lies in the line
+  const auto steps = [&](int64_t columns) { return p.stride == 1 ? columns : columns / 2; };
+  for (int64_t j = 0; j < p.kernel; ++j) {
+    begin[j] = std::max<int64_t>(0, steps(p.stride - 1 - ix - j));
+    end[j] = ix + j < p.x_width ? std::min(count, steps(p.x_width - 1 - ix - j) + 1) : 0;
+  }
+  V sums[kTile];
+  FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t] = p.bias ? hn::LoadU(d, p.bias + c) : hn::Zero(d);
+  const float* const weights = first_tap(p, c);
+  for (int64_t row = 0; row < line.rows; ++row) {
+    const float* const w = weights + line.tap[static_cast<size_t>(row)] * kDepthwiseUnit;
+    const T* x = line.x[static_cast<size_t>(row)] + ix * p.x_step + c;
+    for (int64_t j = 0; j < p.kernel; ++j, x += p.x_step) {
+      const V tap = hn::LoadU(d, w + j * kDepthwiseUnit);
+      if (begin[j] == 0 && end[j] == kTile) {
+        FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) sums[t] = hn::MulAdd(load(d, x + t * step), tap, sums[t]);
+      } else {
+        FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
+          if (t >= begin[j] && t < end[j]) sums[t] = hn::MulAdd(load(d, x + t * step), tap, sums[t]);
+        }
       }
     }
-    tile<kKernel, kStride, kVectors, 0, 0, true>(d, p, lines[i], c, ox);
   }
+  HWY_ALIGN float buffer[kTile * kLanes];
+  FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) hn::Store(sums[t], d, buffer + t * kLanes);
+  finish_tile(d, p.activation, Place<T>(p, line, c, ox, count), buffer, kLanes);
+}
+
+// The results from ox to the end of the line or of a tile.
+template <int kKernel, int kStride, int kVectors, class D, class T>
+HWY_NOINLINE HWY_ATTR void channels_of(D d, const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count, int64_t c, int64_t ox) {
+  if constexpr (kKernel > 0 && kHasTiles<D, T>) {
+    // The last tile ends where the line does, and computes what the one before it has computed again.
+    const int64_t start = std::min(ox, p.y_width - kTile), first = ox - start;
+    const int64_t left = p.left - start * kStride, right = kStride * (kTile - 1) + kKernel - left - p.x_width, half = kKernel / 2;
+    if (start >= 0 && left <= half && right <= half) {
+      if constexpr (hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<float>())) {
+        if (left <= 0 && right <= 0) return tiles<kKernel, kStride, kVectors, Edges::none>(d, p, lines, count, c, start, first);
+        if constexpr (kKernel % 2 == 1 && kKernel > 1) {
+          const bool at_left = left == half;
+          if (at_left && right <= 0) return tiles<kKernel, kStride, kVectors, Edges::left>(d, p, lines, count, c, start, first);
+          if constexpr (kMissingRight < kKernel, kStride >> 0) {
+            const bool at_right = right == kMissingRight<kKernel, kStride>;
+            if (left <= 0 && at_right) return tiles<kKernel, kStride, kVectors, Edges::right>(d, p, lines, count, c, start, first);
+            if (at_left && at_right) return tiles<kKernel, kStride, kVectors, Edges::both>(d, p, lines, count, c, start, first);
+          }
+        }
+      }
+      return tiles<kKernel, kStride, kVectors, Edges::any>(d, p, lines, count, c, start, first);
+    }
+  }
+  for (int64_t i = 0; i < count; ++i)
+    for (int v = 0; v < kVectors; ++v)
+      any_tile(d, p, lines[i], c + v * static_cast<int64_t>(hn::Lanes(d)), ox, std::min(kTile, p.y_width - ox));
 }
 
 template <int kKernel, int kStride, class T>
 HWY_INLINE HWY_ATTR void lines_of(const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count) {
   const hn::ScalableTag<float> full;
   const hn::CappedTag<float, 8> eight;
+  const hn::CappedTag<float, 4> four;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<int64_t>(hn::Lanes(full));
   // Channels inside pixels: memory is walked in order.
@@ -143,14 +218,20 @@ HWY_INLINE HWY_ATTR void lines_of(const DepthwisePass& p, const DepthwiseLine<T>
     if constexpr (kMostVectors == 2)
       for (; c + 2 * lanes <= p.last; c += 2 * lanes) channels_of<kKernel, kStride, 2>(full, p, lines, count, c, ox);
     for (; c + lanes <= p.last; c += lanes) channels_of<kKernel, kStride, 1>(full, p, lines, count, c, ox);
-    if (lanes > 8)
+    if constexpr (hn::MaxLanes(full) > 8)
       for (; c + 8 <= p.last; c += 8) channels_of<kKernel, kStride, 1>(eight, p, lines, count, c, ox);
-    for (; c < p.last; ++c) channels_of<kKernel, kStride, 1>(one, p, lines, count, c, ox);
+    const auto rest = [&](auto d) HWY_ATTR {
+      for (; c + static_cast<int64_t>(hn::Lanes(d)) <= p.last; c += static_cast<int64_t>(hn::Lanes(d)))
+        for (int64_t i = 0; i < count; ++i) any_tile(d, p, lines[i], c, ox, std::min(kTile, p.y_width - ox));
+    };
+    if constexpr (hn::MaxLanes(full) > 4) rest(four);
+    rest(one);
   }
 }
 
 template <class T>
 HWY_INLINE HWY_ATTR void by_kernel(const DepthwisePass& p, const DepthwiseLine<T>* lines, int64_t count) {
+  if constexpr (!kHasTiles<hn::ScalableTag<float>, T>) return lines_of<0, 0>(p, lines, count);
   switch (p.kernel * 10 + p.stride) {
     case 11:
       return lines_of<1, 1>(p, lines, count);
