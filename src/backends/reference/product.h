@@ -20,8 +20,8 @@ inline double& right_entry(double* right, int64_t depth, int64_t k, int64_t colu
 }
 
 // sums[row][column] += sum over k, in order, of left[row * left_stride + k] right[k][column].
-inline void add_product_tile(const double* left, int64_t left_stride, const double* right, int64_t depth,
-                             double (&sums)[tile_rows][tile_columns]) {
+[[gnu::always_inline]] inline void add_product_tile_by_fours(const double* left, int64_t left_stride, const double* right, int64_t depth,
+                                                             double (&sums)[tile_rows][tile_columns]) {
   for (int64_t group = 0; group < column_groups; ++group) {
     const Four* columns = reinterpret_cast<const Four*>(right) + group * depth;
     Four s0{}, s1{}, s2{}, s3{};
@@ -39,6 +39,23 @@ inline void add_product_tile(const double* left, int64_t left_stride, const doub
       sums[3][group * 4 + i] += s3[i];
     }
   }
+}
+
+#if defined(__x86_64__)
+// Fours in one register: products are rounded before they are added, as without, so the bits are the same.
+[[gnu::target("avx2")]] inline void add_product_tile_by_avx2(const double* left, int64_t left_stride, const double* right, int64_t depth,
+                                                             double (&sums)[tile_rows][tile_columns]) {
+  add_product_tile_by_fours(left, left_stride, right, depth, sums);
+}
+#endif
+
+inline void add_product_tile(const double* left, int64_t left_stride, const double* right, int64_t depth,
+                             double (&sums)[tile_rows][tile_columns]) {
+#if defined(__x86_64__)
+  static const bool has_avx2 = __builtin_cpu_supports("avx2");
+  if (has_avx2) return add_product_tile_by_avx2(left, left_stride, right, depth, sums);
+#endif
+  add_product_tile_by_fours(left, left_stride, right, depth, sums);
 }
 
 struct ProductShape {
