@@ -11,7 +11,7 @@ namespace fovea {
 namespace {
 
 constexpr size_t kAlignment = 64;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef FOVEA_SANITIZED
 constexpr size_t kLeastMapped = SIZE_MAX;  // it watches what the allocator gives
 #else
 constexpr size_t kLeastMapped = size_t{1} << 20;

@@ -33,7 +33,7 @@ void note(size_t bytes) {
 }  // namespace
 
 // Every allocation of the process, oneDNN's and OpenMP's included. Under a sanitizer its own allocator has to stay.
-#ifndef __SANITIZE_ADDRESS__
+#ifndef FOVEA_SANITIZED
 extern "C" {
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
@@ -121,7 +121,7 @@ std::vector<Runner> all_sorts() {
 }
 
 TEST(CpuRun, AllocatesNothingOfNote) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef FOVEA_SANITIZED
   GTEST_SKIP() << "the sanitizer owns the allocator";
 #endif
   std::vector<Runner> runners = all_sorts();

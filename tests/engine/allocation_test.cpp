@@ -20,7 +20,7 @@
 #include "support/packing.h"
 #include "train/step.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef FOVEA_SANITIZED
 #define FOVEA_COUNTS 0  // the sanitizer stands in for malloc itself
 #else
 #define FOVEA_COUNTS 1

@@ -19,7 +19,7 @@ TEST(Memory, IsAlignedAndZeroed) {
   }
 }
 
-#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory for a while
+#ifndef FOVEA_SANITIZED  // which keeps freed memory for a while
 // Every second block first, so that an allocator's heap could not shrink.
 TEST(Memory, OfLargeTensorsGoesBackToTheSystem) {
   constexpr size_t kCount = 32, kSlack = kLarge;

@@ -127,7 +127,7 @@ std::vector<Values> oracle(const OpCase& test) {
 }
 
 // Under the sanitizers, which take long, doubles run in the oracle alone.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef FOVEA_SANITIZED
 constexpr DType kCompared[] = {DType::f32};
 #else
 constexpr DType kCompared[] = {DType::f32, DType::f64};

@@ -101,7 +101,7 @@ TEST(Hostile, ManyMutationsOfThePickle) {
 }
 
 TEST(Hostile, TakesNoMoreMemoryThanTheFileJustifies) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef FOVEA_SANITIZED
   GTEST_SKIP() << "the address sanitizer's own memory drowns the readers'";
 #else
   const auto begin = std::chrono::steady_clock::now();
