@@ -13,7 +13,7 @@ namespace {
 class Lowering {
  public:
   Lowering(const Graph& graph, const Mode& mode)
-      : graph_(graph), mode_(mode), rewrite_(graph), uses_(graph), trainable_(graph.value_count(), false) {
+      : graph_(graph), rewrite_(graph), uses_(graph), trainable_(graph.value_count(), false) {
     for (const State& state : graph.states()) {
       trainable_[state.value.index] = mode.training && state.role == StateRole::parameter && !mode.frozen.contains(state.name);
     }
@@ -77,7 +77,6 @@ class Lowering {
   }
 
   const Graph& graph_;
-  const Mode& mode_;
   Rewrite rewrite_;
   const Uses uses_;
   std::vector<bool> trainable_;  // whether a value depends on a parameter that trains

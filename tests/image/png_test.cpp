@@ -6,7 +6,7 @@ namespace {
 
 TEST(WritePng, GivesBackEveryPixel) {
   TemporaryFolder folder;
-  for (const auto [width, height] : {std::pair<int64_t, int64_t>{1, 1}, {7, 3}, {1, 40}, {133, 97}}) {
+  for (const auto& [width, height] : {std::pair<int64_t, int64_t>{1, 1}, {7, 3}, {1, 40}, {133, 97}}) {
     const Image image = pattern(width, height, 5);
     const Image decoded = decode_image(encode_png(image));
     EXPECT_EQ(decoded.width, width);

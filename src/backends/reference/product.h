@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "base/parallel.h"
 
 namespace fovea::reference {
 
-// Four doubles side by side: compilers leave plain sums in order and so never vectorize them. `aligned(8)`: they are read at any offset.
-using Four = double __attribute__((vector_size(32), aligned(8)));
+// Four doubles side by side: compilers leave plain sums in order and so never vectorize them.
+using Four = double __attribute__((vector_size(32)));
 
 inline constexpr int64_t tile_rows = 4, tile_columns = 16, column_groups = tile_columns / 4;
 
@@ -23,10 +24,11 @@ inline double& right_entry(double* right, int64_t depth, int64_t k, int64_t colu
 [[gnu::always_inline]] inline void add_product_tile_by_fours(const double* left, int64_t left_stride, const double* right, int64_t depth,
                                                              double (&sums)[tile_rows][tile_columns]) {
   for (int64_t group = 0; group < column_groups; ++group) {
-    const Four* columns = reinterpret_cast<const Four*>(right) + group * depth;
+    const double* const columns = right + group * depth * 4;
     Four s0{}, s1{}, s2{}, s3{};
     for (int64_t k = 0; k < depth; ++k) {
-      const Four column = columns[k];
+      Four column;  // which may lie at any offset
+      std::memcpy(&column, columns + 4 * k, sizeof column);
       s0 += left[k] * column;
       s1 += left[left_stride + k] * column;
       s2 += left[2 * left_stride + k] * column;
