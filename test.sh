@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything in build/ and runs every test. The last line counts: "N passed, N failed".
 #   --sanitize   afterwards the same in build-asan/ under the address and undefined-behaviour sanitizers, without the tests labelled slow
-#   --fuzz       afterwards the fuzzers, each for 20 seconds (scripts/run_fuzzers)
+#   --fuzz       afterwards the fuzzers, each for a minute (scripts/run_fuzzers)
 #   --fast       without the tests labelled slow
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -60,7 +60,7 @@ fi
 
 if [ -n "$fuzz" ]; then
   step "fuzzing"
-  scripts/run_fuzzers --seconds 20 || fuzz=failed
+  scripts/run_fuzzers --seconds 60 || fuzz=failed
 fi
 
 step "where the time went in build/"
