@@ -12,6 +12,7 @@
 #include <fovea/inspect.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>
+#include <fovea/predictor.h>
 #include <fovea/preprocess.h>
 #include <fovea/report.h>
 #include <fovea/tensor.h>

@@ -12,6 +12,7 @@
 #include <fovea/error.h>
 #include <fovea/head.h>
 #include <fovea/image.h>
+#include <fovea/predictor.h>
 #include <fovea/preprocess.h>
 #include <fovea/tensor.h>
 
@@ -29,12 +30,6 @@ struct LoadOptions {
   int64_t channels = 0;
   // Called while published weights are fetched; the total is 0 while it is not known.
   std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};
-};
-
-struct ClassProbability {
-  std::string name;
-  int64_t index = 0;
-  double probability = 0;
 };
 
 struct TapInfo {
@@ -57,8 +52,8 @@ struct LoadSummary {
   std::string precision_note;                    // why f32 is kept where bf16 was asked for; empty: what was asked for is there
 };
 
-// Copies share one network. Const calls may come from several threads at once (they take turns, each uses all cores); the others, and
-// training, must have the model to themselves.
+// Copies share one network. Const calls may come from several threads at once: they take turns, each uses all cores (Predictor is for many
+// callers). The others, and training, must have the model to themselves; what a const call refers to lasts until then.
 class FOVEA_API Model {
  public:
   // A registered name ("resnet50", see model_names) or a model file that training wrote. A weights file for a registered name may have a
@@ -115,6 +110,10 @@ class FOVEA_API Model {
   std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
   std::vector<TapInfo> taps() const;  // at the size of the preprocessing
   std::vector<TapInfo> taps(int64_t height, int64_t width) const;
+
+  // The model as it is now, for any number of callers at the same time; it stays as it is when the model changes. Throws Error(usage) for
+  // fewer than 0 threads a call.
+  Predictor predictor(const PredictorOptions& options = {}) const;
 
   // Parameters and buffers under the library's names and shapes.
   std::map<std::string, Tensor> state_dict() const;

@@ -94,9 +94,9 @@ Tensor query_features(const Model& model, const FeatureSet& features, const Imag
          to_string(model.preprocessing()));
   std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
   image::normalize_into(picture, preprocessing, prepared.data());
-  Model::Implementation& implementation = model.implementation();
-  Tensor query = features.record.mirrored ? implementation.output_with_mirror_image(prepared, features.record.output)
-                                          : implementation.output(prepared, features.record.output);
+  const Inference& inference = model.implementation().inference();
+  Tensor query = features.record.mirrored ? inference.output_with_mirror_image(prepared, features.record.output)
+                                          : inference.output(prepared, features.record.output);
   if (features.pca) query = project(*features.pca, query);
   if (features.record.normalized) query = normalized(query);
   return query.reshaped({query.size()});

@@ -51,7 +51,7 @@ HeatMap heat_map(const Model& model, const Image& picture, const HeatMapOptions&
   result.explained.index = seen.look.class_index;
   const int64_t classes = static_cast<int64_t>(seen.look.logits.size());
   if (classes > 0)
-    for (const ClassProbability& one : implementation.best(seen.look.logits, classes))
+    for (const ClassProbability& one : implementation.inference().best(seen.look.logits, classes))
       if (one.index == seen.look.class_index) result.explained = one;
   result.heat = seen.heat;
   result.map = Tensor(DType::f32, {seen.look.grid.height, seen.look.grid.width});

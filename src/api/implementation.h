@@ -1,16 +1,16 @@
-// What a Model holds: the network and its session on the CPU backend. For src/api alone.
+// What a Model holds: the network and what looks through it on the CPU backend. For src/api alone.
 #pragma once
 
 #include <fovea/model.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "engine/network.h"
-#include "engine/session.h"
+#include "api/inference.h"
 
 namespace fovea {
 
@@ -18,40 +18,30 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
  public:
   Implementation(std::shared_ptr<engine::Network> network, LoadSummary loaded);
 
-  engine::Network& network() { return *network_; }
+  const engine::Network& network() const { return *network_; }
+  // Before anything of the network changes: predictors keep what they were made from, so where there are any, the model goes on with a
+  // copy.
+  engine::Network& changing();
   const std::shared_ptr<engine::Network>& shared_network() const { return network_; }
-  // Inference; callable from several threads.
-  engine::Session& session() { return *session_; }
+  const Inference& inference() const { return *inference_; }
+  engine::Session& session() const { return inference_->session(); }
+  // For predictors whose calls take so many cores (0: all), which share one.
+  std::shared_ptr<const Inference> for_many(int cores);
 
   // Gives the network a new head and drops what was compiled for the old one.
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
-
-  // One prepared picture [height, width, 3] to a vector: "logits", "pre_logits".
-  std::vector<float> run(std::span<const float> image, const std::string& vector);
-  std::vector<float> run(const Image& image, const std::string& vector);
-  // A picture prepared in the preprocessing's shapes, [height, width, 3]; `second` is empty where there is one.
-  struct Prepared {
-    std::vector<float> image, second;
-  };
-  Prepared prepared(const Image& image) const;
-  // Logits as the preprocessing has them: of a picture prepared in its shapes; and of prepared ones [N, channels, height, width] of one
-  // shape. Prepared pictures are mirrored here.
-  std::vector<float> answer(std::span<float> image, std::span<float> second);
-  Tensor answers(const Tensor& images);
-  // Any output of one prepared picture, as Session::run gives it.
-  Tensor output(std::span<const float> image, const std::string& name);
-  // The mean of a vector of it and that of its mirror image, into which it is turned. Throws Error(usage) for what is no vector.
-  Tensor output_with_mirror_image(std::span<float> image, const std::string& name);
-  // The most probable classes, best first.
-  std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
 
   LoadSummary loaded;
   std::string freeze = "none";  // "none", "all" or a tap; checked when it was set
   bool freeze_given = false;    // by Model::freeze: a recipe leaves it as it is
 
  private:
+  void take(std::shared_ptr<engine::Network> network);
+
   std::shared_ptr<engine::Network> network_;
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<Inference> inference_;
+  std::mutex mutex_;  // of what follows
+  std::map<int, std::weak_ptr<const Inference>> for_many_;
 };
 
 std::vector<TapInfo> taps_of(const ModelGraph& model);

@@ -24,7 +24,8 @@ std::vector<BadPicture> run_files(const Model& model, const std::vector<std::str
   const int64_t total = static_cast<int64_t>(files.size());
   if (total == 1) {  // no threads to start
     try {
-      Model::Implementation::Prepared prepared = model.implementation().prepared(read_image(files[0], model.preprocessing()));
+      Inference::Prepared prepared;
+      model.implementation().inference().prepare(read_image(files[0], model.preprocessing()), true, prepared);
       take(size_t{0}, std::span<float>(prepared.image), std::span<float>(prepared.second));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
@@ -88,9 +89,9 @@ std::vector<std::string> list_pictures(const std::vector<std::string>& paths) {
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   Predictions result;
-  Model::Implementation& implementation = model.implementation();
+  const Inference& inference = model.implementation().inference();
   result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float> second) {
-    result.pictures.push_back({files[index], implementation.best(implementation.answer(picture, second), options.top)});
+    result.pictures.push_back({files[index], inference.best(inference.answer(picture, second), options.top)});
   });
   return result;
 }
@@ -100,9 +101,9 @@ Embeddings embed_files(const Model& model, const std::vector<std::string>& files
   std::vector<float> rows;
   std::vector<int64_t> shape{0};
   result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float>) {
-    Model::Implementation& implementation = model.implementation();
-    const Tensor output = options.mirrored ? implementation.output_with_mirror_image(picture, options.output)
-                                           : implementation.output(picture, options.output);
+    const Inference& inference = model.implementation().inference();
+    const Tensor output =
+        options.mirrored ? inference.output_with_mirror_image(picture, options.output) : inference.output(picture, options.output);
     if (shape.size() == 1) shape = output.shape();
     result.files.push_back(files[index]);
     const auto values = output.values<float>();

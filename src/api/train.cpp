@@ -107,7 +107,7 @@ void warn_of_copies(const training::Data& data, const TrainOptions& options) {
 template <class Find>
 TrainResult train_on(Model& model, const TrainOptions& given, const std::string& where, Find&& find) {
   Model::Implementation& implementation = model.implementation();
-  engine::Network& network = implementation.network();
+  engine::Network& network = implementation.changing();
   TrainOptions options = given;
   const size_t states = network.store()->bytes();
   const auto memory = std::make_shared<engine::MemoryAccount>(options.memory_bytes, states);

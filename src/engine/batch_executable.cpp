@@ -84,6 +84,11 @@ void BatchExecutable::prepare() {
   for (size_t i = 1; i < workers_.size(); ++i) workers_[i]->share_constants(*workers_[0]);
 }
 
+void BatchExecutable::share_constants(const BatchExecutable& other) {
+  arena_->reserve(memory().arena);
+  for (auto& worker : workers_) worker->share_constants(*other.workers_[0]);
+}
+
 std::span<float> BatchExecutable::image() { return {reinterpret_cast<float*>(arena_->data()), static_cast<size_t>(image_.elements())}; }
 
 const BatchExecutable::Output& BatchExecutable::find(std::string_view name) const {

@@ -38,6 +38,7 @@ class BatchExecutable {
 
   // As of an Executable.
   void prepare();
+  void share_constants(const BatchExecutable& other);
   // [batch, height, width, channels], in the engine's order; kept by runs. Valid like an Executable's input and output.
   std::span<float> image();
   std::span<const float> output(std::string_view name) const;

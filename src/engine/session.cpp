@@ -33,39 +33,91 @@ std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const
   return compile_inference(network, pictures, {last_output(network.build(1, pictures.height, pictures.width))}, backend, std::move(arena));
 }
 
-Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
-    : network_(std::move(network)), backend_(backend), arena_(arena ? std::move(arena) : std::make_shared<Arena>()) {}
+struct Session::Seat {
+  explicit Seat(std::shared_ptr<Arena> memory) : arena(std::move(memory)) {}
 
-void Session::compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
-  const std::lock_guard lock(mutex_);
-  compiled(batch, height, width, outputs);
+  std::shared_ptr<Arena> arena;
+  std::map<Key, Entry> executables;
+  uint64_t uses = 0;
+};
+
+Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena, int cores,
+                 bool many)
+    : network_(std::move(network)), backend_(backend), cores_(cores), many_(many) {
+  seats_.push_back(std::make_unique<Seat>(arena ? std::move(arena) : std::make_shared<Arena>()));
+  free_.push_back(seats_[0].get());
 }
 
-Session::Entry& Session::find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
-  Entry& entry = compiled(batch, height, width, outputs);
-  if (!entry.prepared) {
-    entry.executable->prepare();
-    entry.prepared = true;
+Session::Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena)
+    : Session(std::move(network), backend, std::move(arena), 0, false) {}
+
+std::shared_ptr<Session> Session::for_many(std::shared_ptr<const Network> network, const backend::Backend& backend, int cores) {
+  return std::shared_ptr<Session>(new Session(std::move(network), backend, nullptr, cores, true));
+}
+
+Session::~Session() = default;
+
+Session::Turn::Turn(const Session& session) : session_(session), seat_(session.take_seat()) {}
+Session::Turn::~Turn() { session_.give_back(seat_); }
+
+Session::Seat* Session::take_seat() const {
+  std::unique_lock lock(mutex_);
+  if (free_.empty() && many_) {
+    seats_.push_back(std::make_unique<Seat>(std::make_shared<Arena>()));
+    return seats_.back().get();
   }
+  given_back_.wait(lock, [&] { return !free_.empty(); });
+  Seat* const seat = free_.back();
+  free_.pop_back();
+  return seat;
+}
+
+void Session::give_back(Seat* seat) const {
+  {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(seat);
+  }
+  given_back_.notify_one();
+}
+
+void Session::compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+  const Turn turn(*this);
+  const CoresScope scope(cores_);
+  compiled(*turn.seat_, {batch, height, width, outputs});
+}
+
+Session::Entry& Session::find(Seat& seat, const Key& key) {
+  Entry& entry = compiled(seat, key);
+  if (entry.prepared) return entry;
+  const std::lock_guard lock(compiling_);
+  std::weak_ptr<BatchExecutable>& known = prepared_[key];
+  if (const auto other = known.lock()) {
+    entry.executable->share_constants(*other);
+  } else {
+    entry.executable->prepare();
+    known = entry.executable;
+  }
+  entry.prepared = true;
   return entry;
 }
 
-Session::Entry& Session::compiled(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+Session::Entry& Session::compiled(Seat& seat, const Key& key) {
   // Sizes change from call to call in some uses: what was used longest ago goes when there are too many.
   constexpr size_t kMostExecutables = 8;
-  const Key key{batch, height, width, outputs};
-  auto found = executables_.find(key);
-  if (found == executables_.end()) {
-    if (executables_.size() >= kMostExecutables) {
+  auto found = seat.executables.find(key);
+  if (found == seat.executables.end()) {
+    if (seat.executables.size() >= kMostExecutables) {
       const auto by_use = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
-      executables_.erase(std::min_element(executables_.begin(), executables_.end(), by_use));
+      seat.executables.erase(std::min_element(seat.executables.begin(), seat.executables.end(), by_use));
     }
+    const auto& [batch, height, width, outputs] = key;
     Entry entry;
-    entry.executable = compile_inference(*network_, {batch, height, width}, outputs, backend_, arena_, &entry.forms);
-    found = executables_.emplace(key, std::move(entry)).first;
+    const std::lock_guard lock(compiling_);
+    entry.executable = compile_inference(*network_, {batch, height, width}, outputs, backend_, seat.arena, &entry.forms);
+    found = seat.executables.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
-  entry.used = ++uses_;
+  entry.used = ++seat.uses;
   return entry;
 }
 
@@ -74,8 +126,9 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
   if (shape.size() != 4 || shape[1] != network_->channels()) {
     fail(ErrorKind::usage, "pictures of shape {}, [N,{},height,width] expected", shape_string(shape), network_->channels());
   }
-  const std::lock_guard lock(mutex_);
-  const Entry& entry = find(shape[0], shape[2], shape[3], outputs);
+  const Turn turn(*this);
+  const CoresScope scope(cores_);
+  const Entry& entry = find(*turn.seat_, {shape[0], shape[2], shape[3], outputs});
   entry.executable->write_image(images);
   entry.executable->run();
   std::vector<Tensor> results;
@@ -88,21 +141,25 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
 }
 
 void Session::weights_changed() {
-  const std::lock_guard lock(mutex_);
-  for (auto& [key, entry] : executables_) entry.prepared = false;
+  const Turn turn(*this);
+  const std::lock_guard lock(compiling_);
+  prepared_.clear();
+  for (auto& [key, entry] : turn.seat_->executables) entry.prepared = false;
 }
 
 void Session::network_changed() {
-  const std::lock_guard lock(mutex_);
-  executables_.clear();
+  const Turn turn(*this);
+  const std::lock_guard lock(compiling_);
+  prepared_.clear();
+  turn.seat_->executables.clear();
 }
 
 MemoryUse Session::memory() const {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(*this);
   MemoryUse sum;
   sum.states = network_->store()->bytes();
-  sum.arena = arena_->bytes();
-  for (const auto& [key, entry] : executables_) {
+  sum.arena = turn.seat_->arena->bytes();
+  for (const auto& [key, entry] : turn.seat_->executables) {
     const MemoryUse own = entry.executable->memory();
     sum.constants += own.constants;
     sum.held += own.held;

@@ -1,6 +1,7 @@
-// Inference on a network: executables compiled on demand for a set of outputs, a batch and a size, sharing weights and one arena.
+// Inference on a network: executables compiled on demand for a set of outputs, a batch and a size, sharing weights and working memory.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -8,32 +9,57 @@
 #include <tuple>
 #include <vector>
 
+#include "base/parallel.h"
 #include "engine/batch_executable.h"
 #include "engine/network.h"
 
 namespace fovea::engine {
 
-// What can be asked for: what find_output (nn/model_graph.h) knows.
+// What can be asked for: what find_output (nn/model_graph.h) knows. Every call has a seat: working memory and the executables that lie in
+// it. A session for one caller has one seat, for which calls wait, and weights may change between them. One for many callers has as many as
+// there are calls at the same time; the packed weights are shared, and the network must stay as it is.
 class Session {
+ private:
+  struct Seat;
+
  public:
-  // `arena`: one to share with whatever does not run at the same time; null: its own.
+  // For one caller, on all cores. `arena`: one to share with whatever does not run at the same time; null: its own.
   Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena = nullptr);
+  // For many callers, each on so many cores (0: all).
+  static std::shared_ptr<Session> for_many(std::shared_ptr<const Network> network, const backend::Backend& backend, int cores);
+  ~Session();
+
+  // Holds a seat; given back at the end.
+  class Turn {
+   public:
+    explicit Turn(const Session& session);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    friend class Session;
+    const Session& session_;
+    Seat* seat_;
+  };
 
   // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: vectors [N,K], maps
-  // [N,C,H,W], tokens [N,T,C]. Callable from several threads: calls wait for one another, each uses all cores.
+  // [N,C,H,W], tokens [N,T,C]. Callable from several threads.
   std::vector<Tensor> run(const Tensor& images, const std::vector<std::string>& outputs);
-  // The same without copies: `fill` writes N,H,W,C floats (BatchExecutable::image), `take` reads what came out (output), before the next
-  // call may start.
+  // The same without copies: `fill` writes N,H,W,C floats (BatchExecutable::image), `take` reads what came out (output), before the seat's
+  // next call may start.
   template <class Fill, class Take>
   void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
-    const std::lock_guard lock(mutex_);
-    BatchExecutable& executable = *find(batch, height, width, outputs).executable;
+    const Turn turn(*this);
+    const CoresScope scope(cores_);
+    BatchExecutable& executable = *find(*turn.seat_, {batch, height, width, outputs}).executable;
     fill(executable);
     executable.run();
     take(static_cast<const BatchExecutable&>(executable));
   }
 
   const Network& network() const { return *network_; }
+  int cores() const { return cores_; }
 
   // Compiles what such a run needs, so that `memory` tells; the memory is taken by the run.
   void compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
@@ -41,28 +67,36 @@ class Session {
   void weights_changed();
   // After the head or the preprocessing changed: everything is compiled anew.
   void network_changed();
-  MemoryUse memory() const;
-  // Held by whoever runs another executable on the network's weights, so that calls wait for one another.
-  std::unique_lock<std::mutex> alone() const { return std::unique_lock(mutex_); }
+  MemoryUse memory() const;  // of the first seat
+  // Held by whoever runs another executable on the weights of a network with one caller, so that calls wait for one another.
+  Turn alone() const { return Turn(*this); }
 
  private:
   using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
   struct Entry {
-    std::unique_ptr<BatchExecutable> executable;
+    std::shared_ptr<BatchExecutable> executable;
     std::vector<OutputView::Form> forms;  // of the outputs
     bool prepared = false;
-    uint64_t used = 0;  // when last, counted in calls
+    uint64_t used = 0;  // when last, counted in the seat's calls
   };
 
-  Entry& compiled(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
-  Entry& find(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
+  Entry& compiled(Seat& seat, const Key& key);
+  Entry& find(Seat& seat, const Key& key);
+  Seat* take_seat() const;
+  void give_back(Seat* seat) const;
 
   std::shared_ptr<const Network> network_;
   const backend::Backend& backend_;
-  std::shared_ptr<Arena> arena_;
-  std::map<Key, Entry> executables_;
-  uint64_t uses_ = 0;
-  mutable std::mutex mutex_;
+  const int cores_;
+  const bool many_;
+  mutable std::mutex mutex_;  // of the seats
+  mutable std::condition_variable given_back_;
+  mutable std::vector<std::unique_ptr<Seat>> seats_;
+  mutable std::vector<Seat*> free_;                         // the last one used comes first: its memory is in the caches
+  std::mutex compiling_;                                    // of what follows, and held while anything is compiled or prepared
+  std::map<Key, std::weak_ptr<BatchExecutable>> prepared_;  // from which others of their kind take the packed weights
+
+  Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena, int cores, bool many);
 };
 
 // The inference graph with these outputs, optimized; `forms` takes how each is to be read. Throws Error(usage) that lists the taps for an

@@ -1,0 +1,185 @@
+#include "api/inference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "image/channels.h"
+#include "image/fit.h"
+#include "train/evaluate.h"
+
+namespace fovea {
+namespace {
+
+// Pictures that are prepared before the first of them goes through the network, by all cores of a call.
+constexpr size_t kPreparedAtOnce = 16;
+
+// Of `count` logits, in double; `out` may be `logits`.
+void softmax(const float* logits, int64_t count, float* out) {
+  const double most = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += std::exp(logits[i] - most);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::exp(logits[i] - most) / sum);
+}
+
+// What `head` means by its outputs: shares of one, or each class for itself.
+void to_probabilities(const HeadOptions& head, const float* logits, int64_t count, float* out) {
+  if (!head.independent) return softmax(logits, count, out);
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(logits[i]))));
+}
+
+}  // namespace
+
+Inference::Inference(std::shared_ptr<const engine::Network> network, std::shared_ptr<engine::Session> session)
+    : network_(std::move(network)), session_(std::move(session)) {}
+
+std::vector<float> Inference::run(std::span<const float> image, const std::string& vector) const {
+  const Preprocessing& preprocessing = network_->preprocessing();
+  std::vector<float> result, room;
+  const auto input = image::with_channels(image, preprocessing, network_->channels(), room);
+  session_->run(
+      1, preprocessing.height, preprocessing.width, {vector},
+      [&](engine::BatchExecutable& executable) { std::ranges::copy(input, executable.image().begin()); },
+      [&](const engine::BatchExecutable& executable) {
+        const auto values = executable.output(vector);
+        result.assign(values.begin(), values.end());
+      });
+  return result;
+}
+
+void Inference::prepare(const Image& image, bool second, Prepared& result) const {
+  Preprocessing shape = network_->preprocessing();
+  const auto prepare = [&](Fit fit, std::vector<float>& pixels) {
+    shape.fit = fit;
+    pixels.resize(static_cast<size_t>(3 * shape.height * shape.width));
+    image::normalize_into(image, shape, pixels.data());
+  };
+  prepare(shape.fit, result.image);
+  if (second && shape.second_fit) prepare(*shape.second_fit, result.second);
+}
+
+std::vector<float> Inference::answer(std::span<float> image, std::span<float> second) const {
+  const Preprocessing& preprocessing = network_->preprocessing();
+  std::vector<float> logits = run(image, "logits");
+  if (preprocessing.mirrored) {
+    training::mirror(image, 1, preprocessing.height, preprocessing.width);
+    training::average(logits, run(image, "logits"));
+  }
+  if (!second.empty()) training::average(logits, answer(second, {}));
+  return logits;
+}
+
+Tensor Inference::answers(const Tensor& images) const {
+  Tensor logits = session_->run(images, {"logits"}).front();
+  if (!network_->preprocessing().mirrored) return logits;
+  Tensor mirrored = images.clone();
+  const auto values = mirrored.mutable_values<float>();
+  const auto width = static_cast<size_t>(images.shape().back());
+  for (size_t row = 0; row < values.size(); row += width) std::ranges::reverse(values.subspan(row, width));
+  training::average(logits.mutable_values<float>(), session_->run(mirrored, {"logits"}).front().values<float>());
+  return logits;
+}
+
+Tensor Inference::tensor_of(std::span<const float> image) const {
+  const Preprocessing& size = network_->preprocessing();
+  const std::vector<int64_t> shape{1, network_->channels(), size.height, size.width};
+  std::vector<float> room;
+  const auto pixels = image::with_channels(image, size, network_->channels(), room);
+  return engine::read_memory(pixels.data(), {DType::f32, Shape(shape)}, shape, DType::f32);
+}
+
+Tensor Inference::output(std::span<const float> image, const std::string& name) const {
+  return session_->run(tensor_of(image), {name}).front();
+}
+
+Tensor Inference::output_with_mirror_image(std::span<float> image, const std::string& name) const {
+  Tensor mean = output(image, name);
+  if (mean.shape().size() != 2)
+    fail(ErrorKind::usage, "{} gives {} of a picture; with its mirror image a vector is averaged", name, shape_string(mean.shape()));
+  training::mirror(image, 1, network_->preprocessing().height, network_->preprocessing().width);
+  training::average(mean.mutable_values<float>(), output(image, name).values<float>());
+  return mean;
+}
+
+std::vector<ClassProbability> Inference::best(std::span<const float> logits, int64_t top) const {
+  const std::vector<std::string>& names = network_->classes();
+  std::vector<float> probabilities(logits.size());
+  to_probabilities(network_->form().head, logits.data(), static_cast<int64_t>(logits.size()), probabilities.data());
+  std::vector<int64_t> order(logits.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto end = order.begin() + std::min<int64_t>(top, static_cast<int64_t>(order.size()));
+  const auto probability = [&](int64_t i) { return probabilities[static_cast<size_t>(i)]; };
+  std::partial_sort(order.begin(), end, order.end(),
+                    [&](int64_t a, int64_t b) { return probability(a) != probability(b) ? probability(a) > probability(b) : a < b; });
+  std::vector<ClassProbability> result;
+  for (auto it = order.begin(); it != end; ++it) result.push_back({names[static_cast<size_t>(*it)], *it, probability(*it)});
+  return result;
+}
+
+template <class Take>
+void Inference::over(std::span<const Image> images, bool second, Take&& take) const {
+  const CoresScope scope(session_->cores());
+  std::vector<Prepared> prepared(std::min(images.size(), kPreparedAtOnce));
+  std::vector<std::exception_ptr> failures(prepared.size());
+  for (size_t begin = 0; begin < images.size(); begin += kPreparedAtOnce) {
+    const size_t count = std::min(kPreparedAtOnce, images.size() - begin);
+    parallel_for(static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
+      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+        try {
+          prepare(images[begin + i], second, prepared[i]);
+        } catch (...) {
+          failures[i] = std::current_exception();
+        }
+      }
+    });
+    for (size_t i = 0; i < count; ++i) {
+      if (failures[i]) std::rethrow_exception(failures[i]);
+      take(begin + i, prepared[i]);
+    }
+  }
+}
+
+std::vector<std::vector<ClassProbability>> Inference::predict(std::span<const Image> images, int64_t top) const {
+  if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
+  std::vector<std::vector<ClassProbability>> result(images.size());
+  over(images, true, [&](size_t i, Prepared& prepared) { result[i] = best(answer(prepared.image, prepared.second), top); });
+  return result;
+}
+
+Tensor Inference::embed(std::span<const Image> images) const {
+  const int64_t width = network_->variant().feature_width;
+  Tensor result(DType::f32, {static_cast<int64_t>(images.size()), width});
+  const auto rows = result.mutable_values<float>();
+  over(images, false, [&](size_t i, Prepared& prepared) {
+    std::ranges::copy(run(prepared.image, "pre_logits"), rows.begin() + static_cast<std::ptrdiff_t>(i) * width);
+  });
+  return result;
+}
+
+Tensor Inference::probabilities(const Tensor& images) const {
+  Tensor result = answers(images);
+  const int64_t count = result.shape()[1];
+  const auto values = result.mutable_values<float>();
+  for (int64_t n = 0; n < result.shape()[0]; ++n)
+    to_probabilities(network_->form().head, values.data() + n * count, count, values.data() + n * count);
+  return result;
+}
+
+std::map<std::string, Tensor> Inference::features(const Tensor& images, const std::vector<std::string>& taps) const {
+  if (taps.empty()) fail(ErrorKind::usage, "features of no tap: name at least one");
+  std::vector<Tensor> maps = session_->run(images, taps);
+  std::map<std::string, Tensor> result;
+  for (size_t i = 0; i < taps.size(); ++i) result.emplace(taps[i], std::move(maps[i]));
+  return result;
+}
+
+std::map<std::string, Tensor> Inference::features(const Image& image, const std::vector<std::string>& taps) const {
+  const CoresScope scope(session_->cores());
+  Prepared one;
+  prepare(image, false, one);
+  return features(tensor_of(one.image), taps);
+}
+
+}  // namespace fovea

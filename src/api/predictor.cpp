@@ -1,0 +1,60 @@
+#include <fovea/predictor.h>
+
+#include "api/implementation.h"
+#include "base/error.h"
+
+namespace fovea {
+
+class [[gnu::visibility("hidden")]] Predictor::Implementation {
+ public:
+  explicit Implementation(std::shared_ptr<const Inference> inference) : inference_(std::move(inference)) {}
+
+  const Inference& inference() const { return *inference_; }
+  const engine::Network& network() const { return inference_->network(); }
+
+ private:
+  std::shared_ptr<const Inference> inference_;
+};
+
+Predictor Model::predictor(const PredictorOptions& options) const {
+  if (options.threads_per_call < 0)
+    fail(ErrorKind::usage, "a predictor with {} threads a call, 0 or more expected", options.threads_per_call);
+  return Predictor(std::make_shared<const Predictor::Implementation>(implementation_->for_many(options.threads_per_call)));
+}
+
+Predictor::Predictor(std::shared_ptr<const Implementation> implementation) : implementation_(std::move(implementation)) {}
+Predictor::~Predictor() = default;
+Predictor::Predictor(const Predictor&) = default;
+Predictor::Predictor(Predictor&&) noexcept = default;
+Predictor& Predictor::operator=(const Predictor&) = default;
+Predictor& Predictor::operator=(Predictor&&) noexcept = default;
+
+const std::vector<std::string>& Predictor::classes() const { return implementation_->network().classes(); }
+const Preprocessing& Predictor::preprocessing() const { return implementation_->network().preprocessing(); }
+int64_t Predictor::feature_width() const { return implementation_->network().variant().feature_width; }
+int64_t Predictor::channels() const { return implementation_->network().channels(); }
+const HeadOptions& Predictor::head() const { return implementation_->network().form().head; }
+int Predictor::threads_per_call() const {
+  const int cores = implementation_->inference().session().cores();
+  return cores > 0 ? cores : threads();
+}
+
+std::vector<ClassProbability> Predictor::predict(const Image& image, int64_t top) const {
+  return implementation_->inference().predict({&image, 1}, top).front();
+}
+std::vector<std::vector<ClassProbability>> Predictor::predict(std::span<const Image> images, int64_t top) const {
+  return implementation_->inference().predict(images, top);
+}
+Tensor Predictor::probabilities(const Tensor& images) const { return implementation_->inference().probabilities(images); }
+Tensor Predictor::logits(const Tensor& images) const { return implementation_->inference().session().run(images, {"logits"}).front(); }
+Tensor Predictor::embed(const Image& image) const { return implementation_->inference().embed({&image, 1}).reshaped({feature_width()}); }
+Tensor Predictor::embed(std::span<const Image> images) const { return implementation_->inference().embed(images); }
+Tensor Predictor::embed(const Tensor& images) const { return implementation_->inference().session().run(images, {"pre_logits"}).front(); }
+std::map<std::string, Tensor> Predictor::features(const Tensor& images, const std::vector<std::string>& taps) const {
+  return implementation_->inference().features(images, taps);
+}
+std::map<std::string, Tensor> Predictor::features(const Image& image, const std::vector<std::string>& taps) const {
+  return implementation_->inference().features(image, taps);
+}
+
+}  // namespace fovea
