@@ -209,7 +209,7 @@ TEST(Predictor, CallersShareWeightsAndWhatIsPackedOfThem) {
   const Image image = picture(2);
   predictor.predict(image);
   const size_t one = resident_bytes();
-  // All at the same time: each takes a seat, and holds it until the last has begun.
+  // A call takes longer than a time slice, so that all of them are at work at the same time.
   on_threads(8, [&](int) {
     for (int i = 0; i < 4; ++i) predictor.predict(image);
   });
