@@ -5,8 +5,8 @@
 
 namespace fovea {
 
-// For everything in this process; by default the cores that it may run on. Call it before loading models: what is compiled for one count
-// keeps to it. The same count gives the same bits.
+// For everything in this process; by default the cores that it may run on, in a container with a quota (cgroup v2) as many as that is
+// worth. Call it before loading models: what is compiled for one count keeps to it. The same count gives the same bits.
 FOVEA_API void set_threads(int count);
 FOVEA_API int threads();
 

@@ -1,20 +1,13 @@
 #include "base/parallel.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 
+#include "base/cores.h"
 #include "base/openmp.h"
 
 namespace fovea {
 namespace {
-
-int available_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return 1;
-}
 
 std::atomic<int> thread_count{0};   // 0: not set yet
 thread_local int scoped_count = 0;  // 0: no CoresScope
