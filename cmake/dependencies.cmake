@@ -1,18 +1,26 @@
 # Finds what fovea stands on and gathers it in one INTERFACE target, fovea_dependencies.
 include_guard(GLOBAL)
 
+# oneDNN 3: the copy that scripts/get_onednn.sh puts below the build folder, which runs on TBB and has it beside; where there is none, the system's.
+# -Ddnnl_DIR=... goes before both.
+foreach(folder IN ITEMS ${PROJECT_BINARY_DIR}/onednn ${PROJECT_SOURCE_DIR}/build/onednn)
+  if(EXISTS ${folder}/lib/cmake/dnnl AND NOT dnnl_DIR)
+    set(dnnl_DIR ${folder}/lib/cmake/dnnl CACHE PATH "oneDNN's CMake package")
+    set(TBB_DIR ${folder}/lib/cmake/tbb CACHE PATH "TBB's CMake package")
+  endif()
+endforeach()
+find_package(dnnl 3 QUIET CONFIG)
+set(FOVEA_RUNTIME ${DNNL_CPU_RUNTIME})
+if(dnnl_FOUND AND NOT FOVEA_RUNTIME MATCHES "^(TBB|OMP)$")
+  message(FATAL_ERROR "The oneDNN of ${dnnl_DIR} was built for ${FOVEA_RUNTIME}; TBB or OMP expected")
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/libraries.cmake)
 find_package(nlohmann_json QUIET CONFIG)
 find_package(CLI11 QUIET CONFIG)
 find_path(FOVEA_STB_INCLUDE_DIR stb/stb_image.h)
 find_path(FOVEA_PROTOZERO_INCLUDE_DIR protozero/pbf_builder.hpp)
 find_path(FOVEA_EIGEN_INCLUDE_DIR eigen3/Eigen/Dense)
-
-# oneDNN 3: the system's where it is new enough, else the copy that scripts/get_onednn.sh puts below the build folder. -Ddnnl_DIR=... goes before both.
-find_package(dnnl 3 QUIET CONFIG)
-if(NOT dnnl_FOUND)
-  find_package(dnnl 3 QUIET CONFIG NO_DEFAULT_PATH PATHS ${PROJECT_BINARY_DIR}/onednn ${PROJECT_SOURCE_DIR}/build/onednn)
-endif()
 
 fovea_need(FOVEA_STB_INCLUDE_DIR "stb" libstb-dev)
 fovea_need(FOVEA_PROTOZERO_INCLUDE_DIR "protozero" libprotozero-dev)
@@ -36,7 +44,7 @@ get_target_property(FOVEA_DNNL_LIBRARY DNNL::dnnl IMPORTED_LOCATION_RELEASE)
 if(NOT FOVEA_DNNL_LIBRARY)
   get_target_property(FOVEA_DNNL_LIBRARY DNNL::dnnl LOCATION)
 endif()
-message(STATUS "oneDNN ${dnnl_VERSION}: ${FOVEA_DNNL_LIBRARY}")
+message(STATUS "oneDNN ${dnnl_VERSION} on ${FOVEA_RUNTIME}: ${FOVEA_DNNL_LIBRARY}")
 if(FOVEA_PORTABLE)
   # What the library needs lies in the sysroot or, failing that, here.
   get_filename_component(dnnl_folder ${FOVEA_DNNL_LIBRARY} DIRECTORY)

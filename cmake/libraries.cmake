@@ -11,10 +11,22 @@ endfunction()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads QUIET)
-# GNU's OpenMP runtime, whatever the compiler: oneDNN runs on it, and a process with two runtimes has twice the threads, which wait for each other's cores.
-# The compilers' own switch, find_package(OpenMP), would bring LLVM's under clang. That one can stand in for GNU's, but only where it is loaded before it,
-# which a program that links fovea decides, and it does not know GOMP_SPINCOUNT. So fovea calls the one runtime by its functions (src/base/openmp.h).
-find_library(FOVEA_GOMP_LIBRARY gomp HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
+# The runtime that oneDNN runs on: a process with two of them has twice the threads, which wait for each other's cores. FOVEA_RUNTIME says which.
+# GNU's OpenMP is called by its functions (src/base/team_openmp.cpp), whatever the compiler: the compilers' own switch, find_package(OpenMP), would bring LLVM's
+# under clang.
+if(FOVEA_RUNTIME STREQUAL "TBB")
+  if(NOT TARGET TBB::tbb)
+    find_package(TBB 2021 QUIET CONFIG)
+  endif()
+  set(fovea_runtime_library TBB::tbb)
+  if(TARGET TBB::tbb)
+    set(fovea_runtime_found TRUE)
+  endif()
+else()
+  find_library(FOVEA_GOMP_LIBRARY gomp HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
+  set(fovea_runtime_library ${FOVEA_GOMP_LIBRARY})
+  set(fovea_runtime_found ${FOVEA_GOMP_LIBRARY})
+endif()
 if(FOVEA_FETCH)
   find_package(CURL QUIET)
 endif()
@@ -43,7 +55,7 @@ set(CMAKE_FIND_LIBRARY_SUFFIXES ${fovea_suffixes})
 
 fovea_need(PkgConfig_FOUND "pkg-config" pkg-config)
 fovea_need(Threads_FOUND "POSIX threads" libc6-dev)
-fovea_need(FOVEA_GOMP_LIBRARY "GNU's OpenMP runtime, libgomp" g++)
+fovea_need(fovea_runtime_found "${FOVEA_RUNTIME}, the runtime that oneDNN was built for" "libtbb-dev, g++")
 fovea_need(JPEG_FOUND "libjpeg" libjpeg-dev)
 fovea_need(FOVEA_SPNG_FOUND "libspng" libspng-dev)
 fovea_need(FOVEA_WEBP_FOUND "libwebp and libwebpdemux" libwebp-dev)
@@ -58,7 +70,7 @@ if(FOVEA_FETCH)
 endif()
 
 set(fovea_libraries
-  ${FOVEA_GOMP_LIBRARY} Threads::Threads PkgConfig::FOVEA_HWY JPEG::JPEG PkgConfig::FOVEA_SPNG PkgConfig::FOVEA_WEBP GIF::GIF
+  ${fovea_runtime_library} Threads::Threads PkgConfig::FOVEA_HWY JPEG::JPEG PkgConfig::FOVEA_SPNG PkgConfig::FOVEA_WEBP GIF::GIF
   PkgConfig::FOVEA_MINIZIP PkgConfig::FOVEA_NETTLE ${FOVEA_LBFGS_LIBRARY})
 if(FOVEA_PORTABLE)
   list(APPEND fovea_libraries portable_fmt $<$<BOOL:${FOVEA_FETCH}>:portable_curl>)

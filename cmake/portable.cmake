@@ -10,4 +10,3 @@ endif()
 # Compiled with this machine's headers, linked with the older libraries: their symbols have the older versions.
 # DT_RPATH rather than DT_RUNPATH, so that the libraries installed beside find one another too.
 add_link_options(-Wl,--disable-new-dtags --sysroot=${FOVEA_SYSROOT} -L${FOVEA_SYSROOT}/link -B${FOVEA_SYSROOT}/usr/lib/x86_64-linux-gnu)
-set(FOVEA_GOMP_LIBRARY ${FOVEA_SYSROOT}/link/libgomp.so CACHE FILEPATH "GNU OpenMP's runtime" FORCE)

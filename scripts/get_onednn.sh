@@ -1,51 +1,73 @@
 #!/usr/bin/env bash
-# get_onednn.sh [DIRECTORY]: oneDNN 3.2 with GNU OpenMP, from PyPI's packages, into DIRECTORY (build/onednn), where CMake looks for it.
-# Does nothing where the system has oneDNN 3 or it is there already.
+# get_onednn.sh [DIRECTORY]: oneDNN 3.2 on TBB, and TBB, from PyPI's packages, into DIRECTORY (build/onednn), where CMake looks for them. Does nothing where they
+# are there already.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=${1:-$root/build/onednn}
 
-for config in /usr/lib/cmake/dnnl /usr/lib/*/cmake/dnnl /usr/local/lib/cmake/dnnl; do
-  if grep -qsE 'PACKAGE_VERSION "3\.' "$config/dnnl-config-version.cmake"; then
-    say "oneDNN 3 is the system's ($config)."
-    exit 0
-  fi
-done
-if [ -e "$target/lib/cmake/dnnl/dnnl-config.cmake" ]; then
+if [ -e "$target/lib/cmake/dnnl/dnnl-config.cmake" ] && [ -e "$target/lib/libtbb.so.12" ]; then
   say "oneDNN is in $target."
   exit 0
 fi
-[ "$(uname -m)" = x86_64 ] || die "PyPI has oneDNN for x86_64 only, this machine is $(uname -m): build oneDNN 3 and pass its folder to CMake as -Ddnnl_DIR"
+[ "$(uname -m)" = x86_64 ] || die "PyPI has oneDNN for x86_64 only, this machine is $(uname -m): install oneDNN 3 (Debian 13: libdnnl-dev), or build it and pass its folder to CMake as -Ddnnl_DIR"
 
 work=$target.part
 rm -rf "$work"
 mkdir -p "$work/wheels"
 trap 'rm -rf "$work"' EXIT
-pip_download "$work/wheels" onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0
-library_wheel=$(echo "$work"/wheels/onednn_cpu_gomp-*.whl)
-headers_wheel=$(echo "$work"/wheels/onednn_devel_cpu_gomp-*.whl)
-check_digest "$library_wheel" 2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb
-check_digest "$headers_wheel" 9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284
+pip_download "$work/wheels" onednn-cpu-tbb==2023.2.0 onednn-devel-cpu-tbb==2023.2.0 tbb==2021.13.1 tbb-devel==2021.13.1
+check_digest "$(echo "$work"/wheels/onednn_cpu_tbb-*.whl)" 3265b317e9d74ee42f3b7fe4ba0e6d8347a400f0e9c1531fa80b0bfa18d76b13
+check_digest "$(echo "$work"/wheels/onednn_devel_cpu_tbb-*.whl)" d76b9ddf0ac717b5c5caa89e9922ec752d175e6f0492503f3baa8499607bec82
+check_digest "$(echo "$work"/wheels/tbb-*.whl)" d916359dc685579d09e4b344241550afc1cc034f7f5ec7234c258b6680912d70
+check_digest "$(echo "$work"/wheels/tbb_devel-*.whl)" 94aab8595063794c802c6d311fa19dee1a0b97f9d1b60660b3bf03b0a21f6563
 
-# The wheel holds the library under three names; it is written once, the other names are links.
-python3 - "$work/tree" "$library_wheel" "$headers_wheel" <<'PYTHON'
-import os, shutil, sys, zipfile
+python3 - "$work/tree" "$work"/wheels/*.whl <<'PYTHON'
+import os, re, shutil, struct, sys, zipfile
 
 tree = sys.argv[1]
+# The wheels hold each library under three names; it is written once, the other names are links. Of TBB the scheduler alone is needed.
+wanted = re.compile(r"include/|share/doc/|lib/cmake/|lib/libdnnl\.so\.3\.2$|lib/libtbb\.so\.12\.13$")
 for wheel in sys.argv[2:]:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             inside = name.partition(".data/data/")[2]
-            if not inside or inside in ("lib/libdnnl.so", "lib/libdnnl.so.3"):
+            if not wanted.match(inside):
                 continue
             path = os.path.join(tree, inside)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with archive.open(name) as source, open(path, "wb") as copy:
                 shutil.copyfileobj(source, copy)
-os.chmod(os.path.join(tree, "lib/libdnnl.so.3.2"), 0o755)
-os.symlink("libdnnl.so.3.2", os.path.join(tree, "lib/libdnnl.so.3"))
-os.symlink("libdnnl.so.3", os.path.join(tree, "lib/libdnnl.so"))
+for library, *links in (("libdnnl.so.3.2", "libdnnl.so.3", "libdnnl.so"), ("libtbb.so.12.13", "libtbb.so.12", "libtbb.so")):
+    os.chmod(os.path.join(tree, "lib", library), 0o755)
+    for link in links:
+        os.symlink(library, os.path.join(tree, "lib", link))
+
+# This oneDNN was linked with the mathematical and the memory functions of its compiler's maker. It uses none that the C library does not have under the same
+# name, but for a memcpy and a memset of another: it is told to take the C library's.
+path = os.path.join(tree, "lib/libdnnl.so.3.2")
+with open(path, "rb") as file:
+    data = bytearray(file.read())
+program_headers, = struct.unpack_from("<Q", data, 32)
+entry_size, entries = struct.unpack_from("<HH", data, 54)
+for at in range(program_headers, program_headers + entry_size * entries, entry_size):
+    kind, _, offset, address, _, size = struct.unpack_from("<IIQQQQ", data, at)
+    if kind == 1 and offset == address == 0:
+        flat = size  # up to here an address is a place in the file
+    if kind == 2:
+        tags = dict(reversed([struct.unpack_from("<qQ", data, offset + 16 * i) for i in range(size // 16)]))
+names, symbols = tags[5], tags[6]
+assert symbols < names < names + tags[10] < flat
+for at in range(symbols, names, 24):
+    name, = struct.unpack_from("<I", data, at)
+    for function in (b"_intel_fast_memcpy", b"_intel_fast_memset"):
+        if data.startswith(function + b"\0", names + name):
+            struct.pack_into("<I", data, at, name + len(b"_intel_fast_"))
+for theirs, ours in ((b"libimf.so", b"libm.so.6"), (b"libintlc.so.5", b"libgcc_s.so.1")):
+    at = data.index(b"\0" + theirs + b"\0", names, names + tags[10]) + 1
+    data[at:at + len(theirs)] = ours
+with open(path, "wb") as file:
+    file.write(data)
 PYTHON
 rm -rf "$target"
 mv "$work/tree" "$target"

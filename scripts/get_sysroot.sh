@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# get_sysroot.sh [DIRECTORY]: glibc 2.31, libstdc++ and libgomp of Debian 11 into DIRECTORY (build/sysroot), for a portable build to link with
+# get_sysroot.sh [DIRECTORY]: glibc 2.31 and libstdc++ of Debian 11 into DIRECTORY (build/sysroot), for a portable build to link with
 # (cmake/portable.cmake). Does nothing where they are there already. What g++'s own libstdc++ has beyond the old one comes from its archive, as in
 # Red Hat's toolsets.
 set -euo pipefail
@@ -17,15 +17,14 @@ work=$target.part
 rm -rf "$work"
 mkdir -p "$work/packages" "$work/root/link"
 trap 'rm -rf "$work"' EXIT
-as_root debootstrap --download-only --variant=minbase --include=libc6-dev,libgomp1,libstdc++6 bullseye "$work/packages" >"$work/log" || die "$(tail -n 1 "$work/log")"
-for package in libc6 libc6-dev libcrypt1 libgcc-s1 libgomp1 libstdc++6; do
+as_root debootstrap --download-only --variant=minbase --include=libc6-dev,libstdc++6 bullseye "$work/packages" >"$work/log" || die "$(tail -n 1 "$work/log")"
+for package in libc6 libc6-dev libcrypt1 libgcc-s1 libstdc++6; do
   dpkg-deb -x "$work"/packages/var/cache/apt/archives/${package}_*.deb "$work/root"
 done
 # Links lead from the sysroot's root to what lies in it.
 find "$work/root" -type l -lname '/*' | while read -r link; do ln -sfnr "$work/root$(readlink "$link")" "$link"; done
 # Paths in a linker script start from the sysroot.
 libraries=usr/lib/x86_64-linux-gnu
-ln -s "../$libraries/libgomp.so.1" "$work/root/link/libgomp.so"
 ln -s ../lib/x86_64-linux-gnu/libgcc_s.so.1 "$work/root/link/libgcc_s.so"
 ln -s "$(g++ -print-file-name=libstdc++.a)" "$work/root/link/libstdc++_newer.a"
 echo "INPUT(/$libraries/libstdc++.so.6 -l:libstdc++_newer.a)" >"$work/root/link/libstdc++.so"

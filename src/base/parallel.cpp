@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "base/cores.h"
-#include "base/openmp.h"
+#include "base/team.h"
 
 namespace fovea {
 namespace {
@@ -16,8 +16,6 @@ thread_local int scoped_count = 0;  // 0: no CoresScope
 
 void set_threads(int count) {
   thread_count = std::max(1, count);
-  omp_set_dynamic(0);
-  omp_set_num_threads(thread_count);
 }
 
 int threads() {
@@ -42,11 +40,8 @@ void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, 
   if (count <= 0) return;
   const int64_t most = std::max<int64_t>(1, count / std::max<int64_t>(1, grain));
   const int team = static_cast<int>(std::min<int64_t>(threads(), most));
-  if (team == 1 || omp_in_parallel()) return body(context, 0, count);
-  run_team(team, [=] {
-    const int64_t size = omp_get_num_threads(), rank = omp_get_thread_num();
-    body(context, count * rank / size, count * (rank + 1) / size);
-  });
+  if (team == 1 || in_team()) return body(context, 0, count);
+  run_team(team, [=](int64_t rank) { body(context, count * rank / team, count * (rank + 1) / team); });
 }
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// The one way fovea runs on several cores: OpenMP, one runtime shared with oneDNN, started from one host thread at a time.
+// The one way fovea runs loops on several cores (base/team.h).
 #pragma once
 
 #include <fovea/threads.h>
@@ -26,7 +26,7 @@ class CoresScope {
 };
 
 // Runs body(begin, end) over disjoint ranges that cover [0, count), each of at least `grain` items where possible. Allocates nothing.
-// The body must not throw. Called from inside a parallel region it runs in the calling thread alone.
+// The body must not throw. Called from inside another one's body it runs in the calling thread alone.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

@@ -11,7 +11,6 @@
 
 #include "cli/command.h"
 #include "cli/terminal.h"
-#include "cli/waiting.h"
 
 namespace fovea::cli {
 namespace {
@@ -54,7 +53,6 @@ const std::vector<std::string>& command_line() { return typed; }
 
 int main(int argc, char** argv) {
   using namespace fovea::cli;
-  shorten_waiting(argv);
   std::signal(SIGPIPE, SIG_IGN);
   int status = kFailed;
   try {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/team.h"
 #include "engine/layout.h"
 
 namespace fovea::engine {
@@ -143,10 +144,16 @@ void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> 
   const int64_t wanted = group * grouping_.pictures, begin = std::min(wanted, batch_ - grouping_.pictures);
   const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
   executable.bind_input(kImage, arena_->data() + static_cast<size_t>(begin) * picture);
-  if (seconds.empty())
-    executable.run();
+  const auto run = [&] {
+    if (seconds.empty())
+      executable.run();
+    else
+      executable.run_timed(seconds);
+  };
+  if (grouping_.groups > 1)
+    on_cores(1, run);
   else
-    executable.run_timed(seconds);
+    run();
   const auto skipped = static_cast<size_t>(wanted - begin), count = static_cast<size_t>(grouping_.pictures) - skipped;
   for (const Output& output : outputs_)
     std::memcpy(arena_->data() + output.offset + static_cast<size_t>(wanted) * output.picture_bytes,

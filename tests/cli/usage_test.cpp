@@ -11,23 +11,6 @@ TEST(Usage, VersionIsPrinted) {
   EXPECT_TRUE(outcome.out.starts_with("fovea ")) << outcome.out;
 }
 
-// GNU OpenMP prints what it took from the environment whenever it is loaded: the last time counts.
-TEST(Usage, ThreadsWaitShortlyWhereNothingElseIsAsked) {
-  const auto rounds = [](const std::string& environment) {
-    const Outcome outcome = run_fovea({"--version"}, "env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY OMP_DISPLAY_ENV=verbose " + environment);
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    const std::string name = "GOMP_SPINCOUNT = '";
-    const size_t at = outcome.err.rfind(name);
-    if (at == std::string::npos) return std::string("another OpenMP");
-    return outcome.err.substr(at + name.size(), outcome.err.find('\'', at + name.size()) - at - name.size());
-  };
-  const std::string found = rounds("");
-  if (found == "another OpenMP") GTEST_SKIP() << "the OpenMP here is not GNU's";
-  EXPECT_EQ(found, "1000");
-  EXPECT_EQ(rounds("GOMP_SPINCOUNT=77"), "77");
-  EXPECT_EQ(rounds("OMP_WAIT_POLICY=passive"), "0");
-}
-
 TEST(Usage, EveryCommandHasHelp) {
   const std::vector<std::vector<std::string>> commands = {{"train"},
                                                           {"augment"},

@@ -105,8 +105,10 @@ template <class Body>
 void for_tasks(int64_t count, size_t slots, const Body& body) {
   const auto shares = static_cast<int64_t>(slots);
   parallel_kernel(shares, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t share = begin; share < end; ++share)
-      for (int64_t task = count * share / shares; task < count * (share + 1) / shares; ++task) body(static_cast<size_t>(share), task);
+    on_cores(1, [&] {
+      for (int64_t share = begin; share < end; ++share)
+        for (int64_t task = count * share / shares; task < count * (share + 1) / shares; ++task) body(static_cast<size_t>(share), task);
+    });
   });
 }
 
@@ -196,7 +198,8 @@ class Backward {
         blocks_(blocks_of(heads, 1)),
         scores_(dense_matrix(blocks_.block, blocks_.columns), dense_transposed(blocks_.block, blocks_.columns),
                 dense_matrix(blocks_.block, blocks_.block, DType::f32)),
-        mix_(dense_matrix(blocks_.block, blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns), dense_matrix(blocks_.block, blocks_.columns)),
+        mix_(dense_matrix(blocks_.block, blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns),
+             dense_matrix(blocks_.block, blocks_.columns)),
         mix_transposed_(dense_transposed(blocks_.wide(), blocks_.wide()), dense_matrix(blocks_.wide(), blocks_.columns),
                         dense_matrix(blocks_.wide(), blocks_.columns)),
         dy_stride_(request.inputs[0].row_stride),
@@ -293,10 +296,7 @@ Planned accept_plan(const Heads& heads, const Request& request) {
   constexpr int64_t kFewestTokens = 16;  // of 7, products in float took two thirds of the time; of 17, one and a half times as long
   if (heads.tokens < kFewestTokens) return refuse("{} tokens, from {} on the library's products pay", heads.tokens, kFewestTokens);
   std::shared_ptr<Plan> plan;
-  {
-    const ComputeScope one_core(1);  // each product is for one
-    plan = std::make_shared<Plan>(heads, request);
-  }
+  on_cores(1, [&] { plan = std::make_shared<Plan>(heads, request); });  // each product is for one
   if (std::string reason = plan->obstacle(); !reason.empty()) return refuse("{}", reason);
   return accept(
       plan->workspace_bytes(), [plan](const Bound& bound) { plan->run(bound); }, fmt::format("own simd, onednn matmul {}", plan->name()));

@@ -148,14 +148,14 @@ class CpuBackend final : public backend::Backend {
         if (is_floating(operand.type.dtype) && !supports(operand.type.dtype))
           fail(ErrorKind::unsupported, "{} on cpu: {} is neither f32 nor bf16", op.name(), to_string(operand.type));
     }
-    const ComputeScope scope(threads());
     Planned planned;
-    std::string refusals = try_candidates(request, planned);
-    if (!planned.kernel) {
+    on_cores(threads(), [&] {
+      const std::string refusals = try_candidates(request, planned);
+      if (planned.kernel) return;
       planned = plan_staged(request);
       if (!planned.kernel) fail(ErrorKind::unsupported, "{} on cpu: {}", signature(request), refusals);
       log("kernels", "{}: {}", signature(request), planned.kernel->describe());
-    }
+    });
     return std::move(planned.kernel);
   }
 };

@@ -95,7 +95,9 @@ class DepthwiseKernel final : public Kernel {
   std::string describe() const override { return "own simd depthwise"; }
 
   void run() override {
-    const ComputeScope scope(threads_);
+    on_cores(threads_, [this] { compute(); });
+  }
+  void compute() {
     if (packs_)
       parallel_kernel(plan_.units(), 1,
                       [this](int64_t begin, int64_t end) { pack_units(plan_, bound_.in(w_at_), bound_.scratch<float>(), begin, end); });
@@ -205,7 +207,9 @@ Planned plan_depthwise_forward(const Request& request, const ConvProblem& proble
 
 }  // namespace
 
-Planned plan_conv2d_depthwise(const Request& request) { return plan_depthwise_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_depthwise(const Request& request) {
+  return plan_depthwise_forward(request, problem_of(*request.op.as<Conv2d>(), request));
+}
 Planned plan_fused_conv2d_depthwise(const Request& request) {
   return plan_depthwise_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }

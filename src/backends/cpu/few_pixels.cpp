@@ -54,10 +54,11 @@ class FewPixelsKernel final : public Kernel {
     return input == 1 ? align64(static_cast<size_t>(depth_ * simd::padded_columns(problem_.y.channels())) * sizeof(T)) : 0;
   }
   void pack(int /*input*/, const void* value, void* packed) override {
-    const ComputeScope scope(threads_);
-    parallel_kernel(panels_.count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t panel = begin; panel < end; ++panel)
-        pack_panel(static_cast<const float*>(value), panel, static_cast<T*>(packed) + panels_.begin(panel) * depth_);
+    on_cores(threads_, [&] {
+      parallel_kernel(panels_.count, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t panel = begin; panel < end; ++panel)
+          pack_panel(static_cast<const float*>(value), panel, static_cast<T*>(packed) + panels_.begin(panel) * depth_);
+      });
     });
   }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
@@ -65,7 +66,9 @@ class FewPixelsKernel final : public Kernel {
   }
 
   void run() override {
-    const ComputeScope scope(threads_);
+    on_cores(threads_, [this] { compute(); });
+  }
+  void compute() {
     if (gathers()) parallel_kernel(pixels_, slots_ > 1 ? 1 : pixels_, [&](int64_t begin, int64_t end) { gather(begin, end); });
     const T* const x = gathers() ? bound_.scratch<T>() : bound_.in<T>(0);
     const int64_t stride = gathers() ? depth_ : x_stride_;
@@ -185,7 +188,9 @@ Planned plan_few_pixels_forward(const Request& request, const ConvProblem& probl
 
 }  // namespace
 
-Planned plan_conv2d_few_pixels(const Request& request) { return plan_few_pixels_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_few_pixels(const Request& request) {
+  return plan_few_pixels_forward(request, problem_of(*request.op.as<Conv2d>(), request));
+}
 Planned plan_fused_conv2d_few_pixels(const Request& request) {
   return plan_few_pixels_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }

@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "backend/backend.h"
-#include "backends/cpu/scope.h"
 #include "backends/cpu/storage.h"
+#include "base/denormals.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/team.h"
 
 namespace fovea::cpu {
 
@@ -74,8 +75,7 @@ class FunctionKernel final : public Kernel {
     bound_.set(inputs, outputs, workspace);
   }
   void run() override {
-    const ComputeScope scope(threads_);
-    body_(bound_);
+    on_cores(threads_, [this] { body_(bound_); });
   }
   std::string describe() const override { return description_; }
 

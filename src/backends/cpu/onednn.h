@@ -1,4 +1,4 @@
-// oneDNN as this backend uses it: one engine, one stream, primitives with their arguments prepared, memory of the caller's.
+// oneDNN as this backend uses it: one engine, a stream a thread, primitives with their arguments prepared, memory of the caller's.
 #pragma once
 
 #include <dnnl.hpp>
@@ -10,7 +10,7 @@
 namespace fovea::cpu {
 
 dnnl::engine& onednn_engine();
-dnnl::stream& onednn_stream();
+dnnl::stream& onednn_stream();  // of the calling thread
 
 using dnnl::memory;
 

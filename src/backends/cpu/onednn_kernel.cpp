@@ -40,13 +40,12 @@ size_t OneDnnKernel::packed_bytes(int input) const {
 void OneDnnKernel::pack(int input, const void* value, void* packed) {
   const Slot* slot = packed_slot(input);
   if (!slot) fail(ErrorKind::internal, "input {} of a kernel ({}) has no packed form", input, description_);
-  const ComputeScope scope(threads_);
   Primitive reorder = slot->reorder;
   std::vector<std::byte> scratch(reorder.scratchpad_bytes() + 64);
   reorder.set(DNNL_ARG_FROM, value);
   reorder.set(DNNL_ARG_TO, packed);
   reorder.set_scratchpad(reinterpret_cast<void*>(align64(reinterpret_cast<size_t>(scratch.data()))));
-  reorder.execute();
+  on_cores(threads_, [&] { reorder.execute(); });
 }
 
 void OneDnnKernel::bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) {
@@ -65,12 +64,13 @@ void OneDnnKernel::bind(std::span<void* const> inputs, std::span<void* const> ou
 }
 
 void OneDnnKernel::run() {
-  const ComputeScope scope(threads_);
-  for (Slot& slot : slots_)
-    if (slot.reorder && !slot.argument.output && !slot.argument.constant) slot.reorder.execute();
-  primitive_.execute();
-  for (Slot& slot : slots_)
-    if (slot.reorder && slot.argument.output) slot.reorder.execute();
+  on_cores(threads_, [this] {
+    for (Slot& slot : slots_)
+      if (slot.reorder && !slot.argument.output && !slot.argument.constant) slot.reorder.execute();
+    primitive_.execute();
+    for (Slot& slot : slots_)
+      if (slot.reorder && slot.argument.output) slot.reorder.execute();
+  });
 }
 
 }  // namespace fovea::cpu

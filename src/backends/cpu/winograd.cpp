@@ -80,8 +80,8 @@ class WinogradKernel final : public Kernel {
     return problem_.constant && static_cast<size_t>(input) == problem_.w_input ? u_bytes_ : 0;
   }
   void pack(int /*input*/, const void* value, void* packed) override {
-    const ComputeScope scope(static_cast<int>(partition_.threads));
-    transform_weights(static_cast<const float*>(value), static_cast<float*>(packed));
+    on_cores(static_cast<int>(partition_.threads),
+             [&] { transform_weights(static_cast<const float*>(value), static_cast<float*>(packed)); });
   }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
@@ -95,7 +95,9 @@ class WinogradKernel final : public Kernel {
   }
 
   void run() override {
-    const ComputeScope scope(static_cast<int>(partition_.threads));
+    on_cores(static_cast<int>(partition_.threads), [this] { compute(); });
+  }
+  void compute() {
     const float* const w = bound_.in(problem_.w_input);
     if (!problem_.constant) transform_weights(w, bound_.scratch<float>());
     const float* const u = problem_.constant ? w : bound_.scratch<float>();
@@ -224,7 +226,9 @@ Planned plan_winograd_forward(const Request& request, const ConvProblem& conv) {
 
 }  // namespace
 
-Planned plan_conv2d_winograd(const Request& request) { return plan_winograd_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_winograd(const Request& request) {
+  return plan_winograd_forward(request, problem_of(*request.op.as<Conv2d>(), request));
+}
 Planned plan_fused_conv2d_winograd(const Request& request) {
   return plan_winograd_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
 }
