@@ -13,7 +13,7 @@ packages=(
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   say "This is no Debian or Ubuntu. fovea needs, under whatever names they have here:"
-  say "  a C++20 compiler, GNU OpenMP's runtime, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
+  say "  a C++20 compiler, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
   say "  Highway, libjpeg-turbo, libspng, libwebp, giflib, stb, protozero, {fmt}, CLI11, nlohmann-json, minizip, libcurl, Nettle, Eigen, libLBFGS,"
   say "  GoogleTest and Google Benchmark for the tests, and oneDNN 3 (or scripts/get_onednn.sh)."
   exit 0
@@ -32,8 +32,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# From Debian 13 on the system's oneDNN is new enough.
-if ! installed libdnnl-dev && [[ $(apt_candidate libdnnl-dev) =~ ^([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 3 ]; then
+# Where scripts/get_onednn.sh has none for this processor: from Debian 13 on the system's oneDNN is new enough.
+if [ "$(uname -m)" != x86_64 ] && ! installed libdnnl-dev && [[ $(apt_candidate libdnnl-dev) =~ ^([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 3 ]; then
   say "Installing: libdnnl-dev"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends libdnnl-dev >/dev/null
 fi
