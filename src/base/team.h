@@ -8,8 +8,8 @@
 namespace fovea {
 
 namespace detail {
-void run_team(int size, void (*body)(void* context, int rank), void* context);
-void on_cores(int count, void (*body)(void* context), void* context);
+void do_parts(int count, void (*body)(void* context, int rank), void* context);
+void call_on_cores(int count, void (*body)(void* context), void* context);
 }  // namespace detail
 
 // Calls body(rank) for every rank in [0, size) on as many threads as come, the calling one among them, and returns when all are done. A
@@ -17,7 +17,7 @@ void on_cores(int count, void (*body)(void* context), void* context);
 template <class Body>
 void run_team(int size, Body&& body) {
   using Plain = std::remove_reference_t<Body>;
-  detail::run_team(
+  detail::do_parts(
       size, [](void* context, int rank) { (*static_cast<Plain*>(context))(rank); },
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
@@ -30,7 +30,7 @@ bool in_team();
 template <class Body>
 void on_cores(int count, Body&& body) {
   using Plain = std::remove_reference_t<Body>;
-  detail::on_cores(
+  detail::call_on_cores(
       count, [](void* context) { (*static_cast<Plain*>(context))(); }, const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 

@@ -47,7 +47,7 @@ bool in_team() { return omp_in_parallel() != 0; }
 
 namespace detail {
 
-void run_team(int size, void (*body)(void*, int), void* context) {
+void do_parts(int size, void (*body)(void*, int), void* context) {
   Team team{size, body, context};
   GOMP_parallel(
       [](void* all) noexcept {
@@ -57,7 +57,7 @@ void run_team(int size, void (*body)(void*, int), void* context) {
       &team, static_cast<unsigned>(size), 0);
 }
 
-void on_cores(int count, void (*body)(void*), void* context) {
+void call_on_cores(int count, void (*body)(void*), void* context) {
   // Workers belong to the thread that starts them. Those that exist are switched here, once, and stay so; those that OpenMP starts later,
   // because a team grew, inherit the mode of the calling thread.
   thread_local int prepared = 0;

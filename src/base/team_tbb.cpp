@@ -46,14 +46,14 @@ bool in_team() { return at_work; }
 
 namespace detail {
 
-void on_cores(int count, void (*body)(void*), void* context) {
+void call_on_cores(int count, void (*body)(void*), void* context) {
   const FlushDenormals flush;
   if (cores == count) return body(context);
   const Scoped inside(cores, count);
   own_arena(count).execute([=] { body(context); });
 }
 
-void run_team(int size, void (*body)(void*, int), void* context) {
+void do_parts(int size, void (*body)(void*, int), void* context) {
   const auto all = [=] {
     // The threads' mode for denormals is the calling one's.
     tbb::task_group_context mode(tbb::task_group_context::isolated,
