@@ -64,7 +64,7 @@ void call_on_cores(int count, void (*body)(void*), void* context) {
   const FlushDenormals flush;
   const TeamSize size(count);
   if (prepared != count && !in_team()) {
-    run_team(
+    do_parts(
         count, [](void*, int) { flush_denormals(); }, nullptr);
     prepared = count;
   }
