@@ -290,7 +290,9 @@ TEST_F(LoaderTest, GivesPicturesInTheSecondShapeToo) {
       }
       EXPECT_EQ(i, squashed.size());
     }
-    if (cache > 0) EXPECT_GT(o.cache->bytes(), 0u);
+    if (cache > 0) {
+      EXPECT_GT(o.cache->bytes(), 0u);
+    }
   }
   o.second_fit = false;
   Loader one(samples, o);
