@@ -32,7 +32,7 @@ void note(size_t bytes) {
 }
 }  // namespace
 
-// Every allocation of the process, oneDNN's and OpenMP's included. Under a sanitizer its own allocator has to stay.
+// Every allocation of the process, oneDNN's and its threads' included. Under a sanitizer its own allocator has to stay.
 #ifndef FOVEA_SANITIZED
 extern "C" {
 void* __libc_malloc(size_t);
@@ -125,7 +125,7 @@ TEST(CpuRun, AllocatesNothingOfNote) {
   GTEST_SKIP() << "the sanitizer owns the allocator";
 #endif
   std::vector<Runner> runners = all_sorts();
-  for (Runner& runner : runners) runner.run();  // what OpenMP and the library allocate once
+  for (Runner& runner : runners) runner.run();  // what threads and the library allocate once
   for (size_t i = 0; i < runners.size(); ++i) {
     largest = 0, count = 0;
     counting = true;

@@ -33,7 +33,7 @@ std::atomic<int> own{0}, others{0}, large{0};
 
 constexpr size_t kLargest = 4096;
 
-// fovea is linked into this program; oneDNN, OpenMP and the C++ runtime are libraries of their own.
+// fovea is linked into this program; oneDNN, its threads and the C++ runtime are libraries of their own.
 void count(size_t bytes, void* caller) {
   if (!counting.load(std::memory_order_relaxed)) return;
   Dl_info mine{}, theirs{};
