@@ -44,7 +44,7 @@ for library, *links in (("libdnnl.so.3.2", "libdnnl.so.3", "libdnnl.so"), ("libt
         os.symlink(library, os.path.join(tree, "lib", link))
 
 # This oneDNN was linked with the mathematical and the memory functions of its compiler's maker. It uses none that the C library does not have under the same
-# name, but for a memcpy and a memset of another: it is told to take the C library's.
+# name, but for a memcpy and a memset of another: it is told to take the C library's, and to look for TBB beside itself.
 path = os.path.join(tree, "lib/libdnnl.so.3.2")
 with open(path, "rb") as file:
     data = bytearray(file.read())
@@ -55,7 +55,8 @@ for at in range(program_headers, program_headers + entry_size * entries, entry_s
     if kind == 1 and offset == address == 0:
         flat = size  # up to here an address is a place in the file
     if kind == 2:
-        tags = dict(reversed([struct.unpack_from("<qQ", data, offset + 16 * i) for i in range(size // 16)]))
+        dynamic = range(offset, offset + size, 16)
+tags = dict(reversed([struct.unpack_from("<qQ", data, at) for at in dynamic]))
 names, symbols = tags[5], tags[6]
 assert symbols < names < names + tags[10] < flat
 for at in range(symbols, names, 24):
@@ -63,9 +64,15 @@ for at in range(symbols, names, 24):
     for function in (b"_intel_fast_memcpy", b"_intel_fast_memset"):
         if data.startswith(function + b"\0", names + name):
             struct.pack_into("<I", data, at, name + len(b"_intel_fast_"))
-for theirs, ours in ((b"libimf.so", b"libm.so.6"), (b"libintlc.so.5", b"libgcc_s.so.1")):
-    at = data.index(b"\0" + theirs + b"\0", names, names + tags[10]) + 1
-    data[at:at + len(theirs)] = ours
+NEEDED, RUNPATH = 1, 29
+for at in dynamic:
+    tag, name = struct.unpack_from("<qQ", data, at)
+    if tag != NEEDED:
+        continue
+    for theirs, ours, becomes in ((b"libimf.so\0", b"libm.so.6", NEEDED), (b"libintlc.so.5\0", b"$ORIGIN", RUNPATH)):
+        if data.startswith(theirs, names + name):
+            data[names + name:names + name + len(theirs)] = ours.ljust(len(theirs), b"\0")
+            struct.pack_into("<q", data, at, becomes)
 with open(path, "wb") as file:
     file.write(data)
 PYTHON
