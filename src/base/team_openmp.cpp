@@ -1,5 +1,7 @@
 // GNU's OpenMP runtime, called by its functions. A compiler's own `#pragma omp` would bring that compiler's runtime into the process,
 // beside the one that oneDNN runs on; these are the same calls from any of them.
+#include <utility>
+
 #include "base/denormals.h"
 #include "base/team.h"
 
@@ -16,6 +18,9 @@ void GOMP_parallel(void (*body)(void*), void* context, unsigned size, unsigned f
 
 namespace fovea {
 namespace {
+
+// OpenMP takes a team of one thread for none.
+thread_local bool at_work = false;
 
 struct Team {
   int size;
@@ -43,7 +48,7 @@ class TeamSize {
 
 }  // namespace
 
-bool in_team() { return omp_in_parallel() != 0; }
+bool in_team() { return at_work || omp_in_parallel() != 0; }
 
 namespace detail {
 
@@ -52,7 +57,9 @@ void do_parts(int size, void (*body)(void*, int), void* context) {
   GOMP_parallel(
       [](void* all) noexcept {
         const Team& one = *static_cast<Team*>(all);
+        const bool outer = std::exchange(at_work, true);
         for (int rank = omp_get_thread_num(); rank < one.size; rank += omp_get_num_threads()) one.body(one.context, rank);
+        at_work = outer;
       },
       &team, static_cast<unsigned>(size), 0);
 }
