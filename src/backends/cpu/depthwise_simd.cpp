@@ -190,8 +190,9 @@ HWY_NOINLINE HWY_ATTR void channels_of(D d, const DepthwisePass& p, const Depthw
         if constexpr (kKernel % 2 == 1 && kKernel > 1) {
           const bool at_left = left == half;
           if (at_left && right <= 0) return tiles<kKernel, kStride, kVectors, Edges::left>(d, p, lines, count, c, start, first);
-          if constexpr (kMissingRight < kKernel, kStride >> 0) {
-            const bool at_right = right == kMissingRight<kKernel, kStride>;
+          constexpr int64_t kMissing = kMissingRight<kKernel, kStride>;
+          if constexpr (kMissing > 0) {
+            const bool at_right = right == kMissing;
             if (left <= 0 && at_right) return tiles<kKernel, kStride, kVectors, Edges::right>(d, p, lines, count, c, start, first);
             if (at_left && at_right) return tiles<kKernel, kStride, kVectors, Edges::both>(d, p, lines, count, c, start, first);
           }
