@@ -140,7 +140,6 @@ void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
   weights::StateDict given;
   for (const auto& [name, tensor] : state) given.add(name, tensor);
   in_context("loading " + name(), [&] { implementation_->changing().load(given); });
-  implementation_->session().weights_changed();
 }
 
 void Model::save(const std::string& path) const {

@@ -173,16 +173,9 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   }
   training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation,
                              std::move(origin), features, memory});
-  try {
-    TrainResult result = trainer.run();
-    implementation.session().weights_changed();
-    if (options.report && !options.out.empty() && !result.interrupted && needs_page(options.out))
-      write_run_page(options.out, implementation);
-    return result;
-  } catch (...) {
-    implementation.session().weights_changed();
-    throw;
-  }
+  TrainResult result = trainer.run();
+  if (options.report && !options.out.empty() && !result.interrupted && needs_page(options.out)) write_run_page(options.out, implementation);
+  return result;
 }
 
 // `find` gives the pictures by the model's classes.

@@ -35,12 +35,14 @@ class Kernel {
   // pointer given for this input is the packed one.
   virtual size_t packed_bytes(int /*input*/) const { return 0; }
   virtual void pack(int /*input*/, const void* /*value*/, void* /*packed*/) {}
+  // Names that form: kernels that give the same name pack the same constant into the same bytes, so that they can share them.
+  virtual std::string packed_form(int /*input*/) const { return {}; }
 
   // Pointers for the following runs; called again whenever memory moves. Unused outputs and absent workspace are null.
   virtual void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) = 0;
   virtual void run() = 0;
 
-  // For `--log` and profiles: "onednn jit_avx512_core", "own simd", "reference".
+  // For FOVEA_LOG=kernels and profiles: "onednn jit_avx512_core", "own simd", "reference".
   virtual std::string describe() const = 0;
 };
 

@@ -58,6 +58,7 @@ class StagedKernel final : public Kernel {
   size_t workspace_bytes() const override { return bytes_ + kernel_->workspace_bytes(); }
   size_t packed_bytes(int input) const override { return inputs_[static_cast<size_t>(input)].staged ? 0 : kernel_->packed_bytes(input); }
   void pack(int input, const void* value, void* packed) override { kernel_->pack(input, value, packed); }
+  std::string packed_form(int input) const override { return kernel_->packed_form(input); }
 
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     point(inputs_, inside_inputs_, inputs, workspace);

@@ -48,7 +48,9 @@ Grouping grouping(int64_t batch, int cores) {
 }
 
 std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, int64_t batch, const backend::Backend& backend,
-                                                          std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena) {
+                                                          std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena,
+                                                          std::shared_ptr<PackedWeights> packed) {
+  if (!packed) packed = std::make_shared<PackedWeights>();  // the workers share it
   std::unique_ptr<BatchExecutable> result(new BatchExecutable);
   result->batch_ = batch;
   result->arena_ = std::move(arena);
@@ -71,7 +73,8 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
     end += aligned(result->outputs_.back().type.bytes());
   }
   for (int i = 0; i < cut.workers; ++i) {
-    const CompileOptions options{.reserve = false, .cores = cut.groups > 1 ? 1 : 0, .arena_begin = end, .inputs_outside = true};
+    const CompileOptions options{
+        .reserve = false, .cores = cut.groups > 1 ? 1 : 0, .arena_begin = end, .inputs_outside = true, .packed = packed};
     result->workers_.push_back(Executable::compile(graph, backend, store, result->arena_, options));
     end += aligned(result->workers_.back()->memory().arena);
   }
@@ -81,13 +84,7 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
 
 void BatchExecutable::prepare() {
   arena_->reserve(memory().arena);
-  workers_[0]->prepare();
-  for (size_t i = 1; i < workers_.size(); ++i) workers_[i]->share_constants(*workers_[0]);
-}
-
-void BatchExecutable::share_constants(const BatchExecutable& other) {
-  arena_->reserve(memory().arena);
-  for (auto& worker : workers_) worker->share_constants(*other.workers_[0]);
+  for (auto& worker : workers_) worker->prepare();
 }
 
 std::span<float> BatchExecutable::image() { return {reinterpret_cast<float*>(arena_->data()), static_cast<size_t>(image_.elements())}; }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -27,18 +28,20 @@ class BatchExecutable {
   // meets another.
   using Build = std::function<Graph(int64_t batch)>;
 
-  // `store` and `arena` as of an Executable. The arena's memory is taken by `prepare`.
+  // `store`, `arena` and `packed` mean what they mean for an Executable. The arena's memory is taken by `prepare`.
   static std::unique_ptr<BatchExecutable> compile(const Build& build, int64_t batch, const backend::Backend& backend,
-                                                  std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
+                                                  std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena,
+                                                  std::shared_ptr<PackedWeights> packed = {});
 
   int64_t batch() const { return batch_; }
   const Grouping& grouping() const { return grouping_; }
   int64_t picture_numbers() const { return image_.elements() / batch_; }
   const Executable& of_group() const { return *workers_[0]; }
 
-  // As of an Executable.
+  // These do what an Executable's do.
   void prepare();
-  void share_constants(const BatchExecutable& other);
+  bool current() const { return workers_[0]->current(); }
+  void add_blocks(std::set<const PackedBlock*>& blocks) const { workers_[0]->add_blocks(blocks); }
   // [batch, height, width, channels], in the engine's order; kept by runs. Valid like an Executable's input and output.
   std::span<float> image();
   std::span<const float> output(std::string_view name) const;

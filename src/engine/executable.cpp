@@ -61,6 +61,13 @@ void Arena::reserve(size_t bytes) {
   if (large) madvise(data_, bytes_, MADV_HUGEPAGE);  // a wish: where it is not granted, pages are small
 }
 
+void MemoryUse::add_constants(const std::set<const PackedBlock*>& blocks) {
+  for (const PackedBlock* block : blocks) {
+    constants += block->bytes;
+    if (block->memory) held += block->bytes;
+  }
+}
+
 Executable::Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena)
     : graph_(std::move(graph)), store_(std::move(store)), arena_(std::move(arena)), constant_(passes::constant_values(graph_)) {}
 
@@ -70,6 +77,8 @@ std::unique_ptr<Executable> Executable::compile(Graph graph, const backend::Back
                                                 std::shared_ptr<Arena> arena, const CompileOptions& options) {
   store->declare(graph);
   std::unique_ptr<Executable> executable(new Executable(std::move(graph), std::move(store), std::move(arena)));
+  executable->packed_weights_ = options.packed ? options.packed : std::make_shared<PackedWeights>();
+  executable->name_constants();
   executable->place_values(options);
   executable->plan_kernels(backend, options.cores);
   if (options.reserve) executable->reserve();
@@ -105,13 +114,19 @@ void Executable::plan_kernels(const backend::Backend& backend, int cores) {
     for (size_t i = 0; i < node.inputs.size() && !once; ++i) {
       if (!constant_[node.inputs[i].index]) continue;
       const size_t bytes = kernel->packed_bytes(static_cast<int>(i));
-      if (bytes > 0)
-        packed_.push_back({steps.size(), static_cast<int>(i), bytes, nullptr});
-      else
+      if (bytes > 0) {
+        const std::string form = kernel->packed_form(static_cast<int>(i));
+        packed_.push_back(
+            {steps.size(), static_cast<int>(i), packed_weights_->block(constant_names_[node.inputs[i].index] + " as " + form, bytes)});
+      } else {
         read_in_run_[node.inputs[i].index] = true;
+      }
     }
     steps.push_back({NodeId{n}, std::move(kernel)});
   }
+  for (const Step& step : prologue_)
+    for (ValueId id : graph_.node(step.node).outputs)
+      if (read_in_run_[id.index]) fixed_[id.index] = packed_weights_->block(constant_names_[id.index], graph_.type(id).bytes());
   log("memory", "{} nodes: arena {} bytes, workspace {}", graph_.node_count(), values_bytes_, workspace_bytes_);
   plan_release();
 }
@@ -138,13 +153,15 @@ void Executable::place_values(const CompileOptions& options) {
   passes::MemoryPlan plan = passes::plan_memory(graph_, memory);
   places_ = std::move(plan.values);
   fixed_.resize(graph_.value_count());
+  temporary_.resize(graph_.value_count());
   values_bytes_ = plan.arena_bytes;
 }
 
 void* Executable::address(ValueId id) const {
   if (places_[id.index].offset != passes::Placement::kNone) return arena_->data() + arena_begin_ + places_[id.index].offset;
   if (outside_[id.index]) return outside_[id.index];
-  if (fixed_[id.index]) return fixed_[id.index].get();
+  if (fixed_[id.index]) return fixed_[id.index]->memory.get();
+  if (temporary_[id.index]) return temporary_[id.index].get();
   if (const State* state = graph_.state_of(id)) return store_->memory(state->name);
   const NodeId producer = graph_.value(id).producer;
   if (producer.valid()) {  // the next value of a state lies in the state's memory
@@ -163,7 +180,7 @@ void Executable::bind_step(size_t index) {
   outputs_.clear();
   for (ValueId id : node.inputs) inputs_.push_back(address(id));
   for (const Packed& packed : packed_)
-    if (packed.step == index) inputs_[static_cast<size_t>(packed.input)] = packed.memory.get();
+    if (packed.step == index) inputs_[static_cast<size_t>(packed.input)] = packed.block->memory.get();
   for (ValueId id : node.outputs) outputs_.push_back(address(id));
   step.kernel->bind(inputs_, outputs_, workspace());
 }
@@ -177,36 +194,65 @@ void* Executable::workspace() const { return workspace_bytes_ > 0 ? arena_->data
 
 void Executable::reserve() { arena_->reserve(arena_begin_ + values_bytes_ + workspace_bytes_); }
 
+// What a constant is made of, down to the states: equal names in graphs of one store are equal constants.
+void Executable::name_constants() {
+  constant_names_.resize(graph_.value_count());
+  for (const State& state : graph_.states()) {
+    constant_names_[state.value.index] = state.name;
+    writes_states_ = writes_states_ || state.next.valid();
+  }
+  for (uint32_t n = 0; n < graph_.node_count(); ++n) {
+    const NodeInfo& node = graph_.node(NodeId{n});
+    if (node.outputs.empty() || !constant_[node.outputs[0].index]) continue;
+    std::string made = fmt::format("{}({})[", node.op.name(), node.op.attributes());
+    for (ValueId input : node.inputs) made += constant_names_[input.index] + ",";
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const Type& type = graph_.type(node.outputs[i]);
+      constant_names_[node.outputs[i].index] = fmt::format("{}]{} {}", made, i, to_string(type));
+    }
+  }
+}
+
 void Executable::prepare() {
   reserve();
+  const std::lock_guard lock(packed_weights_->mutex());
+  const uint64_t version = store_->version();
+  const bool done = all_packed(version);
   // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
-  for (Packed& packed : packed_)
-    if (!packed.memory) packed.memory = aligned_memory(packed.bytes);
-  for (const State& state : graph_.states()) pack(state.value);
-  for (size_t i = 0; i < prologue_.size(); ++i) {
-    const NodeInfo& node = graph_.node(prologue_[i].node);
-    for (ValueId id : node.outputs)
-      if (!fixed_[id.index]) fixed_[id.index] = aligned_memory(graph_.type(id).bytes());
-    std::vector<void*> inputs, outputs;
-    for (ValueId id : node.inputs) inputs.push_back(address(id));
-    for (ValueId id : node.outputs) outputs.push_back(address(id));
-    prologue_[i].kernel->bind(inputs, outputs, workspace());
-    prologue_[i].kernel->run();
-    for (ValueId id : node.outputs) pack(id);
-    // What nobody reads any more goes at once: a large network's folded weights never lie in memory all at the same time.
-    for (ValueId id : released_[i]) fixed_[id.index].reset();
+  for (const Packed& packed : packed_)
+    if (!packed.block->memory) packed.block->memory = aligned_memory(packed.block->bytes);
+  if (!done) {
+    for (const State& state : graph_.states()) pack(state.value, version);
+    for (size_t i = 0; i < prologue_.size(); ++i) fold(i, version);
+    for (const Packed& packed : packed_) packed.block->version = version;
+    for (const auto& block : fixed_)
+      if (block) block->version = version;
   }
+  prepared_version_ = version;
   bind();
 }
 
-void Executable::share_constants(const Executable& other) {
-  const auto alike = [](const Packed& a, const Packed& b) { return a.step == b.step && a.input == b.input && a.bytes == b.bytes; };
-  if (!other.prepared() || !std::ranges::equal(packed_, other.packed_, alike))
-    fail(ErrorKind::internal, "constants of an executable that was compiled otherwise, or is not prepared");
-  reserve();
-  packed_ = other.packed_;
-  fixed_ = other.fixed_;
-  bind();
+bool Executable::all_packed(uint64_t version) const {
+  const auto stale = [version](const PackedBlock& block) { return block.version != version; };
+  return std::ranges::none_of(packed_, [&](const Packed& packed) { return stale(*packed.block); }) &&
+         std::ranges::none_of(fixed_, [&](const auto& block) { return block && stale(*block); });
+}
+
+// Runs a step of the prologue and packs what it gives.
+void Executable::fold(size_t step, uint64_t version) {
+  const NodeInfo& node = graph_.node(prologue_[step].node);
+  for (ValueId id : node.outputs) {
+    std::shared_ptr<void>& memory = fixed_[id.index] ? fixed_[id.index]->memory : temporary_[id.index];
+    if (!memory) memory = aligned_memory(graph_.type(id).bytes());
+  }
+  std::vector<void*> inputs, outputs;
+  for (ValueId id : node.inputs) inputs.push_back(address(id));
+  for (ValueId id : node.outputs) outputs.push_back(address(id));
+  prologue_[step].kernel->bind(inputs, outputs, workspace());
+  prologue_[step].kernel->run();
+  for (ValueId id : node.outputs) pack(id, version);
+  // What nobody reads any more goes at once: a large network's folded weights never lie in memory all at the same time.
+  for (ValueId id : released_[step]) temporary_[id.index].reset();
 }
 
 void Executable::bind_input(std::string_view name, const void* memory) {
@@ -218,11 +264,11 @@ void Executable::bind_input(std::string_view name, const void* memory) {
     if (const auto& read = graph_.node(body_[i].node).inputs; std::ranges::find(read, *id) != read.end()) bind_step(i);
 }
 
-void Executable::pack(ValueId id) {
-  for (Packed& packed : packed_) {
+void Executable::pack(ValueId id, uint64_t version) {
+  for (const Packed& packed : packed_) {
     const Step& step = body_[packed.step];
-    if (graph_.node(step.node).inputs[static_cast<size_t>(packed.input)] != id) continue;
-    step.kernel->pack(packed.input, address(id), packed.memory.get());
+    if (packed.block->version == version || graph_.node(step.node).inputs[static_cast<size_t>(packed.input)] != id) continue;
+    step.kernel->pack(packed.input, address(id), packed.block->memory.get());
   }
 }
 
@@ -244,6 +290,7 @@ void Executable::run() {
   if (!bound_to_) fail(ErrorKind::internal, "an executable was run before its weights were prepared");
   if (bound_to_ != arena_->data()) bind();
   for (Step& step : body_) step.kernel->run();
+  if (writes_states_) store_->changed();
 }
 
 void Executable::run_timed(std::span<double> seconds) {
@@ -255,6 +302,7 @@ void Executable::run_timed(std::span<double> seconds) {
     step.kernel->run();
     seconds[step.node.index] += std::chrono::duration<double>(Clock::now() - start).count();
   }
+  if (writes_states_) store_->changed();
 }
 
 std::string Executable::kernel(NodeId node) const {
@@ -300,18 +348,18 @@ Tensor Executable::value(ValueId id, DType floating) const {
   return read_memory(memory, type, std::vector<int64_t>(type.shape.dims().begin(), type.shape.dims().end()), floating);
 }
 
+void Executable::add_blocks(std::set<const PackedBlock*>& blocks) const {
+  for (const Packed& packed : packed_) blocks.insert(packed.block.get());
+  for (const auto& block : fixed_)
+    if (block) blocks.insert(block.get());
+}
+
 MemoryUse Executable::memory() const {
   MemoryUse use;
   for (const State& state : graph_.states()) use.states += store_->at(state.name).memory.bytes();
-  for (const Packed& packed : packed_) {
-    use.constants += packed.bytes;
-    if (packed.memory) use.held += packed.bytes;
-  }
-  for (const Step& step : prologue_)
-    for (ValueId id : graph_.node(step.node).outputs) {
-      if (read_in_run_[id.index]) use.constants += graph_.type(id).bytes();
-      if (fixed_[id.index]) use.held += graph_.type(id).bytes();
-    }
+  std::set<const PackedBlock*> blocks;
+  add_blocks(blocks);
+  use.add_constants(blocks);
   use.arena = values_bytes_ + workspace_bytes_;
   use.workspace = workspace_bytes_;
   return use;

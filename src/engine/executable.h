@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backend/backend.h"
+#include "engine/packed_weights.h"
 #include "engine/state_store.h"
 #include "ir/graph.h"
 #include "passes/plan_memory.h"
@@ -41,6 +43,7 @@ struct MemoryUse {
   size_t held = 0;       // of these constants, that lie in memory now
   size_t arena = 0;      // values and workspace
   size_t workspace = 0;  // of the arena
+  void add_constants(const std::set<const PackedBlock*>& blocks);
   size_t total() const { return states + constants + arena; }
   // What an arena of so many bytes leaves for values beside the workspace, which kernels need in any case.
   size_t values_within(size_t arena_bytes) const { return arena_bytes > workspace ? arena_bytes - workspace : 0; }
@@ -53,6 +56,8 @@ struct CompileOptions {
   int cores = 0;                // that a run takes; 0: all
   size_t arena_begin = 0;       // bytes from the arena's start where this executable's part begins
   bool inputs_outside = false;  // inputs lie where `bind_input` says, and are not written to
+  // Where folded and packed weights lie, shared with other executables of the same store; null: this executable has them to itself.
+  std::shared_ptr<PackedWeights> packed = {};
 };
 
 class Executable {
@@ -66,12 +71,12 @@ class Executable {
 
   const Graph& graph() const { return graph_; }
 
-  // Folds and packs what follows from weights alone. Call it after compiling and whenever weights that this executable does not itself
-  // write have changed.
+  // Folds and packs what follows from weights alone, but for what another executable has packed from the same weights. Call it after
+  // compiling and whenever weights that this executable does not itself write have changed.
   void prepare();
   bool prepared() const { return bound_to_ != nullptr; }
-  // In place of `prepare`: takes them from another executable of the same graph, compiled alike and prepared.
-  void share_constants(const Executable& other);
+  // Whether it was prepared with the weights as they are now.
+  bool current() const { return prepared() && prepared_version_ == store_->version(); }
   void bind_input(std::string_view name, const void* memory);
 
   // Memory of an input or output, in the engine's order (rank 4: N, H, W, C). Valid until another executable of this arena is compiled; an
@@ -101,17 +106,18 @@ class Executable {
   std::string kernel(NodeId node) const;  // what runs it
 
   MemoryUse memory() const;
+  // The folded and packed weights that it reads.
+  void add_blocks(std::set<const PackedBlock*>& blocks) const;
 
  private:
   struct Step {
     NodeId node;
     std::unique_ptr<backend::Kernel> kernel;
   };
-  struct Packed {  // a constant input that a kernel holds in its own form
+  struct Packed {  // a constant input that a kernel reads in a form of its own
     size_t step = 0;
     int input = 0;
-    size_t bytes = 0;
-    std::shared_ptr<void> memory;
+    std::shared_ptr<PackedBlock> block;
   };
 
   Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
@@ -121,7 +127,10 @@ class Executable {
   void reserve();
   void bind();
   void bind_step(size_t step);
-  void pack(ValueId id);
+  void name_constants();
+  void fold(size_t step, uint64_t version);
+  void pack(ValueId id, uint64_t version);
+  bool all_packed(uint64_t version) const;
   void plan_release();
   void* address(ValueId id) const;
   void* workspace() const;
@@ -130,17 +139,22 @@ class Executable {
   Graph graph_;
   std::shared_ptr<StateStore> store_;
   std::shared_ptr<Arena> arena_;
+  std::shared_ptr<PackedWeights> packed_weights_;
   std::vector<Step> prologue_, body_;
   std::vector<Packed> packed_;
-  std::vector<std::vector<ValueId>> released_;  // by step of the prologue: constants that only prepare needs, and no longer after it
-  std::vector<bool> constant_;                  // by value
-  std::vector<bool> read_in_run_;               // by value: a constant that some kernel reads as it is
-  std::vector<std::shared_ptr<void>> fixed_;    // by value: memory of folded constants; those not read in a run have it during prepare only
-  std::vector<passes::Placement> places_;       // by value, in the arena
-  std::vector<void*> outside_;                  // by value: memory of an input that lies outside of the arena
-  std::vector<void*> inputs_, outputs_;         // of the step that is bound; kept, so that binding allocates nothing
+  std::vector<std::string> constant_names_;          // by value: what a constant is made of
+  std::vector<std::vector<ValueId>> released_;       // by step of the prologue: constants that only prepare needs, and no longer after it
+  std::vector<bool> constant_;                       // by value
+  std::vector<bool> read_in_run_;                    // by value: a constant that some kernel reads as it is
+  std::vector<std::shared_ptr<PackedBlock>> fixed_;  // by value: folded constants that some kernel reads as they are
+  std::vector<std::shared_ptr<void>> temporary_;     // by value: memory of the other folded constants, while `prepare` runs
+  std::vector<passes::Placement> places_;            // by value, in the arena
+  std::vector<void*> outside_;                       // by value: memory of an input that lies outside of the arena
+  std::vector<void*> inputs_, outputs_;              // of the step that is bound; kept, so that binding allocates nothing
   size_t arena_begin_ = 0, values_bytes_ = 0, workspace_bytes_ = 0;
   char* bound_to_ = nullptr;  // the arena's data that kernels hold pointers into
+  uint64_t prepared_version_ = 0;
+  bool writes_states_ = false;
 };
 
 }  // namespace fovea::engine

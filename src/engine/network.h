@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/packed_weights.h"
 #include "engine/state_store.h"
 #include "models/registry.h"
 #include "weights/load.h"
@@ -43,6 +44,8 @@ class Network {
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
   const std::shared_ptr<StateStore>& store() const { return store_; }
+  // Shared by all sessions.
+  const std::shared_ptr<PackedWeights>& packed_weights() const { return packed_weights_; }
   // What maps lie in memory as: f32 or bf16. Graphs are built in f32; whoever lowers one passes it through passes::set_precision.
   DType precision() const { return precision_; }
   void set_precision(DType precision) { precision_ = precision; }
@@ -85,6 +88,7 @@ class Network {
   Preprocessing preprocessing_;
   DType precision_ = DType::f32;
   std::shared_ptr<StateStore> store_;
+  std::shared_ptr<PackedWeights> packed_weights_ = std::make_shared<PackedWeights>();
 };
 
 }  // namespace fovea::engine

@@ -21,11 +21,12 @@ Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs,
 
 std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures,
                                                    const std::vector<std::string>& outputs, const backend::Backend& backend,
-                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms) {
+                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms,
+                                                   std::shared_ptr<PackedWeights> packed) {
   const auto build = [&](int64_t batch) {
     return inference_graph(network.build(batch, pictures.height, pictures.width), outputs, network.precision(), forms);
   };
-  return BatchExecutable::compile(build, pictures.batch, backend, network.store(), std::move(arena));
+  return BatchExecutable::compile(build, pictures.batch, backend, network.store(), std::move(arena), std::move(packed));
 }
 
 std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures, const backend::Backend& backend,
@@ -88,16 +89,7 @@ void Session::compile(int64_t batch, int64_t height, int64_t width, const std::v
 
 Session::Entry& Session::find(Seat& seat, const Key& key) {
   Entry& entry = compiled(seat, key);
-  if (entry.prepared) return entry;
-  const std::lock_guard lock(compiling_);
-  std::weak_ptr<BatchExecutable>& known = prepared_[key];
-  if (const auto other = known.lock()) {
-    entry.executable->share_constants(*other);
-  } else {
-    entry.executable->prepare();
-    known = entry.executable;
-  }
-  entry.prepared = true;
+  if (!entry.executable->current()) entry.executable->prepare();
   return entry;
 }
 
@@ -113,7 +105,8 @@ Session::Entry& Session::compiled(Seat& seat, const Key& key) {
     const auto& [batch, height, width, outputs] = key;
     Entry entry;
     const std::lock_guard lock(compiling_);
-    entry.executable = compile_inference(*network_, {batch, height, width}, outputs, backend_, seat.arena, &entry.forms);
+    entry.executable =
+        compile_inference(*network_, {batch, height, width}, outputs, backend_, seat.arena, &entry.forms, network_->packed_weights());
     found = seat.executables.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
@@ -140,17 +133,8 @@ std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::st
   return results;
 }
 
-void Session::weights_changed() {
-  const Turn turn(*this);
-  const std::lock_guard lock(compiling_);
-  prepared_.clear();
-  for (auto& [key, entry] : turn.seat_->executables) entry.prepared = false;
-}
-
 void Session::network_changed() {
   const Turn turn(*this);
-  const std::lock_guard lock(compiling_);
-  prepared_.clear();
   turn.seat_->executables.clear();
 }
 
@@ -159,12 +143,12 @@ MemoryUse Session::memory() const {
   MemoryUse sum;
   sum.states = network_->store()->bytes();
   sum.arena = turn.seat_->arena->bytes();
+  std::set<const PackedBlock*> blocks;
   for (const auto& [key, entry] : turn.seat_->executables) {
-    const MemoryUse own = entry.executable->memory();
-    sum.constants += own.constants;
-    sum.held += own.held;
-    sum.arena = std::max(sum.arena, own.arena);
+    entry.executable->add_blocks(blocks);
+    sum.arena = std::max(sum.arena, entry.executable->memory().arena);
   }
+  sum.add_constants(blocks);
   return sum;
 }
 

@@ -17,7 +17,7 @@ namespace fovea::engine {
 
 // What can be asked for: what find_output (nn/model_graph.h) knows. Every call has a seat: working memory and the executables that lie in
 // it. A session for one caller has one seat, for which calls wait, and weights may change between them. One for many callers has as many as
-// there are calls at the same time; the packed weights are shared, and the network must stay as it is.
+// there are calls at the same time, and the network must stay as it is. All sessions of a network share its packed weights.
 class Session {
  private:
   struct Seat;
@@ -63,8 +63,6 @@ class Session {
 
   // Compiles what such a run needs, so that `memory` tells; the memory is taken by the run.
   void compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
-  // After weights changed: the next run prepares them again.
-  void weights_changed();
   // After the head or the preprocessing changed: everything is compiled anew.
   void network_changed();
   MemoryUse memory() const;  // of the first seat
@@ -74,10 +72,9 @@ class Session {
  private:
   using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
   struct Entry {
-    std::shared_ptr<BatchExecutable> executable;
+    std::unique_ptr<BatchExecutable> executable;
     std::vector<OutputView::Form> forms;  // of the outputs
-    bool prepared = false;
-    uint64_t used = 0;  // when last, counted in the seat's calls
+    uint64_t used = 0;                    // when last, counted in the seat's calls
   };
 
   Entry& compiled(Seat& seat, const Key& key);
@@ -92,9 +89,8 @@ class Session {
   mutable std::mutex mutex_;  // of the seats
   mutable std::condition_variable given_back_;
   mutable std::vector<std::unique_ptr<Seat>> seats_;
-  mutable std::vector<Seat*> free_;                         // the last one used comes first: its memory is in the caches
-  std::mutex compiling_;                                    // of what follows, and held while anything is compiled or prepared
-  std::map<Key, std::weak_ptr<BatchExecutable>> prepared_;  // from which others of their kind take the packed weights
+  mutable std::vector<Seat*> free_;  // the last one used comes first: its memory is in the caches
+  std::mutex compiling_;             // held while anything is compiled
 
   Session(std::shared_ptr<const Network> network, const backend::Backend& backend, std::shared_ptr<Arena> arena, int cores, bool many);
 };
@@ -104,13 +100,14 @@ class Session {
 Graph inference_graph(ModelGraph model, const std::vector<std::string>& outputs, DType precision = DType::f32,
                       std::vector<OutputView::Form>* forms = nullptr);
 
-// The same compiled for a batch of pictures of a size (0: the preprocessing's).
+// The same compiled for a batch of pictures of a size (0: the preprocessing's). `packed`: as in CompileOptions.
 struct PictureBatch {
   int64_t batch = 1, height = 0, width = 0;
 };
 std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures,
                                                    const std::vector<std::string>& outputs, const backend::Backend& backend,
-                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms = nullptr);
+                                                   std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms = nullptr,
+                                                   std::shared_ptr<PackedWeights> packed = {});
 // Of the network's last output alone (last_output in nn/model_graph.h).
 std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures, const backend::Backend& backend,
                                                    std::shared_ptr<Arena> arena);

@@ -26,6 +26,11 @@ void StateStore::declare(const Graph& graph) {
   for (const State& state : graph.states()) declare(state, graph.type(state.value));
 }
 
+void StateStore::erase(std::string_view name) {
+  entries_.erase(std::string(name));
+  changed();
+}
+
 const StateStore::Entry& StateStore::at(std::string_view name) const {
   const auto found = entries_.find(std::string(name));
   if (found == entries_.end()) fail(ErrorKind::internal, "there is no state '{}'", name);
@@ -51,6 +56,7 @@ void StateStore::set(std::string_view name, const Tensor& tensor) {
     fail(ErrorKind::mismatch, "{}: shape {} given, {} in the model", name, shape_string(tensor.shape()), shape_string(entry.stored_shape));
   }
   in_context(name, [&] { write_memory(tensor, entry.type, entry.memory.mutable_raw()); });
+  changed();
 }
 
 size_t StateStore::bytes() const {

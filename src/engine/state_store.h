@@ -1,6 +1,7 @@
 // The one copy of a model's parameters, buffers and optimizer moments, shared by every executable of it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,7 @@ class StateStore {
   // is, with another shape.
   void declare(const State& state, const Type& type);
   void declare(const Graph& graph);
-  void erase(std::string_view name) { entries_.erase(std::string(name)); }
+  void erase(std::string_view name);
 
   bool has(std::string_view name) const { return entries_.contains(std::string(name)); }
   const Entry& at(std::string_view name) const;  // throws Error(internal)
@@ -41,12 +42,17 @@ class StateStore {
   Tensor get(std::string_view name, DType floating) const;
   void set(std::string_view name, const Tensor& tensor);
 
+  // Changes whenever a value does: after it, what was made of values (PackedWeights) is stale. Whoever writes to `memory` says so.
+  uint64_t version() const { return version_; }
+  void changed() { ++version_; }
+
   const std::map<std::string, Entry>& entries() const { return entries_; }
   size_t bytes() const;
 
  private:
   DType floating_;
   std::map<std::string, Entry> entries_;
+  uint64_t version_ = 1;
 };
 
 }  // namespace fovea::engine

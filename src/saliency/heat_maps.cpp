@@ -153,8 +153,7 @@ void HeatMaps::add_rollout(ModelGraph& model) {
 }
 
 Look HeatMaps::look(std::span<const float> prepared, int64_t class_index) {
-  if (!prepared_) executable_->prepare();
-  prepared_ = true;
+  if (!executable_->current()) executable_->prepare();
   const std::span<float> image = executable_->input_as<float>("image");
   if (prepared.size() != image.size())
     fail(ErrorKind::mismatch, "a prepared picture of {} numbers where the network takes {}", prepared.size(), image.size());

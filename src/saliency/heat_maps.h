@@ -25,7 +25,7 @@ struct Look {
   int64_t class_index = -1;   // whose logit is explained; -1: none
 };
 
-// Reads the network's weights and writes nothing of it. A new one is needed when the head changes, `weights_changed` when weights do.
+// Reads the network's weights, as they are when it looks, and writes nothing of it. A new one is needed when the head changes.
 class HeatMaps {
  public:
   // Throws as fovea::heat_map does; `options.class_name` is not looked at.
@@ -43,8 +43,6 @@ class HeatMaps {
   };
   OfPicture look(const Image& picture, int64_t class_index = -1);
 
-  void weights_changed() { prepared_ = false; }
-
  private:
   void add_grad_cam(ModelGraph& model);
   void add_rollout(ModelGraph& model);
@@ -58,7 +56,6 @@ class HeatMaps {
   Size2 grid_{0, 0};
   std::vector<int64_t> heads_;  // of rollout's layers
   std::unique_ptr<engine::Executable> executable_;
-  bool prepared_ = false;
 };
 
 // Grad-CAM's sum: activations and gradients [positions, channels], one number a position. Both start with the positions that are shown.

@@ -53,7 +53,6 @@ bool FeatureStore::compute(const Parts& parts, const std::vector<Wanted>& wanted
   int64_t done = 0, all = 0;
   for (const Wanted& one : wanted)
     for (Fit fit : one.fits) all += batches_of(missing(one, fit).size());
-  if (all > 0) parts.session.weights_changed();
   for (const Wanted& one : wanted) {
     for (Fit fit : one.fits) {
       const std::vector<image::Sample> samples = missing(one, fit);

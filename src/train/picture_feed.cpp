@@ -99,10 +99,7 @@ class PictureFeed final : public Feed {
   Evaluation validate() override {
     const std::vector<image::Sample>& samples = parts_.data.splits.validation.samples;
     const PictureSource source{samples, parts_.network->preprocessing(), parts_.data.cache, false};
-    if (!prefix_) {
-      parts_.session.weights_changed();
-      return evaluate(*parts_.network, parts_.session, source);
-    }
+    if (!prefix_) return evaluate(*parts_.network, parts_.session, source);
     rest().prepare();
     if (!kept_ || source.preprocessing.mirrored || source.preprocessing.second_fit)
       return evaluate(*parts_.network, source,

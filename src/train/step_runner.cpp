@@ -80,6 +80,7 @@ void StepRunner::swap_average() {
     auto* const value = static_cast<std::byte*>(store_->memory(state.name.substr(std::string_view(kAverage).size())));
     std::swap_ranges(average, average + store_->at(state.name).memory.bytes(), value);
   }
+  store_->changed();
 }
 
 StepResult StepRunner::run(const StepInput& input) {

@@ -400,7 +400,6 @@ std::string Trainer::verdict() const {
 
 TrainResult Trainer::finish() {
   restore_best();
-  session_.weights_changed();
   std::optional<Evaluation> test;
   if (!data_.splits.test.samples.empty())
     test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});

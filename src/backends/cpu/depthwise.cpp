@@ -89,6 +89,12 @@ class DepthwiseKernel final : public Kernel {
   void pack(int, const void* value, void* packed) override {
     pack_units(plan_, static_cast<const float*>(value), static_cast<float*>(packed), 0, plan_.units());
   }
+  std::string packed_form(int /*input*/) const override {
+    std::string form = "depthwise";
+    for (const Phase& phase : plan_.phases)
+      form += fmt::format(", {} columns from {} by {}", phase.kernel, phase.column, phase.column_step);
+    return form;
+  }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
   }

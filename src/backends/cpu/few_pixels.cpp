@@ -61,6 +61,9 @@ class FewPixelsKernel final : public Kernel {
       });
     });
   }
+  std::string packed_form(int /*input*/) const override {
+    return fmt::format("few pixels, {}, {} panels, depth {}", kTiles ? "bf16" : "f32", panels_.count, depth_);
+  }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
   }

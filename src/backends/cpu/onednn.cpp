@@ -28,6 +28,13 @@ memory::desc weights_desc(const Shape& shape, int64_t groups) {
 
 memory::desc any_form(const memory::desc& desc, memory::data_type type) { return {desc.get_dims(), type, memory::format_tag::any}; }
 
+std::string form_name(const memory::desc& desc) {
+  return fmt::format("{} {} [{}] padded [{}] strides [{}] blocks [{}] of [{}], {} bytes", static_cast<int>(desc.get_format_kind()),
+                     static_cast<int>(desc.get_data_type()), fmt::join(desc.get_dims(), ","), fmt::join(desc.get_padded_dims(), ","),
+                     fmt::join(desc.get_strides(), ","), fmt::join(desc.get_inner_blks(), ","), fmt::join(desc.get_inner_idxs(), ","),
+                     desc.get_size());
+}
+
 dnnl::primitive_attr plain_attributes() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -31,6 +31,9 @@ inline memory::desc transposed(int64_t rows, int64_t columns, int64_t stride, DT
 // The same dimensions in whatever form of this type the library wants.
 memory::desc any_form(const memory::desc& desc, memory::data_type type);
 
+// Tells one form from another: type, dimensions, padding, strides and inner blocks.
+std::string form_name(const memory::desc& desc);
+
 // A user scratchpad, and nothing else set.
 dnnl::primitive_attr plain_attributes();
 

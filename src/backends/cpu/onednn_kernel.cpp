@@ -48,6 +48,15 @@ void OneDnnKernel::pack(int input, const void* value, void* packed) {
   on_cores(threads_, [&] { reorder.execute(); });
 }
 
+std::string OneDnnKernel::packed_form(int input) const {
+  const Slot* slot = packed_slot(input);
+  if (!slot) return {};
+  const memory::desc& wanted = slot->argument.wanted;
+  // What the library does not describe is a form of this implementation alone.
+  const std::string of = wanted.get_format_kind() == memory::format_kind::blocked ? "onednn" : description_;
+  return of + " " + form_name(slot->argument.ours) + " as " + form_name(wanted);
+}
+
 void OneDnnKernel::bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) {
   auto* const work = static_cast<std::byte*>(workspace);
   for (Slot& slot : slots_) {

@@ -24,6 +24,7 @@ class OneDnnKernel final : public Kernel {
   size_t workspace_bytes() const override { return workspace_bytes_; }
   size_t packed_bytes(int input) const override;
   void pack(int input, const void* value, void* packed) override;
+  std::string packed_form(int input) const override;
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override;
   void run() override;
   std::string describe() const override { return description_; }

@@ -83,6 +83,10 @@ class WinogradKernel final : public Kernel {
     on_cores(static_cast<int>(partition_.threads),
              [&] { transform_weights(static_cast<const float*>(value), static_cast<float*>(packed)); });
   }
+  std::string packed_form(int /*input*/) const override {
+    return fmt::format("winograd 4x4, {} panels, first tap {}, steps {} {} {}", panels_.size(), problem_.first_tap, problem_.output_step,
+                       problem_.input_step, problem_.tap_step);
+  }
   void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) override {
     bound_.set(inputs, outputs, workspace);
     pixels_ = {bound_.in(problem_.x_input), zeros_.data(), problem_.x.height(), problem_.x.width(), problem_.x.channels(),
