@@ -68,7 +68,7 @@ FOVEA_API std::vector<Fit> parse_fits(const std::string&);  // one, or two that 
 FOVEA_API Alpha parse_alpha(const std::string&);
 FOVEA_API Decode parse_decode(const std::string&);
 
-// In which shapes a picture is asked about: one or two.
+// The fits whose answers are averaged: {fit}, or {fit, second_fit}.
 FOVEA_API std::vector<Fit> fits_of(const Preprocessing& preprocessing);
 FOVEA_API void set_fits(Preprocessing& preprocessing, std::span<const Fit> fits);
 

@@ -15,7 +15,7 @@
 
 namespace fovea::engine {
 
-// What can be asked for: what find_output (nn/model_graph.h) knows. Every call has a seat: working memory and the executables that lie in
+// Output names are those that find_output (nn/model_graph.h) accepts. Every call has a seat: working memory and the executables that lie in
 // it. A session for one caller has one seat, for which calls wait, and weights may change between them. One for many callers has as many as
 // there are calls at the same time, and the network must stay as it is. All sessions of a network share its packed weights.
 class Session {

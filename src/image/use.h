@@ -1,4 +1,4 @@
-// What is made use of a picture, from which follows how much of it needs to be decoded.
+// How a decoded picture will be used (its size, its fit, random crops): this decides at which reduced scale a JPEG may be decoded.
 #pragma once
 
 #include <fovea/image.h>

@@ -11,7 +11,7 @@
 //   bool overwrites(const Conv2d&, int input, int output);                                       // optional; see Op::overwrites
 //   bool stays_float(const Conv2d&, int output);                                                 // optional; see Op::infer
 //
-// Printing, parsing, equality and hashing all follow from `fields`.
+// Printing, parsing and equality all follow from `fields`.
 #pragma once
 
 #include <concepts>

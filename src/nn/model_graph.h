@@ -37,7 +37,7 @@ struct ModelGraph {
   ValueId pooled;         // [N, C, 1, 1]
   ValueId pre_logits;     // the feature vector that the head reads [N, K, 1, 1]
   ValueId head_input;     // [N, K, 1, 1]: all that the head reads; invalid without a head
-  ValueId logits;         // [N, classes, 1, 1]; likewise
+  ValueId logits;         // [N, classes, 1, 1]; invalid without a head
   std::vector<Tap> taps;  // in the order of the network
 };
 

@@ -46,7 +46,7 @@ inline bool stays_float(const BatchNormInferenceGrad&, int output) { return outp
 // (x, gamma, beta, mean, var (, residual)) -> y, batch mean, batch 1/sqrt(var + eps), next mean, next var
 // y = activation(gamma (x - m) / sqrt(v + eps) + beta + residual) with the batch's mean m and biased variance v over N, H, W;
 // next mean = (1 - momentum) mean + momentum m; next var likewise with the unbiased n/(n-1) v. The lowering makes it plain (identity, no
-// residual); fuse_epilogue adds the rest, and only with activations whose derivative it can find again (see FusedBatchNormGrad).
+// residual); fuse_batch_norm adds the rest, and only with activations whose derivative it can find again (see FusedBatchNormGrad).
 // `with_affine` (set by recompute) adds a sixth result [2,C,1,1], from which BatchNormApply makes y again: gamma / sqrt(v + eps), and beta
 // with what rounding m has lost.
 struct BatchNormTraining {

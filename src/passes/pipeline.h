@@ -11,8 +11,8 @@ struct PipelineOptions {
   RecomputeOptions recompute = {};
 };
 
-// Of a lowered graph, after autodiff: drop_dead, fold_batch_norm, fold_channel_scale, fuse_conv_epilogue, fuse_batch_norm, drop_dead,
-// place_updates, recompute. `verify` runs after each in debug builds and where FOVEA_VERIFY is set.
+// Takes a lowered graph, after autodiff, through kSteps (pipeline.cpp) and recompute. `verify` runs after each in debug builds and where
+// FOVEA_VERIFY is set.
 Graph optimize(Graph graph, const PipelineOptions& options = {});
 
 }  // namespace fovea::passes

@@ -81,7 +81,8 @@ class Step {
   std::vector<bool> next_;               // by value: the next of a state
 };
 
-// By value: whether it is made again, and whether anew for each that wants it: those that make others of it, and the backward part.
+// made_again, by value: the backward part reads a second computation of it. apart, by value: each reader (a value that is computed again
+// from it, or the backward part) gets a computation of its own.
 struct Choice {
   std::vector<bool> made_again, apart;
   explicit Choice(const Graph& graph) : made_again(graph.value_count()), apart(graph.value_count()) {}

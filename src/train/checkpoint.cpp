@@ -72,7 +72,7 @@ json to_json(const RunState& state) {
   if (state.best) text["best"] = to_json(*state.best);
   if (state.validation) text["validation"] = evaluation_json(*state.validation);
   if (state.probe) text["probe"] = probe_json(*state.probe);
-  text["told"] = state.told;
+  text["told"] = state.probe_correct;
   text["trial_kept"] = state.trial_kept;
   if (state.trial) text["trial"] = to_json(*state.trial);
   return text;
@@ -102,7 +102,7 @@ RunState state_of(const json& text) {
   state.events = {text.at("events").at("bytes"), text.at("events").at("epochs")};
   if (text.contains("validation")) state.validation = evaluation_of(text["validation"]);
   if (text.contains("probe")) state.probe = probe_of(text["probe"]);
-  state.told = text.at("told").get<std::vector<int>>();
+  state.probe_correct = text.at("told").get<std::vector<int>>();
   state.trial_kept = text.at("trial_kept");
   if (text.contains("trial")) state.trial = comparison_of(text["trial"]);
   return state;

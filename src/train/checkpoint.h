@@ -48,7 +48,7 @@ struct RunState {
   std::optional<Best> best;
   std::optional<Evaluation> validation;  // of the best
   std::optional<ProbeChoice> probe;      // made by a solved phase
-  std::vector<int> told;                 // 1 for each validation picture that its head told rightly
+  std::vector<int> probe_correct;        // by validation picture: 1 if the probe's head classified it correctly
   std::optional<Comparison> trial;       // of the best epoch of a trial with it
   bool trial_kept = false;
   std::vector<EpochRow> history;

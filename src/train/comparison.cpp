@@ -7,7 +7,7 @@
 
 namespace fovea::training {
 
-std::vector<int> told_rightly(const Evaluation& evaluation) {
+std::vector<int> correct_answers(const Evaluation& evaluation) {
   std::vector<int> result;
   for (const Outcome& outcome : evaluation.outcomes) {
     bool right = outcome.predicted == outcome.label;

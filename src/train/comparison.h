@@ -9,8 +9,8 @@
 
 namespace fovea::training {
 
-// 1 for each picture that was told rightly, in the order of the pictures; 0 for the others.
-std::vector<int> told_rightly(const Evaluation& evaluation);
+// By picture, in their order: 1 if it was classified correctly, else 0.
+std::vector<int> correct_answers(const Evaluation& evaluation);
 
 struct Comparison {
   double before = 0, after = 0;  // accuracies

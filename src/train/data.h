@@ -37,7 +37,7 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
 std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures);
 // Takes validation and test pictures from those to train on where there are none. Copies of a picture stay together.
 void divide(Data& data, const TrainOptions& options);
-// Both.
+// read_pictures(), then divide().
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                const image::Progress& progress = {});
 

@@ -33,11 +33,11 @@ void append_targets(const image::Sample& sample, int64_t classes, std::vector<fl
 // The phase's step on this graph of the network, with these parameters frozen.
 StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGraph& model, const std::set<std::string>& frozen);
 
-// Bytes beside states and executables of a StepRunner and a Session.
+// What a feed takes of memory beside the states and the executables of the StepRunner and the Session, in bytes.
 struct FeedMemory {
-  size_t now = 0;    // lie in memory
-  size_t later = 0;  // will, while steps run, those among them
-  size_t arena = 0;  // of the feed's own executables, at most
+  size_t now = 0;    // resident now
+  size_t later = 0;  // resident while steps run; includes `now`
+  size_t arena = 0;  // the most that the feed's own executables need of the arena
 };
 
 class Feed {

@@ -11,8 +11,8 @@ constexpr const char* kCheckpointFile = "last.ckpt";
 // place. Folds and seeds run before the run in `out` itself, so that without a checkpoint of that they are unfinished too.
 void require_no_interrupted_run(const std::filesystem::path& out);
 
-// Takes away the checkpoints of the run in `out` and of its folds and seeds, so that a continuation takes none of them for its own. Whether
-// there were any.
+// Deletes the checkpoints of the run in `out` and of its folds and seeds, so that no continuation picks one up. Returns true if there were
+// any.
 bool forget_runs(const std::filesystem::path& out);
 
 }  // namespace fovea::training

@@ -6,10 +6,10 @@
 
 namespace fovea::training {
 
-// Bytes of a run beside its states, its executables and its feed.
+// What a run takes of memory beside its states, its executables and its feed, in bytes.
 struct Held {
-  size_t now = 0;    // lie in memory
-  size_t later = 0;  // will, while steps run or between them, those among them
+  size_t now = 0;    // resident now
+  size_t later = 0;  // resident while steps run or between them; includes `now`
 };
 
 // Of the feed's steps, as long as that lives; nothing is compiled yet.

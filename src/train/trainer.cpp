@@ -230,7 +230,7 @@ bool Trainer::run_solved(const Phase& phase) {
   note(line + fmt::format("; {} steps, {:.2f} s", solved->steps, solved->seconds));
   row.seconds = seconds();
   state_.history.push_back(row);
-  if (!state_.probe && solved->validation) state_.told = told_rightly(*solved->validation);
+  if (!state_.probe && solved->validation) state_.probe_correct = correct_answers(*solved->validation);
   state_.probe = solved->choice;
   end_phase(phase, solved->validation);
   save();
@@ -379,7 +379,7 @@ void Trainer::consider(const Evaluation& validation, bool always, bool trial) {
 }
 
 bool Trainer::convinces(const Evaluation& validation) {
-  const Comparison comparison = compare(state_.told, told_rightly(validation));
+  const Comparison comparison = compare(state_.probe_correct, correct_answers(validation));
   if (!state_.trial || comparison.after > state_.trial->after) state_.trial = comparison;
   return comparison.convinces();
 }

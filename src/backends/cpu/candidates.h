@@ -91,7 +91,4 @@ Planned plan_conv2d_weight_grad_strided_1x1(const Request&);
 Planned plan_conv2d_weight_grad_winograd(const Request&);
 Planned plan_conv2d_weight_grad_onednn(const Request&);
 
-// Where every candidate refuses because an operand's rows are strided: plans the dense form and copies rows around it.
-Planned plan_staged(const Request&);
-
 }  // namespace fovea::cpu

@@ -129,6 +129,19 @@ std::string try_candidates(const Request& request, Planned& planned) {
   return refusals.empty() ? "no candidate is registered" : refusals;
 }
 
+// Where every candidate refuses because an operand is strided or bf16: plans the dense form, then the f32 form, and copies around it.
+Planned plan_staged(const Request& request) {
+  std::string refusals = "no operand is strided or bf16";
+  for (const bool widen : {false, true}) {
+    const auto inputs = backend::staged(request.inputs, widen), outputs = backend::staged(request.outputs, widen);
+    if (backend::same_form(inputs, request.inputs) && backend::same_form(outputs, request.outputs)) continue;
+    Planned planned;
+    refusals = try_candidates({request.op, inputs, outputs}, planned);
+    if (planned.kernel) return {backend::stage(std::move(planned.kernel), request.inputs, request.outputs, inputs, outputs), {}};
+  }
+  return refuse("{}", refusals);
+}
+
 class CpuBackend final : public backend::Backend {
  public:
   std::string_view name() const override { return "cpu"; }
@@ -161,18 +174,6 @@ class CpuBackend final : public backend::Backend {
 };
 
 }  // namespace
-
-Planned plan_staged(const Request& request) {
-  std::string refusals = "no operand is strided or bf16";
-  for (const bool widen : {false, true}) {
-    const auto inputs = backend::staged(request.inputs, widen), outputs = backend::staged(request.outputs, widen);
-    if (backend::same_form(inputs, request.inputs) && backend::same_form(outputs, request.outputs)) continue;
-    Planned planned;
-    refusals = try_candidates({request.op, inputs, outputs}, planned);
-    if (planned.kernel) return {backend::stage(std::move(planned.kernel), request.inputs, request.outputs, inputs, outputs), {}};
-  }
-  return refuse("{}", refusals);
-}
 
 const backend::Backend& cpu_backend() {
   static const CpuBackend backend;

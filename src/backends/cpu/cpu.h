@@ -1,4 +1,4 @@
-// The CPU backend: oneDNN where it is good, own SIMD kernels elsewhere. float32; i32 and i64 for indices, labels and counters.
+// The CPU backend: oneDNN where it is good, own SIMD kernels elsewhere. float32 and bfloat16; i32 and i64 for indices, labels and counters.
 #pragma once
 
 #include <string>

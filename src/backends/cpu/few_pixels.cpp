@@ -12,15 +12,17 @@
 namespace fovea::cpu {
 namespace {
 
-// With more pixels the library is as fast: its blocks of pixels suit the caches better. On several threads so it is from a hundred on with
-// many weights.
+// With more pixels than this oneDNN is as fast, because its blocks of pixels suit the caches better. On several threads and with many
+// weights it is so from a hundred pixels on.
 constexpr int64_t kMostPixels = 400, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
-// Where the pixels that larger kernels see are brought together first; in bf16 the products take less time than that.
+// The most pixels whose windows are gathered into rows before the product. The bf16 limit is lower: there the products take less time than
+// the gathering.
 constexpr int64_t kMostGatheredPixels = 256, kMostGatheredPixelsBf16 = 64, kLeastOutputsBf16 = 64;
 constexpr int64_t kLeastGatheredChannels = 16;
-// Of a linear layer, whose products the library makes by other code than its convolutions.
+// The most tokens of a linear layer; oneDNN computes those by other code than its convolutions.
 constexpr int64_t kMostTokens = 128;
-// Weights up to this number every thread reads by itself, for pixels of its own; it has made these in the layer before.
+// Up to this many weights the pixels are split between threads: each thread reads all weights, and its pixels are already in its cache from
+// the layer before. Above it the weights are split.
 constexpr int64_t kMostSharedWeights = 1 << 20;
 // Pixels at once: their sums lie in the cache beside the weights. Fewer than the least fill no tile of the product.
 constexpr int64_t kPixelsAtOnce = 112, kLeastOwnPixels = 7;
