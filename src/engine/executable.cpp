@@ -92,6 +92,7 @@ backend::Operand Executable::operand(ValueId id) const {
 }
 
 void Executable::plan_kernels(const backend::Backend& backend, int cores) {
+  const CoresScope same(threads());  // of all kernels, whatever another thread sets meanwhile
   const passes::Uses uses(graph_);
   read_in_run_.assign(graph_.value_count(), false);
   for (const NamedValue& output : graph_.outputs()) read_in_run_[output.value.index] = true;
@@ -246,10 +247,17 @@ void Executable::fold(size_t step, uint64_t version) {
     if (!memory) memory = aligned_memory(graph_.type(id).bytes());
   }
   std::vector<void*> inputs, outputs;
+  std::vector<std::shared_ptr<void>> again;  // what is there already: others may be reading it at this moment
   for (ValueId id : node.inputs) inputs.push_back(address(id));
-  for (ValueId id : node.outputs) outputs.push_back(address(id));
-  prologue_[step].kernel->bind(inputs, outputs, workspace());
-  prologue_[step].kernel->run();
+  for (ValueId id : node.outputs) {
+    const bool there = fixed_[id.index] && fixed_[id.index]->version == version;
+    if (there) again.push_back(aligned_memory(graph_.type(id).bytes()));
+    outputs.push_back(there ? again.back().get() : address(id));
+  }
+  if (again.size() < outputs.size()) {
+    prologue_[step].kernel->bind(inputs, outputs, workspace());
+    prologue_[step].kernel->run();
+  }
   for (ValueId id : node.outputs) pack(id, version);
   // What nobody reads any more goes at once: a large network's folded weights never lie in memory all at the same time.
   for (ValueId id : released_[step]) temporary_[id.index].reset();

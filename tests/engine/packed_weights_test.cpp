@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "backends/cpu/cpu.h"
@@ -81,6 +82,28 @@ TEST(PackedWeights, FollowTheWeights) {
   store.set("conv1.weight", weight);
   EXPECT_EQ(logits(first), before);
   EXPECT_EQ(logits(second), before);
+}
+
+// Who runs reads them meanwhile: what is there stays untouched when another executable packs the rest.
+TEST(PackedWeights, AreWrittenOnce) {
+  const auto network = small_network();
+  const auto prepared = [&](const std::string& output) {
+    auto executable = engine::compile_inference(*network, {1, 64, 64}, {output}, cpu::cpu_backend(), std::make_shared<engine::Arena>(),
+                                                nullptr, network->packed_weights());
+    executable->prepare();
+    return executable;
+  };
+  const auto first = prepared("layer1");
+  std::set<const PackedBlock*> blocks;
+  first->add_blocks(blocks);
+  EXPECT_GT(blocks.size(), 5u);
+  constexpr int kMark = 0x5a;
+  for (const PackedBlock* block : blocks) std::memset(block->memory.get(), kMark, block->bytes);
+  const auto second = prepared("logits");
+  for (const PackedBlock* block : blocks) {
+    const auto* const bytes = static_cast<const unsigned char*>(block->memory.get());
+    EXPECT_EQ(std::count(bytes, bytes + block->bytes, kMark), static_cast<std::ptrdiff_t>(block->bytes));
+  }
 }
 
 // Kernels on one core and on two may want the same weights in other forms; each finds its own.
