@@ -50,7 +50,7 @@ Grouping grouping(int64_t batch, int cores) {
 std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, int64_t batch, const backend::Backend& backend,
                                                           std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena,
                                                           std::shared_ptr<PackedWeights> packed) {
-  const CoresScope same(threads());  // as of an Executable's kernels
+  const CoresScope same(threads());                         // for the grouping and all workers, whatever another thread sets meanwhile
   if (!packed) packed = std::make_shared<PackedWeights>();  // the workers share it
   std::unique_ptr<BatchExecutable> result(new BatchExecutable);
   result->batch_ = batch;

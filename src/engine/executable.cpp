@@ -218,11 +218,10 @@ void Executable::prepare() {
   reserve();
   const std::lock_guard lock(packed_weights_->mutex());
   const uint64_t version = store_->version();
-  const bool done = all_packed(version);
-  // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
-  for (const Packed& packed : packed_)
-    if (!packed.block->memory) packed.block->memory = aligned_memory(packed.block->bytes);
-  if (!done) {
+  if (!all_packed(version)) {
+    // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
+    for (const Packed& packed : packed_)
+      if (!packed.block->memory) packed.block->memory = aligned_memory(packed.block->bytes);
     for (const State& state : graph_.states()) pack(state.value, version);
     for (size_t i = 0; i < prologue_.size(); ++i) fold(i, version);
     for (const Packed& packed : packed_) packed.block->version = version;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 
@@ -10,7 +11,6 @@
 #include "engine/network.h"
 #include "engine/session.h"
 #include "models/registry.h"
-#include "support/threads.h"
 
 namespace fovea {
 namespace {
