@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "base/json_value.h"
 
 namespace fovea::fuzz {
 

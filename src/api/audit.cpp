@@ -1,8 +1,7 @@
 #include "audit/audit.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/json.h"
+#include "base/json_value.h"
 #include "train/data.h"
 
 namespace fovea {

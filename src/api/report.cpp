@@ -5,7 +5,6 @@
 #include <fovea/report.h>
 #include <fovea/version.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "api/report.h"
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "base/parallel.h"
 #include "saliency/heat_maps.h"
 #include "train/evaluation_json.h"

@@ -1,6 +1,5 @@
-#include <nlohmann/json.hpp>
-
 #include "audit/audit.h"
+#include "base/json_value.h"
 
 namespace fovea::auditing {
 

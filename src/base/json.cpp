@@ -1,6 +1,6 @@
 #include "base/json.h"
 
-#include <nlohmann/json.hpp>
+#include "base/json_value.h"
 
 namespace fovea {
 

@@ -1,9 +1,8 @@
 #include "export/onnx_export.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "export/constants.h"
 #include "export/converters.h"
 #include "export/preprocess.h"

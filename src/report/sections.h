@@ -1,11 +1,11 @@
 // The parts of a page, top to bottom. Each gives its HTML, empty where the metrics have nothing for it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json_value.h"
 #include "report/report.h"
 
 namespace fovea::report {

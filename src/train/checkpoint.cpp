@@ -1,11 +1,11 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "train/evaluation_json.h"
 #include "train/probe_json.h"
 #include "weights/safetensors.h"
@@ -60,9 +60,9 @@ Comparison comparison_of(const json& text) { return {text.at("before"), text.at(
 
 json to_json(const RunState& state) {
   json text{
-      {"version", kCheckpointVersion},        {"phase", state.phase},       {"epoch", state.epoch},    {"step", state.step},
-      {"loss_sum", state.loss_sum}, {"correct", state.correct},   {"seen", state.seen},      {"waited_seconds", state.waited_seconds},
-      {"seconds", state.seconds},   {"finished", state.finished}, {"record", json::array()}, {"history", history_json(state.history)}};
+      {"version", kCheckpointVersion}, {"phase", state.phase},       {"epoch", state.epoch},    {"step", state.step},
+      {"loss_sum", state.loss_sum},    {"correct", state.correct},   {"seen", state.seen},      {"waited_seconds", state.waited_seconds},
+      {"seconds", state.seconds},      {"finished", state.finished}, {"record", json::array()}, {"history", history_json(state.history)}};
   text["plateau"] = {{"best", state.plateau.best}, {"bad_epochs", state.plateau.bad_epochs}, {"factor", state.plateau.factor}};
   text["bad_epochs"] = state.bad_epochs;
   if (state.phase_best) text["phase_best"] = to_json(*state.phase_best);

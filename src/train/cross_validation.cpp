@@ -5,13 +5,13 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <tuple>
 
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_value.h"
 #include "image/stratify.h"
 #include "train/metrics.h"
 #include "train/run_folder.h"

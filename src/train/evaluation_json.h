@@ -3,7 +3,7 @@
 
 #include <fovea/train.h>
 
-#include <nlohmann/json.hpp>
+#include "base/json_value.h"
 
 namespace fovea::training {
 

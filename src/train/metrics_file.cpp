@@ -1,11 +1,11 @@
 #include "train/metrics_file.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "base/parallel.h"
 #include "train/cross_validation.h"
 #include "train/evaluation_json.h"

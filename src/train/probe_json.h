@@ -1,8 +1,7 @@
 // What a probe chose, as JSON: in checkpoints and in metrics.json.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_value.h"
 #include "train/probe.h"
 
 namespace fovea::training {

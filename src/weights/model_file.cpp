@@ -1,12 +1,12 @@
 #include "weights/model_file.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "weights/safetensors.h"
 #include "weights/text.h"
 

@@ -8,7 +8,8 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "base/json_value.h"
 
 namespace fovea {
 namespace {

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "base/json_value.h"
 
 namespace fovea {
 namespace {

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
 #include "base/random.h"
 #include "image/codecs.h"
 #include "train/data.h"

@@ -12,10 +12,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "base/json_value.h"
 
 namespace fovea::cli {
 

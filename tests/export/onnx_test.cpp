@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_value.h"
 #include "export/converters.h"
 #include "export/networks.h"
 #include "export/onnx_file.h"

@@ -2,9 +2,9 @@
 #include "image/augment.h"
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_value.h"
 #include "image/color.h"
 #include "image/fit.h"
 #include "image/geometry.h"

@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include "base/json_value.h"
 #include "image/exif.h"
 #include "support.h"
 

@@ -1,8 +1,8 @@
 // Decoding at a part of the size: against Pillow's draft mode (tests/data/image/generate_scaled.py), and how far it goes.
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
 #include "image/fit.h"
 #include "image/use.h"
 #include "support.h"

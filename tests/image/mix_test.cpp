@@ -2,8 +2,8 @@
 #include "image/mix.h"
 
 #include <fovea/threads.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
 #include "image/augment.h"
 #include "support.h"
 

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
 #include "image/fit.h"
 #include "support.h"
 

@@ -5,11 +5,11 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json_value.h"
 #include "models/registry.h"
 #include "ops/activation.h"
 #include "ops/batch_norm.h"

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "backends.h"
+#include "base/json_value.h"
 #include "harness.h"
 #include "ops/registry.h"
 

@@ -171,6 +171,9 @@ Findings check_includes(const File& file) {
       if (in_src && layer != "backends/cpu" && (target.rfind("dnnl", 0) == 0 || target.rfind("oneapi/", 0) == 0)) {
         report(fmt::format("{} includes <{}>: only backends/cpu knows oneDNN", layer, target));
       }
+      if (layer != "cli" && target == "nlohmann/json.hpp" && file.path != "src/base/json_value.h") {
+        report(fmt::format("{} includes <{}>: \"base/json_value.h\" has it, and reads integers only from numbers that are", layer, target));
+      }
       continue;
     }
     if (target.find("..") != std::string::npos)

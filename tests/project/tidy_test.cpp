@@ -82,6 +82,8 @@ TEST(Includes, OfInsidesByTheCommandLineExamplesAndPublicHeadersAreFound) {
 
 TEST(Includes, OfOneDnnOutsideItsBackendUnknownLayersAndParentFoldersAreFound) {
   EXPECT_THAT(check_includes({"src/engine/compile.cpp", "#include <oneapi/dnnl/dnnl.hpp>\n"}), ElementsAre(HasSubstr("only backends/cpu")));
+  EXPECT_THAT(check_includes({"src/train/trainer.cpp", "#include <nlohmann/json.hpp>\n"}),
+              ElementsAre(HasSubstr("\"base/json_value.h\" has it")));
   EXPECT_THAT(check_includes({"src/misc/things.cpp", ""}), ElementsAre(HasSubstr("misc is no layer")));
   EXPECT_THAT(check_includes({"src/ops/add.cpp", "#include \"../ops/add.h\"\n"}), testing::Contains(HasSubstr("written from src/")));
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_value.h"
 #include "base/parallel.h"
 #include "reference/formula.h"
 

@@ -9,10 +9,10 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "backends/cpu/cpu.h"
+#include "base/json_value.h"
 #include "reference/compare.h"
 #include "reference/formula.h"
 

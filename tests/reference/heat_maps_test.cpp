@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "backends/cpu/cpu.h"
+#include "base/json_value.h"
 #include "reference/formula.h"
 #include "saliency/heat_maps.h"
 

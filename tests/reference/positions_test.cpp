@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "backends/cpu/cpu.h"
 #include "backends/reference/reference.h"
 #include "base/file.h"
+#include "base/json_value.h"
 #include "engine/executable.h"
 #include "engine/session.h"
 #include "models/registry.h"

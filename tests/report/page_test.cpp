@@ -5,8 +5,7 @@
 #include <fovea/error.h>
 #include <fovea/image.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_value.h"
 #include "report/charts.h"
 #include "report/html.h"
 #include "report/report.h"

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "base/json_value.h"
 #include "models/registry.h"
 #include "ops/dropout.h"
 #include "passes/drop_paths.h"

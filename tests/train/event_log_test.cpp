@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json_value.h"
 #include "train/event_log.h"
 #include "train/small_run.h"
 

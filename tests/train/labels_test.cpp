@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/file.h"
+#include "base/json_value.h"
 #include "train/evaluation_json.h"
 #include "train/metrics.h"
 #include "train/small_run.h"

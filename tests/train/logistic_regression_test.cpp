@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/file.h"
+#include "base/json_value.h"
 #include "base/random.h"
 #include "train/logistic_regression.h"
 

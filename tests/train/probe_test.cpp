@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/json_value.h"
 #include "train/probe.h"
 #include "train/probe_json.h"
 #include "train/small_run.h"

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json_value.h"
 #include "train/small_run.h"
 #include "weights/model_file.h"
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "backends/reference/reference.h"
+#include "base/json_value.h"
 #include "engine/executable.h"
 #include "nn/heads.h"
 #include "nn/layers.h"
