@@ -90,8 +90,8 @@ class FOVEA_API Layers {
 
  private:
   friend struct ArchitectureAccess;
-  struct Place;
-  std::shared_ptr<const Place> place_;
+  struct Context;
+  std::shared_ptr<const Context> context_;
 };
 
 FOVEA_API Map relu(Map x);

@@ -11,7 +11,7 @@
 
 namespace fovea {
 
-struct [[gnu::visibility("hidden")]] Layers::Place {
+struct [[gnu::visibility("hidden")]] Layers::Context {
   Scope scope;
   Size2 picture, native;  // the size that the network is built for, and that its position embeddings belong to
 };
@@ -24,10 +24,10 @@ struct ArchitectureAccess {
     map.id_ = value.id().index;
     return map;
   }
-  static const Scope& scope(const Layers& layers) { return layers.place_->scope; }
+  static const Scope& scope(const Layers& layers) { return layers.context_->scope; }
   static Layers layers(const Scope& scope, Size2 picture, Size2 native) {
     Layers layers;
-    layers.place_ = std::make_shared<const Layers::Place>(Layers::Place{scope, picture, native});
+    layers.context_ = std::make_shared<const Layers::Context>(Layers::Context{scope, picture, native});
     return layers;
   }
 };
@@ -69,9 +69,11 @@ int64_t Map::channels() const { return Access::value(*this).channels(); }
 int64_t Map::height() const { return Access::value(*this).height(); }
 int64_t Map::width() const { return Access::value(*this).width(); }
 
-Layers Layers::operator[](std::string_view name) const { return Access::layers(place_->scope[name], place_->picture, place_->native); }
-Layers Layers::operator[](int64_t index) const { return Access::layers(place_->scope[index], place_->picture, place_->native); }
-const std::string& Layers::path() const { return place_->scope.path(); }
+Layers Layers::operator[](std::string_view name) const {
+  return Access::layers(context_->scope[name], context_->picture, context_->native);
+}
+Layers Layers::operator[](int64_t index) const { return Access::layers(context_->scope[index], context_->picture, context_->native); }
+const std::string& Layers::path() const { return context_->scope.path(); }
 
 Map Layers::conv2d(Map x, const ConvolutionOptions& o) const {
   return apply(*this, x, [&](Scope s, Value value) {
@@ -135,8 +137,8 @@ Map Layers::to_map(Map tokens, int64_t height, int64_t width) const {
 Map Layers::position_embedding(Map x) const {
   return apply(*this, x, [&](Scope s, Value value) {
     const Size2 grid{value.height(), value.width()};
-    const Size2 from{grid.height * place_->native.height / place_->picture.height,
-                     grid.width * place_->native.width / place_->picture.width};
+    const Size2 from{grid.height * context_->native.height / context_->picture.height,
+                     grid.width * context_->native.width / context_->picture.width};
     const int64_t width = value.channels(), positions = from.height * from.width;
     const Value table = s.parameter("weight", {1, positions, width}, {1, positions, width}, truncated_normal_init(0.02));
     const Value tokens = fovea::resize_positions(s, s.emit(View{{1, width, positions, 1}}, {table}), {.from = from, .to = grid});

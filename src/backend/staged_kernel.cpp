@@ -12,7 +12,7 @@ constexpr size_t align64(size_t bytes) { return (bytes + 63) / 64 * 64; }
 constexpr int64_t kGrain = 16384;  // numbers a thread should have
 
 // An operand outside, and within the kernel where that is another form.
-struct Place {
+struct StagedOperand {
   DType outside_dtype = DType::f32, inside_dtype = DType::f32;
   int64_t rows = 1, columns = 0, outside_stride = 0, inside_stride = 0;
   size_t offset = 0;  // of the inner form in the workspace
@@ -34,10 +34,11 @@ void convert(const void* from, DType from_dtype, void* to, DType to_dtype, int64
   }
 }
 
-void copy_rows(const Place& place, const void* from, DType from_dtype, int64_t from_stride, void* to, DType to_dtype, int64_t to_stride) {
+void copy_rows(const StagedOperand& operand, const void* from, DType from_dtype, int64_t from_stride, void* to, DType to_dtype,
+               int64_t to_stride) {
   const auto from_bytes = static_cast<int64_t>(size_of(from_dtype)), to_bytes = static_cast<int64_t>(size_of(to_dtype));
-  const bool dense = from_stride == place.columns && to_stride == place.columns;
-  const int64_t rows = dense ? place.rows * place.columns : place.rows, columns = dense ? 1 : place.columns;
+  const bool dense = from_stride == operand.columns && to_stride == operand.columns;
+  const int64_t rows = dense ? operand.rows * operand.columns : operand.rows, columns = dense ? 1 : operand.columns;
   parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns)), [&](int64_t begin, int64_t end) {
     const auto* const x = static_cast<const std::byte*>(from);
     auto* const y = static_cast<std::byte*>(to);
@@ -51,7 +52,7 @@ class StagedKernel final : public Kernel {
  public:
   StagedKernel(std::unique_ptr<Kernel> kernel, std::span<const Operand> inputs, std::span<const Operand> outputs,
                std::span<const Operand> wanted_inputs, std::span<const Operand> wanted_outputs)
-      : kernel_(std::move(kernel)), inputs_(place(inputs, wanted_inputs)), outputs_(place(outputs, wanted_outputs)) {
+      : kernel_(std::move(kernel)), inputs_(staged(inputs, wanted_inputs)), outputs_(staged(outputs, wanted_outputs)) {
     inside_inputs_.resize(inputs.size());
     inside_outputs_.resize(outputs.size());
   }
@@ -67,22 +68,24 @@ class StagedKernel final : public Kernel {
   }
 
   void run() override {
-    for (const Place& place : inputs_)
-      if (place.staged)
-        copy_rows(place, place.outside, place.outside_dtype, place.outside_stride, place.inside, place.inside_dtype, place.inside_stride);
+    for (const StagedOperand& operand : inputs_)
+      if (operand.staged)
+        copy_rows(operand, operand.outside, operand.outside_dtype, operand.outside_stride, operand.inside, operand.inside_dtype,
+                  operand.inside_stride);
     kernel_->run();
-    for (const Place& place : outputs_)
-      if (place.staged && place.outside)
-        copy_rows(place, place.inside, place.inside_dtype, place.inside_stride, place.outside, place.outside_dtype, place.outside_stride);
+    for (const StagedOperand& operand : outputs_)
+      if (operand.staged && operand.outside)
+        copy_rows(operand, operand.inside, operand.inside_dtype, operand.inside_stride, operand.outside, operand.outside_dtype,
+                  operand.outside_stride);
   }
   std::string describe() const override { return kernel_->describe() + (converts_ ? ", converted" : ", rows copied"); }
 
  private:
-  std::vector<Place> place(std::span<const Operand> outside, std::span<const Operand> inside) {
-    std::vector<Place> places;
+  std::vector<StagedOperand> staged(std::span<const Operand> outside, std::span<const Operand> inside) {
+    std::vector<StagedOperand> operands;
     for (size_t i = 0; i < outside.size(); ++i) {
       const Type& type = outside[i].type;
-      Place next;
+      StagedOperand next;
       next.outside_dtype = type.dtype;
       next.inside_dtype = inside[i].type.dtype;
       const bool pixels = type.shape.rank() == Shape::max_rank;
@@ -96,23 +99,23 @@ class StagedKernel final : public Kernel {
       next.staged = outside[i].used && (next.outside_dtype != next.inside_dtype || moves);
       converts_ = converts_ || next.outside_dtype != next.inside_dtype;
       if (next.staged) bytes_ += align64(inside[i].type.bytes());
-      places.push_back(next);
+      operands.push_back(next);
     }
-    return places;
+    return operands;
   }
 
-  static void point(std::vector<Place>& places, std::vector<void*>& inside, std::span<void* const> outside, void* workspace) {
-    for (size_t i = 0; i < places.size(); ++i) {
-      places[i].outside = outside[i];
-      places[i].inside = places[i].staged ? static_cast<std::byte*>(workspace) + places[i].offset : outside[i];
-      inside[i] = places[i].inside;
+  static void point(std::vector<StagedOperand>& operands, std::vector<void*>& inside, std::span<void* const> outside, void* workspace) {
+    for (size_t i = 0; i < operands.size(); ++i) {
+      operands[i].outside = outside[i];
+      operands[i].inside = operands[i].staged ? static_cast<std::byte*>(workspace) + operands[i].offset : outside[i];
+      inside[i] = operands[i].inside;
     }
   }
 
   std::unique_ptr<Kernel> kernel_;
   size_t bytes_ = 0;
   bool converts_ = false;
-  std::vector<Place> inputs_, outputs_;
+  std::vector<StagedOperand> inputs_, outputs_;
   std::vector<void*> inside_inputs_, inside_outputs_;
 };
 

@@ -27,7 +27,8 @@ class PackedWeights {
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<PackedBlock>> blocks_;
+  std::map<std::string, std::weak_ptr<PackedBlock>> blocks_;  // with some that are gone
+  size_t swept_ = 0;                                          // blocks after those that were gone were last removed
 };
 
 }  // namespace fovea::engine

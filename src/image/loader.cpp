@@ -119,14 +119,14 @@ int64_t Loader::largest_batch() const {
   return last == 0 ? end - begin : std::max(options_.batch, end - begin);
 }
 
-Loader::Place Loader::place_of(int64_t sequence) const {
+Loader::BatchPosition Loader::position_of(int64_t sequence) const {
   const int64_t total = start_.batch + sequence, batches = batches_per_epoch();
   return {start_.epoch + total / batches, total % batches};
 }
 
 bool Loader::may_fill() const {
   if (batches_per_epoch() == 0 || filling_ >= next_ - held_ + static_cast<int64_t>(slots_.size())) return false;
-  return options_.endless || place_of(filling_).epoch == start_.epoch;
+  return options_.endless || position_of(filling_).epoch == start_.epoch;
 }
 
 void Loader::start(int64_t epoch, int64_t batch) {
@@ -149,7 +149,7 @@ const Batch* Loader::next() {
   std::unique_lock lock(mutex_);
   if (std::exchange(held_, false)) work_.notify_all();
   if (batches_per_epoch() == 0) return nullptr;
-  if (const int64_t epoch = place_of(next_).epoch; epoch != epoch_) {
+  if (const int64_t epoch = position_of(next_).epoch; epoch != epoch_) {
     if (options_.endless) epoch_ = epoch;
     return nullptr;
   }
@@ -168,7 +168,7 @@ const Batch* Loader::next() {
 }
 
 void Loader::open_slot(Slot& slot, int64_t sequence) {
-  const Place place = place_of(sequence);
+  const BatchPosition place = position_of(sequence);
   if (options_.shuffle && ordered_epoch_ != place.epoch) {
     order_ = epoch_order(samples_, options_.seed, place.epoch, options_.balanced);
     ordered_epoch_ = place.epoch;

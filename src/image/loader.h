@@ -95,7 +95,7 @@ class Loader {
     int64_t failed_position = -1;
     std::exception_ptr failure;  // of the first picture that failed
   };
-  struct Place {
+  struct BatchPosition {
     int64_t epoch = 0, batch = 0;
   };
   struct Task {
@@ -104,7 +104,7 @@ class Loader {
   };
 
   std::pair<int64_t, int64_t> batch_range(int64_t batch) const;
-  Place place_of(int64_t sequence) const;
+  BatchPosition position_of(int64_t sequence) const;
   bool may_fill() const;
   Task take_task();
   void open_slot(Slot& slot, int64_t sequence);
@@ -125,7 +125,7 @@ class Loader {
   std::mutex mutex_;
   std::condition_variable work_, done_;
   std::vector<Slot> slots_;
-  Place start_;
+  BatchPosition start_;
   int64_t epoch_ = 0;             // that next() is in
   int64_t next_ = 0;              // what next() gives next
   bool held_ = false;             // the caller has batch next_ - 1

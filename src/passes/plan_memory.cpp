@@ -91,7 +91,7 @@ class Planner {
         uses_(graph),
         times_(find_lifetimes(graph, options.share)),
         within_(graph.value_count()),
-        places_(graph.value_count()) {
+        locations_(graph.value_count()) {
     if (options.share) find_views();
   }
 
@@ -104,26 +104,26 @@ class Planner {
     }
     plan_.arena_bytes = place_all(buffers_);
     plan_.values.resize(graph_.value_count());
-    for (size_t v = 0; v < places_.size(); ++v)
-      if (placed(ValueId{static_cast<uint32_t>(v)})) plan_.values[v] = {buffers_[places_[v].buffer].offset, places_[v].row_stride};
+    for (size_t v = 0; v < locations_.size(); ++v)
+      if (placed(ValueId{static_cast<uint32_t>(v)})) plan_.values[v] = {buffers_[locations_[v].buffer].offset, locations_[v].row_stride};
     return std::move(plan_);
   }
 
  private:
   static constexpr size_t kNoBuffer = static_cast<size_t>(-1);
-  struct Place {
+  struct Location {
     size_t buffer = kNoBuffer;
     int64_t row_stride = 0;
   };
 
   size_t rounded(ValueId id) const { return (graph_.type(id).bytes() + kAlignment - 1) / kAlignment * kAlignment; }
-  bool placed(ValueId id) const { return places_[id.index].buffer != kNoBuffer; }
+  bool placed(ValueId id) const { return locations_[id.index].buffer != kNoBuffer; }
   bool unread(ValueId id) const { return uses_.nodes[id.index].empty() && uses_.other[id.index] == 0; }
   int64_t channels(ValueId id) const { return graph_.type(id).shape.channels(); }
   // Between its pixels.
   int64_t stride(ValueId id) const {
     if (graph_.type(id).shape.rank() != 4) return 0;
-    return places_[id.index].row_stride > 0 ? places_[id.index].row_stride : channels(id);
+    return locations_[id.index].row_stride > 0 ? locations_[id.index].row_stride : channels(id);
   }
 
   bool may_be_view(ValueId id) const {
@@ -155,11 +155,11 @@ class Planner {
     plan_.sum_bytes += rounded(id);
     if (const ValueId whole = within_[id.index]; whole.valid()) {
       start(whole);
-      places_[id.index] = {places_[whole.index].buffer, stride(whole)};
-      join(id, places_[id.index].buffer);
+      locations_[id.index] = {locations_[whole.index].buffer, stride(whole)};
+      join(id, locations_[id.index].buffer);
       return;
     }
-    places_[id.index].buffer = buffers_.size();
+    locations_[id.index].buffer = buffers_.size();
     buffers_.push_back({rounded(id), times_.made[id.index], times_.last[id.index], 0, {id}});
   }
 
@@ -174,11 +174,11 @@ class Planner {
     const ValueId output = node.outputs[result];
     if (options_.outside[output.index] || unread(output) || placed(output)) return;
     for (size_t i = 0; i < node.inputs.size() && options_.share && !within_[output.index].valid(); ++i) {
-      const size_t buffer = places_[node.inputs[i].index].buffer;
+      const size_t buffer = locations_[node.inputs[i].index].buffer;
       if (!node.op.overwrites(static_cast<int>(i), static_cast<int>(result)) || std::count(taken.begin(), taken.end(), buffer) > 0 ||
           !may_write_over(n, node.inputs[i], output))
         continue;
-      places_[output.index] = places_[node.inputs[i].index];
+      locations_[output.index] = locations_[node.inputs[i].index];
       join(output, buffer);
       taken.push_back(buffer);
       plan_.sum_bytes += rounded(output);
@@ -192,9 +192,9 @@ class Planner {
     const bool twice = std::count(node.inputs.begin(), node.inputs.end(), input) > 1;
     if (!placed(input) || twice || times_.last[input.index] != n || rounded(input) != rounded(output)) return false;
     if (graph_.type(input).dtype != graph_.type(output).dtype) return false;
-    if (places_[input.index].row_stride > 0 && !(graph_.type(input) == graph_.type(output) && may_be_view(output))) return false;
+    if (locations_[input.index].row_stride > 0 && !(graph_.type(input) == graph_.type(output) && may_be_view(output))) return false;
     // All values of a buffer begin at its first channel, so they meet: none may be read later, nor another one by this node.
-    return std::ranges::none_of(buffers_[places_[input.index].buffer].members, [&](ValueId other) {
+    return std::ranges::none_of(buffers_[locations_[input.index].buffer].members, [&](ValueId other) {
       if (other == input) return false;
       return times_.last[other.index] > n || std::count(node.inputs.begin(), node.inputs.end(), other) > 0;
     });
@@ -204,8 +204,8 @@ class Planner {
   const MemoryOptions& options_;
   Uses uses_;
   Lifetimes times_;
-  std::vector<ValueId> within_;  // by value: what it is a view of
-  std::vector<Place> places_;    // by value
+  std::vector<ValueId> within_;      // by value: what it is a view of
+  std::vector<Location> locations_;  // by value
   std::vector<Buffer> buffers_;
   MemoryPlan plan_;
 };

@@ -23,12 +23,12 @@ int64_t part_of(int64_t batch) {
 }  // namespace
 
 std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch,
-                                                 const Place& place) {
+                                                 const Target& target) {
   if (frozen.empty()) return nullptr;
   std::unique_ptr<FrozenPrefix> result(new FrozenPrefix);
   result->batch_ = part_of(batch);
   const auto split_at = [&](int64_t pictures) {
-    return passes::split_frozen(lower_for_training(network.build(pictures, place.height, place.width), frozen), frozen, {kImage});
+    return passes::split_frozen(lower_for_training(network.build(pictures, target.height, target.width), frozen), frozen, {kImage});
   };
   const passes::SplitGraph split = split_at(result->batch_);
   if (split.cuts.empty() || split.suffix.find_input(kImage)) return nullptr;
@@ -42,7 +42,7 @@ std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network,
   const auto build = [&](int64_t pictures) {
     return passes::optimize(passes::set_precision(split_at(pictures).prefix, network.precision()));
   };
-  result->executable_ = engine::BatchExecutable::compile(build, result->batch_, place.backend, network.store(), place.arena);
+  result->executable_ = engine::BatchExecutable::compile(build, result->batch_, target.backend, network.store(), target.arena);
   result->executable_->prepare();
   return result;
 }

@@ -19,7 +19,7 @@ class FrozenPrefix {
     std::string name;   // an input of the rest
     int64_t width = 0;  // numbers a picture
   };
-  struct Place {  // where it runs
+  struct Target {  // where it runs
     const backend::Backend& backend;
     std::shared_ptr<engine::Arena> arena;
     int64_t height = 0, width = 0;  // of the pictures; 0: those of the preprocessing
@@ -27,7 +27,7 @@ class FrozenPrefix {
 
   // Null where all that the pictures meet first trains. `batch`: the pictures of a step.
   static std::unique_ptr<FrozenPrefix> find(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch,
-                                            const Place& place);
+                                            const Target& target);
 
   int64_t batch() const { return batch_; }
   const std::vector<Cut>& cuts() const { return cuts_; }

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Place { nowhere, memory, disk };
+enum class Storage { nowhere, memory, disk };
 
 std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
@@ -35,23 +35,23 @@ bool go_into_memory(const TrainOptions& options, const KeepRequest& request, siz
          (options.cache == FeatureCache::automatic && request.epochs > 1 && bytes <= options.cache_bytes);
 }
 
-Place place_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
+Storage storage_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
   const TrainOptions& options = parts.options;
-  if (go_into_memory(options, request, bytes)) return Place::memory;
-  if (options.cache == FeatureCache::off) return Place::nowhere;
+  if (go_into_memory(options, request, bytes)) return Storage::memory;
+  if (options.cache == FeatureCache::off) return Storage::nowhere;
   if (options.cache == FeatureCache::disk) {
     if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
-    return Place::disk;
+    return Storage::disk;
   }
-  if (request.epochs <= 1) return Place::nowhere;  // each would be read once
+  if (request.epochs <= 1) return Storage::nowhere;  // each would be read once
   std::error_code error;
   const auto space = options.out.empty() ? fs::space_info{} : fs::space(options.out, error);
   // A disk filled to the brim is no favour.
-  if (!options.out.empty() && !error && bytes < space.available / 2) return Place::disk;
+  if (!options.out.empty() && !error && bytes < space.available / 2) return Storage::disk;
   note(parts, fmt::format("the outputs of the frozen part are computed anew each epoch: {} are more than the {} allowed in memory{}",
                           megabytes(bytes), megabytes(options.cache_bytes),
                           options.out.empty() ? "" : fmt::format(" and half of the {} free on disk", megabytes(space.available))));
-  return Place::nowhere;
+  return Storage::nowhere;
 }
 
 // Everything that the rows depend on.
@@ -121,9 +121,9 @@ Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepReques
     note(parts, fmt::format("the outputs of the frozen part for {} pictures{}: {} {}", rows,
                             request.views > 1 ? fmt::format(" ({} views each)", request.views) : "", megabytes(bytes), where));
   };
-  const Place place = place_of(parts, request, bytes);
-  if (place == Place::nowhere) return {};
-  if (place == Place::memory) {
+  const Storage storage = storage_of(parts, request, bytes);
+  if (storage == Storage::nowhere) return {};
+  if (storage == Storage::memory) {
     engine::FeatureCollector collector(rows, prefix.width());
     if (!compute(parts, prefix, request, on_batch, collector)) return {std::nullopt, false};
     tell("in memory");

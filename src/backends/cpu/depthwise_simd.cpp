@@ -34,12 +34,12 @@ constexpr bool kHasTiles = HWY_TARGET != HWY_SCALAR &&
 
 // Some results of a tile.
 template <class T>
-struct Place {
+struct TileResults {
   T* y;
   const T* residual;
   int64_t y_step, residual_step, count;
 
-  Place(const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count)
+  TileResults(const DepthwisePass& p, const DepthwiseLine<T>& line, int64_t c, int64_t ox, int64_t count)
       : y(line.y + ox * p.y_step + c),
         residual(line.residual ? line.residual + ox * p.residual_step + c : nullptr),
         y_step(p.y_step),
@@ -50,22 +50,22 @@ struct Place {
 template <ActivationKind K>
 struct FinishTile {
   template <class D, class T>
-  static HWY_NOINLINE HWY_ATTR void run(D d, const Place<T>& place, const float* sums, int64_t lanes) {
-    for (int64_t t = 0; t < place.count; ++t, sums += lanes)
+  static HWY_NOINLINE HWY_ATTR void run(D d, const TileResults<T>& results, const float* sums, int64_t lanes) {
+    for (int64_t t = 0; t < results.count; ++t, sums += lanes)
       for (int64_t c = 0; c < lanes; c += static_cast<int64_t>(hn::Lanes(d))) {
         auto v = hn::LoadU(d, sums + c);
-        if (place.residual) v = hn::Add(v, load(d, place.residual + t * place.residual_step + c));
-        store(d, activate_vector<K, T>(d, v), place.y + t * place.y_step + c);
+        if (results.residual) v = hn::Add(v, load(d, results.residual + t * results.residual_step + c));
+        store(d, activate_vector<K, T>(d, v), results.y + t * results.y_step + c);
       }
   }
 };
 
 template <class D, class T>
-HWY_NOINLINE HWY_ATTR void finish_tile(D d, ActivationKind kind, const Place<T>& place, const float* sums, int64_t lanes) {
+HWY_NOINLINE HWY_ATTR void finish_tile(D d, ActivationKind kind, const TileResults<T>& results, const float* sums, int64_t lanes) {
   if constexpr (kHasTiles<D, T>)
-    by_activation<FinishTile>(kind, d, place, sums, lanes);
+    by_activation<FinishTile>(kind, d, results, sums, lanes);
   else
-    simd::finish({kind, place.count, lanes, sums, lanes, nullptr, place.residual, place.residual_step, place.y, place.y_step});
+    simd::finish({kind, results.count, lanes, sums, lanes, nullptr, results.residual, results.residual_step, results.y, results.y_step});
 }
 
 // The packed weights' first tap of channel c.
@@ -134,7 +134,8 @@ HWY_INLINE HWY_ATTR void tile(D d, const DepthwisePass& p, const DepthwiseLine<T
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) {
     FOVEA_UNROLL_WHOLLY for (int v = 0; v < kVectors; ++v) hn::Store(sums[t][v], d, buffer + (t * kVectors + v) * kLanes);
   }
-  finish_tile(d, p.activation, Place<T>(p, line, c, ox + first, kTile - first), buffer + first * kVectors * kLanes, kVectors * kLanes);
+  finish_tile(d, p.activation, TileResults<T>(p, line, c, ox + first, kTile - first), buffer + first * kVectors * kLanes,
+              kVectors * kLanes);
 }
 
 template <int kKernel, int kStride, int kVectors, Edges kEdges, class D, class T>
@@ -174,7 +175,7 @@ HWY_NOINLINE HWY_ATTR void any_tile(D d, const DepthwisePass& p, const Depthwise
   }
   HWY_ALIGN float buffer[kTile * kLanes];
   FOVEA_UNROLL_WHOLLY for (int t = 0; t < kTile; ++t) hn::Store(sums[t], d, buffer + t * kLanes);
-  finish_tile(d, p.activation, Place<T>(p, line, c, ox, count), buffer, kLanes);
+  finish_tile(d, p.activation, TileResults<T>(p, line, c, ox, count), buffer, kLanes);
 }
 
 // The results from ox to the end of the line or of a tile.

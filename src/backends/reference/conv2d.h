@@ -46,7 +46,7 @@ void run(const Conv2d& op, const Arguments& a) {
   const auto y = a.output<T>(0);
   const bool has_bias = a.inputs.size() > 2;
   const auto bias = a.input<T>(has_bias ? 2 : 1);
-  convolve(geometry(op, a.inputs, a.outputs), a.input<T>(0), a.input<T>(1), a, [&](const Place& p, int64_t o, double sum) {
+  convolve(geometry(op, a.inputs, a.outputs), a.input<T>(0), a.input<T>(1), a, [&](const Pixel& p, int64_t o, double sum) {
     y.at(p.n, o, p.h, p.w) = static_cast<T>(has_bias ? sum + bias.at(0, o, 0, 0) : sum);
   });
 }
@@ -55,7 +55,7 @@ template <class T>
 void run(const FusedConv2d& op, const Arguments& a) {
   const auto y = a.output<T>(0);
   const auto bias = a.input<T>(op.bias ? 2 : 1), residual = a.input<T>(op.residual ? a.inputs.size() - 1 : 0);
-  convolve(geometry(op, a.inputs, a.outputs), a.input<T>(0), a.input<T>(1), a, [&](const Place& p, int64_t o, double sum) {
+  convolve(geometry(op, a.inputs, a.outputs), a.input<T>(0), a.input<T>(1), a, [&](const Pixel& p, int64_t o, double sum) {
     if (op.bias) sum += bias.at(0, o, 0, 0);
     if (op.residual) sum += residual.at(p.n, o, p.h, p.w);
     y.at(p.n, o, p.h, p.w) = static_cast<T>(activate(op.activation, sum));
