@@ -12,8 +12,8 @@
 namespace fovea::cpu {
 namespace {
 
-// With more pixels than this oneDNN is as fast, because its blocks of pixels suit the caches better. On several threads and with many
-// weights it is so from a hundred pixels on.
+// With more pixels than this oneDNN is as fast, because its blocks of pixels suit the caches better. With many weights it is so on several
+// threads from a hundred pixels on, and the number of threads must not decide which kernel adds up a picture's numbers.
 constexpr int64_t kMostPixels = 400, kMostPixelsForManyWeights = 128, kManyWeights = 1 << 19;
 // The most pixels whose windows are gathered into rows before the product. The bf16 limit is lower: there the products take less time than
 // the gathering.
@@ -183,7 +183,7 @@ Planned plan_few_pixels_forward(const Request& request, const ConvProblem& probl
     return refuse("{} result channels, it takes {} and more", problem.y.channels(), kLeastOutputsBf16);
   if (!problem.pointwise() && problem.x.channels() < kLeastGatheredChannels)
     return refuse("{} channels to gather, it takes {} and more", problem.x.channels(), kLeastGatheredChannels);
-  if (threads() > 1 && pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
+  if (pixels > kMostPixelsForManyWeights && problem.w.elements() > kManyWeights)
     return refuse("{} weights, for {} pixels it takes {} and fewer", problem.w.elements(), pixels, kManyWeights);
   if (problem.linear() && pixels > kMostTokens) return refuse("{} pixels of a linear layer, it takes {} and fewer", pixels, kMostTokens);
   if (!request.inputs[1].constant) return refuse("weights change");

@@ -1,5 +1,6 @@
 // Group normalization and global response normalization: statistics of a picture, made of sums by channel over its pixels. Pictures are cut
-// into parts where there are too few for the threads: float inside blocks of rows, double between them.
+// into parts, by their pixels alone, so that sums depend neither on the threads nor on the pictures beside: float inside blocks of rows,
+// double between them.
 #include <algorithm>
 #include <cmath>
 
@@ -16,8 +17,10 @@ namespace {
 class Pictures {
  public:
   Pictures(const Shape& x, int64_t vectors) : count(x.batch()), channels(x.channels()), pixels(x.height() * x.width()), vectors_(vectors) {
+    constexpr int64_t kPixelsOfAPart = 64, kMostParts = 8;
     const int64_t workers = threads();
-    parts_ = count % workers == 0 || count >= 4 * workers ? 1 : std::min(workers, pixels);
+    parts_ = std::clamp<int64_t>(pixels / kPixelsOfAPart, 1, kMostParts);
+    whole_ = parts_ == 1 || count % workers == 0 || count >= 4 * workers;
   }
 
   size_t workspace_bytes() const { return bytes_each() * static_cast<size_t>(count); }
@@ -45,8 +48,13 @@ class Pictures {
       finish(n, all);
     };
     const auto write = [&](int64_t n, int64_t part) { apply(n, first_row(n, part), first_row(n, part + 1) - first_row(n, part)); };
-    if (parts_ == 1) {  // a picture may be in the cache still
-      each(count, [&](int64_t n) { prepare(n), reduce(n, 0), complete(n), write(n, 0); });
+    if (whole_) {  // a picture may be in the cache still
+      each(count, [&](int64_t n) {
+        prepare(n);
+        for (int64_t part = 0; part < parts_; ++part) reduce(n, part);
+        complete(n);
+        for (int64_t part = 0; part < parts_; ++part) write(n, part);
+      });
       return;
     }
     each(count, prepare);
@@ -71,6 +79,7 @@ class Pictures {
   }
 
   int64_t vectors_, parts_;
+  bool whole_;  // pictures go through a thread one by one, as there are enough of them
 };
 
 constexpr auto nothing = [](int64_t) {};

@@ -10,24 +10,27 @@
 namespace fovea::cpu {
 namespace {
 
-// Sums of `groups` stretches of `rows` neighbouring pixels each, times scale. Every group is cut into `parts`, so that the shape of the sum
-// depends on the number of threads at planning alone.
+// Sums of `groups` stretches of `rows` neighbouring pixels each, times scale. The rows of every group are cut into `parts`, which decide
+// the order in which numbers are added, and its channels into `slices`, which do not.
 struct ColumnPlan {
-  int64_t groups, rows, stride, channels, out_stride, parts;
+  int64_t groups, rows, stride, channels, out_stride, parts, slices;
   double scale;
 
   size_t part_bytes() const { return align64(static_cast<size_t>(channels) * (sizeof(double) + sizeof(float))); }
   size_t workspace_bytes() const { return part_bytes() * static_cast<size_t>(groups * parts); }
+  // Whole cache lines of float, so that no two threads write one.
+  int64_t first_channel(int64_t slice) const { return slice == slices ? channels : channels * slice / slices / kLine * kLine; }
 
   void run(Source x, Target y, const Bound& bound) const {
-    parallel_kernel(groups * parts, 1, [&](int64_t begin, int64_t end) {
+    parallel_kernel(groups * parts * slices, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t group = i / parts, part = i % parts;
-        auto* const sum = bound.scratch<double>(static_cast<size_t>(i) * part_bytes());
+        const int64_t group = i / slices / parts, part = i / slices % parts, from = first_channel(i % slices);
+        const int64_t count = first_channel(i % slices + 1) - from;
+        auto* const sum = bound.scratch<double>(static_cast<size_t>(group * parts + part) * part_bytes());
         const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
-        std::fill_n(sum, channels, 0.0);
-        simd::column_sum(x + (group * rows + first) * stride, last - first, stride, channels, reinterpret_cast<float*>(sum + channels),
-                         sum);
+        std::fill_n(sum + from, count, 0.0);
+        simd::column_sum(x + ((group * rows + first) * stride + from), last - first, stride, count,
+                         reinterpret_cast<float*>(sum + channels) + from, sum + from);
       }
     });
     for (int64_t group = 0; group < groups; ++group) {
@@ -42,16 +45,14 @@ struct ColumnPlan {
       simd::convert(result, y + group * out_stride, channels);
     }
   }
+
+ private:
+  static constexpr int64_t kLine = 16;
 };
 
-Planned plan_columns(const Request& request, int64_t groups, double scale) {
-  const Operand &x = request.inputs[0], &y = request.outputs[0];
-  const Rows rows = rows_of(x);
-  const int64_t parts = groups >= threads() ? 1 : threads();
-  const ColumnPlan plan{groups, rows.count / groups, rows.stride, rows.channels, y.row_stride, parts, scale};
-  return accept(plan.workspace_bytes(), [plan, from = x.type.dtype, to = y.type.dtype](const Bound& bound) {
-    plan.run(bound.source(0, from), bound.target(0, to), bound);
-  });
+Planned plan_columns(const Request& request, const ColumnPlan& plan) {
+  return accept(plan.workspace_bytes(), [plan, from = request.inputs[0].type.dtype, to = request.outputs[0].type.dtype](
+                                            const Bound& bound) { plan.run(bound.source(0, from), bound.target(0, to), bound); });
 }
 
 }  // namespace
@@ -61,13 +62,21 @@ Planned plan_sum_columns(const Request& request) {
   if (from.rank() != 4 || to.rank() != 4 || from.elements() == 0) return refuse("not of rank 4");
   if (to.channels() != from.channels() || to.height() != 1 || to.width() != 1 || (to.batch() != 1 && to.batch() != from.batch()))
     return refuse("not a sum over whole images: {} to {}", to_string(from), to_string(to));
-  return plan_columns(request, to.batch(), 1.0);
+  const Rows rows = rows_of(request.inputs[0]);
+  const int64_t groups = to.batch(), parts = groups >= threads() ? 1 : threads();
+  return plan_columns(request, {groups, rows.count / groups, rows.stride, rows.channels, request.outputs[0].row_stride, parts, 1, 1.0});
 }
 
 Planned plan_global_average_pool(const Request& request) {
   const Shape& shape = request.inputs[0].type.shape;
   if (shape.elements() == 0) return refuse("nothing to average in {}", to_string(shape));
-  return plan_columns(request, shape.batch(), 1.0 / static_cast<double>(shape.height() * shape.width()));
+  // What a picture gives depends neither on the number of threads nor on the pictures beside it.
+  constexpr int64_t kRowsOfAPart = 1024;
+  const Rows rows = rows_of(request.inputs[0]);
+  const int64_t groups = shape.batch(), pixels = shape.height() * shape.width(), parts = std::max<int64_t>(1, pixels / kRowsOfAPart);
+  const int64_t slices = std::max<int64_t>(1, threads() / (groups * parts));
+  return plan_columns(request, {groups, pixels, rows.stride, rows.channels, request.outputs[0].row_stride, parts, slices,
+                                1.0 / static_cast<double>(pixels)});
 }
 
 Planned plan_sum_to(const Request& request) {
