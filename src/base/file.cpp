@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -67,8 +68,9 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  static std::atomic<uint64_t> next{0};  // no two of a process have one name
   partial_ = path_;
-  partial_ += fmt::format("{}{}", kPartial, getpid());
+  partial_ += fmt::format("{}{}-{}", kPartial, getpid(), next++);
   descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_system(path_, "cannot write");
 }

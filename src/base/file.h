@@ -32,8 +32,9 @@ class MappedFile {
 
 std::string read_text(const std::filesystem::path& path);
 
-// Writes PATH.partial-PID, flushes it to the disk and renames it to PATH: after a crash or on a full disk PATH is the old file or the
-// new one, never a part. Throws Error(io) with the system's reason, and removes the partial file.
+// Writes PATH.partial-PID-NUMBER, flushes it to the disk and renames it to PATH: after a crash or on a full disk PATH is the old file or
+// the new one, never a part. Of several writers of one PATH at the same time each writes a file of its own, and the last to finish is the
+// one that stays. Throws Error(io) with the system's reason, and removes the partial file.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -1,7 +1,6 @@
 #include "base/parallel.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "base/cores.h"
 #include "base/team.h"
@@ -14,18 +13,11 @@ thread_local int scoped_count = 0;  // 0: no CoresScope
 
 }  // namespace
 
-void set_threads(int count) {
-  thread_count = std::max(1, count);
-}
+void set_threads(int count) { thread_count = std::max(1, count); }
 
 int threads() {
   if (scoped_count > 0) return scoped_count;
-  int count = thread_count;
-  if (count == 0) {
-    count = available_cores();
-    set_threads(count);
-  }
-  return count;
+  return detail::value_or_first(thread_count, [] { return available_cores(); });
 }
 
 CoresScope::CoresScope(int count) : outer_(scoped_count) {

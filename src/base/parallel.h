@@ -3,6 +3,7 @@
 
 #include <fovea/threads.h>
 
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 
@@ -11,6 +12,15 @@ namespace fovea {
 namespace detail {
 // Calls body(context, begin, end) once a thread on static, equal ranges of [0, count): the ranges depend on count and threads() alone.
 void parallel_ranges(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+
+// What `number` holds; where that is 0 it becomes first(), unless another thread has set it meanwhile.
+template <class First>
+int value_or_first(std::atomic<int>& number, First&& first) {
+  int value = number;
+  if (value != 0) return value;
+  const int found = first();
+  return number.compare_exchange_strong(value, found) ? found : value;
+}
 }  // namespace detail
 
 // While it lives, what the calling thread plans is for so many cores: threads() says so to it.

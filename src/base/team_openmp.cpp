@@ -4,6 +4,7 @@
 
 #include "base/denormals.h"
 #include "base/team.h"
+#include "base/team_order.h"
 
 extern "C" {
 void omp_set_dynamic(int on);
@@ -26,6 +27,7 @@ struct Team {
   int size;
   void (*body)(void*, int);
   void* context;
+  detail::TeamOrder order = {};
 };
 
 // OpenMP keeps the size of teams for each calling thread.
@@ -54,14 +56,18 @@ namespace detail {
 
 void do_parts(int size, void (*body)(void*, int), void* context) {
   Team team{size, body, context};
+  team.order.before_parts();
   GOMP_parallel(
       [](void* all) noexcept {
-        const Team& one = *static_cast<Team*>(all);
+        Team& one = *static_cast<Team*>(all);
         const bool outer = std::exchange(at_work, true);
+        one.order.part_begins();
         for (int rank = omp_get_thread_num(); rank < one.size; rank += omp_get_num_threads()) one.body(one.context, rank);
+        one.order.part_ends();
         at_work = outer;
       },
       &team, static_cast<unsigned>(size), 0);
+  team.order.after_parts();
 }
 
 void call_on_cores(int count, void (*body)(void*), void* context) {

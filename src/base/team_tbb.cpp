@@ -4,27 +4,17 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/denormals.h"
 #include "base/team.h"
+#include "base/team_order.h"
 
 namespace fovea {
 namespace {
 
 thread_local bool at_work = false;
 thread_local int cores = 0;  // of the arena that this thread is in; 0: none of these
-
-// Of the calling thread alone: callers never wait for a place in the arena of another one.
-tbb::task_arena& own_arena(int count) {
-  thread_local std::map<int, std::unique_ptr<tbb::task_arena>> arenas;
-  std::unique_ptr<tbb::task_arena>& arena = arenas[count];
-  if (!arena) {
-    arena = std::make_unique<tbb::task_arena>(count, 1);
-    const FlushDenormals flush;  // its threads take the mode that is on now
-    arena->initialize();
-  }
-  return *arena;
-}
 
 // A value for as long as it lives.
 template <class T>
@@ -40,6 +30,34 @@ class Scoped {
   const T outer_;
 };
 
+struct Arena {
+  explicit Arena(int count) : places(count, 1) {
+    const FlushDenormals flush;  // its threads take the mode that is on now
+    places.initialize();
+  }
+
+  tbb::task_arena places;
+  bool entered = false;  // by the thread whose it is
+};
+
+// An arena that this thread has not entered. They are the calling thread's alone: callers never wait for a place in the arena of another
+// one. In one that it is in already the only other places may be taken by workers, and TBB would hand what is to be called to one of those.
+Arena& free_arena(int count) {
+  thread_local std::map<int, std::vector<std::unique_ptr<Arena>>> all;
+  std::vector<std::unique_ptr<Arena>>& arenas = all[count];
+  for (const auto& arena : arenas)
+    if (!arena->entered) return *arena;
+  return *arenas.emplace_back(std::make_unique<Arena>(count));
+}
+
+template <class Body>
+void call_in_arena(int count, const Body& body) {
+  Arena& arena = free_arena(count);
+  const Scoped entered(arena.entered, true);
+  const Scoped inside(cores, count);
+  arena.places.execute(body);
+}
+
 }  // namespace
 
 bool in_team() { return at_work; }
@@ -49,26 +67,31 @@ namespace detail {
 void call_on_cores(int count, void (*body)(void*), void* context) {
   const FlushDenormals flush;
   if (cores == count) return body(context);
-  const Scoped inside(cores, count);
-  own_arena(count).execute([=] { body(context); });
+  call_in_arena(count, [=] { body(context); });
 }
 
 void do_parts(int size, void (*body)(void*, int), void* context) {
-  const auto all = [=] {
+  TeamOrder order;
+  order.before_parts();
+  const auto all = [&] {
     // The threads' mode for denormals is the calling one's.
     tbb::task_group_context mode(tbb::task_group_context::isolated,
                                  tbb::task_group_context::default_traits | tbb::task_group_context::fp_settings);
     tbb::parallel_for(
         0, size, 1,
-        [=](int rank) {
+        [&](int rank) {
           const Scoped working(at_work, true);
+          order.part_begins();
           body(context, rank);
+          order.part_ends();
         },
         tbb::static_partitioner(), mode);
   };
-  if (cores >= size) return all();
-  const Scoped inside(cores, size);
-  own_arena(size).execute(all);
+  if (cores >= size)
+    all();
+  else
+    call_in_arena(size, all);
+  order.after_parts();
 }
 
 }  // namespace detail
