@@ -77,14 +77,14 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
     const CompileOptions options{
         .reserve = false, .cores = cut.groups > 1 ? 1 : 0, .arena_begin = end, .inputs_outside = true, .packed = packed};
     result->workers_.push_back(Executable::compile(graph, backend, store, result->arena_, options));
-    end += aligned(result->workers_.back()->memory().arena);
+    end += aligned(result->workers_.back()->arena_bytes());
   }
   result->seconds_.resize(result->workers_.size());
   return result;
 }
 
 void BatchExecutable::prepare() {
-  arena_->reserve(memory().arena);
+  arena_->reserve(arena_bytes());
   for (auto& worker : workers_) worker->prepare();
 }
 
@@ -160,11 +160,15 @@ void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> 
 
 MemoryUse BatchExecutable::memory() const {
   MemoryUse use = workers_[0]->memory();
-  const size_t own = aligned(use.arena);
   use.workspace *= workers_.size();
-  use.arena = own * workers_.size() + aligned(image_.bytes());
-  for (const Output& output : outputs_) use.arena += aligned(output.type.bytes());
+  use.arena = arena_bytes();
   return use;
+}
+
+size_t BatchExecutable::arena_bytes() const {
+  size_t sum = aligned(workers_[0]->arena_bytes()) * workers_.size() + aligned(image_.bytes());
+  for (const Output& output : outputs_) sum += aligned(output.type.bytes());
+  return sum;
 }
 
 }  // namespace fovea::engine

@@ -54,6 +54,7 @@ class BatchExecutable {
   void run_timed(std::span<double> seconds);
 
   MemoryUse memory() const;
+  size_t arena_bytes() const;  // of `memory`
 
  private:
   struct Output {

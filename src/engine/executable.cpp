@@ -366,8 +366,11 @@ MemoryUse Executable::memory() const {
   for (const State& state : graph_.states()) use.states += store_->at(state.name).memory.bytes();
   std::set<const PackedBlock*> blocks;
   add_blocks(blocks);
-  use.add_constants(blocks);
-  use.arena = values_bytes_ + workspace_bytes_;
+  {
+    const std::lock_guard lock(packed_weights_->mutex());
+    use.add_constants(blocks);
+  }
+  use.arena = arena_bytes();
   use.workspace = workspace_bytes_;
   return use;
 }

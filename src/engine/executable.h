@@ -38,12 +38,12 @@ class Arena {
 };
 
 struct MemoryUse {
-  size_t states = 0;     // parameters, statistics, moments of this executable
-  size_t constants = 0;  // folded and packed weights
-  size_t held = 0;       // of these constants, that lie in memory now
-  size_t arena = 0;      // values and workspace
-  size_t workspace = 0;  // of the arena
-  void add_constants(const std::set<const PackedBlock*>& blocks);
+  size_t states = 0;                                               // parameters, statistics, moments of this executable
+  size_t constants = 0;                                            // folded and packed weights
+  size_t held = 0;                                                 // of these constants, that lie in memory now
+  size_t arena = 0;                                                // values and workspace
+  size_t workspace = 0;                                            // of the arena
+  void add_constants(const std::set<const PackedBlock*>& blocks);  // with the mutex of their PackedWeights held
   size_t total() const { return states + constants + arena; }
   // What an arena of so many bytes leaves for values beside the workspace, which kernels need in any case.
   size_t values_within(size_t arena_bytes) const { return arena_bytes > workspace ? arena_bytes - workspace : 0; }
@@ -106,6 +106,7 @@ class Executable {
   std::string kernel(NodeId node) const;  // what runs it
 
   MemoryUse memory() const;
+  size_t arena_bytes() const { return values_bytes_ + workspace_bytes_; }  // of `memory`
   // The folded and packed weights that it reads.
   void add_blocks(std::set<const PackedBlock*>& blocks) const;
 

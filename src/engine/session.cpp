@@ -146,8 +146,9 @@ MemoryUse Session::memory() const {
   std::set<const PackedBlock*> blocks;
   for (const auto& [key, entry] : turn.seat_->executables) {
     entry.executable->add_blocks(blocks);
-    sum.arena = std::max(sum.arena, entry.executable->memory().arena);
+    sum.arena = std::max(sum.arena, entry.executable->arena_bytes());
   }
+  const std::lock_guard lock(network_->packed_weights()->mutex());
   sum.add_constants(blocks);
   return sum;
 }
