@@ -3,6 +3,7 @@
 
 #include <fovea/model.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,9 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   std::unique_ptr<Inference> inference_;
   std::mutex mutex_;  // of what follows
   std::map<int, std::weak_ptr<const Inference>> for_many_;
+  // How many of those look through network_. A weak_ptr that has expired orders nothing: who finds 0 here knows that all they read was
+  // read.
+  std::shared_ptr<std::atomic<int>> lookers_;
 };
 
 std::vector<TapInfo> taps_of(const ModelGraph& model);

@@ -15,14 +15,14 @@ Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, 
 
 void Model::Implementation::take(std::shared_ptr<engine::Network> network) {
   network_ = std::move(network);
+  lookers_ = std::make_shared<std::atomic<int>>(0);
   inference_ = std::make_unique<Inference>(network_, std::make_shared<engine::Session>(network_, cpu::cpu_backend()));
 }
 
 engine::Network& Model::Implementation::changing() {
   const std::lock_guard lock(mutex_);
-  const bool watched = std::ranges::any_of(for_many_, [](const auto& session) { return !session.second.expired(); });
   for_many_.clear();
-  if (watched) take(network_->clone());
+  if (lookers_->load(std::memory_order_acquire) > 0) take(network_->clone());
   return *network_;
 }
 
@@ -30,7 +30,13 @@ std::shared_ptr<const Inference> Model::Implementation::for_many(int cores) {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const Inference>& known = for_many_[cores];
   if (auto inference = known.lock()) return inference;
-  const auto inference = std::make_shared<const Inference>(network_, engine::Session::for_many(network_, cpu::cpu_backend(), cores));
+  auto made = std::make_unique<const Inference>(network_, engine::Session::for_many(network_, cpu::cpu_backend(), cores));
+  const auto leave = [lookers = lookers_](const Inference* one) {
+    delete one;
+    lookers->fetch_sub(1, std::memory_order_release);
+  };
+  lookers_->fetch_add(1);
+  const std::shared_ptr<const Inference> inference(made.release(), leave);  // where that throws, it calls leave
   known = inference;
   return inference;
 }
