@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <sstream>
 
@@ -110,20 +109,6 @@ void Progress::clear() {
   std::fflush(stderr);
   shown_ = false;
 }
-
-namespace {
-volatile std::sig_atomic_t interrupt_count = 0;
-}
-
-void watch_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { interrupt_count = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool interrupted() { return interrupt_count != 0; }
 
 std::string Table::text() const {
   std::vector<size_t> widths;

@@ -57,10 +57,6 @@ class Progress {
   int tenth_ = 0;
 };
 
-// Whether the interrupt key was pressed since `watch_interrupts`; pressed twice, it ends the program.
-void watch_interrupts();
-bool interrupted();
-
 // Columns as wide as they need to be; those whose mark is '>' are aligned to the right.
 class Table {
  public:

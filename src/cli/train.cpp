@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "cli/command.h"
+#include "cli/interrupts.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
