@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything in build/ and runs every test. The last line counts: "N passed, N failed".
-#   --sanitize   afterwards the same in build-asan/ under the address and undefined-behaviour sanitizers, without the tests labelled slow
+#   --sanitize   afterwards the same in build-asan/ under the address and undefined-behaviour sanitizers, without the tests labelled slow, and what starts
+#                threads (tests/threads) in build-tsan/ under ThreadSanitizer
 #   --fuzz       afterwards the fuzzers, each for a minute (scripts/run_fuzzers)
 #   --fast       without the tests labelled slow
 set -euo pipefail
@@ -55,7 +56,9 @@ fi
 if [ -n "$sanitize" ]; then
   build asan build-asan
   run_tests asan build-asan
-  builds+=(build-asan)
+  build tsan build-tsan
+  run_tests tsan build-tsan
+  builds+=(build-asan build-tsan)
 fi
 
 if [ -n "$fuzz" ]; then

@@ -1,0 +1,55 @@
+// What several threads do at the same time, and networks small enough to do it with under ThreadSanitizer.
+#pragma once
+
+#include <fovea/fovea.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace fovea::test {
+
+constexpr int64_t kSide = 32;  // of the networks' pictures
+
+// Networks of a few thousand parameters that hold every kind of kernel that shares its work out: "threads_maps" convolutions (plain, by
+// 1x1, of each channel for itself), batch norms and squeeze-excite, "threads_tokens" attention between linear layers.
+std::vector<std::string> small_networks();
+Model small_model(const std::string& name, uint64_t seed = 1);
+
+Image picture(int number);
+Tensor prepared(int number, int64_t count = 1);  // pictures as a network takes them, [count, 3, kSide, kSide]
+
+std::vector<float> numbers(const Tensor& tensor);
+std::vector<double> numbers(const std::vector<ClassProbability>& classes);
+
+// A folder of its own, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Calls body(index) on so many threads, which begin together.
+template <class Body>
+void at_once(int count, Body&& body) {
+  std::vector<std::thread> threads;
+  std::atomic<int> ready{0};
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      ++ready;
+      while (ready < count) std::this_thread::yield();
+      body(i);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace fovea::test
