@@ -136,7 +136,10 @@ void Loader::start(int64_t epoch, int64_t batch) {
   std::unique_lock lock(mutex_);
   filling_ = next_ + static_cast<int64_t>(slots_.size());  // nobody takes another picture
   done_.wait(lock, [&] { return busy_ == 0; });
-  for (Slot& slot : slots_) slot.sequence = -1;
+  for (Slot& slot : slots_) {
+    slot.sequence = -1;
+    slot.failure = nullptr;
+  }
   start_ = {epoch, batch};
   epoch_ = epoch;
   next_ = filling_ = filling_position_ = 0;
@@ -195,7 +198,6 @@ void Loader::open_slot(Slot& slot, int64_t sequence) {
   slot.sequence = sequence;
   slot.remaining = end - begin;
   slot.failed_position = -1;
-  slot.failure = nullptr;
 }
 
 Loader::Task Loader::take_task() {
@@ -251,7 +253,7 @@ void Loader::run(const Task& task) {
     batch.bad.push_back({task.position, {sample.path, message}});
   } else if (failure && (task.slot->failed_position < 0 || task.position < task.slot->failed_position)) {
     task.slot->failed_position = task.position;
-    task.slot->failure = failure;
+    task.slot->failure = std::move(failure);
   }
   --task.slot->remaining;
   --busy_;

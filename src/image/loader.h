@@ -93,7 +93,7 @@ class Loader {
     int64_t sequence = -1;      // which batch lies here
     int64_t remaining = 0;      // pictures not yet in it
     int64_t failed_position = -1;
-    std::exception_ptr failure;  // of the first picture that failed
+    std::exception_ptr failure;  // of the first picture that failed; no worker holds it once the batch is taken
   };
   struct BatchPosition {
     int64_t epoch = 0, batch = 0;

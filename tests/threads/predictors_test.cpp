@@ -108,6 +108,7 @@ class Ender {
               one.swap(given_);
             }
             wrong_ += numbers(one->first.predict(image_)) == one->second ? 0 : 1;
+            ending_.fetch_add(1, std::memory_order_relaxed);
             one.reset();
             ++ended_;
           }
@@ -130,7 +131,9 @@ class Ender {
     if (thread_.joinable()) thread_.join();
     return wrong_;
   }
-  int ended() const { return ended_.load(std::memory_order_relaxed); }  // without order: the model has to see to it itself
+  // How many predictors have begun to end, and have ended. Without order: the model has to see to it itself.
+  int ending() const { return ending_.load(std::memory_order_relaxed); }
+  int ended() const { return ended_.load(std::memory_order_relaxed); }
 
  private:
   const Image image_ = test::picture(7);
@@ -138,7 +141,7 @@ class Ender {
   std::condition_variable came_;
   std::optional<std::pair<Predictor, std::vector<double>>> given_;
   bool stopping_ = false;
-  std::atomic<int> wrong_{0}, ended_{0};
+  std::atomic<int> wrong_{0}, ending_{0}, ended_{0};
   std::thread thread_;
 };
 
@@ -147,14 +150,10 @@ TEST(Models, ChangeWhileTheirLastPredictorEnds) {
   Model model = test::small_model("threads_maps");
   auto state = model.state_dict();
   Ender ender;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 24; ++round) {
     const std::vector<double> expected = numbers(model.predictor({.threads_per_call = 1}).predict(image));
     ender.take(model.predictor({.threads_per_call = 1}), expected);
-    const auto pause = [&] {  // every other change comes once the predictor has ended
-      while (round % 2 == 0 && ender.ended() <= round) std::this_thread::yield();
-    };
-    pause();
-    switch (round / 2 % 3) {
+    switch (round % 6) {
       case 0:
         for (float& value : state.at("stem.conv.weight").mutable_values<float>()) value *= 1.5f;
         model.load_state_dict(state);
@@ -165,7 +164,9 @@ TEST(Models, ChangeWhileTheirLastPredictorEnds) {
         model.set_preprocessing(preprocessing);
         break;
       }
-      default:
+      default:  // at about the moment at which the last predictor ends
+        while (ender.ending() <= round) std::this_thread::yield();
+        for (int wait = 0; wait < round * round; ++wait) ender.ended();
         model.replace_head({"a", "b", "c", "d", std::to_string(round)}, static_cast<uint64_t>(round));
         state = model.state_dict();
     }
