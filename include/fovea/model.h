@@ -53,7 +53,8 @@ struct LoadSummary {
 };
 
 // Copies share one network. Const calls may come from several threads at once: they take turns, each uses all cores (Predictor is for many
-// callers). The others, and training, must have the model to themselves; what a const call refers to lasts until then.
+// callers). The others, and training, must have the model and its copies to themselves; what a const call refers to lasts until then.
+// Predictors made before are no part of that: other threads may call, copy and end them all the while.
 class FOVEA_API Model {
  public:
   // A registered name ("resnet50", see model_names) or a model file that training wrote. A weights file for a registered name may have a

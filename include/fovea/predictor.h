@@ -30,7 +30,8 @@ struct PredictorOptions {
 // many callers on a machine, one core each (threads_per_call = 1) gives the most pictures a second; for a single one, all cores the soonest
 // answer. The same number of cores gives the same bits. All predictors of one model, and their copies, share its weights, in the form in
 // which they are computed with too; each call that runs at the same time as others takes working memory of its own, which is kept for the
-// next. Whatever happens to the model later (a new head, training, its end), a predictor stays what it was made from.
+// next. Whatever happens to the model later (a new head, training, its end), also while calls run, a predictor stays what it was made from.
+// Copies may be made and may end on any thread; only what assigns to a predictor or ends it must have that one to itself.
 class FOVEA_API Predictor {
  public:
   ~Predictor();
