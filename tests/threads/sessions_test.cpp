@@ -3,8 +3,10 @@
 
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
+#include "backends/reference/reference.h"
 #include "engine/session.h"
 #include "support.h"
+#include "support/threads.h"
 
 namespace fovea {
 namespace {
@@ -13,9 +15,10 @@ using engine::Session;
 using test::numbers;
 
 // Each compiles other outputs, batches and sizes, and asks what it holds, while others pack what they lack.
-TEST(Sessions, OfOneNetworkCompileAtOnce) {
+void compile_at_once(DType precision) {
   for (const std::string& name : test::small_networks()) {
     const Model model = test::small_model(name), reference = test::small_model(name);
+    for (const Model& one : {model, reference}) one.implementation().shared_network()->set_precision(precision);
     const std::string tap = model.taps().front().name;
     const std::vector<std::vector<std::string>> outputs{{"logits"}, {tap}, {"pooled", "logits"}, {"pre_logits"}};
     const auto run = [&](Session& session, int thread, int64_t batch) {
@@ -41,6 +44,24 @@ TEST(Sessions, OfOneNetworkCompileAtOnce) {
       });
       EXPECT_EQ(wrong, 0) << name;
     }
+  }
+}
+
+TEST(Sessions, OfOneNetworkCompileAtOnce) { compile_at_once(DType::f32); }
+TEST(Sessions, InBf16CompileAtOnce) { compile_at_once(DType::bf16); }
+
+TEST(Sessions, OnTheReferenceBackendRunAtOnce) {
+  const test::Threads three(3);
+  for (const std::string& name : test::small_networks()) {
+    const Model model = test::small_model(name);
+    const auto run = [&] {
+      Session session(model.implementation().shared_network(), reference::reference_backend());
+      return numbers(session.run(test::prepared(1, 2), {"logits"}).front());
+    };
+    const std::vector<float> expected = run();
+    std::atomic<int> wrong{0};
+    test::at_once(2, [&](int) { wrong += run() == expected ? 0 : 1; });
+    EXPECT_EQ(wrong, 0) << name;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "image/check.h"
 #include "image/loader.h"
 #include "support.h"
+#include "support/threads.h"
 #include "train/small_run.h"
 
 namespace fovea {
@@ -65,7 +66,8 @@ TEST_F(Loaders, ShareACacheAndGiveWhatOneWorkerGives) {
   image::LoaderOptions options;
   options.preprocessing.width = options.preprocessing.height = 12;
   options.preprocessing.resize = 14;
-  options.augmentation = image::Augmentation{};
+  options.augmentation =
+      image::Augmentation{.random_resized_crop = true, .brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1};
   options.batch = 4;
   options.shuffle = options.skip_bad = true;
   options.workers = 1;
@@ -107,7 +109,11 @@ TEST_F(Loaders, EndWhileTheyWorkAndThrowWhatTheirWorkersMet) {
 }
 
 TEST_F(Looking, AtPicturesFromSeveralThreads) {
-  const std::string expected = to_json(audit(pictures()));
+  constexpr int kMany = 45;  // enough for their comparison to be shared out
+  const std::string many = (folder_ / "many").string();
+  training::draw_pictures(many, kMany);
+  const test::Threads three(3);
+  const std::string expected = to_json(audit(many));
   const Preprocessing size{};
   std::atomic<int> wrong{0};
   test::at_once(4, [&](int thread) {
@@ -115,15 +121,15 @@ TEST_F(Looking, AtPicturesFromSeveralThreads) {
       int64_t calls = 0;  // progress comes from other threads, one at a time
       AuditOptions options;
       options.progress = [&](int64_t, int64_t) { ++calls; };
-      wrong += to_json(audit(pictures(), options)) == expected ? 0 : 1;
-      wrong += calls == 3 * kEach ? 0 : 1;
+      wrong += to_json(audit(many, options)) == expected ? 0 : 1;
+      wrong += calls == 3 * kMany ? 0 : 1;
     } else {
-      image::Dataset dataset = image::scan_folder(pictures());
+      image::Dataset dataset = image::scan_folder(many);
       dataset.samples.push_back({(folder_ / "none").string(), 0, "none", {}});
       image::ImageCache cache(size_t{1} << 20, size, false);
       std::vector<image::Look> looks;
       wrong += image::check_pictures(dataset, &cache, {}, &looks).size() == 1 ? 0 : 1;
-      wrong += looks.size() == 3 * kEach && cache.bytes() > 0 ? 0 : 1;
+      wrong += looks.size() == 3 * kMany && cache.bytes() > 0 ? 0 : 1;
     }
   });
   EXPECT_EQ(wrong, 0);
@@ -147,6 +153,7 @@ TEST_F(Looking, ThroughOneModelAtManyFilesAndStops) {
 
 // Runs of the same seed beside each other, whose frozen part's outputs are kept in memory, in a file or not at all.
 TEST_F(Training, BesideEachOtherChangesNoBit) {
+  const test::Threads three(3);
   const auto run = [&](const std::string& out, FeatureCache cache) {
     TrainOptions own = options(out);
     own.freeze = "stem";
@@ -161,6 +168,22 @@ TEST_F(Training, BesideEachOtherChangesNoBit) {
   std::atomic<int> wrong{0};
   const FeatureCache caches[] = {FeatureCache::memory, FeatureCache::disk, FeatureCache::off};
   test::at_once(3, [&](int thread) { wrong += run(std::to_string(thread), caches[thread]) == expected ? 0 : 1; });
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(Training, FitsProbesBesideEachOther) {
+  const test::Threads three(3);
+  const auto run = [&](const std::string& out) {
+    TrainOptions own = options(out);
+    own.recipe = Recipe::probe;
+    own.epochs = own.batch = 0;
+    training::run_small(pictures(), own);
+    return training::bytes_of(folder_ / out / "model.safetensors");
+  };
+  const std::string expected = run("alone");
+  EXPECT_FALSE(expected.empty());
+  std::atomic<int> wrong{0};
+  test::at_once(2, [&](int thread) { wrong += run(std::to_string(thread)) == expected ? 0 : 1; });
   EXPECT_EQ(wrong, 0);
 }
 
