@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -23,6 +24,33 @@ namespace {
 }
 
 constexpr const char* kPartial = ".partial-";
+
+// The numbers of the partial files that this process is writing.
+class Numbers {
+ public:
+  static Numbers& instance() {
+    static Numbers numbers;
+    return numbers;
+  }
+  uint64_t take() {
+    const std::lock_guard lock(mutex_);
+    taken_.insert(next_);
+    return next_++;
+  }
+  void give_back(uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    taken_.erase(number);
+  }
+  bool taken(uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    return taken_.contains(number);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<uint64_t> taken_;
+  uint64_t next_ = 0;
+};
 
 // A new name is on the disk only when its folder is; without it a power cut could keep a later file and lose an earlier one. Not every file
 // system can: then it goes as it went before.
@@ -67,10 +95,12 @@ std::string read_text(const std::filesystem::path& path) {
   return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
 }
 
+PartialNumber::PartialNumber() : value_(Numbers::instance().take()) {}
+PartialNumber::~PartialNumber() { Numbers::instance().give_back(value_); }
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  static std::atomic<uint64_t> next{0};  // no two of a process have one name
   partial_ = path_;
-  partial_ += fmt::format("{}{}-{}", kPartial, getpid(), next++);
+  partial_ += fmt::format("{}{}-{}", kPartial, getpid(), number_.value());
   descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_system(path_, "cannot write");
 }
@@ -121,8 +151,14 @@ void remove_partial_files(const std::filesystem::path& folder) {
     const std::string name = entry.path().filename().string();
     const size_t mark = name.rfind(kPartial);
     if (mark == name.npos) continue;
-    const pid_t writer = std::atoi(name.c_str() + mark + std::strlen(kPartial));
-    if (writer > 0 && writer != getpid() && kill(writer, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry.path(), error);
+    const char* text = name.c_str() + mark + std::strlen(kPartial);
+    char* end = nullptr;
+    const long writer = std::strtol(text, &end, 10);
+    if (writer <= 0) continue;
+    // Another process may have had this one's id before it, as in containers, where the first always has the same.
+    const bool living = writer == getpid() ? *end == '-' && Numbers::instance().taken(std::strtoull(end + 1, nullptr, 10))
+                                           : kill(static_cast<pid_t>(writer), 0) == 0 || errno != ESRCH;
+    if (!living) std::filesystem::remove(entry.path(), error);
   }
 }
 

@@ -1,5 +1,6 @@
 // Teams, the number of threads, files and the log, from several threads.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -157,6 +158,33 @@ TEST(Files, OfOneNameAreEachWholeWhoeverWritesThem) {
   int entries = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder / "")) ++entries;
   EXPECT_EQ(entries, 1) << "partial files are left";
+}
+
+// What another process of this one's id left goes while this one writes.
+TEST(Files, LeftByAnEarlierProcessGo) {
+  const test::TemporaryFolder folder;
+  const std::string own = std::to_string(getpid());
+  const std::string dead[] = {"file.partial-" + own + "-123456789", "file.partial-" + own, "file.partial-999999999-1"};
+  const std::string living[] = {"file.partial-1-1", "file.partial-1", "file.partial-", "file.part"};
+  for (const auto* names : {&dead[0], &dead[1], &dead[2], &living[0], &living[1], &living[2], &living[3]}) write_text(folder / *names, "");
+  std::atomic<int> failed{0};
+  test::at_once(3, [&](int thread) {
+    const std::string path = (folder / "file").string() + std::to_string(thread);
+    for (int round = 0; round < 10; ++round) {
+      try {
+        AtomicFile file(path);
+        remove_partial_files(folder / "");
+        file.write("whole");
+        file.commit();
+        failed += read_text(path) == "whole" ? 0 : 1;
+      } catch (const Error&) {
+        ++failed;
+      }
+    }
+  });
+  EXPECT_EQ(failed, 0);
+  for (const std::string& name : dead) EXPECT_FALSE(std::filesystem::exists(folder / name)) << name;
+  for (const std::string& name : living) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
 }
 
 TEST(Log, KeepsTheLinesOfThreadsApart) {
