@@ -13,6 +13,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);  // else no handler may w
 }  // namespace
 
 void watch_interrupts() {
+  came = false;
   struct sigaction action {};
   action.sa_handler = [](int) { came = true; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);

@@ -222,9 +222,11 @@ TEST_F(Training, ChangesNoPredictor) {
 // The handler runs on a thread that has nothing to do with the run.
 TEST_F(Training, StopsWhenASignalReachesAnotherThread) {
   cli::watch_interrupts();
+  EXPECT_FALSE(cli::interrupted());
   std::atomic<int> steps{0};
+  std::atomic<bool> over{false};
   std::thread other([&] {
-    while (steps < 2) std::this_thread::yield();
+    while (steps < 2 && !over) std::this_thread::yield();
     pthread_kill(pthread_self(), SIGTERM);
   });
   TrainOptions own = options("run");
@@ -235,6 +237,7 @@ TEST_F(Training, StopsWhenASignalReachesAnotherThread) {
   };
   EXPECT_TRUE(training::run_small(pictures(), own).result.interrupted);
   EXPECT_GE(steps, 2);
+  over = true;
   other.join();
 }
 
