@@ -28,6 +28,8 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   engine::Session& session() const { return inference_->session(); }
   // For predictors whose calls take so many cores (0: all), which share one.
   std::shared_ptr<const Inference> for_many(int cores);
+  // For lists of pictures; kept until the network changes.
+  std::shared_ptr<const Inference> for_lists();
 
   // Gives the network a new head and drops what was compiled for the old one.
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
@@ -46,6 +48,7 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   // How many of those look through network_. A weak_ptr that has expired orders nothing: who finds 0 here knows that all they read was
   // read.
   std::shared_ptr<std::atomic<int>> lookers_;
+  std::shared_ptr<const Inference> for_lists_;
 };
 
 std::vector<TapInfo> taps_of(const ModelGraph& model);

@@ -13,9 +13,6 @@
 namespace fovea {
 namespace {
 
-// Pictures that are prepared before the first of them goes through the network, by all cores of a call.
-constexpr size_t kPreparedAtOnce = 16;
-
 // Of `count` logits, in double; `out` may be `logits`.
 void softmax(const float* logits, int64_t count, float* out) {
   const double most = *std::max_element(logits, logits + count);
@@ -32,8 +29,15 @@ void to_probabilities(const HeadOptions& head, const float* logits, int64_t coun
 
 }  // namespace
 
-Inference::Inference(std::shared_ptr<const engine::Network> network, std::shared_ptr<engine::Session> session)
-    : network_(std::move(network)), session_(std::move(session)) {}
+Inference::Inference(std::shared_ptr<const engine::Network> network, std::shared_ptr<engine::Session> session,
+                     std::shared_ptr<engine::Session> one_core)
+    : network_(std::move(network)), session_(std::move(session)), one_core_(std::move(one_core)) {}
+
+bool Inference::one_by_one(int64_t count, const std::vector<std::string>& outputs) const {
+  if (count < 2 || threads() < 2 || !one_core_) return true;
+  const Preprocessing& size = network_->preprocessing();
+  return one_core_->depends_on_cores(1, size.height, size.width, outputs);
+}
 
 std::vector<float> Inference::run(std::span<const float> image, const std::string& vector) const {
   const Preprocessing& preprocessing = network_->preprocessing();
@@ -118,33 +122,14 @@ std::vector<ClassProbability> Inference::best(std::span<const float> logits, int
   return result;
 }
 
-template <class Take>
-void Inference::over(std::span<const Image> images, bool second, Take&& take) const {
-  const CoresScope scope(session_->cores());
-  std::vector<Prepared> prepared(std::min(images.size(), kPreparedAtOnce));
-  std::vector<std::exception_ptr> failures(prepared.size());
-  for (size_t begin = 0; begin < images.size(); begin += kPreparedAtOnce) {
-    const size_t count = std::min(kPreparedAtOnce, images.size() - begin);
-    parallel_for(static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
-      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
-        try {
-          prepare(images[begin + i], second, prepared[i]);
-        } catch (...) {
-          failures[i] = std::current_exception();
-        }
-      }
-    });
-    for (size_t i = 0; i < count; ++i) {
-      if (failures[i]) std::rethrow_exception(failures[i]);
-      take(begin + i, prepared[i]);
-    }
-  }
-}
-
 std::vector<std::vector<ClassProbability>> Inference::predict(std::span<const Image> images, int64_t top) const {
   if (top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", top);
   std::vector<std::vector<ClassProbability>> result(images.size());
-  over(images, true, [&](size_t i, Prepared& prepared) { result[i] = best(answer(prepared.image, prepared.second), top); });
+  for_each(static_cast<int64_t>(images.size()), {"logits"}, [&](int64_t i, const Inference& one) {
+    Prepared prepared;
+    one.prepare(images[static_cast<size_t>(i)], true, prepared);
+    result[static_cast<size_t>(i)] = one.best(one.answer(prepared.image, prepared.second), top);
+  });
   return result;
 }
 
@@ -152,8 +137,10 @@ Tensor Inference::embed(std::span<const Image> images) const {
   const int64_t width = network_->variant().feature_width;
   Tensor result(DType::f32, {static_cast<int64_t>(images.size()), width});
   const auto rows = result.mutable_values<float>();
-  over(images, false, [&](size_t i, Prepared& prepared) {
-    std::ranges::copy(run(prepared.image, "pre_logits"), rows.begin() + static_cast<std::ptrdiff_t>(i) * width);
+  for_each(static_cast<int64_t>(images.size()), {"pre_logits"}, [&](int64_t i, const Inference& one) {
+    Prepared prepared;
+    one.prepare(images[static_cast<size_t>(i)], false, prepared);
+    std::ranges::copy(one.run(prepared.image, "pre_logits"), rows.begin() + i * width);
   });
   return result;
 }

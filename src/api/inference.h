@@ -3,12 +3,14 @@
 
 #include <fovea/model.h>
 
+#include <exception>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/parallel.h"
 #include "engine/network.h"
 #include "engine/session.h"
 
@@ -16,10 +18,18 @@ namespace fovea {
 
 class Inference {
  public:
-  Inference(std::shared_ptr<const engine::Network> network, std::shared_ptr<engine::Session> session);
+  // `one_core`: a session of the same network for many callers of one core each, with which several pictures are looked at, one on each
+  // core.
+  Inference(std::shared_ptr<const engine::Network> network, std::shared_ptr<engine::Session> session,
+            std::shared_ptr<engine::Session> one_core);
 
   const engine::Network& network() const { return *network_; }
   engine::Session& session() const { return *session_; }
+
+  // Calls body(i, inference) for each i in [0, count), in no order and on several threads at once. What it asks this inference for of a
+  // picture, such outputs, is what it would be alone. What the body throws is thrown, that of the first i.
+  template <class Body>
+  void for_each(int64_t count, const std::vector<std::string>& outputs, Body&& body) const;
 
   // Of pictures, each as it would be alone: the most probable classes, best first, and the vectors [N, feature_width] that the head reads.
   std::vector<std::vector<ClassProbability>> predict(std::span<const Image> images, int64_t top) const;
@@ -45,14 +55,34 @@ class Inference {
   std::vector<ClassProbability> best(std::span<const float> logits, int64_t top) const;
 
  private:
-  // Calls take(index, prepared) for each picture, in order.
-  template <class Take>
-  void over(std::span<const Image> images, bool second, Take&& take) const;
+  // Whether pictures are better looked at one after the other, each on all cores.
+  bool one_by_one(int64_t count, const std::vector<std::string>& outputs) const;
   Tensor answers(const Tensor& images) const;  // logits as the preprocessing has them
   Tensor tensor_of(std::span<const float> image) const;
 
   std::shared_ptr<const engine::Network> network_;
-  std::shared_ptr<engine::Session> session_;
+  std::shared_ptr<engine::Session> session_, one_core_;
 };
+
+template <class Body>
+void Inference::for_each(int64_t count, const std::vector<std::string>& outputs, Body&& body) const {
+  const CoresScope scope(session_->cores());
+  if (one_by_one(count, outputs)) {
+    for (int64_t i = 0; i < count; ++i) body(i, *this);
+    return;
+  }
+  const Inference one(network_, one_core_, one_core_);
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(count));
+  parallel_each(count, [&](int64_t i) {
+    try {
+      const CoresScope alone(1);
+      body(i, one);
+    } catch (...) {
+      failures[static_cast<size_t>(i)] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
 
 }  // namespace fovea

@@ -16,11 +16,12 @@ Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, 
 void Model::Implementation::take(std::shared_ptr<engine::Network> network) {
   network_ = std::move(network);
   lookers_ = std::make_shared<std::atomic<int>>(0);
-  inference_ = std::make_unique<Inference>(network_, std::make_shared<engine::Session>(network_, cpu::cpu_backend()));
+  inference_ = std::make_unique<Inference>(network_, std::make_shared<engine::Session>(network_, cpu::cpu_backend()), nullptr);
 }
 
 engine::Network& Model::Implementation::changing() {
   const std::lock_guard lock(mutex_);
+  for_lists_.reset();
   for_many_.clear();
   if (lookers_->load(std::memory_order_acquire) > 0) take(network_->clone());
   return *network_;
@@ -30,7 +31,9 @@ std::shared_ptr<const Inference> Model::Implementation::for_many(int cores) {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const Inference>& known = for_many_[cores];
   if (auto inference = known.lock()) return inference;
-  auto made = std::make_unique<const Inference>(network_, engine::Session::for_many(network_, cpu::cpu_backend(), cores));
+  const auto one_core = engine::Session::for_many(network_, cpu::cpu_backend(), 1);
+  auto made = std::make_unique<const Inference>(
+      network_, cores == 1 ? one_core : engine::Session::for_many(network_, cpu::cpu_backend(), cores), one_core);
   const auto leave = [lookers = lookers_](const Inference* one) {
     delete one;
     lookers->fetch_sub(1, std::memory_order_release);
@@ -39,6 +42,12 @@ std::shared_ptr<const Inference> Model::Implementation::for_many(int cores) {
   const std::shared_ptr<const Inference> inference(made.release(), leave);  // where that throws, it calls leave
   known = inference;
   return inference;
+}
+
+std::shared_ptr<const Inference> Model::Implementation::for_lists() {
+  auto lists = for_many(0);
+  const std::lock_guard lock(mutex_);
+  return for_lists_ = std::move(lists);
 }
 
 void Model::Implementation::replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known) {

@@ -1,11 +1,14 @@
 #include <fovea/pictures.h>
 
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
 #include "api/implementation.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "image/fit.h"
 #include "image/folder.h"
-#include "image/loader.h"
 
 namespace fovea {
 namespace {
@@ -16,48 +19,69 @@ std::string reason_of(const std::string& file, const std::string& message) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
-// Calls take(index, picture, second) for each picture that can be read, in order, with it prepared in the model's one or two shapes
-// [height, width, 3], which it may change. One picture at a time goes through the network, so that its numbers depend on nothing beside it.
-template <class Take>
-std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options, Take&& take) {
-  std::vector<BadPicture> left_out;
-  const int64_t total = static_cast<int64_t>(files.size());
-  if (total == 1) {  // no threads to start
-    try {
-      Inference::Prepared prepared;
-      model.implementation().inference().prepare(read_image(files[0], model.preprocessing()), true, prepared);
-      take(size_t{0}, std::span<float>(prepared.image), std::span<float>(prepared.second));
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::input) throw;
-      left_out.push_back({files[0], reason_of(files[0], error.what())});
-    }
-    if (options.progress) options.progress(1, 1);
-    return left_out;
+// How many pictures of a list are looked at before what came of them is handed over: a few at first, then as many as take about this long.
+class Stretch {
+ public:
+  int64_t pictures() const { return pictures_; }
+  void took(std::chrono::steady_clock::duration time) {
+    constexpr auto kShort = std::chrono::milliseconds(200);
+    constexpr int64_t kMost = 64;  // for each core
+    if (time < kShort && pictures_ < kMost * threads()) pictures_ *= 2;
   }
 
-  std::vector<image::Sample> samples;
-  for (const std::string& file : files) samples.push_back({file, 0});
-  image::LoaderOptions loading;
-  loading.preprocessing = model.preprocessing();
-  loading.batch = 8;  // pictures handed over at a time
-  loading.skip_bad = true;
-  loading.second_fit = true;
-  image::Loader loader(std::move(samples), loading);
-  const size_t floats = static_cast<size_t>(3 * loading.preprocessing.height * loading.preprocessing.width);
-  int64_t done = 0;
-  while (const image::Batch* batch = loader.next()) {
-    auto bad = batch->bad.begin();
-    for (int64_t i = 0; i < batch->size(); ++i) {
-      const size_t index = static_cast<size_t>(batch->indices[static_cast<size_t>(i)]);
-      if (bad != batch->bad.end() && bad->position == i) {
-        left_out.push_back({files[index], reason_of(files[index], bad->picture.message)});
-        ++bad;
-      } else {
-        const size_t at = static_cast<size_t>(i) * floats;
-        take(index, batch->images.subspan(at, floats), batch->second.empty() ? batch->second : batch->second.subspan(at, floats));
-      }
-      if (options.progress && !options.progress(++done, total)) return left_out;
+ private:
+  int64_t pictures_ = 2 * threads();
+};
+
+// What look(inference, picture, second) gives of each picture that can be read, prepared in the model's one or two shapes [height, width,
+// 3], which it may change: take(index, result) is called in order. Each picture goes through the network alone, so that its numbers depend
+// on nothing beside it; `outputs` are those that `look` asks for.
+template <class Result, class Look, class Take>
+std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const std::vector<std::string>& outputs,
+                                  const PictureOptions& options, Look&& look, Take&& take) {
+  struct Seen {
+    std::optional<Result> result;
+    std::string reason;  // why there is none
+  };
+  const auto total = static_cast<int64_t>(files.size());
+  const auto see = [&](const Inference& inference, const std::string& file) {
+    Seen seen;
+    try {
+      Inference::Prepared prepared;
+      inference.prepare(read_image(file, inference.network().preprocessing()), true, prepared);
+      seen.result = look(inference, std::span<float>(prepared.image), std::span<float>(prepared.second));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::input) throw;
+      seen.reason = reason_of(file, error.what());
     }
+    return seen;
+  };
+  std::vector<BadPicture> left_out;
+  const auto give = [&](int64_t index, Seen seen) {
+    const std::string& file = files[static_cast<size_t>(index)];
+    if (seen.result)
+      take(static_cast<size_t>(index), std::move(*seen.result));
+    else
+      left_out.push_back({file, seen.reason});
+    return !options.progress || options.progress(index + 1, total);
+  };
+  if (total == 1) {
+    give(0, see(model.implementation().inference(), files[0]));
+    return left_out;
+  }
+  const std::shared_ptr<const Inference> lists = model.implementation().for_lists();
+  Stretch stretch;
+  for (int64_t begin = 0; begin < total;) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Seen> seen(static_cast<size_t>(std::min(stretch.pictures(), total - begin)));
+    const auto count = static_cast<int64_t>(seen.size());
+    lists->for_each(count, outputs, [&](int64_t i, const Inference& one) {
+      seen[static_cast<size_t>(i)] = see(one, files[static_cast<size_t>(begin + i)]);
+    });
+    stretch.took(std::chrono::steady_clock::now() - start);
+    for (int64_t i = 0; i < count; ++i)
+      if (!give(begin + i, std::move(seen[static_cast<size_t>(i)]))) return left_out;
+    begin += count;
   }
   return left_out;
 }
@@ -89,10 +113,15 @@ std::vector<std::string> list_pictures(const std::vector<std::string>& paths) {
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   Predictions result;
-  const Inference& inference = model.implementation().inference();
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float> second) {
-    result.pictures.push_back({files[index], inference.best(inference.answer(picture, second), options.top)});
-  });
+  using Classes = std::vector<ClassProbability>;
+  result.left_out = run_files<Classes>(
+      model, files, {"logits"}, options,
+      [&](const Inference& one, std::span<float> picture, std::span<float> second) {
+        return one.best(one.answer(picture, second), options.top);
+      },
+      [&](size_t index, Classes classes) {
+        result.pictures.push_back({files[index], std::move(classes)});
+      });
   return result;
 }
 
@@ -100,15 +129,17 @@ Embeddings embed_files(const Model& model, const std::vector<std::string>& files
   Embeddings result;
   std::vector<float> rows;
   std::vector<int64_t> shape{0};
-  result.left_out = run_files(model, files, options, [&](size_t index, std::span<float> picture, std::span<float>) {
-    const Inference& inference = model.implementation().inference();
-    const Tensor output =
-        options.mirrored ? inference.output_with_mirror_image(picture, options.output) : inference.output(picture, options.output);
-    if (shape.size() == 1) shape = output.shape();
-    result.files.push_back(files[index]);
-    const auto values = output.values<float>();
-    rows.insert(rows.end(), values.begin(), values.end());
-  });
+  result.left_out = run_files<Tensor>(
+      model, files, {options.output}, options,
+      [&](const Inference& one, std::span<float> picture, std::span<float>) {
+        return options.mirrored ? one.output_with_mirror_image(picture, options.output) : one.output(picture, options.output);
+      },
+      [&](size_t index, const Tensor& output) {
+        if (shape.size() == 1) shape = output.shape();
+        result.files.push_back(files[index]);
+        const auto values = output.values<float>();
+        rows.insert(rows.end(), values.begin(), values.end());
+      });
   shape[0] = static_cast<int64_t>(result.files.size());
   result.features = Tensor(DType::f32, shape);
   std::copy(rows.begin(), rows.end(), result.features.mutable_values<float>().begin());

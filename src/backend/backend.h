@@ -42,6 +42,9 @@ class Kernel {
   virtual void bind(std::span<void* const> inputs, std::span<void* const> outputs, void* workspace) = 0;
   virtual void run() = 0;
 
+  // Whether the number of cores that it was planned for decides bits of what a picture gives.
+  virtual bool depends_on_cores() const { return false; }
+
   // For FOVEA_LOG=kernels and profiles: "onednn jit_avx512_core", "own simd", "reference".
   virtual std::string describe() const = 0;
 };

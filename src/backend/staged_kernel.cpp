@@ -57,6 +57,7 @@ class StagedKernel final : public Kernel {
     inside_outputs_.resize(outputs.size());
   }
   size_t workspace_bytes() const override { return bytes_ + kernel_->workspace_bytes(); }
+  bool depends_on_cores() const override { return kernel_->depends_on_cores(); }
   size_t packed_bytes(int input) const override { return inputs_[static_cast<size_t>(input)].staged ? 0 : kernel_->packed_bytes(input); }
   void pack(int input, const void* value, void* packed) override { kernel_->pack(input, value, packed); }
   std::string packed_form(int input) const override { return kernel_->packed_form(input); }

@@ -3,6 +3,7 @@
 
 #include <fovea/threads.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <type_traits>
@@ -43,6 +44,16 @@ void parallel_for(int64_t count, int64_t grain, Body&& body) {
   detail::parallel_ranges(
       count, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<Plain*>(context))(begin, end); },
       const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+// Calls body(i) once for each i in [0, count), in no order, on threads() threads that each take what is next: for items of unequal cost.
+// The body must not throw, and computes in its thread alone.
+template <class Body>
+void parallel_each(int64_t count, Body&& body) {
+  std::atomic<int64_t> next{0};
+  parallel_for(std::min<int64_t>(count, threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t i = next++; i < count; i = next++) body(i);
+  });
 }
 
 }  // namespace fovea

@@ -319,6 +319,10 @@ std::string Executable::kernel(NodeId node) const {
   return {};
 }
 
+bool Executable::depends_on_cores() const {
+  return std::ranges::any_of(body_, [](const Step& step) { return step.kernel->depends_on_cores(); });
+}
+
 void* Executable::checked(std::optional<ValueId> id, std::string_view name, DType dtype) const {
   if (!id) fail(ErrorKind::internal, "there is no input or output '{}'", name);
   if (graph_.type(*id).dtype != dtype)

@@ -104,6 +104,7 @@ class Executable {
   // The same, one node at a time: seconds spent in each node, added to `seconds` (one entry a node; those run in prepare stay 0).
   void run_timed(std::span<double> seconds);
   std::string kernel(NodeId node) const;  // what runs it
+  bool depends_on_cores() const;          // whether one of its kernels does (backend::Kernel)
 
   MemoryUse memory() const;
   size_t arena_bytes() const { return values_bytes_ + workspace_bytes_; }  // of `memory`

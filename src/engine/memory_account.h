@@ -1,8 +1,8 @@
 // What a job takes of memory beyond what the process had before it.
 //
 // Executables, stores and caches say what they will hold before they hold it: that is accounted for. The rest (code that is read in, what
-// the library keeps, graphs) is measured once, when the first executables are compiled and not yet prepared. A later measurement would count
-// freed blocks that the allocator keeps as part of the job; the address sanitizer keeps most of them.
+// the library keeps, graphs) is measured once, when the first executables are compiled and not yet prepared. A later measurement would
+// count freed blocks that the allocator keeps as part of the job; the address sanitizer keeps most of them.
 #pragma once
 
 #include <cstddef>

@@ -87,6 +87,12 @@ void Session::compile(int64_t batch, int64_t height, int64_t width, const std::v
   compiled(*turn.seat_, {batch, height, width, outputs});
 }
 
+bool Session::depends_on_cores(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs) {
+  const Turn turn(*this);
+  const CoresScope scope(cores_);
+  return compiled(*turn.seat_, {batch, height, width, outputs}).executable->of_group().depends_on_cores();
+}
+
 Session::Entry& Session::find(Seat& seat, const Key& key) {
   Entry& entry = compiled(seat, key);
   if (!entry.executable->current()) entry.executable->prepare();

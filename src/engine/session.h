@@ -63,6 +63,8 @@ class Session {
 
   // Compiles what such a run needs, so that `memory` tells; the memory is taken by the run.
   void compile(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
+  // Whether another number of cores could give other bits of such a run. Compiles what it needs.
+  bool depends_on_cores(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs);
   // After the head or the preprocessing changed: everything is compiled anew.
   void network_changed();
   MemoryUse memory() const;  // of the first seat

@@ -98,6 +98,21 @@ TEST(Predictor, OnOneCoreAnswersAsAModelThatHasOne) {
   EXPECT_EQ(own, numbers(alone.embed(picture(3))));
 }
 
+// A list is looked at one picture on each core; so that it answers what each alone does, no bit may depend on the number of cores.
+TEST(Predictor, TheNumberOfCoresDecidesNoBit) {
+  const test::Threads threads(3);
+  const std::vector<std::pair<const char*, int64_t>> models = {
+      {"resnet18", 160},           {"resnet50", 224},        {"densenet121", 96},     {"resnetv2_50x1_bit", 96},
+      {"mobilenet_v3_small", 160}, {"efficientnet_b0", 160}, {"convnextv2_atto", 160}};
+  for (const auto& [name, side] : models) {
+    const Model model = model_for(side, name);
+    const Predictor one = model.predictor({.threads_per_call = 1});
+    const std::vector<float> alone = numbers(one.embed(picture(1)));
+    for (const int cores : {2, 3})
+      EXPECT_EQ(numbers(model.predictor({.threads_per_call = cores}).embed(picture(1))), alone) << name << " on " << cores << " cores";
+  }
+}
+
 TEST(Predictor, SeveralPicturesAnswerWhatEachAloneAnswers) {
   Model model = model_for(64);
   Preprocessing preprocessing = model.preprocessing();
