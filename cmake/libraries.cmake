@@ -1,6 +1,6 @@
 # Finds the libraries that fovea is linked with, oneDNN excepted: for the build, and from fovea's CMake package for programs that link the static library.
-# Takes FOVEA_FETCH and FOVEA_PORTABLE, gives fovea_libraries, and in fovea_missing what was not found. Everything is looked for before anything is reported,
-# so that one message lists all that is missing.
+# Takes FOVEA_FETCH, FOVEA_PORTABLE and for each decoder that may be left out FOVEA_WITH_... (AUTO, ON, OFF), gives FOVEA_HAS_... (ON, OFF),
+# fovea_libraries, and in fovea_missing what was not found. Everything is looked for before anything is reported, so that one message lists all that is missing.
 set(fovea_missing "")
 function(fovea_need found what debian_package)
   if(NOT ${found})
@@ -39,6 +39,27 @@ if(PkgConfig_FOUND)
   pkg_check_modules(FOVEA_SPNG QUIET IMPORTED_TARGET spng)
   pkg_check_modules(FOVEA_NETTLE QUIET IMPORTED_TARGET nettle<4)
 endif()
+set(fovea_decoders)
+function(fovea_find_decoder decoder modules what debian_package)
+  set(found OFF)
+  if(FOVEA_WITH_${decoder})
+    if(PkgConfig_FOUND)
+      pkg_check_modules(FOVEA_${decoder} QUIET IMPORTED_TARGET ${modules})
+    endif()
+    if(TARGET PkgConfig::FOVEA_${decoder})
+      set(found ON)
+      set(fovea_decoders ${fovea_decoders} PkgConfig::FOVEA_${decoder} PARENT_SCOPE)
+    elseif(NOT FOVEA_WITH_${decoder} STREQUAL "AUTO")
+      list(APPEND fovea_missing "${what} (Debian: ${debian_package})")
+      set(fovea_missing "${fovea_missing}" PARENT_SCOPE)
+    endif()
+  endif()
+  set(FOVEA_HAS_${decoder} ${found} PARENT_SCOPE)
+endfunction()
+fovea_find_decoder(TIFF "libtiff-4>=4.5" "libtiff 4.5" libtiff-dev)  # from 4.5 on a file has an error handler of its own
+fovea_find_decoder(HEIF "libheif>=1.12" "libheif" libheif-dev)
+fovea_find_decoder(JPEG2000 libopenjp2 "OpenJPEG 2" libopenjp2-7-dev)
+fovea_find_decoder(JPEGXL libjxl "libjxl" libjxl-dev)
 # Of the others a portable build takes the archives. Highway and libspng have none, libjpeg's is not position-independent, and Nettle's licence, the LGPL, wants
 # that it can be exchanged.
 set(fovea_suffixes ${CMAKE_FIND_LIBRARY_SUFFIXES})
@@ -71,7 +92,7 @@ endif()
 
 set(fovea_libraries
   ${fovea_runtime_library} Threads::Threads PkgConfig::FOVEA_HWY JPEG::JPEG PkgConfig::FOVEA_SPNG PkgConfig::FOVEA_WEBP GIF::GIF
-  PkgConfig::FOVEA_MINIZIP PkgConfig::FOVEA_NETTLE ${FOVEA_LBFGS_LIBRARY})
+  PkgConfig::FOVEA_MINIZIP PkgConfig::FOVEA_NETTLE ${FOVEA_LBFGS_LIBRARY} ${fovea_decoders})
 if(FOVEA_PORTABLE)
   list(APPEND fovea_libraries portable_fmt $<$<BOOL:${FOVEA_FETCH}>:portable_curl>)
 else()

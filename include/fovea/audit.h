@@ -39,6 +39,8 @@ struct FOVEA_API Audit {
   double imbalance = 0;                           // the largest class, in units of the smallest
   std::vector<AuditNote> wrong_extensions;        // the content is not what the name says
   std::vector<AuditNote> odd_sizes;               // aspect or area far from the other pictures'
+  std::vector<AuditNote> unused;                  // what else lies there, and what a CSV file has beside files and labels, and why
+  std::vector<std::string> news;                  // which folders were taken for splits
   int64_t turned = 0, grey = 0, transparent = 0;  // by EXIF; without colour; with pixels that are
 
   // What should be looked at before training: unreadable pictures, copies, tiny classes, wrong extensions, an imbalance of 10 or more. Odd
@@ -47,6 +49,7 @@ struct FOVEA_API Audit {
 };
 
 struct AuditOptions {
+  Preprocessing preprocessing = {};  // its alpha, page and range
   std::function<void(int64_t done, int64_t total)> progress = {};  // never from two threads at once
 };
 

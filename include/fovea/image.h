@@ -21,14 +21,25 @@ struct Image {
 
 enum class PixelOrder { rgb, bgr };
 
-// Reads a JPEG, PNG, WebP, GIF (first frame) or BMP; the bytes decide which, not the name. EXIF orientation is applied, CMYK, grey, palette
-// and 16-bit pictures become 8-bit RGB as Pillow does it. Throws Error(input), naming the file, for what is truncated, no picture, or over
-// 178,956,970 pixels.
+// Reads a picture in one of picture_formats(), of an animation the first frame; the bytes decide which, not the name. Orientation (EXIF,
+// XMP) is applied, CMYK, grey, palette and 16-bit pictures become 8-bit RGB as Pillow does it (grey PNGs of 16 bits by their high bytes).
+// Throws Error(input), naming the file, for what is truncated, no picture, of a format that is not read, or over 178,956,970 pixels.
 FOVEA_API Image read_image(const std::string& path, Alpha alpha = Alpha::white);
 FOVEA_API Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
-// The same as this preprocessing has it: its alpha, and with Decode::fast a large JPEG at a part of its size, of which `fit` makes use.
+// The same as this preprocessing has it: its alpha, page and range, and with Decode::fast a large JPEG at a part of its size, of which `fit`
+// makes use.
 FOVEA_API Image read_image(const std::string& path, const Preprocessing& preprocessing);
 FOVEA_API Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
+
+// What this build reads: "JPEG", "PNG", "WebP", "GIF", "BMP", ...
+FOVEA_API std::vector<std::string> picture_formats();
+
+// How many pictures this process has decoded that are grey of more than 8 bits, and with which ranges.
+struct WideGreys {
+  int64_t cut_off = 0;    // without a range: values beyond 255 are white
+  int64_t stretched = 0;  // with one
+};
+FOVEA_API WideGreys wide_greys();
 
 // A PNG of 8-bit RGB, from which decode_image gives the same pixels. The file is written beside and renamed. Throw Error(usage) where the
 // pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.

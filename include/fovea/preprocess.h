@@ -35,6 +35,15 @@ enum class Decode {
           // quite the same pixels. Other pictures exactly
 };
 
+// What becomes black and what white of grey pictures of more than 8 bits (16 bits, floats), whose values are otherwise cut off at 255 as
+// Pillow does it.
+struct ValueRange {
+  bool automatic = false;  // of each picture its least and its greatest value
+  double min = 0, max = 0;
+
+  bool operator==(const ValueRange&) const = default;
+};
+
 struct Preprocessing {
   int64_t height = 224, width = 224;  // what the network gets
   int64_t resize = 256;               // Fit::crop: the shorter side before cropping
@@ -46,13 +55,15 @@ struct Preprocessing {
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
   bool mirrored = false;  // answers are the mean of the picture's logits and of its mirror image's: twice the time, a little more accuracy
   Decode decode = Decode::exact;
+  std::optional<ValueRange> range = {};
+  int64_t page = 0;  // of files of several pictures, counted from 1; 0: the picture that stands for the file, mostly the first
 
   bool operator==(const Preprocessing&) const = default;
 };
 
 // One line that names every step, and its inverse:
 // "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "fit=squash+pad",
-// "|mirrored=yes" and "|decode=fast" where they are.
+// "|mirrored=yes", "|decode=fast", "|range=0,4095" or "|range=auto" and "|page=2" where they are.
 FOVEA_API std::string to_string(const Preprocessing& preprocessing);
 FOVEA_API Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 
@@ -61,12 +72,14 @@ FOVEA_API std::string to_string(Fit);
 FOVEA_API std::string to_string(std::span<const Fit>);  // "squash", or of two "squash+pad"
 FOVEA_API std::string to_string(Alpha);
 FOVEA_API std::string to_string(Decode);
+FOVEA_API std::string to_string(const ValueRange&);  // "auto" or "0,4095"
 // Each throws Error(usage) that lists the choices.
 FOVEA_API Interpolation parse_interpolation(const std::string&);
 FOVEA_API Fit parse_fit(const std::string&);
 FOVEA_API std::vector<Fit> parse_fits(const std::string&);  // one, or two that are not the same with a + between them
 FOVEA_API Alpha parse_alpha(const std::string&);
 FOVEA_API Decode parse_decode(const std::string&);
+FOVEA_API ValueRange parse_range(const std::string&);
 
 // The fits whose answers are averaged: {fit}, or {fit, second_fit}.
 FOVEA_API std::vector<Fit> fits_of(const Preprocessing& preprocessing);

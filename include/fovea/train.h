@@ -100,6 +100,8 @@ struct TrainOptions {
   Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
   std::optional<Decode> decode = {};  // empty: what the model does
+  std::optional<ValueRange> range = {};
+  std::optional<int64_t> page = {};
   bool keep_size = false;             // the model's own size stays, whatever the preset says
 
   // Data.
@@ -188,6 +190,7 @@ struct Evaluation {
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]; empty for several labels
   std::vector<Outcome> outcomes;                // in the order of the pictures
   std::vector<BadPicture> left_out;
+  std::vector<BadPicture> unused;  // what else lies in the folder, what the CSV file has beside files and labels, and why it is not used
 };
 
 // A line of history.csv.

@@ -106,8 +106,18 @@ const char* numpy_type(DType dtype) {
 
 }  // namespace
 
-std::vector<std::string> list_pictures(const std::vector<std::string>& paths) {
-  return image::list_pictures(std::span<const std::string>(paths));
+std::vector<std::string> list_pictures(const std::vector<std::string>& paths, std::vector<BadPicture>* unused) {
+  std::vector<image::Unused> others;
+  std::vector<std::string> pictures = image::list_pictures(std::span<const std::string>(paths), others);
+  for (image::Unused& one : others)
+    if (unused) unused->push_back({std::move(one.path), std::move(one.reason)});
+  return pictures;
+}
+
+std::vector<std::string> unused_lines(const std::vector<BadPicture>& unused, size_t most) {
+  std::vector<image::Unused> all;
+  for (const BadPicture& one : unused) all.push_back({one.file, one.reason});
+  return image::lines_of(all, most);
 }
 
 Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {

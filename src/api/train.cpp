@@ -29,6 +29,8 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   }
   if (options.alpha) preprocessing.alpha = *options.alpha;
   if (options.decode) preprocessing.decode = *options.decode;
+  if (options.range) preprocessing.range = options.range;
+  if (options.page) preprocessing.page = *options.page;
   if (options.mirrored != Choice::automatic) preprocessing.mirrored = options.mirrored == Choice::on;
   return preprocessing;
 }
@@ -103,6 +105,13 @@ void warn_of_copies(const training::Data& data, const TrainOptions& options) {
                              together == 1 ? "1 picture is there" : fmt::format("{} pictures are there", together)));
 }
 
+void tell_of(const image::Splits& found, const TrainOptions& options) {
+  if (!options.note) return;
+  for (const std::string& line : found.news) options.note(line);
+  constexpr size_t most_named = 5;
+  for (const std::string& line : image::lines_of(found.unused, most_named)) options.note(line);
+}
+
 // `find` gives the pictures once the model is known to be as the options want it; `where` says in words which.
 template <class Find>
 TrainResult train_on(Model& model, const TrainOptions& given, const std::string& where, Find&& find) {
@@ -118,6 +127,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
 
   if (!options.resume && !options.out.empty()) training::require_no_interrupted_run(options.out);
   image::Splits found = find();
+  tell_of(found, options);
   const std::vector<std::string> classes = found.train.classes;
   HeadOptions head = options.head.value_or(network.form().head);
   head.independent = found.train.multi_label;
@@ -184,7 +194,9 @@ Evaluation evaluate_on(const Model& model, Find&& find) {
   Model::Implementation& implementation = model.implementation();
   const engine::Network& network = implementation.network();
   const image::Dataset dataset = find(network.classes());
-  return training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true});
+  Evaluation result = training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true});
+  for (const image::Unused& one : dataset.unused) result.unused.push_back({one.path, one.reason});
+  return result;
 }
 
 }  // namespace

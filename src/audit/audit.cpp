@@ -8,7 +8,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "image/duplicates.h"
+#include "image/formats.h"
 #include "image/inspect.h"
 
 namespace fovea::auditing {
@@ -46,9 +48,13 @@ std::string lower_extension(const std::string& path) {
   return text.empty() ? text : text.substr(1);
 }
 
-bool fits(const std::string& extension, const std::string& format) {
-  if (format == "jpeg") return extension == "jpg" || extension == "jpeg" || extension == "jpe" || extension == "jfif";
-  return extension == format;
+bool fits(const std::string& extension, const std::string& name) {
+  for (const image::Format& format : image::formats()) {
+    if (lower_case(std::string(format.name)) != name) continue;
+    const std::string all = fmt::format(" {} ", format.extensions);
+    return all.find(fmt::format(" {} ", extension)) != all.npos;
+  }
+  return extension == name;
 }
 
 // Of sorted numbers.
@@ -167,7 +173,9 @@ std::vector<std::string> lines_of(const Audit& audit, bool AuditCopies::*bad, bo
 
 }  // namespace
 
-Looks look(image::Splits& found, image::ImageCache* cache, const image::Progress& progress) {
+namespace {
+
+Looks look_as(image::Splits& found, image::ImageCache* cache, const Preprocessing& preprocessing, const image::Progress& progress) {
   Looks looks;
   const std::array<image::Dataset*, 3> parts{&found.train, &found.validation, &found.test};
   int64_t all = 0, before = 0;
@@ -176,13 +184,23 @@ Looks look(image::Splits& found, image::ImageCache* cache, const image::Progress
     const auto count = static_cast<int64_t>(part->samples.size());
     const auto on_part = [&](int64_t done, int64_t) { progress(before + done, all); };
     std::vector<image::Look> seen;
-    for (auto& bad : image::check_pictures(*part, cache, progress ? image::Progress(on_part) : nullptr, &seen))
+    for (auto& bad : image::check_pictures(*part, cache, preprocessing, progress ? image::Progress(on_part) : nullptr, &seen))
       looks.unreadable.push_back(std::move(bad));
     for (size_t i = 0; i < seen.size(); ++i) looks.pictures.emplace(part->samples[i].path, std::move(seen[i]));
     before += count;
   }
   find_copies(found, looks);
   return looks;
+}
+
+}  // namespace
+
+Looks look(image::Splits& found, image::ImageCache* cache, const image::Progress& progress) {
+  return look_as(found, cache, cache ? cache->preprocessing() : Preprocessing{}, progress);
+}
+
+Looks look(image::Splits& found, const Preprocessing& preprocessing, const image::Progress& progress) {
+  return look_as(found, nullptr, preprocessing, progress);
 }
 
 Audit audit(const image::Splits& splits, const Looks& looks) {

@@ -30,8 +30,9 @@ struct Looks {
 // Beyond so many pictures copies are those with the same pixels: every pair is compared for the others.
 constexpr size_t kMostCompared = 100'000;
 
-// Decodes every picture found once and takes the bad ones out. With a cache, what was decoded is kept there.
-Looks look(image::Splits& found, image::ImageCache* cache = nullptr, const image::Progress& progress = {});
+// Decodes every picture found once and takes the bad ones out. With a cache, what was decoded is kept there, as its preprocessing has it.
+Looks look(image::Splits& found, image::ImageCache* cache, const image::Progress& progress = {});
+Looks look(image::Splits& found, const Preprocessing& preprocessing, const image::Progress& progress = {});
 
 // `splits` hold pictures that were looked at.
 Audit audit(const image::Splits& splits, const Looks& looks);

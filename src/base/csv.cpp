@@ -22,7 +22,9 @@ std::string trimmed(std::string_view text) {
 
 }  // namespace
 
-std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
+std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text, char separator) {
+  const std::string blank = separator == '\t' ? " " : " \t";
+  const char* expected = separator == '\t' ? "tab" : separator == ';' ? "semicolon" : "comma";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.find('\0') != text.npos) fail(ErrorKind::input, "{}: is no text: it has zero bytes", csv);
   std::vector<CsvRow> rows;
@@ -32,7 +34,7 @@ std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
     CsvRow row{line, {}};
     for (bool more = true; more;) {
       std::string field;
-      const size_t first = std::min(text.find_first_not_of(" \t", at), text.size());
+      const size_t first = std::min(text.find_first_not_of(blank, at), text.size());
       if (first < text.size() && text[first] == '"') at = first;
       if (at < text.size() && text[at] == '"') {
         for (++at;; ++at) {
@@ -44,15 +46,15 @@ std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
           line += text[at] == '\n';
           field += text[at];
         }
-        at = std::min(text.find_first_not_of(" \t", at + 1), text.size());
-        if (at < text.size() && text[at] != ',' && text[at] != '\n' && text[at] != '\r')
-          fail_at(csv, line, fmt::format("\"{}\" stands behind the quote that ends a field, a comma expected", text[at]));
+        at = std::min(text.find_first_not_of(blank, at + 1), text.size());
+        if (at < text.size() && text[at] != separator && text[at] != '\n' && text[at] != '\r')
+          fail_at(csv, line, fmt::format("\"{}\" stands behind the quote that ends a field, a {} expected", text[at], expected));
       } else {
-        while (at < text.size() && text[at] != ',' && text[at] != '\n' && text[at] != '\r') field += text[at++];
+        while (at < text.size() && text[at] != separator && text[at] != '\n' && text[at] != '\r') field += text[at++];
         field = trimmed(field);
       }
       row.fields.push_back(std::move(field));
-      more = at < text.size() && text[at] == ',';
+      more = at < text.size() && text[at] == separator;
       at += more;
     }
     if (at < text.size() && text[at] == '\r') ++at;
@@ -61,6 +63,21 @@ std::vector<CsvRow> read_csv(const std::string& csv, std::string_view text) {
     if (std::ranges::any_of(row.fields, [](const std::string& field) { return !field.empty(); })) rows.push_back(std::move(row));
   }
   return rows;
+}
+
+char csv_separator(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = text.substr(std::min(text.find_first_not_of("\r\n"), text.size()));
+  bool quoted = false, tab = false, semicolon = false;
+  for (const char c : text) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == ',') return ',';
+    if (c == '\n' || c == '\r') break;
+    tab = tab || c == '\t';
+    semicolon = semicolon || c == ';';
+  }
+  return tab ? '\t' : semicolon ? ';' : ',';
 }
 
 std::string csv_field(std::string_view text) {

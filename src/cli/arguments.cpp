@@ -2,6 +2,8 @@
 
 #include <fovea/error.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
 
 namespace fovea::cli {
 
@@ -109,6 +111,27 @@ Program::~Program() = default;
 
 namespace {
 
+bool is_number(const std::string& text) {
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0';
+}
+
+// An option takes one word, or as many as follow. "--range MIN MAX" takes one or two, and pictures may follow: two become "MIN,MAX".
+std::vector<std::string> with_ranges_joined(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--range" && i + 2 < argc && is_number(argv[i + 1]) && is_number(argv[i + 2])) {
+      words.push_back(word + "=" + argv[i + 1] + "," + argv[i + 2]);
+      i += 2;
+    } else {
+      words.push_back(word);
+    }
+  }
+  return words;
+}
+
 // CLI11 would say only that a command is missing.
 void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
@@ -135,8 +158,10 @@ std::string full_name(const CLI::App& app) {
 
 int Program::run(int argc, char** argv) {
   check_command(*app_, argc, argv);
+  std::vector<std::string> words = with_ranges_joined(argc, argv);
+  std::ranges::reverse(words);  // as CLI11 wants them
   try {
-    app_->parse(argc, argv);
+    app_->parse(words);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error);  // --help, --version
     throw Error(ErrorKind::usage, std::string(error.what()) + " (" + full_name(*app_) + " --help tells more)");

@@ -24,6 +24,7 @@ Examples:
 
 struct AuditArguments {
   std::vector<std::string> data;
+  PreprocessingOptions preprocessing;
   bool json = false, strict = false;
 };
 
@@ -51,6 +52,8 @@ void print_text(const Audit& audit) {
   for (const std::string& name : audit.tiny_classes) print("tiny class: {}\n", name);
   for (const AuditNote& note : audit.wrong_extensions) print("wrong extension: {} {}\n", note.file, note.what);
   for (const AuditNote& note : audit.odd_sizes) print("odd size: {}: {}\n", note.file, note.what);
+  for (const AuditNote& note : audit.unused) print("not used: {} ({})\n", note.file, note.what);
+  for (const std::string& line : audit.news) print("{}\n", line);
   print("{}\n", audit.problems() == 0 ? "no problems" : counted(audit.problems(), "problem", "problems"));
 }
 
@@ -58,6 +61,7 @@ int run_audit(const AuditArguments& options) {
   const LabelledData data = labelled_data(options.data);
   Progress bar;
   AuditOptions auditing;
+  auditing.preprocessing = changed(auditing.preprocessing, options.preprocessing);
   auditing.progress = [&](int64_t done, int64_t total) {
     bar.show("reading pictures", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {}", done, total));
   };
@@ -76,6 +80,7 @@ void add_audit(Command& program) {
   Command command = program.command("audit", "What is wrong with pictures: unreadable, copies, leaks, tiny classes, odd sizes");
   const auto options = std::make_shared<AuditArguments>();
   add_labelled_data(command, options->data);
+  add_page_and_range(command, options->preprocessing);
   command.flag("--strict", options->strict, "Exit with 1 where there is a problem");
   add_json(
       command, options->json,

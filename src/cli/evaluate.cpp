@@ -102,7 +102,8 @@ Json to_json(const Evaluation& evaluation) {
             {"loss", evaluation.loss},
             {"classes", classes},
             {"confusion", evaluation.confusion},
-            {"left_out", left_out_json(evaluation.left_out)}};
+            {"left_out", left_out_json(evaluation.left_out)},
+            {"unused", left_out_json(evaluation.unused)}};
   add_label_scores(json, evaluation.score);
   return json;
 }
@@ -112,6 +113,7 @@ int evaluate(const EvaluateArguments& options) {
   Model model = load(options.model);
   apply(model, options.preprocessing);
   const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files) : fovea::evaluate(model, data.folder);
+  for (const std::string& line : unused_lines(evaluation.unused)) say(line);
   report_left_out(evaluation.left_out);
   if (!options.report.empty()) {
     const std::string where =

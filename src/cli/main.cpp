@@ -1,5 +1,7 @@
 // The command line: reads arguments, runs one command, turns errors into one line and an exit status.
+#include <fmt/format.h>
 #include <fovea/error.h>
+#include <fovea/image.h>
 #include <fovea/version.h>
 
 #include <algorithm>
@@ -28,14 +30,27 @@ constexpr const char* kProgramFooter = R"(Examples:
 Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage.
 Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=kernels,memory,weights,passes or all (diagnostics).)";
 
+// Once a run, however many there were.
+void tell_wide_greys() {
+  const WideGreys seen = wide_greys();
+  if (seen.cut_off > 0)
+    say(fmt::format("{} of 16 bits or floats: values beyond 255 are white; --range MIN MAX or --range auto stretches them",
+                    counted(seen.cut_off, "grey picture is", "grey pictures are")));
+  if (seen.stretched > 0)
+    say(fmt::format("{} of 16 bits or floats, stretched by --range", counted(seen.stretched, "grey picture was", "grey pictures were")));
+}
+
 int run_command(int argc, char** argv) {
   std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
-  Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.", fovea::version());
+  Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.",
+                  fmt::format("{}\nreads {}", fovea::version(), fmt::join(picture_formats(), ", ")));
   program.root().footer(kProgramFooter);
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})
     add(program.root());
-  return program.run(argc, argv);
+  const int status = program.run(argc, argv);
+  tell_wide_greys();
+  return status;
 }
 
 // A full disk under standard output shows only here. A reader that has gone away has seen what it wanted.

@@ -22,6 +22,7 @@ Examples:
   fovea neighbors photos.npy new.jpg other.jpg --top 12 -o neighbors.html)";
 
 struct NeighborsArguments {
+  PreprocessingOptions preprocessing;
   std::string features, out;
   std::vector<std::string> data;
   ModelOptions compute;
@@ -54,11 +55,12 @@ int neighbors(const NeighborsArguments& options) {
   const FeatureSet features = load_features(options.features);
   const std::vector<std::string> files = picture_files(options.data);
   const Model model = load_model(features.record);
+  const Preprocessing preprocessing = changed(features.record.preprocessing, options.preprocessing);
   std::vector<Neighborhood> found;
   std::vector<BadPicture> left_out;
   for (const std::string& file : files) {
     try {
-      const Tensor query = query_features(model, features, read_image(file, features.record.preprocessing));
+      const Tensor query = query_features(model, features, read_image(file, preprocessing));
       found.push_back({file, nearest_pictures(features, query, options.top)});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
@@ -86,6 +88,7 @@ void add_neighbors(Command& program) {
   add_data(command, options->data);
   command.option("--top", options->top, "Pictures to show for each").type("N").positive().shows_default();
   command.option("-o,--out", options->out, "A page of them").type("PAGE.html");
+  add_page_and_range(command, options->preprocessing);
   add_compute(command, options->compute);
   add_json(command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
   command.footer(kNeighborsFooter);

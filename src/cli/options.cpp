@@ -101,6 +101,21 @@ void add_preprocessing(Command& command, PreprocessingOptions& options, const ch
               "What lies under transparency: white, or drop (the colour that the file has there); default: what the model has, white at "
               "first")
       .type("white|drop");
+  add_page_and_range(command, options);
+}
+
+void add_page_and_range(Command& command, PreprocessingOptions& options) {
+  command
+      .option("--page", options.page,
+              "Which picture of a file that holds several (TIFF, HEIC, AVIF, ICO), counted from 1; default: what the model has, at first the "
+              "one that stands for the file")
+      .type("N")
+      .positive();
+  command
+      .option("--range", options.range,
+              "Grey pictures of 16 bits and of floats: which values become black and white, auto: the least and the greatest of each "
+              "picture; default: what the model has, at first values are cut off at 255")
+      .type("MIN MAX|auto");
 }
 
 void add_decode(Command& command, PreprocessingOptions& options) {
@@ -124,12 +139,15 @@ Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& o
   if (!options.fit.empty()) set_fits(preprocessing, options.two_fits ? parse_fits(options.fit) : std::vector{parse_fit(options.fit)});
   if (!options.alpha.empty()) preprocessing.alpha = parse_alpha(options.alpha);
   if (!options.decode.empty()) preprocessing.decode = parse_decode(options.decode);
+  if (!options.range.empty()) preprocessing.range = parse_range(options.range);
+  if (options.page > 0) preprocessing.page = options.page;
   return preprocessing;
 }
 
 void apply(Model& model, const PreprocessingOptions& options) {
-  if (options.size.empty() && options.fit.empty() && options.alpha.empty() && options.decode.empty()) return;
-  model.set_preprocessing(changed(model.preprocessing(), options));
+  const Preprocessing wanted = changed(model.preprocessing(), options);
+  if (wanted == model.preprocessing()) return;
+  model.set_preprocessing(wanted);
 }
 
 void say_limits(const std::string& model, const std::string& tag) {
@@ -168,9 +186,10 @@ void add_data(Command& command, std::vector<std::string>& data) {
 
 std::vector<std::string> picture_files(const std::vector<std::string>& data) {
   std::vector<std::string> files;
+  std::vector<BadPicture> unused;
   for (const std::string& one : data) {
     if (one != "-") {
-      const std::vector<std::string> found = list_pictures({one});
+      const std::vector<std::string> found = list_pictures({one}, &unused);
       files.insert(files.end(), found.begin(), found.end());
       continue;
     }
@@ -182,19 +201,21 @@ std::vector<std::string> picture_files(const std::vector<std::string>& data) {
     }
     if (files.size() == before) throw Error(ErrorKind::input, "standard input: a list without a picture");
   }
+  for (const std::string& line : unused_lines(unused)) say(line);
   return files;
 }
 
 void add_labelled_data(Command& command, std::vector<std::string>& data) {
   command.positional(
       "DATA", data,
-      "A folder with one folder a class; or a CSV file of files and labels; or pictures in folders that are named after their "
+      "A folder with one folder a class; or a CSV or TSV file of files and labels; or pictures in folders that are named after their "
       "classes; or - for a list of them on standard input, one path a line");
 }
 
 LabelledData labelled_data(const std::vector<std::string>& data) {
   std::error_code error;
-  const bool csv = data.size() == 1 && lower_case(std::filesystem::path(data[0]).extension().string()) == ".csv";
+  const std::string ending = data.size() == 1 ? lower_case(std::filesystem::path(data[0]).extension().string()) : "";
+  const bool csv = ending == ".csv" || ending == ".tsv";
   if (csv || (data.size() == 1 && data[0] != "-" && std::filesystem::is_directory(data[0], error))) return {data[0], {}};
   return {"", picture_files(data)};
 }

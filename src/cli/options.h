@@ -39,13 +39,15 @@ int64_t parse_bytes(const std::string& text);
 
 // How pictures become the network's input, where the user wants it another way than the model has it.
 struct PreprocessingOptions {
-  std::string size, fit, alpha, decode;
+  std::string size, fit, alpha, decode, range;
+  int64_t page = 0;  // 0: as the model has it
   bool two_fits = false;  // `fit` may name two
 };
 // What --fit takes where features are asked for, and where answers are: these can be averaged.
 constexpr const char* kFits = "crop|pad|squash";
 constexpr const char* kAnswerFits = "crop|pad|squash|squash+pad";
 void add_preprocessing(Command& command, PreprocessingOptions& options, const char* fit_default, const char* fits = kFits);
+void add_page_and_range(Command& command, PreprocessingOptions& options);  // which add_preprocessing has, too
 void add_decode(Command& command, PreprocessingOptions& options);  // of commands that read pictures for nothing but the network
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);

@@ -184,7 +184,11 @@ int run_training(const TrainArguments& options) {
   else
     find_classes(data.folder);
   Model model = load(options.model, training.seed);
-  if (!options.training.preprocessing.size.empty()) apply(model, {options.training.preprocessing.size, "", "", ""});
+  if (!options.training.preprocessing.size.empty()) {
+    PreprocessingOptions only_size;
+    only_size.size = options.training.preprocessing.size;
+    apply(model, only_size);
+  }
   if (options.find_rate) {
     training.threads = options.model.threads;
     watch_interrupts();

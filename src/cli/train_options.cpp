@@ -203,6 +203,8 @@ TrainOptions train_options(const TrainingOptions& options) {
   }
   if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
   if (!options.preprocessing.decode.empty()) train.decode = parse_decode(options.preprocessing.decode);
+  if (!options.preprocessing.range.empty()) train.range = parse_range(options.preprocessing.range);
+  if (options.preprocessing.page > 0) train.page = options.preprocessing.page;
   if (!options.memory.empty()) train.memory_bytes = static_cast<size_t>(parse_bytes(options.memory));
   if (train.validation + train.test >= 1)
     throw Error(ErrorKind::usage, fmt::format("--validation {} and --test {} leave no picture to train on", train.validation, train.test));

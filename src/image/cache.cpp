@@ -22,7 +22,8 @@ bool ImageCache::serves(const Use& use) const {
   same.fit = use.preprocessing.fit;            // each is kept for itself
   same.second_fit = use.preprocessing.second_fit;
   if (fitted_) return same == use.preprocessing && !use.crops;
-  return preprocessing_.alpha == use.preprocessing.alpha;
+  const Preprocessing& other = use.preprocessing;
+  return preprocessing_.alpha == other.alpha && preprocessing_.range == other.range && preprocessing_.page == other.page;
 }
 
 std::shared_ptr<const Image> ImageCache::get(const std::string& path, const Use& use) {

@@ -36,7 +36,12 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
 }  // namespace
 
 std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Progress& progress, std::vector<Look>* looks) {
-  const Use use{cache ? cache->preprocessing() : Preprocessing{}};
+  return check_pictures(dataset, cache, cache ? cache->preprocessing() : Preprocessing{}, progress, looks);
+}
+
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Preprocessing& preprocessing, const Progress& progress,
+                                       std::vector<Look>* looks) {
+  const Use use{preprocessing};
   std::vector<Look> seen(looks ? dataset.samples.size() : 0);
   const std::vector<std::string> wrong = messages(dataset.samples.size(), progress, [&](size_t i) {
     const std::string& path = dataset.samples[i].path;

@@ -22,6 +22,9 @@ using Progress = std::function<void(int64_t done, int64_t total)>;  // never cal
 // decoded is kept there. `looks`: gets what is there to see in each picture that stays, in their order.
 std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache = nullptr, const Progress& progress = {},
                                        std::vector<Look>* looks = nullptr);
+// The same with what pictures are read by where there is no cache, whose own preprocessing it must be otherwise.
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Preprocessing& preprocessing, const Progress& progress = {},
+                                       std::vector<Look>* looks = nullptr);
 // The same for a list of paths.
 std::vector<BadPicture> check_pictures(std::vector<std::string>& paths, const Progress& progress = {});
 

@@ -20,6 +20,7 @@ struct Decoded {
   int channels = 3;     // 3: RGB, 4: RGB and alpha
   int orientation = 1;  // EXIF, 1..8
   std::vector<uint8_t> pixels;
+  std::vector<float> wide = {};  // in place of pixels: grey of more than 8 bits, with the file's own values
 };
 
 // Pillow refuses more (twice its 89,478,485).
@@ -33,10 +34,33 @@ using Reduction = std::function<int(Size)>;
 
 // Each throws Error(input) with a sentence that begins with what is wrong: "truncated JPEG: ...", "damaged PNG: ...".
 Decoded decode_jpeg(Bytes bytes, const Reduction& reduction = nullptr);
-Decoded decode_png(Bytes bytes);
+Decoded decode_png(Bytes bytes, bool wide);  // wide: grey of 16 bits keeps its values, else its high byte
 Decoded decode_webp(Bytes bytes);
 Decoded decode_gif(Bytes bytes);
 Decoded decode_bmp(Bytes bytes);
+Decoded decode_pnm(Bytes bytes);
+Decoded decode_tga(Bytes bytes);
+bool is_tga(Bytes bytes);
+// page: 1 is the first, 0 what stands for the file.
+Decoded decode_ico(Bytes bytes, int64_t page);
+Decoded decode_cur(Bytes bytes, int64_t page);
+
+// By libraries that the build may leave out (NAME_off.cpp stands in for NAME.cpp then).
+bool has_tiff();
+Decoded decode_tiff(Bytes bytes, int64_t page);
+bool has_heif();
+Decoded decode_heif(Bytes bytes, int64_t page, const char* format);
+bool has_jpeg2000();
+Decoded decode_jpeg2000(Bytes bytes);
+bool has_jpegxl();
+Decoded decode_jpegxl(Bytes bytes);
+// "libheif 1.15.1, ", or nothing: of those whose pictures another version may give otherwise.
+std::string heif_version();
+std::string jpeg2000_version();
+std::string jpegxl_version();
+
+// Pillow's CMYK to RGB, of so many pixels, 4 bytes in, 3 out. `inverted`: 255 is no ink.
+void cmyk_to_rgb(const uint8_t* in, uint8_t* out, int64_t count, bool inverted);
 
 // Of the libraries whose pictures another version may give otherwise: those of lossy formats.
 std::string decoder_versions();

@@ -3,13 +3,20 @@
 #include <unistd.h>
 
 #include <fovea/image.h>
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <limits>
+#include <optional>
 
 #include "base/error.h"
-#include "image/codecs.h"
+#include "base/text.h"
 #include "image/exif.h"
+#include "image/formats.h"
 #include "image/inspect.h"
 #include "image/use.h"
 
@@ -23,33 +30,34 @@ void check_size(int64_t width, int64_t height) {
 
 namespace {
 
-bool starts_with(Bytes bytes, std::string_view magic, size_t offset = 0) {
-  return bytes.size() >= offset + magic.size() && std::memcmp(bytes.data() + offset, magic.data(), magic.size()) == 0;
-}
+std::atomic<int64_t> cut_off{0}, stretched{0};
 
-// The first bytes for a message: as text where they are, else in hexadecimal.
-std::string beginning(Bytes bytes) {
-  bytes = bytes.first(std::min<size_t>(bytes.size(), 12));
-  std::string text, hex;
-  bool printable = true;
-  for (std::byte b : bytes) {
-    const auto c = static_cast<unsigned char>(b);
-    printable = printable && ((c >= 32 && c < 127) || c == '\n' || c == '\r' || c == '\t');
-    text += c < 32 ? ' ' : static_cast<char>(c);
-    hex += fmt::format("{}{:02x}", hex.empty() ? "" : " ", c);
+// Wide grey to 8 bits: by the range, or as Pillow's conversions from its modes I and F have it, fractions and what is beyond 0 and 255 cut
+// off. Values that are no numbers are black.
+void narrow(Decoded& picture, const std::optional<ValueRange>& range) {
+  if (picture.wide.empty()) return;
+  ++(range ? stretched : cut_off);
+  double least = 0, most = 255;
+  if (range && !range->automatic) {
+    least = range->min;
+    most = range->max;
+  } else if (range) {
+    float low = std::numeric_limits<float>::max(), high = std::numeric_limits<float>::lowest();
+    for (const float value : picture.wide) {
+      if (!std::isfinite(value)) continue;
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    least = low;
+    most = high > low ? high : double{low} + 1;  // of one value alone: black
   }
-  return printable ? fmt::format("\"{}\"", text) : hex;
-}
-
-Decoded decode_any(Bytes bytes, const Reduction& reduction = nullptr) {
-  if (bytes.empty()) fail(ErrorKind::input, "empty file");
-  if (bytes.size() > INT_MAX) fail(ErrorKind::input, "{} bytes, at most {}", bytes.size(), INT_MAX);
-  if (starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes, reduction);
-  if (starts_with(bytes, "\x89PNG\r\n\x1A\n")) return decode_png(bytes);
-  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return decode_webp(bytes);
-  if (starts_with(bytes, "GIF87a") || starts_with(bytes, "GIF89a")) return decode_gif(bytes);
-  if (starts_with(bytes, "BM")) return decode_bmp(bytes);
-  fail(ErrorKind::input, "not a picture (starts with {})", beginning(bytes));
+  picture.channels = 3;
+  picture.pixels.resize(3 * picture.wide.size());
+  for (size_t i = 0; i < picture.wide.size(); ++i) {
+    const double value = picture.wide[i], scaled = range ? (value - least) / (most - least) * 255 + 0.5 : value;
+    std::fill_n(picture.pixels.data() + 3 * i, 3, static_cast<uint8_t>(scaled > 0 ? std::min(scaled, 255.0) : 0));
+  }
+  picture.wide = {};
 }
 
 // To three channels. Over white by the arithmetic of Pillow's Image.alpha_composite on an opaque white ground: weights of 255 << 7 in all,
@@ -88,7 +96,13 @@ class Descriptor {
 std::vector<std::byte> read_bytes(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe does not hang
   struct stat info {};
-  if (file.value() < 0 || fstat(file.value(), &info) != 0) fail(ErrorKind::input, "{}", std::strerror(errno));
+  if (file.value() < 0 || fstat(file.value(), &info) != 0) {
+    const int error = errno;
+    std::error_code none;
+    const std::filesystem::path target = std::filesystem::read_symlink(path, none);
+    if (error == ENOENT && !none) fail(ErrorKind::input, "a link to {}, which is not there", target.string());
+    fail(ErrorKind::input, "{}", std::strerror(error));
+  }
   if (S_ISDIR(info.st_mode)) fail(ErrorKind::input, "a folder, not a picture");
   if (!S_ISREG(info.st_mode)) fail(ErrorKind::input, "not a regular file");
   if (info.st_size > INT_MAX) fail(ErrorKind::input, "{} bytes, at most {}", info.st_size, INT_MAX);
@@ -105,24 +119,24 @@ std::vector<std::byte> read_bytes(const std::string& path) {
   return bytes;
 }
 
-Image decode_image(Bytes bytes, Alpha alpha, const Reduction& reduction) {
-  Decoded decoded = decode_any(bytes, reduction);
-  drop_alpha(decoded, alpha);
+Image decode_image(Bytes bytes, const Preprocessing& preprocessing, const Reduction& reduction) {
+  Decoded decoded = decode_any(bytes, {reduction, preprocessing.page, preprocessing.range.has_value()});
+  narrow(decoded, preprocessing.range);
+  drop_alpha(decoded, preprocessing.alpha);
   decoded = upright(std::move(decoded));
   return {decoded.width, decoded.height, std::move(decoded.pixels)};
 }
 
-std::string format_of(Bytes bytes) {
-  if (starts_with(bytes, "\xFF\xD8\xFF")) return "jpeg";
-  if (starts_with(bytes, "\x89PNG")) return "png";
-  if (starts_with(bytes, "RIFF")) return "webp";
-  return starts_with(bytes, "GIF") ? "gif" : "bmp";
+Preprocessing only(Alpha alpha) {
+  Preprocessing preprocessing;
+  preprocessing.alpha = alpha;
+  return preprocessing;
 }
 
 }  // namespace
 
 Image read_for_use(const std::string& path, const Use& use) {
-  return in_context(path, [&] { return decode_image(read_bytes(path), use.preprocessing.alpha, reduction_of(use)); });
+  return in_context(path, [&] { return decode_image(read_bytes(path), use.preprocessing, reduction_of(use)); });
 }
 
 Inspection inspect_image(const std::string& path, const Use& use) {
@@ -130,12 +144,15 @@ Inspection inspect_image(const std::string& path, const Use& use) {
     const std::vector<std::byte> bytes = read_bytes(path);
     Inspection seen;
     const Reduction wanted = reduction_of(use);
-    Decoded decoded = decode_any(bytes, [&](Size whole) {
+    const Reduction reduction = [&](Size whole) {
       seen.width = whole.width;
       seen.height = whole.height;
       return wanted ? wanted(whole) : 1;
-    });
-    seen.format = format_of(bytes);
+    };
+    const std::optional<ValueRange>& range = use.preprocessing.range;
+    Decoded decoded = decode_any(bytes, {reduction, use.preprocessing.page, range.has_value()});
+    seen.format = lower_case(std::string(format_of(bytes).name));
+    narrow(decoded, range);
     seen.orientation = decoded.orientation;
     for (size_t i = 3; decoded.channels == 4 && i < decoded.pixels.size() && !seen.transparent; i += 4)
       seen.transparent = decoded.pixels[i] < 255;
@@ -162,14 +179,23 @@ Look look_of(const Inspection& seen) {
 
 }  // namespace image
 
-Image decode_image(std::span<const std::byte> bytes, Alpha alpha) { return image::decode_image(bytes, alpha, nullptr); }
+std::vector<std::string> picture_formats() {
+  std::vector<std::string> names;
+  for (const image::Format& format : image::formats())
+    if (format.is_read()) names.emplace_back(format.name);
+  return names;
+}
+
+WideGreys wide_greys() { return {image::cut_off, image::stretched}; }
+
+Image decode_image(std::span<const std::byte> bytes, Alpha alpha) { return image::decode_image(bytes, image::only(alpha), nullptr); }
 
 Image read_image(const std::string& path, Alpha alpha) {
   return in_context(path, [&] { return decode_image(image::read_bytes(path), alpha); });
 }
 
 Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing) {
-  return image::decode_image(bytes, preprocessing.alpha, image::reduction_of({preprocessing, {}}));
+  return image::decode_image(bytes, preprocessing, image::reduction_of({preprocessing, {}}));
 }
 
 Image read_image(const std::string& path, const Preprocessing& preprocessing) { return image::read_for_use(path, {preprocessing, {}}); }

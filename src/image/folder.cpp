@@ -19,17 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-template <class Visit>
-void for_each_entry(const fs::path& folder, Visit&& visit) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (!is_hidden(entry->path())) visit(*entry);
-  }
-  if (error) fail(ErrorKind::input, "{}: {}", folder.string(), error.message());
-}
-
 void check_folder(const fs::path& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
@@ -38,33 +27,11 @@ void check_folder(const fs::path& folder) {
   if (!fs::is_directory(status)) fail(ErrorKind::input, "{}: not a folder", folder.string());
 }
 
-// Names of the folders in it, sorted bytewise. Links to folders count.
-std::vector<std::string> folders_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for_each_entry(folder, [&](const fs::directory_entry& entry) {
-    if (entry.is_directory(ignored)) names.push_back(entry.path().filename().string());
-  });
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// Regular files at any depth. Below the top, links to folders are not followed: they could lead in circles.
-void collect_files(const fs::path& folder, std::vector<std::string>& files) {
-  std::error_code ignored;
-  for_each_entry(folder, [&](const fs::directory_entry& entry) {
-    if (entry.is_regular_file(ignored))
-      files.push_back(entry.path().string());
-    else if (entry.is_directory(ignored) && !entry.is_symlink(ignored))
-      collect_files(entry.path(), files);
-  });
-}
-
-std::vector<std::string> files_in(const fs::path& folder) {
-  std::vector<std::string> files;
-  collect_files(folder, files);
-  std::sort(files.begin(), files.end());
-  return files;
+// Names of the class folders in it, links to folders among them; what else lies there is not used.
+std::vector<std::string> class_folders_in(const fs::path& folder, std::vector<Unused>& unused) {
+  Entries entries = entries_in(folder, unused);
+  for (const std::string& name : entries.files) unused.push_back({(folder / name).string(), "beside the class folders, not in one"});
+  return std::move(entries.folders);
 }
 
 // `where` is what messages begin with.
@@ -81,11 +48,22 @@ void check_names(const fs::path& folder, const std::vector<std::string>& names) 
   check_case(folder.string(), names);
 }
 
-void add_class(Dataset& dataset, const fs::path& folder, size_t label) {
-  const size_t prefix = folder.string().size();
-  for (std::string& file : files_in(folder)) {
-    std::string name = dataset.classes[label] + file.substr(prefix);
-    dataset.samples.push_back({std::move(file), static_cast<int32_t>(label), std::move(name)});
+// The files of the class folders that are there, class by class.
+void add_classes(Dataset& dataset, const fs::path& root, std::span<const std::string> there) {
+  std::vector<fs::path> folders;
+  std::vector<size_t> labels;
+  for (size_t label = 0; label < dataset.classes.size(); ++label) {
+    if (!std::ranges::binary_search(there, dataset.classes[label])) continue;
+    folders.push_back(root / dataset.classes[label]);
+    labels.push_back(label);
+  }
+  std::vector<std::vector<std::string>> files = files_in(root, folders, dataset.unused);
+  for (size_t i = 0; i < folders.size(); ++i) {
+    const size_t prefix = folders[i].string().size();
+    for (std::string& file : files[i]) {
+      std::string name = dataset.classes[labels[i]] + file.substr(prefix);
+      dataset.samples.push_back({std::move(file), static_cast<int32_t>(labels[i]), std::move(name)});
+    }
   }
 }
 
@@ -113,7 +91,8 @@ std::vector<ListedFile> listed_files(std::span<const std::string> files) {
 Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string> classes) {
   std::map<std::string, int32_t> labels;
   for (size_t label = 0; label < classes.size(); ++label) labels.emplace(classes[label], static_cast<int32_t>(label));
-  Dataset dataset{std::move(classes), {}, false};
+  Dataset dataset;
+  dataset.classes = std::move(classes);
   for (const ListedFile& file : files) {
     const auto label = labels.find(file.folder);
     if (label == labels.end())
@@ -136,14 +115,15 @@ std::vector<int32_t> labels_of(const Sample& sample) {
 Dataset scan_folder(const std::string& folder) {
   check_folder(folder);
   Dataset dataset;
-  dataset.classes = folders_in(folder);
+  dataset.classes = class_folders_in(folder, dataset.unused);
   check_names(folder, dataset.classes);
-  for (size_t label = 0; label < dataset.classes.size(); ++label) {
-    const size_t before = dataset.samples.size();
-    add_class(dataset, fs::path(folder) / dataset.classes[label], label);
-    if (dataset.samples.size() == before)
+  const std::vector<std::string> there = dataset.classes;
+  add_classes(dataset, folder, there);
+  std::vector<bool> filled(dataset.classes.size());
+  for (const Sample& sample : dataset.samples) filled[static_cast<size_t>(sample.label)] = true;
+  for (size_t label = 0; label < filled.size(); ++label)
+    if (!filled[label])
       fail(ErrorKind::input, "{}: class folder without pictures", (fs::path(folder) / dataset.classes[label]).string());
-  }
   if (dataset.classes.size() == 1)
     fail(ErrorKind::input, "{}: one class only (\"{}\"); a classifier needs two", folder, dataset.classes.front());
   return dataset;
@@ -153,16 +133,14 @@ Dataset scan_folder(const std::string& folder, std::span<const std::string> clas
   check_folder(folder);
   Dataset dataset;
   dataset.classes.assign(classes.begin(), classes.end());
-  const std::vector<std::string> names = folders_in(folder);
+  const std::vector<std::string> names = class_folders_in(folder, dataset.unused);
   check_names(folder, names);
   for (const std::string& name : names) {
     if (std::find(classes.begin(), classes.end(), name) == classes.end()) {
       fail(ErrorKind::input, "{}: \"{}\" is none of the {} known classes", folder, name, classes.size());
     }
   }
-  for (size_t label = 0; label < classes.size(); ++label) {
-    if (std::binary_search(names.begin(), names.end(), classes[label])) add_class(dataset, fs::path(folder) / classes[label], label);
-  }
+  add_classes(dataset, folder, names);
   return dataset;
 }
 
@@ -182,29 +160,80 @@ Dataset scan_files(std::span<const std::string> files, std::span<const std::stri
   return dataset_of(listed_files(files), {classes.begin(), classes.end()});
 }
 
+namespace {
+
+enum class SplitRole { train, validation, test };
+
+std::optional<SplitRole> role_of(const std::string& folder) {
+  const std::string name = lower_case(folder);
+  if (name == "train" || name == "training") return SplitRole::train;
+  if (name == "val" || name == "valid" || name == "validation" || name == "dev" || name == "eval") return SplitRole::validation;
+  if (name == "test" || name == "testing") return SplitRole::test;
+  return std::nullopt;
+}
+
+const char* name_of(SplitRole role) {
+  return role == SplitRole::train ? "training" : role == SplitRole::validation ? "validation" : "testing";
+}
+
+// The folder of each role, where there are no others.
+std::optional<std::map<SplitRole, std::string>> split_folders(const std::string& root, std::span<const std::string> folders) {
+  std::map<SplitRole, std::string> found;
+  std::string twice;
+  for (const std::string& name : folders) {
+    const auto role = role_of(name);
+    if (!role) return std::nullopt;
+    const auto [first, added] = found.emplace(*role, name);
+    if (!added && twice.empty()) twice = fmt::format("{}: both {}/ and {}/ are there for {}", root, first->second, name, name_of(*role));
+  }
+  if (!twice.empty()) fail(ErrorKind::input, "{}", twice);
+  return found;
+}
+
+// Without train/: the same class folders in validation and test say that these are no classes.
+void require_train(const std::string& root, const std::map<SplitRole, std::string>& folders) {
+  if (folders.size() < 2) return;
+  std::vector<Unused> ignored;
+  const std::string &validation = folders.at(SplitRole::validation), &test = folders.at(SplitRole::test);
+  const std::vector<std::string> some = class_folders_in(fs::path(root) / validation, ignored);
+  if (!some.empty() && some == class_folders_in(fs::path(root) / test, ignored))
+    fail(ErrorKind::input, "{}: {}/ and {}/ hold the same classes and are taken for validation and testing; there is no train/", root,
+         validation, test);
+}
+
+}  // namespace
+
 std::optional<Splits> scan_splits(const std::string& folder) {
   check_folder(folder);
   const fs::path root(folder);
-  std::string validation;
-  bool has_train = false, has_test = false;
-  for (const std::string& name : folders_in(root)) {
-    if (name == "train")
-      has_train = true;
-    else if (name == "test")
-      has_test = true;
-    else if (name == "val" || name == "valid" || name == "validation") {
-      if (!validation.empty()) fail(ErrorKind::input, "{}: both {}/ and {}/ are there for validation", folder, validation, name);
-      validation = name;
-    } else {
-      return std::nullopt;
-    }
+  std::vector<Unused> unused;
+  const Entries entries = entries_in(root, unused);
+  const auto folders = split_folders(folder, entries.folders);
+  if (!folders || folders->empty()) return std::nullopt;
+  const auto train = folders->find(SplitRole::train);
+  if (train == folders->end()) {
+    require_train(folder, *folders);
+    return std::nullopt;
   }
-  if (!has_train || folders_in(root / "train").empty()) return std::nullopt;
+  if (std::vector<Unused> ignored; class_folders_in(root / train->second, ignored).empty()) return std::nullopt;
   Splits splits;
-  splits.train = scan_folder((root / "train").string());
+  splits.train = scan_folder((root / train->second).string());
   splits.validation.classes = splits.test.classes = splits.train.classes;
-  if (!validation.empty()) splits.validation = scan_folder((root / validation).string(), splits.train.classes);
-  if (has_test) splits.test = scan_folder((root / "test").string(), splits.train.classes);
+  std::vector<std::string> told;
+  bool usual = true;
+  for (const auto& [role, name] : *folders) {
+    if (role == SplitRole::validation) splits.validation = scan_folder((root / name).string(), splits.train.classes);
+    if (role == SplitRole::test) splits.test = scan_folder((root / name).string(), splits.train.classes);
+    told.push_back(fmt::format("{}/ for {}", name, name_of(role)));
+    usual = usual && (name == "train" || name == "val" || name == "valid" || name == "validation" || name == "test");
+  }
+  if (!usual) splits.news.push_back(fmt::format("{}: its folders are taken for splits, {}", folder, fmt::join(told, ", ")));
+  for (const std::string& name : entries.files) unused.push_back({(root / name).string(), "beside the folders of the splits"});
+  splits.unused = std::move(unused);
+  for (Dataset* part : {&splits.train, &splits.validation, &splits.test}) {
+    std::ranges::move(part->unused, std::back_inserter(splits.unused));
+    part->unused.clear();
+  }
   return splits;
 }
 
@@ -233,7 +262,10 @@ Splits split_labels(const Dataset& dataset, const SplitOptions& options, std::sp
   const std::vector<size_t> parts = stratify(dataset, shares, options.seed, groups);
   Splits splits;
   const std::array<Dataset*, 3> datasets{&splits.train, &splits.validation, &splits.test};
-  for (Dataset* one : datasets) *one = {dataset.classes, {}, true};
+  for (Dataset* one : datasets) {
+    one->classes = dataset.classes;
+    one->multi_label = true;
+  }
   for (size_t i = 0; i < parts.size(); ++i) datasets[parts[i]]->samples.push_back(dataset.samples[i]);
   return splits;
 }
@@ -324,21 +356,22 @@ Splits split(const Dataset& dataset, const SplitOptions& options, std::span<cons
   return splits;
 }
 
-std::vector<std::string> list_pictures(const std::string& path) {
+std::vector<std::string> list_pictures(const std::string& path, std::vector<Unused>& unused) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) fail(ErrorKind::input, "{}: no such file or folder", path);
   if (error) fail(ErrorKind::input, "{}: {}", path, error.message());
   if (!fs::is_directory(status)) return {path};
-  std::vector<std::string> files = files_in(path);
+  const fs::path folder(path);
+  std::vector<std::string> files = std::move(files_in(folder, std::span(&folder, 1), unused).front());
   if (files.empty()) fail(ErrorKind::input, "{}: no pictures in it", path);
   return files;
 }
 
-std::vector<std::string> list_pictures(std::span<const std::string> paths) {
+std::vector<std::string> list_pictures(std::span<const std::string> paths, std::vector<Unused>& unused) {
   std::vector<std::string> all;
   for (const std::string& path : paths) {
-    const std::vector<std::string> some = list_pictures(path);
+    const std::vector<std::string> some = list_pictures(path, unused);
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "image/walk.h"
+
 namespace fovea::image {
 
 struct Sample {
@@ -25,15 +27,18 @@ struct Dataset {
   std::vector<std::string> classes;
   std::vector<Sample> samples;
   bool multi_label = false;  // pictures have several labels or none
+  std::vector<Unused> unused = {};    // what else was found
+  std::vector<std::string> news = {};  // a line each: what was found another way than it seems
 };
 
 struct Splits {
   Dataset train, validation, test;  // with the same classes; the last two may hold no samples
+  std::vector<Unused> unused = {};  // of all three, and of what lies beside them
+  std::vector<std::string> news = {};
 };
 
-// One folder a class; every regular file at any depth in it is a candidate picture. Names that begin with a dot are passed over. Throws
-// Error(input) naming what is wrong: no such folder, no class folders, a class without files, a single class, two classes that differ only
-// in case.
+// One folder a class; every file at any depth in it is a candidate picture (walk.h). Throws Error(input) naming what is wrong: no such
+// folder, no class folders, a class without files, a single class, two classes that differ only in case.
 Dataset scan_folder(const std::string& folder);
 // Labels by a list of classes that is already known (a model's): a class without a folder has no samples, a folder of no known class is an
 // error.
@@ -45,9 +50,9 @@ Dataset scan_folder(const std::string& folder, std::span<const std::string> clas
 Dataset scan_files(std::span<const std::string> files);
 Dataset scan_files(std::span<const std::string> files, std::span<const std::string> classes);
 
-// The three datasets where `folder` is laid out as train/ and, as they please, validation/ (or valid/ or val/) and test/; nothing where it
-// is not: where it has other folders too, no train/, or pictures and no class folders in train/. Throws as scan_folder, and where a class
-// is not in train/.
+// The three datasets where `folder` is laid out as train/ (or training/) and, as they please, validation/ (or valid/, val/, dev/, eval/) and
+// test/ (or testing/), in any letter case; nothing where it is not: where it has other folders too, or pictures and no class folders in
+// train/. Throws as scan_folder, where a class is not in train/, and where there are validation and test of the same classes without train/.
 std::optional<Splits> scan_splits(const std::string& folder);
 
 struct SplitOptions {
@@ -61,10 +66,10 @@ struct SplitOptions {
 // unless they are all of a class; then counts are as near as groups allow. Of several labels: as stratify does it.
 Splits split(const Dataset& dataset, const SplitOptions& options, std::span<const int64_t> groups = {});
 
-// The pictures to look at for a path: a file itself, or every regular file at any depth in a folder, sorted bytewise, dot names passed
-// over. Throws Error(input) where there is no such path or nothing in it.
-std::vector<std::string> list_pictures(const std::string& path);
-std::vector<std::string> list_pictures(std::span<const std::string> paths);
+// The pictures to look at for a path: a file itself, or every file at any depth in a folder (walk.h), sorted bytewise. Throws Error(input)
+// where there is no such path or nothing in it.
+std::vector<std::string> list_pictures(const std::string& path, std::vector<Unused>& unused);
+std::vector<std::string> list_pictures(std::span<const std::string> paths, std::vector<Unused>& unused);
 // One path a line, empty lines passed over; the files are not looked at.
 std::vector<std::string> read_list(std::istream& lines);
 

@@ -13,7 +13,7 @@ namespace fovea::image {
 struct Inspection {
   Image image;
   int64_t width = 0, height = 0;  // of the whole picture, upright; of `image` too unless it was decoded at a part of its size
-  std::string format;             // "jpeg", "png", "webp", "gif", "bmp"
+  std::string format;             // its name in formats.h, lower case: "jpeg", "tiff"
   int orientation = 1;            // EXIF, 1..8
   bool transparent = false;       // some pixel is
   bool grey = false;              // every pixel is

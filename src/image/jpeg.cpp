@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 // jpeglib.h wants stdio's FILE declared before it.
 #include <jpeglib.h>
@@ -122,27 +124,31 @@ bool read_rows(Decoder& decoder, uint8_t* out) {
   fail(ErrorKind::input, "{} JPEG: {}", decoder.out_of_data ? "truncated" : "damaged", decoder.message);
 }
 
-int orientation_of(const Decoder& decoder) {
+int orientation_in(const Decoder& decoder) {
+  constexpr std::string_view exif_mark("Exif\0\0", 6), xmp_mark("http://ns.adobe.com/xap/1.0/\0", 29);
+  Bytes exif;
+  std::string_view xmp;
   for (jpeg_saved_marker_ptr marker = decoder.info.marker_list; marker; marker = marker->next) {
-    const Bytes data(reinterpret_cast<const std::byte*>(marker->data), marker->data_length);
-    if (data.size() >= 6 && std::memcmp(data.data(), "Exif\0\0", 6) == 0) return exif_orientation(data);
+    const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (exif.empty() && data.starts_with(exif_mark)) exif = std::as_bytes(std::span(data));
+    if (data.starts_with(xmp_mark)) xmp = data.substr(xmp_mark.size());
   }
-  return 1;
+  return orientation_of(exif, xmp);
 }
 
-// Pillow's CMYK to RGB, in place order: 4 bytes in, 3 out. Files store CMYK inverted, as Adobe does; Pillow assumes it of all.
-void cmyk_to_rgb(const uint8_t* in, uint8_t* out, int64_t count) {
+}  // namespace
+
+void cmyk_to_rgb(const uint8_t* in, uint8_t* out, int64_t count, bool inverted) {
+  const int flip = inverted ? 0 : 255;
   for (int64_t i = 0; i < count; ++i, in += 4, out += 3) {
-    const int white = in[3];  // 255 - K, and K is stored as its inverse
+    const int white = in[3] ^ flip;  // 255 - K
     for (int c = 0; c < 3; ++c) {
-      const int product = (255 - in[c]) * white + 128;
+      const int product = (255 - (in[c] ^ flip)) * white + 128;
       const int value = white - (((product >> 8) + product) >> 8);
       out[c] = static_cast<uint8_t>(value < 0 ? 0 : value);
     }
   }
 }
-
-}  // namespace
 
 Decoded decode_jpeg(Bytes bytes, const Reduction& reduction) {
   const auto decoder = std::make_unique<Decoder>();
@@ -152,7 +158,7 @@ Decoded decode_jpeg(Bytes bytes, const Reduction& reduction) {
   if (components != 1 && components != 3 && components != 4) fail(ErrorKind::input, "JPEG of {} components, not 1, 3 or 4", components);
 
   Decoded picture;
-  picture.orientation = orientation_of(*decoder);
+  picture.orientation = orientation_in(*decoder);
   Size size{decoder->info.image_width, decoder->info.image_height};
   if (picture.orientation > 4) std::swap(size.width, size.height);  // it is turned on its side
   if (!start(*decoder, reduction ? reduction(size) : 1)) fail_jpeg(*decoder);
@@ -166,7 +172,8 @@ Decoded decode_jpeg(Bytes bytes, const Reduction& reduction) {
   }
   std::vector<uint8_t> cmyk(4 * count);
   if (!read_rows(*decoder, cmyk.data())) fail_jpeg(*decoder);
-  cmyk_to_rgb(cmyk.data(), picture.pixels.data(), static_cast<int64_t>(count));
+  // Files store CMYK inverted, as Adobe does; Pillow assumes it of all.
+  cmyk_to_rgb(cmyk.data(), picture.pixels.data(), static_cast<int64_t>(count), true);
   return picture;
 }
 

@@ -4,7 +4,9 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <tuple>
 
 #include "base/csv.h"
@@ -17,7 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 5> kFileColumns{"file", "filename", "path", "image", "picture"};
+constexpr std::array<std::string_view, 14> kFileColumns{"file",     "filename",  "file_name",  "filepath", "file_path", "path",  "image",
+                                                        "filenames", "image_path", "image_file", "img",      "img_path",  "picture", "photo"};
+constexpr std::array<std::string_view, 12> kLabelColumns{"label",    "labels", "class",  "classes", "class_name", "classname",
+                                                         "category", "categories", "tag", "tags",    "target",     "targets"};
 
 enum class Part { train, validation, test };
 
@@ -42,16 +47,18 @@ std::string trimmed(std::string_view text) {
 Part part_of(const std::string& csv, int64_t line, const std::string& text) {
   const std::string name = lower_case(text);
   if (name == "train" || name == "training") return Part::train;
-  if (name == "validation" || name == "valid" || name == "val") return Part::validation;
-  if (name == "test") return Part::test;
+  if (name == "validation" || name == "valid" || name == "val" || name == "dev" || name == "eval")
+    return Part::validation;
+  if (name == "test" || name == "testing") return Part::test;
   fail_at(csv, line, fmt::format("the split is \"{}\"; train, validation or test expected", text));
 }
 
-std::vector<std::string> labels_in(const std::vector<std::string>& fields) {
+// Of one field or several, each with labels between separators.
+std::vector<std::string> labels_in(const std::vector<std::string>& fields, char separator) {
   std::set<std::string> labels;
   for (const std::string& field : fields) {
     for (size_t begin = 0; begin <= field.size();) {
-      const size_t end = std::min(field.find(';', begin), field.size());
+      const size_t end = std::min(field.find(separator, begin), field.size());
       if (std::string label = trimmed(std::string_view(field).substr(begin, end - begin)); !label.empty()) labels.insert(std::move(label));
       begin = end + 1;
     }
@@ -59,59 +66,118 @@ std::vector<std::string> labels_in(const std::vector<std::string>& fields) {
   return {labels.begin(), labels.end()};
 }
 
-// Columns: which hold labels, and which the split; the first holds the file.
+// Which column says what.
 struct Columns {
   std::vector<std::string> names;  // empty: no header
-  size_t split = 0;                // 0: none
-  bool yes_or_no = false;          // a class a column
+  size_t file = 0;
+  std::optional<size_t> split;
+  std::vector<size_t> labels;  // without a header: empty, and all behind the file
+  bool yes_or_no = false;      // a class a column
+  char between_labels = ';';
 };
 
-Columns read_header(const std::string& csv, std::vector<CsvRow>& rows) {
+bool is_one_of(std::span<const std::string_view> names, const std::string& name) { return std::ranges::find(names, name) != names.end(); }
+
+// "label", and with a number behind it: "label2", "label_2".
+bool is_label_column(std::string name) {
+  while (!name.empty() && name.back() >= '0' && name.back() <= '9') name.pop_back();
+  while (!name.empty() && (name.back() == '_' || name.back() == ' ' || name.back() == '-')) name.pop_back();
+  return is_one_of(kLabelColumns, name);
+}
+
+// Where a first row is a header: which of its fields names the files.
+std::optional<size_t> file_column(const std::string& csv, const std::vector<std::string>& fields) {
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (!is_one_of(kFileColumns, lower_case(fields[i]))) continue;
+    std::error_code ignored;
+    const bool picture = i > 0 && !fields[0].empty() && fs::exists(fs::path(csv).parent_path() / fields[0], ignored);
+    return picture ? std::nullopt : std::optional(i);
+  }
+  return std::nullopt;
+}
+
+bool is_yes_or_no(const std::vector<CsvRow>& rows, size_t column) {
+  return std::ranges::all_of(
+      rows, [&](const CsvRow& row) { return column < row.fields.size() && (row.fields[column] == "0" || row.fields[column] == "1"); });
+}
+
+// What columns other than file and split are.
+void choose_labels(const std::vector<CsvRow>& rows, std::vector<size_t> others, const std::string& csv, Columns& columns,
+                   std::vector<Unused>& unused) {
+  const auto leave_out = [&](size_t column, const char* reason) {
+    unused.push_back({fmt::format("{}: column \"{}\"", csv, columns.names[column]), reason});
+  };
+  std::erase_if(others, [&](size_t column) {
+    const std::string name = lower_case(columns.names[column]);
+    const bool index = name.empty() || name.starts_with("unnamed: ") || (name == "index" && column < columns.file);
+    if (index) leave_out(column, "an index");
+    return index;
+  });
+  std::vector<size_t> named;
+  std::ranges::copy_if(others, std::back_inserter(named), [&](size_t column) { return is_label_column(lower_case(columns.names[column])); });
+  if (!named.empty()) {
+    for (size_t column : others)
+      if (std::ranges::find(named, column) == named.end()) leave_out(column, "not named as one of labels");
+    columns.labels = std::move(named);
+    return;
+  }
+  columns.labels = std::move(others);
+  columns.yes_or_no =
+      columns.labels.size() >= 2 && std::ranges::all_of(columns.labels, [&](size_t column) { return is_yes_or_no(rows, column); });
+}
+
+Columns read_header(const std::string& csv, std::vector<CsvRow>& rows, std::vector<Unused>& unused) {
   Columns columns;
-  const std::string first = lower_case(trimmed(rows.front().fields.front()));
-  if (std::ranges::find(kFileColumns, first) == kFileColumns.end()) return columns;
+  const auto file = file_column(csv, rows.front().fields);
+  if (!file) return columns;
+  columns.file = *file;
   const int64_t line = rows.front().line;
   columns.names = std::move(rows.front().fields);
   rows.erase(rows.begin());
-  for (size_t i = 1; i < columns.names.size(); ++i) {
-    if (lower_case(columns.names[i]) != "split") continue;
-    if (columns.split > 0) fail_at(csv, line, "two columns are named split");
+  std::vector<size_t> others;
+  for (size_t i = 0; i < columns.names.size(); ++i) {
+    if (i == columns.file) continue;
+    if (lower_case(columns.names[i]) != "split") {
+      others.push_back(i);
+      continue;
+    }
+    if (columns.split) fail_at(csv, line, "two columns are named split");
     columns.split = i;
   }
-  const auto is_answer = [&](const CsvRow& row) {
-    for (size_t i = 1; i < columns.names.size(); ++i)
-      if (i != columns.split && row.fields[i] != "0" && row.fields[i] != "1") return false;
-    return true;
-  };
   for (const CsvRow& row : rows) {
     if (row.fields.size() > columns.names.size())
       fail_at(csv, row.line, fmt::format("{} fields, the header has {}", row.fields.size(), columns.names.size()));
   }
-  const size_t classes = columns.names.size() - 1 - (columns.split > 0);
-  columns.yes_or_no = classes >= 2 && std::ranges::all_of(rows, [&](const CsvRow& row) {
-                        return row.fields.size() == columns.names.size() && is_answer(row);
-                      });
+  choose_labels(rows, std::move(others), csv, columns, unused);
   return columns;
 }
 
 Entry entry_of(const std::string& csv, const CsvRow& row, const Columns& columns) {
   Entry entry;
   entry.line = row.line;
-  entry.file = row.fields.front();
-  if (entry.file.empty()) fail_at(csv, row.line, "the first field names no file");
+  if (columns.file < row.fields.size()) entry.file = row.fields[columns.file];
+  if (entry.file.empty())
+    fail_at(csv, row.line, columns.file == 0 ? "the first field names no file" : fmt::format("field {} names no file", columns.file + 1));
   const fs::path path(entry.file);
   entry.path = (path.is_absolute() ? path : fs::path(csv).parent_path() / path).lexically_normal().string();
-  std::vector<std::string> fields;
-  for (size_t i = 1; i < row.fields.size(); ++i) {
-    if (columns.split > 0 && i == columns.split)
-      entry.part = part_of(csv, row.line, row.fields[i]);
-    else if (!columns.yes_or_no)
-      fields.push_back(row.fields[i]);
-    else if (row.fields[i] == "1")
-      fields.push_back(columns.names[i]);
+  if (columns.split) {
+    if (*columns.split >= row.fields.size()) fail_at(csv, row.line, "says nothing in the column split");
+    entry.part = part_of(csv, row.line, row.fields[*columns.split]);
   }
-  if (columns.split >= row.fields.size()) fail_at(csv, row.line, "says nothing in the column split");
-  entry.labels = labels_in(fields);
+  std::vector<std::string> fields;
+  if (columns.names.empty()) {
+    fields.assign(row.fields.begin() + 1, row.fields.end());
+  } else {
+    for (size_t column : columns.labels) {
+      if (column >= row.fields.size()) continue;
+      if (!columns.yes_or_no)
+        fields.push_back(row.fields[column]);
+      else if (row.fields[column] == "1")
+        fields.push_back(columns.names[column]);
+    }
+  }
+  entry.labels = columns.yes_or_no ? std::move(fields) : labels_in(fields, columns.between_labels);
+  std::ranges::sort(entry.labels);
   return entry;
 }
 
@@ -131,9 +197,11 @@ void check_files(const std::string& csv, const std::vector<Entry>& entries) {
     if (!missing) missing = &entry;
     ++count;
   }
-  if (!missing) return;
-  const std::string more = count == 1 ? "" : fmt::format(", as for {} more of {}", count - 1, entries.size());
-  fail_at(csv, missing->line, fmt::format("there is no file {}{}", missing->path, more));
+  // One or some are left out as pictures that cannot be read; all of them are another folder's.
+  if (missing && count == static_cast<int64_t>(entries.size())) {
+    const std::string more = count == 1 ? "" : fmt::format(", as for {} more of {}", count - 1, entries.size());
+    fail_at(csv, missing->line, fmt::format("there is no file {}{}", missing->path, more));
+  }
 }
 
 std::string text_of(const std::string& csv) {
@@ -142,20 +210,45 @@ std::string text_of(const std::string& csv) {
   return read_text(csv);
 }
 
-std::vector<Entry> entries_in(const std::string& csv, std::string_view text) {
-  std::vector<CsvRow> rows = read_csv(csv, text);
-  const Columns columns = rows.empty() ? Columns{} : read_header(csv, rows);
-  if (rows.empty()) fail(ErrorKind::input, "{}: no picture in it", csv);
+struct Table {
   std::vector<Entry> entries;
-  for (const CsvRow& row : rows) entries.push_back(entry_of(csv, row, columns));
-  check_files(csv, entries);
-  return entries;
+  bool yes_or_no = false;
+  std::vector<Unused> unused;
+  // Whether pictures have several labels: a class a column says so where not each has one, else a picture that has several.
+  bool multi_label() const {
+    return std::ranges::any_of(entries, [&](const Entry& entry) { return yes_or_no ? entry.labels.size() != 1 : entry.labels.size() > 1; });
+  }
+};
+
+Table read_table(const std::string& csv, std::string_view text) {
+  const char separator = lower_case(csv).ends_with(".tsv") ? '\t' : csv_separator(text);
+  std::vector<CsvRow> rows = read_csv(csv, text, separator);
+  Table table;
+  Columns columns;
+  if (!rows.empty()) columns = read_header(csv, rows, table.unused);
+  if (separator == ';') columns.between_labels = ',';
+  if (rows.empty()) fail(ErrorKind::input, "{}: no picture in it", csv);
+  for (const CsvRow& row : rows) table.entries.push_back(entry_of(csv, row, columns));
+  table.yes_or_no = columns.yes_or_no;
+  check_files(csv, table.entries);
+  return table;
+}
+
+// Where pictures have one label each, those that have none.
+void leave_out_unlabelled(const std::string& csv, Table& table) {
+  std::erase_if(table.entries, [&](const Entry& entry) {
+    if (!entry.labels.empty()) return false;
+    table.unused.push_back({fmt::format("{}: line {}, {}", csv, entry.line, entry.file), "no label"});
+    return true;
+  });
 }
 
 Dataset dataset_of(const std::string& csv, const std::vector<Entry>& entries, std::vector<std::string> classes, bool multi_label) {
   std::map<std::string, int32_t> known;
   for (size_t i = 0; i < classes.size(); ++i) known.emplace(classes[i], static_cast<int32_t>(i));
-  Dataset dataset{std::move(classes), {}, multi_label};
+  Dataset dataset;
+  dataset.classes = std::move(classes);
+  dataset.multi_label = multi_label;
   for (const Entry& entry : entries) {
     Sample sample{entry.path, -1, entry.file};
     for (const std::string& label : entry.labels) {
@@ -194,28 +287,37 @@ std::vector<std::string> classes_in(const std::string& csv, const std::vector<En
 
 }  // namespace
 
-bool is_labels_csv(const std::string& path) { return path.size() > 4 && lower_case(path.substr(path.size() - 4)) == ".csv"; }
+bool is_labels_csv(const std::string& path) {
+  const std::string name = lower_case(path);
+  return name.size() > 4 && (name.ends_with(".csv") || name.ends_with(".tsv"));
+}
 
 Splits read_labels_csv(const std::string& path) { return parse_labels_csv(path, text_of(path)); }
 
 Splits parse_labels_csv(const std::string& path, std::string_view text) {
-  const std::vector<Entry> entries = entries_in(path, text);
-  const std::vector<std::string> classes = classes_in(path, entries);
-  const bool multi_label = std::ranges::any_of(entries, [](const Entry& entry) { return entry.labels.size() != 1; });
+  Table table = read_table(path, text);
+  const std::vector<std::string> classes = classes_in(path, table.entries);
+  const bool multi_label = table.multi_label();
+  if (!multi_label) leave_out_unlabelled(path, table);
   if (classes.size() == 1 && !multi_label)
     fail(ErrorKind::input, "{}: one class only (\"{}\"); a classifier needs two", path, classes.front());
   Splits splits;
   for (auto [dataset, part] : {std::pair(&splits.train, Part::train), {&splits.validation, Part::validation}, {&splits.test, Part::test}}) {
     std::vector<Entry> own;
-    std::ranges::copy_if(entries, std::back_inserter(own), [part = part](const Entry& entry) { return entry.part == part; });
+    std::ranges::copy_if(table.entries, std::back_inserter(own), [part = part](const Entry& entry) { return entry.part == part; });
     *dataset = dataset_of(path, own, classes, multi_label);
   }
   if (splits.train.samples.empty()) fail(ErrorKind::input, "{}: no picture to train on", path);
+  splits.unused = std::move(table.unused);
   return splits;
 }
 
 Dataset read_labels_csv(const std::string& path, std::span<const std::string> classes, bool multi_label) {
-  return dataset_of(path, entries_in(path, text_of(path)), {classes.begin(), classes.end()}, multi_label);
+  Table table = read_table(path, text_of(path));
+  if (!multi_label) leave_out_unlabelled(path, table);
+  Dataset dataset = dataset_of(path, table.entries, {classes.begin(), classes.end()}, multi_label);
+  dataset.unused = std::move(table.unused);
+  return dataset;
 }
 
 }  // namespace fovea::image

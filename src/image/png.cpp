@@ -1,8 +1,12 @@
 // PNG by libspng: every colour type and depth, interlaced or not; of 16 bits the high byte. Written as 8-bit RGB.
 #include <spng.h>
 
+#include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -27,13 +31,43 @@ void check(int code) {
   fail(ErrorKind::input, "damaged PNG: {}", spng_strerror(code));
 }
 
+// By the EXIF chunk, by what ImageMagick writes in its place, or by XMP.
+int orientation_in(spng_ctx* context) {
+  spng_exif exif{};
+  uint32_t count = 0;
+  std::vector<spng_text> texts;
+  if (spng_get_text(context, nullptr, &count) == SPNG_OK) {
+    texts.resize(count);
+    if (spng_get_text(context, texts.data(), &count) != SPNG_OK) texts.clear();
+  }
+  std::string_view profile, xmp;
+  for (const spng_text& text : texts) {
+    const std::string_view keyword(text.keyword, strnlen(text.keyword, sizeof text.keyword));
+    if (keyword == "Raw profile type exif") profile = {text.text, text.length};
+    if (keyword == "XML:com.adobe.xmp") xmp = {text.text, text.length};
+  }
+  if (spng_get_exif(context, &exif) == SPNG_OK) return orientation_of({reinterpret_cast<const std::byte*>(exif.data), exif.length}, xmp);
+  return orientation_of(exif_of_raw_profile(profile), xmp);
+}
+
+// Grey of 16 bits with its values.
+std::vector<float> read_wide(spng_ctx* context, size_t pixels) {
+  size_t size = 0;
+  check(spng_decoded_image_size(context, SPNG_FMT_PNG, &size));
+  std::vector<uint16_t> samples(pixels);
+  if (size != 2 * pixels) fail(ErrorKind::internal, "{} bytes of {} pixels of 16 bits", size, pixels);
+  check(spng_decode_image(context, samples.data(), size, SPNG_FMT_PNG, 0));
+  return {samples.begin(), samples.end()};
+}
+
 }  // namespace
 
-Decoded decode_png(Bytes bytes) {
+Decoded decode_png(Bytes bytes, bool wide) {
   const std::unique_ptr<spng_ctx, Free> context(spng_ctx_new(0));
   if (!context) throw std::bad_alloc();
   check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
   check(spng_set_chunk_limits(context.get(), max_chunk_bytes, max_chunk_bytes));
+  check(spng_set_option(context.get(), SPNG_CHUNK_COUNT_LIMIT, INT_MAX));  // what they hold is limited
   spng_ihdr header{};
   check(spng_get_ihdr(context.get(), &header));
   check_size(header.width, header.height);
@@ -49,17 +83,18 @@ Decoded decode_png(Bytes bytes) {
   if (packed_bytes / deflate_best_ratio > static_cast<int64_t>(bytes.size())) {
     fail(ErrorKind::input, "truncated PNG: {} bytes cannot hold {} x {} pixels", bytes.size(), picture.width, picture.height);
   }
-  const int format = has_alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
-  size_t size = 0;
-  check(spng_decoded_image_size(context.get(), format, &size));
-  picture.pixels.resize(size);
-  check(spng_decode_image(context.get(), picture.pixels.data(), size, format, has_alpha ? SPNG_DECODE_TRNS : 0));
-
-  spng_exif exif{};
-  spng_decode_chunks(context.get());  // EXIF may follow the pixels; whatever else is wrong there does not matter any more
-  if (spng_get_exif(context.get(), &exif) == SPNG_OK) {
-    picture.orientation = exif_orientation({reinterpret_cast<const std::byte*>(exif.data), exif.length});
+  if (wide && header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16) {
+    picture.channels = 3;
+    picture.wide = read_wide(context.get(), static_cast<size_t>(picture.width * picture.height));
+  } else {
+    const int format = has_alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
+    size_t size = 0;
+    check(spng_decoded_image_size(context.get(), format, &size));
+    picture.pixels.resize(size);
+    check(spng_decode_image(context.get(), picture.pixels.data(), size, format, has_alpha ? SPNG_DECODE_TRNS : 0));
   }
+  spng_decode_chunks(context.get());  // EXIF may follow the pixels; whatever else is wrong there does not matter any more
+  picture.orientation = orientation_in(context.get());
   return picture;
 }
 

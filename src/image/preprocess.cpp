@@ -79,9 +79,9 @@ std::array<float, 3> three(const std::string& step, const std::string& text) {
 }
 
 // The steps in their order; each is required once, but the optional ones may be missing.
-constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored", "decode"};
+constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored", "decode", "range", "page"};
 
-bool optional(const std::string& step) { return step == "mirrored" || step == "decode"; }
+bool optional(const std::string& step) { return step == "mirrored" || step == "decode" || step == "range" || step == "page"; }
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
   if (name == "fit")
@@ -94,6 +94,10 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
     p.alpha = parse_alpha(value);
   else if (name == "decode")
     p.decode = parse_decode(value);
+  else if (name == "range")
+    p.range = parse_range(value);
+  else if (name == "page")
+    p.page = side(step, value);
   else if (name == "mirrored") {
     if (value != "yes" && value != "no") fail(ErrorKind::format, "preprocessing step \"{}\": yes or no expected", step);
     p.mirrored = value == "yes";
@@ -136,11 +140,28 @@ std::vector<Fit> parse_fits(const std::string& names) {
 Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alpha"); }
 Decode parse_decode(const std::string& name) { return value_of(decodes, name, "decode"); }
 
+std::string to_string(const ValueRange& range) { return range.automatic ? "auto" : fmt::format("{},{}", range.min, range.max); }
+
+ValueRange parse_range(const std::string& text) {
+  if (text == "auto") return {.automatic = true};
+  ValueRange range;
+  const std::vector<std::string> ends = parts(text, ',');
+  const auto read = [](const std::string& end, double& value) {
+    const auto [stop, error] = std::from_chars(end.data(), end.data() + end.size(), value);
+    return error == std::errc() && stop == end.data() + end.size() && std::isfinite(value);
+  };
+  if (ends.size() != 2 || !read(ends[0], range.min) || !read(ends[1], range.max))
+    fail(ErrorKind::usage, "range \"{}\": auto or two numbers MIN,MAX expected", text);
+  if (range.min >= range.max) fail(ErrorKind::usage, "range \"{}\": its least value {} is not below {}", text, range.min, range.max);
+  return range;
+}
+
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}", to_string(fits_of(p)),
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}{}{}", to_string(fits_of(p)),
                      p.resize, p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0],
-                     p.std[1], p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "");
+                     p.std[1], p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "",
+                     p.range ? "|range=" + to_string(*p.range) : "", p.page > 0 ? fmt::format("|page={}", p.page) : "");
 }
 
 std::vector<Fit> fits_of(const Preprocessing& p) {

@@ -12,7 +12,8 @@
 namespace fovea::image {
 
 std::string decoder_versions() {
-  return fmt::format("libjpeg-turbo {}, libwebp {:#x}", LIBJPEG_TURBO_VERSION_NUMBER, WebPGetDecoderVersion());
+  return fmt::format("libjpeg-turbo {}, libwebp {:#x}{}{}{}", LIBJPEG_TURBO_VERSION_NUMBER, WebPGetDecoderVersion(), heif_version(),
+                     jpeg2000_version(), jpegxl_version());
 }
 
 }  // namespace fovea::image

@@ -87,7 +87,8 @@ Decoded decode_webp(Bytes bytes) {
     decode_first_frame(bytes, picture);
   else
     decode_still(bytes, picture);
-  picture.orientation = exif_orientation(find_chunk(bytes, "EXIF"));
+  const Bytes xmp = find_chunk(bytes, "XMP ");
+  picture.orientation = orientation_of(find_chunk(bytes, "EXIF"), {reinterpret_cast<const char*>(xmp.data()), xmp.size()});
   return picture;
 }
 

@@ -39,7 +39,11 @@ image::Splits only_training(image::Dataset dataset) {
 image::Splits find_pictures(const std::string& folder) {
   if (image::is_labels_csv(folder)) return image::read_labels_csv(folder);
   if (auto given = image::scan_splits(folder)) return std::move(*given);
-  return only_training(image::scan_folder(folder));
+  image::Dataset dataset = image::scan_folder(folder);
+  std::vector<image::Unused> unused = std::move(dataset.unused);
+  image::Splits found = only_training(std::move(dataset));
+  found.unused = std::move(unused);
+  return found;
 }
 
 image::Splits find_pictures(std::span<const std::string> files) { return only_training(image::scan_files(files)); }
