@@ -35,13 +35,12 @@ size_t read_masks(Bytes file, size_t at, size_t header, Dib& dib, const char* fo
   return header == info_header ? 12 : 0;
 }
 
-// Colours that the file does not give are greys, as in Pillow.
+// Colours that the file does not give are black, as in Pillow.
 size_t read_palette(Bytes file, size_t at, size_t entry_bytes, uint32_t colors, Dib& dib, const char* format) {
   ByteReader reader(file, format, at);
   const Bytes bytes = reader.take(entry_bytes * colors);
   const size_t all = size_t{1} << dib.bits, given = std::min<size_t>(all, colors);
   dib.palette.resize(all);
-  for (size_t i = 0; i < all; ++i) dib.palette[i].fill(static_cast<uint8_t>(i));
   for (size_t i = 0; i < given; ++i)
     for (size_t c = 0; c < 3; ++c) dib.palette[i][c] = static_cast<uint8_t>(u8(bytes, entry_bytes * i + 2 - c));
   dib.grey_palette = true;

@@ -51,13 +51,13 @@ bool is_png(Bytes bytes, size_t at) {
   return at < bytes.size() && bytes.size() - at >= 8 && std::memcmp(bytes.data() + at, "\x89PNG\r\n\x1A\n", 8) == 0;
 }
 
-void set_alpha(Decoded& picture, const std::vector<bool>& hidden) {
+// With `black` nothing is kept of the colours under what is hidden.
+void set_alpha(Decoded& picture, const std::vector<bool>& hidden, bool black) {
   std::vector<uint8_t> pixels;
   pixels.reserve(4 * hidden.size());
   const auto channels = static_cast<size_t>(picture.channels);
   for (size_t i = 0; i < hidden.size(); ++i) {
-    pixels.insert(pixels.end(), picture.pixels.begin() + static_cast<std::ptrdiff_t>(channels * i),
-                  picture.pixels.begin() + static_cast<std::ptrdiff_t>(channels * i + 3));
+    for (size_t c = 0; c < 3; ++c) pixels.push_back(black && hidden[i] ? 0 : picture.pixels[channels * i + c]);
     pixels.push_back(hidden[i] ? 0 : 255);
   }
   picture.pixels = std::move(pixels);
@@ -83,7 +83,7 @@ Decoded decode_ico(Bytes bytes, int64_t page) {
   // Which pixels are hidden stands at the end of what the icon takes.
   const size_t mask_bytes = static_cast<size_t>((picture.width + 31) / 32 * 4 * picture.height), end = entry.at + entry.bytes;
   if (entry.bytes < mask_bytes || end > bytes.size()) fail(ErrorKind::input, "truncated ICO: the data ends before the picture does");
-  set_alpha(picture, read_bit_rows(bytes, end - mask_bytes, picture.width, picture.height, "ICO"));
+  set_alpha(picture, read_bit_rows(bytes, end - mask_bytes, picture.width, picture.height, "ICO"), false);
   return picture;
 }
 
@@ -101,7 +101,7 @@ Decoded decode_cur(Bytes bytes, int64_t page) {
   if (!dib.grey_palette) return picture;  // its mask is not looked at, as in Pillow
   const size_t row = static_cast<size_t>((picture.width * dib.bits + 31) / 32 * 4);
   const size_t mask_at = dib.pixels_at + row * static_cast<size_t>(picture.height);
-  set_alpha(picture, read_bit_rows(bytes, mask_at, picture.width, picture.height, "CUR"));
+  set_alpha(picture, read_bit_rows(bytes, mask_at, picture.width, picture.height, "CUR"), true);
   return picture;
 }
 

@@ -1,7 +1,7 @@
 // PNG by libspng: every colour type and depth, interlaced or not; of 16 bits the high byte. Written as 8-bit RGB.
 #include <spng.h>
 
-#include <climits>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -29,6 +29,33 @@ void check(int code) {
   if (code == SPNG_OK) return;
   if (code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT) fail(ErrorKind::input, "truncated PNG: {}", spng_strerror(code));
   fail(ErrorKind::input, "damaged PNG: {}", spng_strerror(code));
+}
+
+// libspng gives up after 1000 chunks of text and the like. Of a file with many of them a copy without those that make no difference here.
+std::vector<std::byte> without_texts(Bytes bytes) {
+  constexpr size_t signature = 8, around = 12;  // a chunk's length, name and checksum
+  constexpr std::string_view kept_texts[] = {"Raw profile type exif", "XML:com.adobe.xmp"};
+  const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<std::byte> copy(bytes.begin(), bytes.begin() + signature);
+  size_t at = signature, left_out = 0;
+  for (bool more = true; more && file.size() - at >= around;) {
+    size_t length = 0;
+    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(file[at + i]);
+    if (length > file.size() - at - around) break;
+    const std::string_view name = file.substr(at + 4, 4), content = file.substr(at + 8, length);
+    const bool critical = name[0] >= 'A' && name[0] <= 'Z', exif = name == "eXIf" || name == "tRNS";
+    const bool text = std::ranges::any_of(kept_texts, [&](std::string_view key) { return content.starts_with(key); });
+    if (critical || exif || text)
+      copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + around + length));
+    else
+      ++left_out;
+    at += around + length;
+    more = name != "IEND";
+  }
+  constexpr size_t many = 500;
+  if (left_out < many) return {};
+  copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
+  return copy;
 }
 
 // By the EXIF chunk, by what ImageMagick writes in its place, or by XMP.
@@ -63,11 +90,12 @@ std::vector<float> read_wide(spng_ctx* context, size_t pixels) {
 }  // namespace
 
 Decoded decode_png(Bytes bytes, bool wide) {
+  const std::vector<std::byte> fewer_chunks = without_texts(bytes);
+  if (!fewer_chunks.empty()) bytes = fewer_chunks;
   const std::unique_ptr<spng_ctx, Free> context(spng_ctx_new(0));
   if (!context) throw std::bad_alloc();
   check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
   check(spng_set_chunk_limits(context.get(), max_chunk_bytes, max_chunk_bytes));
-  check(spng_set_option(context.get(), SPNG_CHUNK_COUNT_LIMIT, INT_MAX));  // what they hold is limited
   spng_ihdr header{};
   check(spng_get_ihdr(context.get(), &header));
   check_size(header.width, header.height);

@@ -74,9 +74,7 @@ Palette read_palette(ByteReader& reader, const Header& header) {
   palette.alpha = header.map_bits == 16 || header.map_bits == 32;
   palette.colors.resize(256);
   for (size_t i = 0; i < 256; ++i) {
-    const auto grey = static_cast<uint8_t>(i);
-    palette.colors[i] = {grey, grey, grey, 255};
-    if (i < header.map_start) palette.colors[i] = {0, 0, 0, static_cast<uint8_t>(header.map_bits == 32 ? 0 : 255)};
+    palette.colors[i] = {0, 0, 0, static_cast<uint8_t>(i < header.map_start && header.map_bits == 32 ? 0 : 255)};
     if (i >= header.map_start && i - header.map_start < header.map_size)
       palette.colors[i] = color_of(bytes, entry * (i - header.map_start), header.map_bits);
   }

@@ -149,17 +149,89 @@ TEST(FileLists, ErrorsNameTheFile) {
   EXPECT_EQ(message_of(ErrorKind::input, [&] { scan_files(files, known); }), "x/c/1: \"c\" is none of the 2 known classes");
 }
 
+using Texts = std::vector<std::string>;
+
+// "NAME: REASON" of what is not used, below the root.
+Texts told(const std::string& root, const std::vector<Unused>& unused) {
+  Texts lines;
+  for (const Unused& one : unused) {
+    std::string reason = one.reason;
+    for (size_t at; (at = reason.find(root + "/")) != reason.npos;) reason.erase(at, root.size() + 1);
+    lines.push_back(one.path.substr(root.size() + 1) + ": " + reason);
+  }
+  return lines;
+}
+
 TEST_F(Folders, ListsOfPictures) {
   for (const char* name : {"b/2", "b/10", "a", ".x"}) put(name);
-  const auto list = list_pictures(root());
+  std::vector<Unused> unused;
+  const auto list = list_pictures(root(), unused);
   ASSERT_EQ(list.size(), 3u);
   EXPECT_EQ(relative(list[0]), "a");
   EXPECT_EQ(relative(list[1]), "b/10");
-  EXPECT_EQ(list_pictures(root() + "/a"), std::vector<std::string>{root() + "/a"});
-  EXPECT_EQ(list_pictures(std::vector<std::string>{root() + "/b", root() + "/a"}).size(), 3u);
-  EXPECT_EQ(message_of(ErrorKind::input, [&] { list_pictures(root() + "/c"); }), root() + "/c: no such file or folder");
+  EXPECT_EQ(told(root(), unused), Texts{".x: hidden"});
+  EXPECT_EQ(list_pictures(root() + "/a", unused), std::vector<std::string>{root() + "/a"});
+  EXPECT_EQ(list_pictures(std::vector<std::string>{root() + "/b", root() + "/a"}, unused).size(), 3u);
+  EXPECT_EQ(message_of(ErrorKind::input, [&] { list_pictures(root() + "/c", unused); }), root() + "/c: no such file or folder");
   std::istringstream lines("x.jpg\r\n\n y z.jpg\nlast");
   EXPECT_EQ(read_list(lines), (std::vector<std::string>{"x.jpg", " y z.jpg", "last"}));
+}
+
+TEST_F(Folders, EveryEntryIsUsedOrListed) {
+  for (const char* name : {"cat/1.png", "cat/.thumbs/x.png", "dog/2.png", "README", ".git/config", "elsewhere/3.png"}) put(name);
+  std::filesystem::rename(folder_ / "elsewhere", folder_.path().parent_path() / (folder_.path().filename().string() + "-elsewhere"));
+  const std::filesystem::path elsewhere = folder_.path().string() + "-elsewhere";
+  std::filesystem::create_symlink("../gone.png", folder_ / "dog/link.png");
+  std::filesystem::create_directory_symlink(elsewhere, folder_ / "cat/more");
+  std::filesystem::create_directory_symlink(elsewhere, folder_ / "dog/again");
+  std::filesystem::create_directory_symlink("..", folder_ / "cat/up");
+  std::filesystem::create_directory_symlink("../cat", folder_ / "dog/cats");
+  std::filesystem::create_directory_symlink(folder_.path(), elsewhere / "back");
+  const Dataset dataset = scan_folder(root());
+  Texts names;
+  for (const Sample& sample : dataset.samples) names.push_back(sample.name);
+  EXPECT_EQ(names, (Texts{"cat/1.png", "cat/more/3.png", "dog/2.png", "dog/link.png"}));
+  Texts lines = told(root(), dataset.unused);
+  std::ranges::sort(lines);
+  EXPECT_EQ(lines, (Texts{".git: hidden", "README: beside the class folders, not in one", "cat/.thumbs: hidden",
+                          "cat/more/back: a link to a folder that this one lies in", "cat/up: a link to a folder that this one lies in",
+                          "dog/again: a link to a folder that is looked at already, cat/more",
+                          "dog/cats: a link to a folder that is looked at already, cat"}));
+  EXPECT_EQ(message_of(ErrorKind::input, [&] { read_image(root() + "/dog/link.png"); }),
+            root() + "/dog/link.png: a link to ../gone.png, which is not there");
+  EXPECT_EQ(lines_of(std::vector<Unused>{{"a", "hidden"}, {"b", "odd"}, {"c", "hidden"}, {"d", "hidden"}}, 2),
+            (Texts{"not used: a, c and 1 more (hidden)", "not used: b (odd)"}));
+  std::filesystem::remove_all(elsewhere);
+}
+
+TEST_F(Folders, SplitsAreToldByManyNames) {
+  const auto news = [&](const char* first, const char* second) {
+    for (const char* name : {"/a/1", "/b/1"}) {
+      put(first + std::string(name));
+      put(second + std::string(name));
+    }
+    put("notes.txt");
+    const auto splits = scan_splits(root());
+    std::string text = splits ? fmt::format("{} {} {}", splits->train.samples.size(), splits->validation.samples.size(),
+                                            splits->test.samples.size())
+                              : "none";
+    if (splits) {
+      EXPECT_EQ(told(root(), splits->unused), Texts{"notes.txt: beside the folders of the splits"});
+    }
+    for (const std::string& line : splits ? splits->news : Texts()) text += line.substr(root().size());
+    for (const char* name : {first, second}) std::filesystem::remove_all(folder_ / name);
+    return text;
+  };
+  EXPECT_EQ(news("train", "val"), "2 2 0");
+  EXPECT_EQ(news("Training", "Testing"), "2 0 2: its folders are taken for splits, Training/ for training, Testing/ for testing");
+  EXPECT_EQ(news("Train", "Val"), "2 2 0: its folders are taken for splits, Train/ for training, Val/ for validation");
+  EXPECT_EQ(news("train", "dev"), "2 2 0: its folders are taken for splits, train/ for training, dev/ for validation");
+  EXPECT_EQ(news("TRAIN", "eval"), "2 2 0: its folders are taken for splits, TRAIN/ for training, eval/ for validation");
+  EXPECT_EQ(news("train", "bus"), "none");
+  for (const char* name : {"Test/a/1", "Test/b/1", "val/a/1", "val/b/1"}) put(name);
+  EXPECT_EQ(error(), ": val/ and Test/ hold the same classes and are taken for validation and testing; there is no train/");
+  put("val/c/1");  // not the same: two classes
+  EXPECT_FALSE(scan_splits(root()));
 }
 
 Dataset dataset_of(const std::vector<size_t>& counts) {

@@ -85,11 +85,66 @@ TEST_F(LabelsCsv, AColumnSaysWhereAPictureBelongs) {
   EXPECT_EQ(told(splits.test), (Told{"e\"f.png: cat"}));
 }
 
+// "NAME: REASON" without where the file lies.
+Told unused_of(const Splits& splits, const std::string& csv) {
+  Told lines;
+  for (const Unused& one : splits.unused) {
+    EXPECT_TRUE(one.path.starts_with(csv + ": ")) << one.path;
+    lines.push_back(one.path.substr(csv.size() + 2) + ": " + one.reason);
+  }
+  return lines;
+}
+
+TEST_F(LabelsCsv, ColumnsBesideTheLabelAreNotUsed) {
+  const std::string path = csv("file,label,width,photographer\na.png,cat,40,Bob\nb.png,dog,40,Eve\n");
+  const Splits splits = read_labels_csv(path);
+  EXPECT_FALSE(splits.train.multi_label);
+  EXPECT_EQ(told(splits.train), (Told{"a.png: cat", "b.png: dog"}));
+  EXPECT_EQ(unused_of(splits, path),
+            (Told{"column \"width\": not named as one of labels", "column \"photographer\": not named as one of labels"}));
+  // Columns of labels by number are all taken, a label of 0 and 1 is a class like any other.
+  EXPECT_EQ(told(read_labels_csv(csv("file,label_1,label_2,w\na.png,cat,dog,3\nb.png,dog,,3\n")).train), (Told{"a.png: cat dog", "b.png: dog"}));
+  const Dataset numbers = read_labels_csv(csv("file,label,indoor\na.png,0,1\nb.png,1,1\n")).train;
+  EXPECT_EQ(numbers.classes, (Told{"0", "1"}));
+  EXPECT_FALSE(numbers.multi_label);
+}
+
+TEST_F(LabelsCsv, PandasIndexIsNoLabel) {
+  for (const char* name : {"", "Unnamed: 0"}) {
+    const std::string path = csv(std::string(name) + ",file,label\n0,a.png,0\n1,b.png,1\n");
+    const Splits splits = read_labels_csv(path);
+    EXPECT_EQ(told(splits.train), (Told{"a.png: 0", "b.png: 1"}));
+    EXPECT_EQ(unused_of(splits, path), (Told{std::string("column \"") + name + "\": an index"}));
+  }
+}
+
+TEST_F(LabelsCsv, TabsAndSemicolonsSeparateToo) {
+  const Told expected{"a.png: cat", "b.png: dog", "sub/c, d.png: dog"};
+  EXPECT_EQ(told(read_labels_csv(csv("file\tlabel\na.png\tcat\nb.png\tdog\nsub/c, d.png\tdog\n")).train), expected);
+  EXPECT_EQ(told(read_labels_csv(csv("file;label\na.png;cat\nb.png;dog\n\"sub/c, d.png\";dog\n")).train), expected);
+  EXPECT_EQ(told(read_labels_csv(csv("file;label\na.png;cat,dog\nb.png;dog\n")).train), (Told{"a.png: cat dog", "b.png: dog"}));
+  write_bytes(folder_ / "labels.tsv", std::string_view("a.png\tsmall, cat\nb.png\tdog\n"));
+  EXPECT_TRUE(is_labels_csv((folder_ / "labels.TSV").string()));
+  EXPECT_EQ(told(read_labels_csv((folder_ / "labels.tsv").string()).train), (Told{"b.png: dog", "a.png: small, cat"}));
+}
+
+TEST_F(LabelsCsv, ARowWithoutALabelOrAFileIsLeftOut) {
+  const std::string path = csv("file,label\na.png,cat\nb.png,dog\n\"e\"\"f.png\",\ngone.png,dog\n");
+  const Splits splits = read_labels_csv(path);
+  EXPECT_FALSE(splits.train.multi_label);
+  EXPECT_EQ(unused_of(splits, path), (Told{"line 4, e\"f.png: no label"}));
+  ASSERT_EQ(splits.train.samples.size(), 3u);  // what is not there is found out when it is read, as of any picture
+  EXPECT_EQ(splits.train.samples[2].name, "gone.png");
+  const std::vector<std::string> classes{"cat", "dog"};
+  EXPECT_EQ(read_labels_csv(path, classes, false).samples.size(), 3u);
+  EXPECT_EQ(read_labels_csv(path, classes, true).samples.size(), 4u);
+}
+
 TEST_F(LabelsCsv, ErrorsNameTheLine) {
   EXPECT_EQ(error(""), "no picture in it");
   EXPECT_EQ(error("file,labels\n"), "no picture in it");
-  EXPECT_EQ(error("a.png,cat\nmissing.png,dog\n"), "line 2: there is no file missing.png");
-  EXPECT_EQ(error("x.png,cat\na.png,dog\ny.png,dog\n"), "line 1: there is no file x.png, as for 1 more of 3");
+  EXPECT_EQ(error("missing.png,cat\n"), "line 1: there is no file missing.png");
+  EXPECT_EQ(error("x.png,cat\ny.png,dog\n"), "line 1: there is no file x.png, as for 1 more of 2");
   EXPECT_EQ(error("a.png,cat\nb.png,dog\n./a.png,cat\n"), "line 3: ./a.png is given twice, before in line 1");
   EXPECT_EQ(error("a.png,cat\nb.png,dog\na.png,dog\n"), "line 3: a.png is given twice, with the labels \"dog\", and \"cat\" in line 1");
   EXPECT_EQ(error("a.png,cat\nb.png,cat\n"), "one class only (\"cat\"); a classifier needs two");

@@ -6,8 +6,8 @@ reads, and what Pillow makes of each.
     ./generate_formats.py
 
 An answer is the SHA-256 of the 8-bit RGB pixels, with the alpha channel dropped and with the picture composed over white by Image.alpha_composite; for a
-page beyond the first under the name FILE#PAGE. "close": what two decoders of a lossy format may differ by, at most and on average, in place of digests, with
-the pixels in formats/NAME.expected.png. HEIC is read by pillow-heif, JPEG XL by pillow-jxl-plugin, everything else by Pillow itself.
+page beyond the first under the name FILE#PAGE. Of lossy formats that two decoders convert to RGB by different roundings,
+"mean" and "most" say how far fovea may be from the pixels in formats/NAME.expected.png. HEIC is read by pillow-heif, JPEG XL by pillow-jxl-plugin, everything else by Pillow itself.
 """
 import hashlib, io, json, os, struct, sys, zlib
 import numpy as np
@@ -321,12 +321,20 @@ def write_orientation():
     for i in range(1200): text.add_text("t", "")
     save(PHOTO, "many_chunks.png", pnginfo=text)
 
+# Found to differ from Pillow by so much on average and at most.
+CLOSE = {"alpha.avif": (0, 0), "limited.avif": (0, 0), "turned6.avif": (0, 0), "yuv420.avif": (0, 0), "yuv422.avif": (0, 0), "yuv444.avif": (0, 0),
+         "alpha.heic": (0, 0), "turned6.heic": (0, 0), "two.heic": (0, 0), "two.heic#2": (0, 0), "yuv420.heic": (0, 0), "lossy.jxl": (0, 0)}
+
 def answer(name, page):
     im = Image.open(os.path.join(OUT, name))
     if page > 1: im.seek(page - 1)
     im = ImageOps.exif_transpose(im)
     digest = lambda i: hashlib.sha256(np.asarray(i).tobytes()).hexdigest()
     rgb = im.convert("RGB")
+    key = name if page == 1 else f"{name}#{page}"
+    if key in CLOSE:
+        rgb.save(os.path.join(OUT, key + ".expected.png"))
+        return {"mode": im.mode, "size": list(im.size), "mean": CLOSE[key][0], "most": CLOSE[key][1]}
     if im.mode in ("I", "F", "I;16", "I;16B", "I;16L"):
         rgba = rgb.convert("RGBA")
     else:
@@ -339,7 +347,7 @@ if __name__ == "__main__":
     for write in (write_bmp, write_pnm, write_tga, write_icons, write_tiff, write_modern, write_orientation):
         write()
     answers = {}
-    for name in sorted(os.listdir(OUT)):
+    for name in sorted(n for n in os.listdir(OUT) if not n.endswith(".expected.png")):
         try:
             answers[name] = answer(name, 1)
         except Exception as error:
