@@ -1,10 +1,11 @@
 // AVIF and HEIC by libheif, which turns and mirrors pictures as the file says. HEIC is converted to RGB by libheif, as pillow-heif has it. For
-// AVIF with chroma at half the columns Pillow (libavif, libyuv) interpolates chroma linearly and libheif repeats it, so that such pictures are
-// taken as YCbCr and converted here.
+// AVIF Pillow (libavif, libyuv) has other roundings, and interpolates chroma of half the columns linearly where libheif repeats it, so that
+// such pictures are taken as YCbCr and converted here.
 #include <libheif/heif.h>
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -47,8 +48,8 @@ Handle handle_of(heif_context* context, int64_t page, const char* format) {
   return Handle(handle);
 }
 
-// How chroma is stored, by the first configuration of a coded picture in colours (box av1C); 444 where none says otherwise.
-heif_chroma stored_chroma(Bytes bytes) {
+// How chroma is stored, by the first configuration of a coded picture in colours (box av1C); nothing where there is none.
+std::optional<heif_chroma> stored_chroma(Bytes bytes) {
   constexpr std::string_view name = "av1C";
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   for (size_t at = text.find(name); at != text.npos && at + 7 <= text.size(); at = text.find(name, at + 1)) {
@@ -56,10 +57,10 @@ heif_chroma stored_chroma(Bytes bytes) {
     const bool grey = (flags & 0x10) != 0, half_columns = (flags & 8) != 0, half_rows = (flags & 4) != 0;
     if (!grey) return half_rows ? heif_chroma_420 : half_columns ? heif_chroma_422 : heif_chroma_444;
   }
-  return heif_chroma_444;
+  return std::nullopt;
 }
 
-// A plane of chroma at the size of the picture. What lies between two samples is their mean by distance, in fixed point as libyuv rounds it.
+// A plane of chroma at the size of the picture, of which it has half the columns, and half or all of the rows. What lies between two samples is their mean by distance, in fixed point as libyuv rounds it.
 std::vector<uint8_t> enlarged(const uint8_t* plane, int stride, int64_t width, int64_t height, bool half_rows) {
   const int64_t columns = (width + 1) / 2, rows = half_rows ? (height + 1) / 2 : height;
   std::vector<uint8_t> out(static_cast<size_t>(width * height));
@@ -116,7 +117,8 @@ void to_rgb(int y, int cb, int cr, const Coefficients& coefficients, uint8_t* ou
 }
 
 // Of the planes Y, Cb, Cr and, where there is one, alpha.
-Decoded interpolated(const heif_image* image, bool half_rows, bool alpha, const char* format) {
+Decoded interpolated(const heif_image* image, heif_chroma stored, bool alpha, const char* format) {
+  const bool half_rows = stored == heif_chroma_420, half_columns = stored != heif_chroma_444;
   Decoded picture;
   picture.width = heif_image_get_width(image, heif_channel_Y);
   picture.height = heif_image_get_height(image, heif_channel_Y);
@@ -127,12 +129,16 @@ Decoded interpolated(const heif_image* image, bool half_rows, bool alpha, const 
   for (int i = 0; i < (alpha ? 4 : 3); ++i) {
     planes[i] = heif_image_get_plane_readonly(image, channels[i], &strides[i]);
     const bool chroma = i == 1 || i == 2;
-    const int64_t width = chroma ? (picture.width + 1) / 2 : picture.width, height = chroma && half_rows ? (picture.height + 1) / 2 : picture.height;
+    const int64_t width = chroma && half_columns ? (picture.width + 1) / 2 : picture.width, height = chroma && half_rows ? (picture.height + 1) / 2 : picture.height;
     if (!planes[i] || heif_image_get_width(image, channels[i]) < width || heif_image_get_height(image, channels[i]) < height)
       fail(ErrorKind::input, "damaged {}: its planes do not fit together", format);
   }
-  const std::vector<uint8_t> cb = enlarged(planes[1], strides[1], picture.width, picture.height, half_rows);
-  const std::vector<uint8_t> cr = enlarged(planes[2], strides[2], picture.width, picture.height, half_rows);
+  std::vector<uint8_t> chroma[2];
+  for (int i = 0; i < 2; ++i) {
+    if (half_columns) chroma[i] = enlarged(planes[i + 1], strides[i + 1], picture.width, picture.height, half_rows);
+    for (int64_t y = 0; y < picture.height && !half_columns; ++y)
+      chroma[i].insert(chroma[i].end(), planes[i + 1] + y * strides[i + 1], planes[i + 1] + y * strides[i + 1] + picture.width);
+  }
   const Coefficients coefficients = coefficients_of(image);
   picture.channels = alpha ? 4 : 3;
   picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * picture.channels));
@@ -140,7 +146,7 @@ Decoded interpolated(const heif_image* image, bool half_rows, bool alpha, const 
   for (int64_t y = 0; y < picture.height; ++y) {
     for (int64_t x = 0; x < picture.width; ++x, out += picture.channels) {
       const auto i = static_cast<size_t>(y * picture.width + x);
-      to_rgb(planes[0][y * strides[0] + x], cb[i], cr[i], coefficients, out);
+      to_rgb(planes[0][y * strides[0] + x], chroma[0][i], chroma[1][i], coefficients, out);
       if (alpha) out[3] = planes[3][y * strides[3] + x];
     }
   }
@@ -167,12 +173,12 @@ Decoded decode_heif(Bytes bytes, int64_t page, const char* format) {
   if (!options) throw std::bad_alloc();
   options->convert_hdr_to_8bit = 1;
   heif_image* decoded = nullptr;
-  const heif_chroma chroma = stored_chroma(bytes);
-  if (std::string_view(format) == "AVIF" && chroma != heif_chroma_444 && heif_image_handle_get_luma_bits_per_pixel(handle.get()) == 8) {
-    const heif_error error = heif_decode_image(handle.get(), &decoded, heif_colorspace_YCbCr, chroma, options.get());
+  const std::optional<heif_chroma> chroma = stored_chroma(bytes);
+  if (std::string_view(format) == "AVIF" && chroma && heif_image_handle_get_luma_bits_per_pixel(handle.get()) == 8) {
+    const heif_error error = heif_decode_image(handle.get(), &decoded, heif_colorspace_YCbCr, *chroma, options.get());
     const Picture image(decoded);
     check(error, format);
-    return interpolated(image.get(), chroma == heif_chroma_420, alpha, format);
+    return interpolated(image.get(), *chroma, alpha, format);
   }
   const heif_error error = heif_decode_image(handle.get(), &decoded, heif_colorspace_RGB,
                                              alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options.get());

@@ -277,6 +277,25 @@ TEST(DamagedFormats, RandomBytes) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
+// libjxl of Debian prints each step of a failure.
+TEST(DamagedFormats, OfJpegXlPrintNothing) {
+  if (!is_read("x.jxl")) GTEST_SKIP() << "a build without libjxl";
+  const std::vector<std::byte> whole = read_bytes(formats_folder() / "lossy.jxl");
+  size_t errors = 0;
+  testing::internal::CaptureStderr();
+  for (size_t at = 20; at < whole.size(); at += 3) {
+    std::vector<std::byte> damaged = whole;
+    damaged[at] ^= std::byte{0x55};
+    try {
+      decode_image(damaged);
+    } catch (const Error&) {
+      ++errors;
+    }
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_GT(errors, 10u);
+}
+
 TEST(FormatList, NamesWhatTheBuildReads) {
   const std::vector<std::string> names = picture_formats();
   for (const char* name : {"JPEG", "PNG", "WebP", "GIF", "BMP", "PNM", "TGA", "ICO", "CUR"})
