@@ -54,5 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   small.height = small.width = 8;
   small.decode = fovea::Decode::fast;
   if (size > 0 && data[0] == 0xFF) decode(bytes, small);  // a JPEG: what else there is is always decoded whole
+  fovea::Preprocessing second;
+  second.page = 2;
+  second.range = fovea::ValueRange{.automatic = true};
+  if (size > 0 && (data[0] == 'I' || data[0] == 'M' || data[0] == 'P' || data[0] == 0)) decode(bytes, second);  // there may be pages, and wide greys
   return 0;
 }

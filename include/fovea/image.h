@@ -26,8 +26,8 @@ enum class PixelOrder { rgb, bgr };
 // Throws Error(input), naming the file, for what is truncated, no picture, of a format that is not read, or over 178,956,970 pixels.
 FOVEA_API Image read_image(const std::string& path, Alpha alpha = Alpha::white);
 FOVEA_API Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alpha::white);
-// The same as this preprocessing has it: its alpha, page and range, and with Decode::fast a large JPEG at a part of its size, of which `fit`
-// makes use.
+// The same as this preprocessing has it: its alpha, page and range, and with Decode::fast a large JPEG at a part of its size, of which
+// `fit` makes use.
 FOVEA_API Image read_image(const std::string& path, const Preprocessing& preprocessing);
 FOVEA_API Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
 

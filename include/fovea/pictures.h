@@ -18,8 +18,8 @@ struct BadPicture {
 };
 
 // The pictures to look at for each path: a file itself, or every file at any depth in a folder, sorted bytewise; links to folders are
-// followed, each folder once. What is not among them (hidden files, links to folders that are looked at already) goes to `unused`, where that
-// is given. Throws Error(input) where there is no such path or nothing in it.
+// followed, each folder once. What is not among them (hidden files, links to folders that are looked at already) goes to `unused`, where
+// that is given. Throws Error(input) where there is no such path or nothing in it.
 FOVEA_API std::vector<std::string> list_pictures(const std::vector<std::string>& paths, std::vector<BadPicture>* unused = nullptr);
 // "not used: a, b and 3 more (hidden)": a line for each reason, which names at most `most`.
 FOVEA_API std::vector<std::string> unused_lines(const std::vector<BadPicture>& unused, size_t most = 5);

@@ -102,7 +102,7 @@ struct TrainOptions {
   std::optional<Decode> decode = {};  // empty: what the model does
   std::optional<ValueRange> range = {};
   std::optional<int64_t> page = {};
-  bool keep_size = false;             // the model's own size stays, whatever the preset says
+  bool keep_size = false;  // the model's own size stays, whatever the preset says
 
   // Data.
   double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own

@@ -106,9 +106,10 @@ void add_preprocessing(Command& command, PreprocessingOptions& options, const ch
 
 void add_page_and_range(Command& command, PreprocessingOptions& options) {
   command
-      .option("--page", options.page,
-              "Which picture of a file that holds several (TIFF, HEIC, AVIF, ICO), counted from 1; default: what the model has, at first the "
-              "one that stands for the file")
+      .option(
+          "--page", options.page,
+          "Which picture of a file that holds several (TIFF, HEIC, AVIF, ICO), counted from 1; default: what the model has, at first the "
+          "one that stands for the file")
       .type("N")
       .positive();
   command

@@ -16,15 +16,16 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kTrainFooter =
-    R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/) and test/ of such folders. Or it is pictures, in any
+    R"(DATA is a folder with one folder a class, or with train/, validation/ (or val/, dev/) and test/ of such folders. Or it is pictures, in any
 order, or - for a list of them on standard input: then the name of the folder that a picture lies in is its class. The pictures of
 class folders, listed, give the same run as the folder around them, bit for bit.
 
-Or DATA is a CSV file: in each row a file, relative to the CSV file's folder, and its labels, in one field ("cat;dog") or in several. A
-header is recognized by a first column called file (or filename, path, image, picture); a column called split (train, validation, test)
-says where a picture belongs, and columns of nothing but 0 and 1 are a class each. Where each picture has one label this is training as
-from folders. Where some have several labels or none, each class is told on its own (sigmoid, binary cross entropy), and mean average
-precision decides which epoch is the best.
+Or DATA is a CSV or TSV file: in each row a file, relative to the table's folder, and its labels, in one field ("cat;dog") or in several.
+A header is recognized by a column called file (or filename, path, image, picture). Columns called label, class, category, tag or the like
+then hold the labels and others are not used; without such names all others do, and are a class each where they hold nothing but 0 and 1.
+A column called split (train, validation, test) says where a picture belongs. Where no picture has more than one label this is training as
+from folders, without the pictures that have none. Where some have several, each class is told on its own (sigmoid, binary cross entropy),
+and mean average precision decides which epoch is the best. What of folders and tables is not used is told, and fovea audit lists it.
 
 --folds 5 trains five times, each time on four fifths of the pictures, and tests on the fifth left out: on few pictures a single split is a
 lottery. metrics.json then has {"folds": {"accuracy_mean", "accuracy_std", "accuracy": [...], "accuracy_interval": [low, high]}}, the

@@ -23,8 +23,8 @@ using Progress = std::function<void(int64_t done, int64_t total)>;  // never cal
 std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache = nullptr, const Progress& progress = {},
                                        std::vector<Look>* looks = nullptr);
 // The same with what pictures are read by where there is no cache, whose own preprocessing it must be otherwise.
-std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Preprocessing& preprocessing, const Progress& progress = {},
-                                       std::vector<Look>* looks = nullptr);
+std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, const Preprocessing& preprocessing,
+                                       const Progress& progress = {}, std::vector<Look>* looks = nullptr);
 // The same for a list of paths.
 std::vector<BadPicture> check_pictures(std::vector<std::string>& paths, const Progress& progress = {});
 

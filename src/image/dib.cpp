@@ -77,8 +77,7 @@ std::vector<uint8_t> read_runs(Bytes file, const Dib& dib, int64_t height, const
     const size_t count = reader.byte(), value = reader.byte();
     if (count > 0) {  // a run, which ends with its row
       const size_t taken = std::min({count, width - std::min(x, width), indices.size() - at});
-      for (size_t i = 0; i < taken; ++i)
-        indices[at + i] = static_cast<uint8_t>(!nibbles ? value : i % 2 == 0 ? value >> 4 : value & 15);
+      for (size_t i = 0; i < taken; ++i) indices[at + i] = static_cast<uint8_t>(!nibbles ? value : i % 2 == 0 ? value >> 4 : value & 15);
       at += taken;
       x += taken;
     } else if (value == 0) {  // the row ends

@@ -12,7 +12,7 @@ struct Dib {
   bool top_down = false;
   uint32_t bits = 0, compression = 0;
   size_t pixels_at = 0;
-  std::array<uint32_t, 4> masks{};  // of red, green, blue and alpha, where the pixels are 16 or 32 bits
+  std::array<uint32_t, 4> masks{};              // of red, green, blue and alpha, where the pixels are 16 or 32 bits
   std::vector<std::array<uint8_t, 3>> palette;  // 2^bits colours where there is one
   bool grey_palette = false;                    // black and white alone, or all greys in their order
 };

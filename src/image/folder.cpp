@@ -122,8 +122,7 @@ Dataset scan_folder(const std::string& folder) {
   std::vector<bool> filled(dataset.classes.size());
   for (const Sample& sample : dataset.samples) filled[static_cast<size_t>(sample.label)] = true;
   for (size_t label = 0; label < filled.size(); ++label)
-    if (!filled[label])
-      fail(ErrorKind::input, "{}: class folder without pictures", (fs::path(folder) / dataset.classes[label]).string());
+    if (!filled[label]) fail(ErrorKind::input, "{}: class folder without pictures", (fs::path(folder) / dataset.classes[label]).string());
   if (dataset.classes.size() == 1)
     fail(ErrorKind::input, "{}: one class only (\"{}\"); a classifier needs two", folder, dataset.classes.front());
   return dataset;

@@ -26,8 +26,8 @@ std::vector<int32_t> labels_of(const Sample& sample);
 struct Dataset {
   std::vector<std::string> classes;
   std::vector<Sample> samples;
-  bool multi_label = false;  // pictures have several labels or none
-  std::vector<Unused> unused = {};    // what else was found
+  bool multi_label = false;            // pictures have several labels or none
+  std::vector<Unused> unused = {};     // what else was found
   std::vector<std::string> news = {};  // a line each: what was found another way than it seems
 };
 
@@ -50,9 +50,10 @@ Dataset scan_folder(const std::string& folder, std::span<const std::string> clas
 Dataset scan_files(std::span<const std::string> files);
 Dataset scan_files(std::span<const std::string> files, std::span<const std::string> classes);
 
-// The three datasets where `folder` is laid out as train/ (or training/) and, as they please, validation/ (or valid/, val/, dev/, eval/) and
-// test/ (or testing/), in any letter case; nothing where it is not: where it has other folders too, or pictures and no class folders in
-// train/. Throws as scan_folder, where a class is not in train/, and where there are validation and test of the same classes without train/.
+// The three datasets where `folder` is laid out as train/ (or training/) and, as they please, validation/ (or valid/, val/, dev/, eval/)
+// and test/ (or testing/), in any letter case; nothing where it is not: where it has other folders too, or pictures and no class folders in
+// train/. Throws as scan_folder, where a class is not in train/, and where there are validation and test of the same classes without
+// train/.
 std::optional<Splits> scan_splits(const std::string& folder);
 
 struct SplitOptions {

@@ -170,7 +170,8 @@ Decoded decode_any(Bytes bytes, const Wanted& wanted) {
   if (bytes.size() > INT_MAX) fail(ErrorKind::input, "{} bytes, at most {}", bytes.size(), INT_MAX);
   const Format& format = format_of(bytes);
   if (wanted.page > 1 && !format.pages)
-    fail(ErrorKind::input, "page {} of {} {}, of which fovea reads the first picture alone", wanted.page, article(format.name), format.name);
+    fail(ErrorKind::input, "page {} of {} {}, of which fovea reads the first picture alone", wanted.page, article(format.name),
+         format.name);
   return format.decode(bytes, wanted);
 }
 

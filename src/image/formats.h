@@ -12,7 +12,7 @@ namespace fovea::image {
 
 struct Wanted {
   Reduction reduction = nullptr;
-  int64_t page = 0;  // of several pictures in a file; 0: the one that stands for it
+  int64_t page = 0;   // of several pictures in a file; 0: the one that stands for it
   bool wide = false;  // grey of 16 bits keeps its values wherever there is a choice
 };
 

@@ -1,6 +1,6 @@
-// AVIF and HEIC by libheif, which turns and mirrors pictures as the file says. HEIC is converted to RGB by libheif, as pillow-heif has it. For
-// AVIF Pillow (libavif, libyuv) has other roundings, and interpolates chroma of half the columns linearly where libheif repeats it, so that
-// such pictures are taken as YCbCr and converted here.
+// AVIF and HEIC by libheif, which turns and mirrors pictures as the file says. HEIC is converted to RGB by libheif, as pillow-heif has it.
+// For AVIF Pillow (libavif, libyuv) has other roundings, and interpolates chroma of half the columns linearly where libheif repeats it, so
+// that such pictures are taken as YCbCr and converted here.
 #include <libheif/heif.h>
 
 #include <algorithm>
@@ -31,7 +31,8 @@ using Options = std::unique_ptr<heif_decoding_options, Free<heif_decoding_option
 void check(const heif_error& error, const char* format) {
   if (error.code == heif_error_Ok) return;
   const bool truncated = error.subcode == heif_suberror_End_of_data;
-  fail(ErrorKind::input, "{} {}: {}", truncated ? "truncated" : "damaged", format, error.message ? error.message : "its data is not readable");
+  fail(ErrorKind::input, "{} {}: {}", truncated ? "truncated" : "damaged", format,
+       error.message ? error.message : "its data is not readable");
 }
 
 Handle handle_of(heif_context* context, int64_t page, const char* format) {
@@ -60,7 +61,8 @@ std::optional<heif_chroma> stored_chroma(Bytes bytes) {
   return std::nullopt;
 }
 
-// A plane of chroma at the size of the picture, of which it has half the columns, and half or all of the rows. What lies between two samples is their mean by distance, in fixed point as libyuv rounds it.
+// A plane of chroma at the size of the picture, of which it has half the columns, and half or all of the rows. What lies between two
+// samples is their mean by distance, in fixed point as libyuv rounds it.
 std::vector<uint8_t> enlarged(const uint8_t* plane, int stride, int64_t width, int64_t height, bool half_rows) {
   const int64_t columns = (width + 1) / 2, rows = half_rows ? (height + 1) / 2 : height;
   std::vector<uint8_t> out(static_cast<size_t>(width * height));
@@ -71,7 +73,8 @@ std::vector<uint8_t> enlarged(const uint8_t* plane, int stride, int64_t width, i
       const int64_t column = x / 2, other = std::clamp<int64_t>(column + (x % 2 ? 1 : -1), 0, columns - 1);
       const bool edge = x == width - 1;  // nothing lies beyond it
       const int64_t beside = edge ? column : other;
-      const int sum = half_rows ? 9 * near[column] + 3 * near[beside] + 3 * far[column] + far[beside] + 8 : 3 * near[column] + near[beside] + 2;
+      const int sum =
+          half_rows ? 9 * near[column] + 3 * near[beside] + 3 * far[column] + far[beside] + 8 : 3 * near[column] + near[beside] + 2;
       out[static_cast<size_t>(y * width + x)] = static_cast<uint8_t>(sum >> (half_rows ? 4 : 2));
     }
   }
@@ -129,7 +132,8 @@ Decoded interpolated(const heif_image* image, heif_chroma stored, bool alpha, co
   for (int i = 0; i < (alpha ? 4 : 3); ++i) {
     planes[i] = heif_image_get_plane_readonly(image, channels[i], &strides[i]);
     const bool chroma = i == 1 || i == 2;
-    const int64_t width = chroma && half_columns ? (picture.width + 1) / 2 : picture.width, height = chroma && half_rows ? (picture.height + 1) / 2 : picture.height;
+    const int64_t width = chroma && half_columns ? (picture.width + 1) / 2 : picture.width,
+                  height = chroma && half_rows ? (picture.height + 1) / 2 : picture.height;
     if (!planes[i] || heif_image_get_width(image, channels[i]) < width || heif_image_get_height(image, channels[i]) < height)
       fail(ErrorKind::input, "damaged {}: its planes do not fit together", format);
   }
@@ -194,8 +198,7 @@ Decoded decode_heif(Bytes bytes, int64_t page, const char* format) {
   if (!plane) fail(ErrorKind::input, "damaged {}: it has no pixels", format);
   const auto row = static_cast<size_t>(picture.width * picture.channels);
   picture.pixels.resize(row * static_cast<size_t>(picture.height));
-  for (int64_t y = 0; y < picture.height; ++y)
-    std::copy_n(plane + y * stride, row, picture.pixels.data() + static_cast<size_t>(y) * row);
+  for (int64_t y = 0; y < picture.height; ++y) std::copy_n(plane + y * stride, row, picture.pixels.data() + static_cast<size_t>(y) * row);
   return picture;
 }
 

@@ -31,9 +31,7 @@ std::vector<Entry> read_entries(Bytes bytes, const char* format) {
     entry.height = u8(row, 1) ? u8(row, 1) : 256;
     entry.bits = u16_little(row, 6);
     const uint32_t colors = u8(row, 2);
-    entry.depth = entry.bits      ? entry.bits
-                  : colors > 1    ? static_cast<int64_t>(std::bit_width(colors - 1))
-                                  : 256;
+    entry.depth = entry.bits ? entry.bits : colors > 1 ? static_cast<int64_t>(std::bit_width(colors - 1)) : 256;
     entry.bytes = u32_little(row, 8);
     entry.at = u32_little(row, 12);
     entries.push_back(entry);
@@ -42,8 +40,7 @@ std::vector<Entry> read_entries(Bytes bytes, const char* format) {
 }
 
 const Entry& page_of(const std::vector<Entry>& entries, int64_t page, const char* format) {
-  if (page > static_cast<int64_t>(entries.size()))
-    fail(ErrorKind::input, "page {} of {}, which has {}", page, format, entries.size());
+  if (page > static_cast<int64_t>(entries.size())) fail(ErrorKind::input, "page {} of {}, which has {}", page, format, entries.size());
   return entries[static_cast<size_t>(page - 1)];
 }
 

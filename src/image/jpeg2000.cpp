@@ -114,7 +114,8 @@ class Component {
         most_((1 << bits) - 1) {}
 
   int operator()(int64_t x, int64_t y) const {
-    const int64_t column = std::min<int64_t>(x / component_.dx, component_.w - 1), row = std::min<int64_t>(y / component_.dy, component_.h - 1);
+    const int64_t column = std::min<int64_t>(x / component_.dx, component_.w - 1),
+                  row = std::min<int64_t>(y / component_.dy, component_.h - 1);
     const int64_t value = component_.data[row * component_.w + column] + offset_;
     // Where rounding leads beyond white Pillow has black.
     return static_cast<int>(std::clamp<int64_t>(shift_ < 0 ? value >> -shift_ : value << shift_, 0, most_));

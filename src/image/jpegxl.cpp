@@ -60,7 +60,8 @@ class Reader {
     check_size(info.xsize, info.ysize);
     picture.width = info.xsize;  // as it is shown, turned
     picture.height = info.ysize;
-    const bool alpha = info.alpha_bits > 0, wide = info.num_color_channels == 1 && info.bits_per_sample > 8 && info.exponent_bits_per_sample == 0;
+    const bool alpha = info.alpha_bits > 0,
+               wide = info.num_color_channels == 1 && info.bits_per_sample > 8 && info.exponent_bits_per_sample == 0;
     picture.channels = alpha && !wide ? 4 : 3;
     const auto channels = static_cast<uint32_t>(wide ? 1 : picture.channels);
     return {channels, wide ? JXL_TYPE_UINT16 : JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0};

@@ -19,10 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 14> kFileColumns{"file",     "filename",  "file_name",  "filepath", "file_path", "path",  "image",
-                                                        "filenames", "image_path", "image_file", "img",      "img_path",  "picture", "photo"};
-constexpr std::array<std::string_view, 12> kLabelColumns{"label",    "labels", "class",  "classes", "class_name", "classname",
-                                                         "category", "categories", "tag", "tags",    "target",     "targets"};
+constexpr std::array<std::string_view, 14> kFileColumns{"file", "filename", "file_name", "filepath",   "file_path",
+                                                        "path", "image",    "filenames", "image_path", "image_file",
+                                                        "img",  "img_path", "picture",   "photo"};
+constexpr std::array<std::string_view, 12> kLabelColumns{"label",    "labels",     "class", "classes", "class_name", "classname",
+                                                         "category", "categories", "tag",   "tags",    "target",     "targets"};
 
 enum class Part { train, validation, test };
 
@@ -47,8 +48,7 @@ std::string trimmed(std::string_view text) {
 Part part_of(const std::string& csv, int64_t line, const std::string& text) {
   const std::string name = lower_case(text);
   if (name == "train" || name == "training") return Part::train;
-  if (name == "validation" || name == "valid" || name == "val" || name == "dev" || name == "eval")
-    return Part::validation;
+  if (name == "validation" || name == "valid" || name == "val" || name == "dev" || name == "eval") return Part::validation;
   if (name == "test" || name == "testing") return Part::test;
   fail_at(csv, line, fmt::format("the split is \"{}\"; train, validation or test expected", text));
 }
@@ -114,7 +114,8 @@ void choose_labels(const std::vector<CsvRow>& rows, std::vector<size_t> others, 
     return index;
   });
   std::vector<size_t> named;
-  std::ranges::copy_if(others, std::back_inserter(named), [&](size_t column) { return is_label_column(lower_case(columns.names[column])); });
+  std::ranges::copy_if(others, std::back_inserter(named),
+                       [&](size_t column) { return is_label_column(lower_case(columns.names[column])); });
   if (!named.empty()) {
     for (size_t column : others)
       if (std::ranges::find(named, column) == named.end()) leave_out(column, "not named as one of labels");

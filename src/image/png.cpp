@@ -46,7 +46,8 @@ std::vector<std::byte> without_texts(Bytes bytes) {
     const bool critical = name[0] >= 'A' && name[0] <= 'Z', exif = name == "eXIf" || name == "tRNS";
     const bool text = std::ranges::any_of(kept_texts, [&](std::string_view key) { return content.starts_with(key); });
     if (critical || exif || text)
-      copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + around + length));
+      copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(at + around + length));
     else
       ++left_out;
     at += around + length;

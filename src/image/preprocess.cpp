@@ -79,7 +79,8 @@ std::array<float, 3> three(const std::string& step, const std::string& text) {
 }
 
 // The steps in their order; each is required once, but the optional ones may be missing.
-constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std", "mirrored", "decode", "range", "page"};
+constexpr const char* step_names[] = {"fit", "resize",   "size",   "interpolation", "alpha", "mean",
+                                      "std", "mirrored", "decode", "range",         "page"};
 
 bool optional(const std::string& step) { return step == "mirrored" || step == "decode" || step == "range" || step == "page"; }
 

@@ -113,8 +113,9 @@ bool is_tga(Bytes bytes) {
   if (bytes.size() < header_bytes) return false;
   const Header header = read_header(bytes);
   const bool known = header.kind() >= 1 && header.kind() <= 3 && (header.type & ~11u) == 0;
-  const bool map = header.map_type == 0 || (header.map_type == 1 && (header.map_bits == 15 || header.map_bits == 16 ||
-                                                                     header.map_bits == 24 || header.map_bits == 32));
+  const bool map =
+      header.map_type == 0 ||
+      (header.map_type == 1 && (header.map_bits == 15 || header.map_bits == 16 || header.map_bits == 24 || header.map_bits == 32));
   return known && map && header.width > 0 && header.height > 0 && header.flags < 0x40 && is_read(header);
 }
 

@@ -153,7 +153,8 @@ double sample_at(const uint8_t* row, size_t i, const Layout& layout) {
 bool is_read(const Layout& layout) {
   const uint16_t bits = layout.bits;
   const bool floats = layout.format == SAMPLEFORMAT_IEEEFP;
-  if (layout.format != SAMPLEFORMAT_UINT && layout.format != SAMPLEFORMAT_INT && layout.format != SAMPLEFORMAT_VOID && !floats) return false;
+  if (layout.format != SAMPLEFORMAT_UINT && layout.format != SAMPLEFORMAT_INT && layout.format != SAMPLEFORMAT_VOID && !floats)
+    return false;
   if (layout.samples < layout.colors() || layout.samples > most_samples) return false;
   if (layout.grey())
     return floats ? bits == 32 || bits == 64 : bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 12 || bits == 16 || bits == 32;
@@ -250,9 +251,7 @@ Samples read_samples(TIFF* file, const Layout& layout, Source& source) {
 }
 
 // Of premultiplied colours, as Pillow has them.
-uint8_t divided(uint8_t value, uint8_t alpha) {
-  return alpha == 0 ? 0 : static_cast<uint8_t>(std::min(255, value * 255 / alpha));
-}
+uint8_t divided(uint8_t value, uint8_t alpha) { return alpha == 0 ? 0 : static_cast<uint8_t>(std::min(255, value * 255 / alpha)); }
 
 std::array<uint16_t*, 3> color_map(TIFF* file, const Source& source) {
   std::array<uint16_t*, 3> map{};

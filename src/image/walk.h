@@ -23,9 +23,9 @@ struct Entries {
 // Hidden entries go to `unused`. Throws Error(input) for a folder that cannot be read.
 Entries entries_in(const std::filesystem::path& folder, std::vector<Unused>& unused);
 
-// For each of the folders, which lie in `root`, its files at any depth, sorted bytewise; among them what may turn out to be no picture: links
-// that lead nowhere, pipes, devices. Links to folders are followed, each folder once: what is there without a link comes first, then the
-// links in their order. A link that leads to a folder that is looked at already, or to one that `root` lies in, is not used.
+// For each of the folders, which lie in `root`, its files at any depth, sorted bytewise; among them what may turn out to be no picture:
+// links that lead nowhere, pipes, devices. Links to folders are followed, each folder once: what is there without a link comes first, then
+// the links in their order. A link that leads to a folder that is looked at already, or to one that `root` lies in, is not used.
 std::vector<std::vector<std::string>> files_in(const std::filesystem::path& root, std::span<const std::filesystem::path> folders,
                                                std::vector<Unused>& unused);
 

@@ -152,5 +152,93 @@ TEST_F(Data, SeedsWithATestShare) {
   expect_one_line(train(pictures(), "none", {"--seeds", "2"}), 2, {"no picture is there to test"});
 }
 
+// A PGM of 16 bits whose left half is twice as bright.
+std::string wide_pgm(int side, int level) {
+  std::string text = fmt::format("P5\n{} {}\n65535\n", side, side);
+  for (int i = 0; i < side * side; ++i) {
+    const int value = i % side < side / 2 ? 2 * level : level;
+    text += {static_cast<char>(value >> 8), static_cast<char>(value)};
+  }
+  return text;
+}
+
+TEST_F(Data, GreysOfSixteenBitsAreStretchedAndToldOnce) {
+  const std::string model = small_model(folder_), a = folder_ / "a.pgm", b = folder_ / "b.pgm";
+  write_all(a, wide_pgm(40, 900));
+  write_all(b, wide_pgm(40, 1800));
+  const auto predicted = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"predict", model, "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_fovea(arguments);
+  };
+  const Outcome plain = predicted({a, b}), automatic = predicted({a, "--range", "auto", b}),
+                fixed = predicted({"--range", "0", "3600", a, b});
+  for (const Outcome* outcome : {&plain, &automatic, &fixed}) {
+    ASSERT_EQ(outcome->status, 0) << outcome->err;
+    EXPECT_EQ(std::count(outcome->err.begin(), outcome->err.end(), '\n'), 1) << outcome->err;
+    ASSERT_EQ(outcome->json().size(), 2u);
+  }
+  EXPECT_THAT(plain.err, HasSubstr("2 grey pictures are of 16 bits or floats: values beyond 255 are white; --range"));
+  EXPECT_THAT(fixed.err, HasSubstr("2 grey pictures were of 16 bits or floats, stretched by --range"));
+  EXPECT_EQ(plain.json()[0].at("classes"), plain.json()[1].at("classes"));          // both are white
+  EXPECT_EQ(automatic.json()[0].at("classes"), automatic.json()[1].at("classes"));  // of each picture its own range
+  EXPECT_NE(fixed.json()[0].at("classes"), fixed.json()[1].at("classes"));
+  EXPECT_NE(plain.json()[0].at("classes"), automatic.json()[0].at("classes"));
+  expect_one_line(predicted({a, "--range", "5"}), 2, {"range \"5\": auto or two numbers MIN,MAX expected"});
+  expect_one_line(predicted({a, "--page", "2"}), 1, {"page 2 of a PNM, of which fovea reads the first picture alone"});
+}
+
+TEST_F(Data, PageAndRangeStayWithTheModel) {
+  const Outcome outcome = train(pictures(), "run", {"--recipe", "probe", "--range", "0", "4095", "--page", "1"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(read_all(folder_ / "run/model.safetensors").substr(0, 100000), HasSubstr("|range=0,4095|page=1"));
+}
+
+TEST_F(Data, WhatIsNotUsedIsTold) {
+  write_all(folder_.path() / "pictures/notes.txt", "notes");
+  write_all(folder_.path() / "pictures/red/.cache", "x");
+  fs::create_symlink("gone.bmp", folder_.path() / "pictures/red/link.bmp");
+  const Outcome trained = train(pictures(), "run", {"--recipe", "probe", "--json"});
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.err, AllOf(HasSubstr("not used: " + pictures() + "/notes.txt (beside the class folders, not in one)"),
+                                 HasSubstr("not used: " + pictures() + "/red/.cache (hidden)"),
+                                 HasSubstr(pictures() + "/red/link.bmp: a link to gone.bmp, which is not there")));
+  EXPECT_EQ(trained.json().at("left_out").size(), 1u);
+  const json audited = run_fovea({"audit", pictures(), "--json"}).json();
+  EXPECT_EQ(audited.at("unused").size(), 2u);
+  EXPECT_EQ(audited.at("unreadable").size(), 1u);
+  const Outcome evaluated = run_fovea({"evaluate", folder_ / "run/model.safetensors", pictures(), "--json"});
+  EXPECT_EQ(evaluated.json().at("unused").size(), 2u);
+  EXPECT_EQ(evaluated.json().at("left_out").size(), 1u);
+  EXPECT_THAT(run_fovea({"predict", folder_ / "run/model.safetensors", pictures()}).err, HasSubstr("red/.cache (hidden)"));
+}
+
+TEST_F(Data, TablesAsPeopleHaveThem) {
+  std::string table = "\tfile\tlabel\twidth\n";
+  int64_t row = 0;
+  for (const char* color : {"red", "green", "blue"})
+    for (int i = 0; i < 6; ++i)
+      table += fmt::format("{}\tpictures/{}/{}.bmp\t{}\t40\n", row++, color, i, i == 5 && color[0] == 'r' ? "" : color);
+  table += fmt::format("{}\tpictures/red/gone.bmp\tred\t40\n", row);
+  write_all(folder_.path() / "labels.tsv", table);
+  const std::string tsv = folder_ / "labels.tsv";
+  const Outcome outcome = train(tsv, "run", {"--recipe", "probe", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("column \"\" (an index)"), HasSubstr("column \"width\" (not named as one of labels)"),
+                                 HasSubstr("line 7, pictures/red/5.bmp (no label)"), HasSubstr("red/gone.bmp")));
+  EXPECT_EQ(outcome.json().at("left_out").size(), 1u);
+  EXPECT_EQ(run_fovea({"evaluate", folder_ / "run/model.safetensors", tsv, "--json"}).json().at("pictures"), 17);
+}
+
+TEST_F(Data, FoldersOfSplitsAreTold) {
+  fs::create_directories(folder_.path() / "split");
+  fs::rename(folder_.path() / "pictures", folder_.path() / "split/Training");
+  draw_classes(folder_.path() / "split/Testing", 2);
+  const Outcome outcome = train(folder_ / "split", "run", {"--recipe", "probe", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("its folders are taken for splits, Training/ for training, Testing/ for testing"));
+  EXPECT_EQ(outcome.json().at("test").at("pictures"), 6);
+}
+
 }  // namespace
 }  // namespace fovea::cli

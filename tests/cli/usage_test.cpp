@@ -9,6 +9,7 @@ TEST(Usage, VersionIsPrinted) {
   const Outcome outcome = run_fovea({"--version"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_TRUE(outcome.out.starts_with("fovea ")) << outcome.out;
+  EXPECT_THAT(outcome.out, HasSubstr("\nreads JPEG, PNG, WebP, GIF, BMP"));
 }
 
 TEST(Usage, EveryCommandHasHelp) {

@@ -212,9 +212,9 @@ TEST_F(Folders, SplitsAreToldByManyNames) {
     }
     put("notes.txt");
     const auto splits = scan_splits(root());
-    std::string text = splits ? fmt::format("{} {} {}", splits->train.samples.size(), splits->validation.samples.size(),
-                                            splits->test.samples.size())
-                              : "none";
+    std::string text =
+        splits ? fmt::format("{} {} {}", splits->train.samples.size(), splits->validation.samples.size(), splits->test.samples.size())
+               : "none";
     if (splits) {
       EXPECT_EQ(told(root(), splits->unused), Texts{"notes.txt: beside the folders of the splits"});
     }

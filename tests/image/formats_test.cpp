@@ -129,7 +129,10 @@ TEST(FormatErrors, NameWhatTheFileIs) {
   EXPECT_EQ(error_of("%PDF-1.4 and more"), "a PDF document, which fovea does not read");
   EXPECT_EQ(error_of("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"), "an SVG drawing, which fovea does not read");
   EXPECT_EQ(error_of("<?xml version=\"1.0\"?>\n<svg/>"), "an SVG drawing, which fovea does not read");
-  EXPECT_EQ(error_of(std::string_view("\0\0\0\x18""ftypisom\0\0\0\0", 16)), "a video or another ISO media file, which fovea does not read");
+  EXPECT_EQ(error_of(std::string_view("\0\0\0\x18"
+                                      "ftypisom\0\0\0\0",
+                                      16)),
+            "a video or another ISO media file, which fovea does not read");
   EXPECT_EQ(error_of("PK\x03\x04 a zip"), "a zip archive, which fovea does not read");
   EXPECT_EQ(error_of("P6\n1 1\n99999\n"), "damaged PPM: its greatest value is 99999, from 1 to 65535 expected");
   EXPECT_EQ(error_of("P3\n1 1\n200\n1 201 3\n"), "damaged PPM: a value of 201 or more, 200 is its greatest");
@@ -140,7 +143,8 @@ TEST(FormatErrors, AreToldBeforeMuchIsAsked) {
   EXPECT_EQ(error_of("P6 60000 60000 255\n"), "60000 x 60000 pixels, at most 178956970 in all");
   EXPECT_EQ(error_of("P6 13000 13000 255\nabc"), "truncated PPM: 22 bytes where its header promises 507000019");
   EXPECT_EQ(error_of("P3 13000 13000 255\n1 2 3"), "truncated PPM: 24 bytes where its header promises 1014000018");
-  EXPECT_EQ(error_of(std::string_view("\0\0\2\0\0\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\x20\0", 18)), "65535 x 65535 pixels, at most 178956970 in all");
+  EXPECT_EQ(error_of(std::string_view("\0\0\2\0\0\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\x20\0", 18)),
+            "65535 x 65535 pixels, at most 178956970 in all");
   EXPECT_EQ(error_of(std::string_view("\0\0\x0A\0\0\0\0\0\0\0\0\0\x20\x20\x20\x20\x20\0", 18)),
             "truncated TGA: the data ends before the picture does");
   std::string bmp("BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\0\0\1\0\0\0\1\0\1\0\x18\0", 30);
@@ -161,7 +165,9 @@ TEST(FormatErrors, PagesThatThereAreNot) {
   }
   EXPECT_EQ(decode_image(read_bytes(data_folder() / "images/cat_420.jpg"), page_with(1, Alpha::white)).pixels,
             decode_image(read_bytes(data_folder() / "images/cat_420.jpg")).pixels);
-  const auto side = [](int64_t page) { return decode_image(read_bytes(formats_folder() / "several.ico"), page_with(page, Alpha::white)).width; };
+  const auto side = [](int64_t page) {
+    return decode_image(read_bytes(formats_folder() / "several.ico"), page_with(page, Alpha::white)).width;
+  };
   EXPECT_EQ(side(1), 4);
   EXPECT_EQ(side(2), 31);
 }

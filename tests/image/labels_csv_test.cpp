@@ -103,7 +103,8 @@ TEST_F(LabelsCsv, ColumnsBesideTheLabelAreNotUsed) {
   EXPECT_EQ(unused_of(splits, path),
             (Told{"column \"width\": not named as one of labels", "column \"photographer\": not named as one of labels"}));
   // Columns of labels by number are all taken, a label of 0 and 1 is a class like any other.
-  EXPECT_EQ(told(read_labels_csv(csv("file,label_1,label_2,w\na.png,cat,dog,3\nb.png,dog,,3\n")).train), (Told{"a.png: cat dog", "b.png: dog"}));
+  EXPECT_EQ(told(read_labels_csv(csv("file,label_1,label_2,w\na.png,cat,dog,3\nb.png,dog,,3\n")).train),
+            (Told{"a.png: cat dog", "b.png: dog"}));
   const Dataset numbers = read_labels_csv(csv("file,label,indoor\na.png,0,1\nb.png,1,1\n")).train;
   EXPECT_EQ(numbers.classes, (Told{"0", "1"}));
   EXPECT_FALSE(numbers.multi_label);
