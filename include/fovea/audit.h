@@ -49,9 +49,8 @@ struct FOVEA_API Audit {
 };
 
 struct AuditOptions {
-  Preprocessing preprocessing = {};                                // its alpha, page and range
   std::function<void(int64_t done, int64_t total)> progress = {};  // never from two threads at once
-  Preprocessing preprocessing = {};  // its alpha, page and range
+  Preprocessing preprocessing = {};                                // its alpha, page and range
 };
 
 // `data`: a folder with one folder a class, or train/, validation/, test/ of them, or a CSV file, as `train` takes them. Decodes every
