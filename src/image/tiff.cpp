@@ -223,6 +223,7 @@ Block block_of(TIFF* file, const Layout& layout, const Source& source) {
     block.bytes = static_cast<size_t>(std::max<tmsize_t>(TIFFStripSize(file), 0));
     block.row_bytes = static_cast<size_t>(std::max<tmsize_t>(TIFFScanlineSize(file), 0));
   }
+  if (block.bytes > static_cast<size_t>(most_bytes_at_once)) fail_tiff(source, "its blocks are too large");
   const size_t stored = layout.planes == PLANARCONFIG_CONTIG ? layout.samples : 1;
   const size_t row = (size_t{block.columns} * stored * layout.bits + 7) / 8;
   if (block.rows == 0 || block.row_bytes < row || block.bytes / block.rows < row) fail_tiff(source, "its rows are too short");

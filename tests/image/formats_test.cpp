@@ -151,6 +151,57 @@ TEST(FormatErrors, AreToldBeforeMuchIsAsked) {
   EXPECT_EQ(error_of(bmp + std::string(30, '\0')), "65536 x 65536 pixels, at most 178956970 in all");
 }
 
+// Bits as JPEG XL has them: the lowest first.
+std::string jxl_of_size(uint32_t width, uint32_t height) {
+  std::string bits = "0";  // no multiple of 8
+  const auto put = [&](uint32_t value, int count) {
+    for (int i = 0; i < count; ++i) bits += value >> i & 1 ? '1' : '0';
+  };
+  put(3, 2);
+  put(height - 1, 30);
+  put(0, 3);  // no fixed ratio
+  put(3, 2);
+  put(width - 1, 30);
+  put(1, 1);  // all else as usual
+  std::string file = "\xFF\x0A";
+  for (size_t i = 0; i < bits.size(); i += 8) {
+    int byte = 0;
+    for (size_t b = 0; b < 8 && i + b < bits.size(); ++b) byte |= (bits[i + b] - '0') << b;
+    file += static_cast<char>(byte);
+  }
+  return file + std::string(40, '\0');
+}
+
+TEST(FormatErrors, OfGiganticPicturesInLibrariesFormats) {
+  const auto patched = [](const char* file, std::string_view before, size_t behind, std::string_view by) {
+    std::vector<std::byte> bytes = read_bytes(formats_folder() / file);
+    std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const size_t at = text.find(before);
+    EXPECT_NE(at, text.npos) << file;
+    text.replace(at + before.size() + behind, by.size(), by);
+    return text;
+  };
+  constexpr std::string_view many("\0\0\xEA\x60\0\0\xEA\x60", 8);  // 60000 twice, big-endian
+  const std::string told = "60000 x 60000 pixels, at most 178956970 in all";
+  if (has_tiff()) {
+    std::string tiff = patched("grey2.tif", std::string_view("\1\0\0\3\0\0\0\1", 8), 0, "\xEA\x60");
+    const size_t height = tiff.find(std::string_view("\1\1\0\3\0\0\0\1", 8));
+    ASSERT_NE(height, tiff.npos);
+    tiff.replace(height + 8, 2, "\xEA\x60");
+    EXPECT_EQ(error_of(tiff), told);
+  }
+  if (has_jpeg2000()) {
+    EXPECT_EQ(error_of(patched("tiles.j2k", std::string_view("\xFF\x51", 2), 4, many)), told);
+  }
+  if (has_jpegxl()) {
+    EXPECT_EQ(error_of(jxl_of_size(60000, 60000)), told);
+    EXPECT_NE(error_of(jxl_of_size(300, 200)), "300 x 200 pixels");
+  }
+  if (has_heif()) {
+    for (const char* file : {"grey.avif", "yuv444.heic"}) EXPECT_NE(error_of(patched(file, "ispe", 4, many)), "") << file;
+  }
+}
+
 TEST(FormatErrors, PagesThatThereAreNot) {
   const auto error = [](const char* file, int64_t page) {
     return message_of(ErrorKind::input, [&] { decode_image(read_bytes(data_folder() / file), page_with(page, Alpha::white)); });
