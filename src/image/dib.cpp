@@ -69,6 +69,9 @@ class Field {
 // Indices row by row in the file's order. Runs that end before the picture leave index 0, as where the file skips pixels.
 std::vector<uint8_t> read_runs(Bytes file, const Dib& dib, int64_t height, const char* format) {
   const auto width = static_cast<size_t>(dib.width);
+  constexpr size_t most_pixels_a_byte = 128;  // of runs; skipped pixels are not many
+  if (width * static_cast<size_t>(height) / most_pixels_a_byte > file.size())
+    fail(ErrorKind::input, "truncated {}: {} bytes cannot hold {} x {} pixels", format, file.size(), width, height);
   std::vector<uint8_t> indices(width * static_cast<size_t>(height));
   ByteReader reader(file, format, dib.pixels_at);
   size_t at = 0, x = 0;

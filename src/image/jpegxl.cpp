@@ -99,7 +99,7 @@ std::string jpegxl_version() {
 
 Decoded decode_jpegxl(Bytes bytes) {
   using namespace by_libjxl;
-  keep_quiet("libjxl.so");
+  [[maybe_unused]] static const bool quiet = keep_quiet({"libjxl.so"});
   return Reader(bytes).read();
 }
 

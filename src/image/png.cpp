@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "image/codecs.h"
+#include "image/bytes.h"
 #include "image/exif.h"
 #include "image/resize.h"
 
@@ -31,31 +31,38 @@ void check(int code) {
   fail(ErrorKind::input, "damaged PNG: {}", spng_strerror(code));
 }
 
-// libspng gives up after 1000 chunks of text and the like. Of a file with many of them a copy without those that make no difference here.
-std::vector<std::byte> without_texts(Bytes bytes) {
+// The chunks of a PNG in their order, as far as they are whole: visit(name, content, the whole chunk).
+template <class Visit>
+void for_each_chunk(Bytes bytes, Visit&& visit) {
   constexpr size_t signature = 8, around = 12;  // a chunk's length, name and checksum
-  constexpr std::string_view kept_texts[] = {"Raw profile type exif", "XML:com.adobe.xmp"};
   const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  std::vector<std::byte> copy(bytes.begin(), bytes.begin() + signature);
-  size_t at = signature, left_out = 0;
-  for (bool more = true; more && file.size() - at >= around;) {
-    size_t length = 0;
-    for (size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(file[at + i]);
-    if (length > file.size() - at - around) break;
-    const std::string_view name = file.substr(at + 4, 4), content = file.substr(at + 8, length);
-    const bool critical = name[0] >= 'A' && name[0] <= 'Z', exif = name == "eXIf" || name == "tRNS";
-    const bool text = std::ranges::any_of(kept_texts, [&](std::string_view key) { return content.starts_with(key); });
-    if (critical || exif || text)
-      copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                  bytes.begin() + static_cast<std::ptrdiff_t>(at + around + length));
-    else
-      ++left_out;
+  for (size_t at = signature; at + around <= file.size();) {
+    const size_t length = u32_big(bytes, at);
+    if (length > file.size() - at - around) return;
+    visit(file.substr(at + 4, 4), file.substr(at + 8, length), bytes.subspan(at, around + length));
     at += around + length;
-    more = name != "IEND";
   }
+}
+
+// Whether a chunk has a part in the pixels or in how they are turned.
+bool matters(std::string_view name, std::string_view content) {
+  return (name[0] >= 'A' && name[0] <= 'Z') || name == "eXIf" || name == "tRNS" || content.starts_with("Raw profile type exif") ||
+         content.starts_with("XML:com.adobe.xmp");
+}
+
+// libspng gives up after 1000 chunks of text and the like. Of a file with many of them a copy without those; of others nothing.
+std::vector<std::byte> without_texts(Bytes bytes) {
   constexpr size_t many = 500;
-  if (left_out < many) return {};
-  copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
+  size_t texts = 0;
+  for_each_chunk(bytes, [&](std::string_view name, std::string_view content, Bytes) { texts += !matters(name, content); });
+  if (texts < many) return {};
+  std::vector<std::byte> copy(bytes.begin(), bytes.begin() + 8);
+  size_t end = copy.size();
+  for_each_chunk(bytes, [&](std::string_view name, std::string_view content, Bytes chunk) {
+    if (matters(name, content)) copy.insert(copy.end(), chunk.begin(), chunk.end());
+    end = static_cast<size_t>(chunk.data() + chunk.size() - bytes.data());
+  });
+  copy.insert(copy.end(), bytes.begin() + static_cast<std::ptrdiff_t>(end), bytes.end());  // what is not whole stays as it is
   return copy;
 }
 

@@ -1,6 +1,7 @@
-// libjxl is built by Debian without NDEBUG, so that each step of a failure is printed by fprintf(stderr, ...), and no function turns that
-// off. Closing or exchanging the process's stderr would take it from every other thread. A shared library finds stderr, which is a variable
-// of libc, through a slot in its own table of addresses, which the loader fills; here that one slot gets the address of another variable.
+// libjxl is built by Debian without NDEBUG, so that each step of a failure is printed by fprintf(stderr, ...), and dav1d prints what it
+// skips unless its caller, here libheif, takes its messages; no function turns that off. Closing or exchanging the process's stderr would
+// take it from every other thread. A shared library finds stderr, which is a variable of libc, through a slot in its own table of
+// addresses, which the loader fills; here that one slot gets the address of another variable.
 #include "image/quiet.h"
 
 #include <elf.h>
@@ -8,11 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <mutex>
 #include <string_view>
 
 namespace fovea::image {
@@ -41,7 +42,8 @@ void turn(void** slot) {
 
 int look(dl_phdr_info* info, size_t, void* wanted) {
   const std::string_view path = info->dlpi_name, name = path.substr(path.find_last_of('/') + 1);
-  if (!name.starts_with(static_cast<const char*>(wanted))) return 0;
+  const auto& libraries = *static_cast<const std::initializer_list<const char*>*>(wanted);
+  if (std::ranges::none_of(libraries, [&](const char* beginning) { return name.starts_with(beginning); })) return 0;
   const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < info->dlpi_phnum; ++i)
     if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) dynamic = reinterpret_cast<const ElfW(Dyn)*>(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
@@ -61,18 +63,19 @@ int look(dl_phdr_info* info, size_t, void* wanted) {
     if (std::strcmp(names + symbols[ELF64_R_SYM(one.r_info)].st_name, "stderr") == 0)
       turn(reinterpret_cast<void**>(info->dlpi_addr + one.r_offset));
   }
-  return 1;
+  return 0;
 }
 
 }  // namespace
 
-void keep_quiet(const char* library) {
-  static std::once_flag once;
-  std::call_once(once, [&] {
+bool keep_quiet(std::initializer_list<const char*> libraries) {
+  static const bool opened = [] {
     const cookie_io_functions_t functions{nullptr, swallow, nullptr, nullptr};
     nowhere = fopencookie(nullptr, "w", functions);
-    if (nowhere) dl_iterate_phdr(look, const_cast<char*>(library));
-  });
+    return nowhere != nullptr;
+  }();
+  if (opened) dl_iterate_phdr(look, &libraries);
+  return opened;
 }
 
 }  // namespace fovea::image
