@@ -1,8 +1,8 @@
 #include <fovea/pictures.h>
 
 #include "api/implementation.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "image/fit.h"
 #include "image/folder.h"
 #include "image/loader.h"
@@ -131,6 +131,8 @@ void save_npy(const Tensor& tensor, const std::string& path) {
   file.write(tensor.raw(), tensor.bytes());
   file.commit();
 }
+
+void check_output(const std::string& path) { require_writable(path); }
 
 void save_text(const std::string& text, const std::string& path) { write_text(path, text); }
 

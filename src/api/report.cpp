@@ -10,6 +10,7 @@
 
 #include "api/report.h"
 #include "backends/cpu/cpu.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -75,6 +76,7 @@ std::string write_report(const std::string& run) {
   const fs::path folder = run;
   for (const char* name : {kMetricsFile, kModelFile})
     if (!fs::exists(folder / name)) fail(ErrorKind::input, "{} holds no finished run: there is no {}", run, name);
+  require_writable(folder / kReportFile);
   const Model model = Model::load((folder / kModelFile).string());
   write_run_page(folder, model.implementation());
   return (folder / kReportFile).string();

@@ -114,7 +114,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
   const bool freeze_by_pictures = options.freeze == "auto";
   if (!freeze_by_pictures) network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
-  if (options.threads > 0) set_threads(options.threads);
+  if (options.threads != 0) set_threads(options.threads);
 
   if (!options.resume && !options.out.empty()) training::require_no_interrupted_run(options.out);
   image::Splits found = find();

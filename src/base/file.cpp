@@ -1,15 +1,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include "base/error.h"
 
@@ -19,17 +16,6 @@ namespace {
 [[noreturn]] void fail_system(const std::filesystem::path& path, const char* doing) {
   const int code = errno;
   fail(ErrorKind::io, "{}: {}: {}", path.string(), doing, std::strerror(code));
-}
-
-constexpr const char* kPartial = ".partial-";
-
-// A new name is on the disk only when its folder is; without it a power cut could keep a later file and lose an earlier one. Not every file
-// system can: then it goes as it went before.
-void flush_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  (void)fsync(descriptor);
-  ::close(descriptor);
 }
 
 }  // namespace
@@ -64,70 +50,6 @@ MappedFile::~MappedFile() {
 std::string read_text(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
-}
-
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  partial_ = path_;
-  partial_ += fmt::format("{}{}", kPartial, getpid());
-  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_system(path_, "cannot write");
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(partial_.c_str());
-}
-
-void AtomicFile::write(const void* data, size_t bytes) {
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::write(descriptor_, next, bytes);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_system(path_, "cannot write");
-    next += written;
-    bytes -= static_cast<size_t>(written);
-  }
-}
-
-void AtomicFile::write_at(uint64_t position, const void* data, size_t bytes) {
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::pwrite(descriptor_, next, bytes, static_cast<off_t>(position));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_system(path_, "cannot write");
-    next += written;
-    position += static_cast<uint64_t>(written);
-    bytes -= static_cast<size_t>(written);
-  }
-}
-
-void AtomicFile::commit() {
-  if (fsync(descriptor_) != 0) fail_system(path_, "cannot flush");
-  if (::close(std::exchange(descriptor_, -1)) != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0) {
-    const int code = errno;
-    ::unlink(partial_.c_str());
-    errno = code;
-    fail_system(path_, "cannot write");
-  }
-  flush_folder(path_.parent_path());
-}
-
-void remove_partial_files(const std::filesystem::path& folder) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    const size_t mark = name.rfind(kPartial);
-    if (mark == name.npos) continue;
-    const pid_t writer = std::atoi(name.c_str() + mark + std::strlen(kPartial));
-    if (writer > 0 && writer != getpid() && kill(writer, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry.path(), error);
-  }
-}
-
-void write_text(const std::filesystem::path& path, std::string_view text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.commit();
 }
 
 }  // namespace fovea

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "base/cores.h"
+#include "base/error.h"
 #include "base/team.h"
 
 namespace fovea {
@@ -14,8 +15,18 @@ thread_local int scoped_count = 0;  // 0: no CoresScope
 
 }  // namespace
 
+namespace {
+
+// More than so many on a core only wait for each other.
+int most_threads() { return std::max(64, 8 * available_cores()); }
+
+}  // namespace
+
 void set_threads(int count) {
-  thread_count = std::max(1, count);
+  if (count < 1 || count > most_threads())
+    fail(ErrorKind::usage, "{} threads, 1 to {} can be had (this process may use {} {})", count, most_threads(), available_cores(),
+         available_cores() == 1 ? "core" : "cores");
+  thread_count = count;
 }
 
 int threads() {
@@ -23,7 +34,7 @@ int threads() {
   int count = thread_count;
   if (count == 0) {
     count = available_cores();
-    set_threads(count);
+    thread_count = count;
   }
   return count;
 }

@@ -25,7 +25,7 @@ constexpr const char* kProgramFooter = R"(Examples:
   fovea predict resnet50 a.jpg               the same with published ImageNet weights
   fovea COMMAND --help                       everything about a command
 
-Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage.
+Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage, 130 when interrupted.
 Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=kernels,memory,weights,passes or all (diagnostics).)";
 
 int run_command(int argc, char** argv) {
@@ -53,12 +53,17 @@ const std::vector<std::string>& command_line() { return typed; }
 
 int main(int argc, char** argv) {
   using namespace fovea::cli;
+  open_standard_streams();
+  handle_interrupts();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may grow no more is an error of the write
   int status = kFailed;
   try {
     status = run_command(argc, argv);
   } catch (const fovea::Error& error) {
     status = report_error(error.what(), error.kind() == fovea::ErrorKind::usage ? kWrongUsage : kFailed);
+  } catch (const Interrupted&) {
+    status = report_error("interrupted", interrupted_status());
   } catch (const std::bad_alloc&) {
     status = report_error("there is not enough memory", kFailed);
   } catch (const std::exception& error) {

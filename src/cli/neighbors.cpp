@@ -50,6 +50,7 @@ Json to_json(const std::vector<Neighborhood>& found) {
 int neighbors(const NeighborsArguments& options) {
   if (!options.out.empty() && !options.out.ends_with(".html"))
     throw Error(ErrorKind::usage, options.out + ": the page is HTML; end its name with .html");
+  if (!options.out.empty()) check_output(options.out);
   use_threads(options.compute);
   const FeatureSet features = load_features(options.features);
   const std::vector<std::string> files = picture_files(options.data);

@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <cerrno>
@@ -19,7 +20,24 @@ int report_error(const std::string& message, int status) {
   return status;
 }
 
-void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+namespace {
+// Nobody may be listening: a closed or full standard error ends nothing.
+void write_error(const std::string& text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+  (void)std::fflush(stderr);
+}
+}  // namespace
+
+void say(const std::string& text) { write_error(text + "\n"); }
+
+void open_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest number that is free is taken, which is this one. Results that cannot be written are to fail: no writing to standard
+    // output.
+    (void)open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
 
 namespace {
 int first_output_error = 0;
@@ -29,9 +47,15 @@ void write_output(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && first_output_error == 0) first_output_error = errno;
 }
 
+namespace {
+bool in_files = false;
+}
+
+void result_is_in_files() { in_files = true; }
+
 int output_error() {
   if (std::fflush(stdout) != 0 && first_output_error == 0) first_output_error = errno;
-  return first_output_error;
+  return in_files ? 0 : first_output_error;
 }
 
 void print_json(const Json& json) { write_output(json.text() + "\n"); }
@@ -90,8 +114,7 @@ void Progress::show(const std::string& what, double done, double total, const st
   const auto filled = static_cast<size_t>(static_cast<double>(width) * share);
   std::string line = what + " [" + std::string(filled, '#') + std::string(width - filled, ' ') + after;
   line.resize(std::min(line.size(), room));
-  fmt::print(stderr, "\r\033[K{}", line);
-  std::fflush(stderr);
+  write_error("\r\033[K" + line);
   drawn_ = now;
   shown_ = true;
 }
@@ -106,24 +129,36 @@ std::string Progress::time_left(Clock::time_point now, double done, double total
 
 void Progress::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  write_error("\r\033[K");
   shown_ = false;
 }
 
 namespace {
-volatile std::sig_atomic_t interrupt_count = 0;
-}
+volatile std::sig_atomic_t interrupt_signal = 0;
+volatile std::sig_atomic_t watching = 0;
 
-void watch_interrupts() {
+void on_interrupt(int signal) {
+  if (!watching || interrupt_signal != 0) _exit(128 + signal);
+  interrupt_signal = signal;
+}
+}  // namespace
+
+void handle_interrupts() {
   struct sigaction action {};
-  action.sa_handler = [](int) { interrupt_count = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return interrupt_count != 0; }
+void watch_interrupts() { watching = 1; }
+
+bool interrupted() { return interrupt_signal != 0; }
+
+int interrupted_status() { return 128 + interrupt_signal; }
+
+void leave_if_interrupted() {
+  if (interrupted()) throw Interrupted{};
+}
 
 std::string Table::text() const {
   std::vector<size_t> widths;

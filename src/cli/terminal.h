@@ -15,13 +15,19 @@ namespace fovea::cli {
 // Prints "fovea: MESSAGE" on standard error, in one line, and gives the status back.
 int report_error(const std::string& message, int status);
 
-// One line on standard error.
+// Those of the three streams that are closed become ones that nothing comes from and nothing goes to, so that no file that is opened later
+// is taken for one of them.
+void open_standard_streams();
+
+// One line on standard error. Never throws for what cannot be written.
 void say(const std::string& text);
 
 // On standard output. What cannot be written does not end the command: `output_error` tells at the end.
 void write_output(const std::string& text);
 // Flushes; the first error (errno) that standard output had, or 0.
 int output_error();
+// What the command was to make lies in files by now: what standard output cannot take is news, and no failure.
+void result_is_in_files();
 template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   write_output(fmt::format(format, std::forward<Args>(args)...));
@@ -57,9 +63,15 @@ class Progress {
   int tenth_ = 0;
 };
 
-// Whether the interrupt key was pressed since `watch_interrupts`; pressed twice, it ends the program.
+// The interrupt key, or being asked to end, ends the program at once with status 130 (143). After `watch_interrupts` it only tells
+// `interrupted`, and the second time ends the program.
+void handle_interrupts();
 void watch_interrupts();
 bool interrupted();
+int interrupted_status();  // 130, or 143 where the program was asked to end
+// Thrown where nothing is there yet to be saved.
+struct Interrupted {};
+void leave_if_interrupted();
 
 // Columns as wide as they need to be; those whose mark is '>' are aligned to the right.
 class Table {

@@ -162,11 +162,12 @@ int run_rate_search(const TrainArguments& options, const LabelledData& data, con
   Progress bar;
   training.progress = [&](const TrainOptions::Progress& step) {
     show_progress(bar, step);
+    if (step.phase == "check") leave_if_interrupted();
     return !interrupted();
   };
   const RateCurve curve = data.folder.empty() ? find_rate(model, data.files, training) : find_rate(model, data.folder, training);
   bar.clear();
-  if (interrupted()) return report_error("interrupted", 1);
+  if (interrupted()) return report_error("interrupted", interrupted_status());
   if (options.json)
     print_json(curve_json(curve));
   else
@@ -204,17 +205,21 @@ int run_training(const TrainArguments& options) {
   watch_interrupts();
   training.progress = [&](const TrainOptions::Progress& step) {
     show_progress(bar, step);
+    if (step.phase == "check") leave_if_interrupted();  // nothing is there to be saved
     return !interrupted();
   };
   const TrainResult result = data.folder.empty() ? train(model, data.files, training) : train(model, data.folder, training);
   bar.clear();
   if (result.interrupted) {
-    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out), 1);
+    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out),
+                        interrupted_status());
   }
-  if (options.json)
+  if (options.json) {
     print_json(result_json(options, result));
-  else
-    print_result(options, result);
+    return 0;
+  }
+  result_is_in_files();
+  print_result(options, result);
   return 0;
 }
 

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "image/codecs.h"
 #include "image/exif.h"
 #include "image/resize.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "image/codecs.h"

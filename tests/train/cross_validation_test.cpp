@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "train/metrics.h"
 #include "train/small_run.h"
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "train/evaluation_json.h"
 #include "train/metrics.h"

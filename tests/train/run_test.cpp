@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "train/small_run.h"
 #include "weights/model_file.h"
 
