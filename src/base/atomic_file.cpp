@@ -272,7 +272,8 @@ void require_room(const fs::path& folder, uint64_t bytes) {
   const uint64_t free = uint64_t{info.f_bavail} * info.f_frsize;
   const auto megabytes = [](uint64_t count) { return static_cast<double>(count) / 1e6; };
   if (free < bytes)
-    fail(ErrorKind::io, "{}: the disk has {:.1f} MB left, {:.1f} MB are needed", folder.string(), megabytes(free), megabytes(bytes));
+    fail(ErrorKind::io, "{}: no space: {:.1f} MB are left on the disk, {:.1f} MB are needed", folder.string(), megabytes(free),
+         megabytes(bytes));
 }
 
 void remove_partial_files(const fs::path& folder) {

@@ -29,13 +29,18 @@ Exit status: 0 when all went well, 1 with one line on standard error when someth
 Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=kernels,memory,weights,passes or all (diagnostics).)";
 
 int run_command(int argc, char** argv) {
-  std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const std::vector<std::string> resumed = command_to_resume(words);
+  typed = {argc > 0 ? argv[0] : "fovea"};
+  std::ranges::copy_if(resumed.empty() ? words : resumed, std::back_inserter(typed),
+                       [](const std::string& word) { return word != "--resume"; });
   Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.", fovea::version());
   program.root().footer(kProgramFooter);
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})
     add(program.root());
-  return program.run(argc, argv);
+  if (!resumed.empty()) program.take(resumed);
+  return program.run(words);
 }
 
 // A full disk under standard output shows only here. A reader that has gone away has seen what it wanted.

@@ -65,12 +65,19 @@ struct LabelledData {
   std::string folder;  // or a CSV file; empty: files
   std::vector<std::string> files;
 };
-void add_labelled_data(Command& command, std::vector<std::string>& data);
+void add_labelled_data(Command& command, std::vector<std::string>& data, bool required = true);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
 
 // What a score has of several labels a picture.
 void add_label_scores(Json& json, const Score& score);
 
 void add_json(Command& command, bool& json, const char* form);
+// --json, and --jsonl for the same list with an element a line.
+struct ListFormat {
+  bool json = false, lines = false;
+  bool any() const { return json || lines; }
+};
+void add_json_list(Command& command, ListFormat& format, const char* form);
+void print_list(const ListFormat& format, const Json& list);
 
 }  // namespace fovea::cli

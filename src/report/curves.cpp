@@ -11,7 +11,8 @@ namespace {
 Series series_of(const json& history, const char* key, std::string name, std::string look) {
   Series series{std::move(name), std::move(look), {}};
   for (const json& row : history)
-    if (row.contains(key) && row[key].is_number()) series.points.emplace_back(row.at("epoch").get<double>(), row[key].get<double>());
+    if (row.contains(key) && row[key].is_number() && std::isfinite(row[key].get<double>()))
+      series.points.emplace_back(row.at("epoch").get<double>(), row[key].get<double>());
   return series;
 }
 
