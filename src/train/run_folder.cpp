@@ -67,7 +67,7 @@ void check_run_folder(const TrainOptions& options) {
   const fs::path out = options.out;
   if (!options.resume && !options.overwrite && holds_run(out)) {
     require_no_interrupted_run(out);
-    fail(ErrorKind::usage, "{} holds a finished run: name another folder, or ask for it to be replaced (overwrite)", out.string());
+    fail(ErrorKind::usage, "{} holds a finished run: name another folder, or ask for it to be replaced (--overwrite)", out.string());
   }
   std::error_code error;
   fs::path there = fs::absolute(out.has_filename() ? out : out.parent_path());

@@ -316,7 +316,8 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
 bool Trainer::goes_astray(double loss, const char* of, const Phase& phase) {
   if (std::isfinite(loss)) return false;
   const std::string where = phase.solved ? "" : fmt::format(" at step {} of epoch {}", state_.step + 1, state_.epoch + 1);
-  stopped_ = fmt::format("{} is {}{} (phase {}, highest rate {:.3g}): ", of, loss, where, phase.name, phase.rate);
+  stopped_ = fmt::format("{} is no number ({}){} (phase {}, highest rate {:.3g}): ", of, std::isnan(loss) ? "nan" : "infinite", where,
+                         phase.name, phase.rate);
   stopped_ += phase.solved ? "do the weights, or the pictures, hold values that are no numbers?"
                            : fmt::format("try a lower rate (--lr {:.2g}), a longer warm-up (--warmup) or clipped gradients (--clip 1)",
                                          phase.rate / 10);
