@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "base/atomic_file.h"
 #include "train/small_run.h"
@@ -333,7 +334,31 @@ TEST_F(Run, AValidationLossThatIsNoNumberKeepsTheBestAndTells) {
   const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "astray/metrics.json"));
   EXPECT_THAT(metrics.at("stopped").get<std::string>(), HasSubstr("validation loss"));
   EXPECT_TRUE(metrics.at("history").at(1).at("validation_loss").is_null());
-  for (const float value : run.network->store()->get("fc.bias").values<float>()) EXPECT_TRUE(std::isfinite(value));
+  const Tensor bias = run.network->store()->get("fc.bias");
+  for (const float value : bias.values<float>()) EXPECT_TRUE(std::isfinite(value));
+}
+
+TEST_F(Run, WhatACallerThrowsArrives) {
+  for (const char* phase : {"check", "features", "all"}) {
+    TrainOptions own = options(Recipe::finetune, nullptr);
+    const auto throw_in = [&](const TrainOptions::Progress& progress) {
+      if (progress.phase == phase) throw std::out_of_range(phase);
+      return true;
+    };
+    own.progress = throw_in;
+    const auto run = [&] {
+      Preprocessing preprocessing;
+      preprocessing.height = preprocessing.width = kPictureSize;
+      preprocessing.fit = Fit::squash;
+      const Data data = load_data(find_pictures(pictures().string()), own, preprocessing, true, [&](int64_t done, int64_t all) {
+        throw_in({"check", 0, 1, done, all, 0});
+      });
+      const auto network =
+          std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, {}}, preprocessing, 7);
+      Trainer({network, cpu::cpu_backend(), own, data, make_plan(own, {static_cast<int64_t>(data.splits.train.samples.size()), 6})}).run();
+    };
+    EXPECT_THROW(run(), std::out_of_range) << phase;
+  }
 }
 
 TEST_F(Run, ARunMayGoOnWithinAnotherLimitOfMemory) {
