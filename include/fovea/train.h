@@ -124,7 +124,8 @@ struct TrainOptions {
   size_t memory_bytes = 0;
 
   // What is written and told.
-  // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html; empty: nothing is written.
+  // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html, run.json (the command); empty: nothing is
+  // written.
   std::string out = {};
   bool resume = false;  // continue the run in `out`
   // A run that is there already is replaced, whole or not at all: until this one is finished it lies in `out`.new. Without this and

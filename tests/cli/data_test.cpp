@@ -121,6 +121,10 @@ TEST_F(Data, FoldsSayWhatTheyCameToAndAreNotReplacedUnfinished) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const json told = outcome.json().at("folds"), written = metrics("run").at("folds");
   EXPECT_EQ(told, written);
+  double seconds = 0;  // of the six
+  for (const char* seed : {"seed-0", "seed-1"})
+    for (int fold = 1; fold <= 3; ++fold) seconds += metrics(fmt::format("run/{}/fold-{}", seed, fold)).at("seconds").get<double>();
+  EXPECT_GT(metrics("run").at("seconds").get<double>(), seconds);
   EXPECT_EQ(written.at("accuracy").size(), 6u);
   EXPECT_EQ(metrics("run").at("seeds").at("accuracy").size(), 2u);
   EXPECT_EQ(metrics("run").at("out_of_fold").at("pictures"), 18);
