@@ -153,13 +153,13 @@ struct TrainOptions {
 };
 
 // What a number among the options may be, under the name that the command has for it ("lr").
-struct OptionRange {
+struct FOVEA_API OptionRange {
   std::string_view option = {};
   double least = 0, most = 0;
   bool above = false, below = false;  // least and most are out of it
   bool whole = false;
-  FOVEA_API bool contains(double value) const;  // false for what is no number
-  FOVEA_API std::string words() const;          // "a number above 0 and below 1000"
+  bool contains(double value) const;  // false for what is no number
+  std::string words() const;          // "a number above 0 and below 1000"
 };
 // Throws Error(usage) for an option without one.
 FOVEA_API const OptionRange& option_range(std::string_view option);
