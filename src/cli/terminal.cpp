@@ -147,14 +147,25 @@ void on_interrupt(int signal) {
 }
 }  // namespace
 
-void handle_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+namespace {
+void install(bool where_ignored) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action {};
+    sigaction(signal, nullptr, &action);
+    if (action.sa_handler == SIG_IGN && !where_ignored) continue;  // a command in the background of a script
+    action = {};
+    action.sa_handler = on_interrupt;
+    sigaction(signal, &action, nullptr);
+  }
 }
+}  // namespace
 
-void watch_interrupts() { watching = 1; }
+void handle_interrupts() { install(false); }
+
+void watch_interrupts() {
+  watching = 1;
+  install(true);
+}
 
 bool interrupted() { return interrupt_signal != 0; }
 
