@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
+#include "base/atomic_file.h"
 #include "base/csv.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "image/labels_csv.h"
 
 namespace {

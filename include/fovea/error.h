@@ -27,8 +27,11 @@ class FOVEA_API Error : public std::exception {
   ErrorKind kind() const noexcept { return kind_; }
   const char* what() const noexcept override { return message_.c_str(); }
 
-  // Puts "context: " before the message, on the way up.
-  void add_context(std::string_view context) { message_.insert(0, std::string(context) + ": "); }
+  // Puts "context: " before the message, on the way up, where it is not there already.
+  void add_context(std::string_view context) {
+    const std::string before = std::string(context) + ": ";
+    if (message_.compare(0, before.size(), before) != 0) message_.insert(0, before);
+  }
 
  private:
   ErrorKind kind_;

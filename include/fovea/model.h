@@ -49,6 +49,7 @@ struct LoadSummary {
   std::vector<std::string> missing, unexpected;  // missing: not in the file, or of no use there; it starts new
   std::vector<std::string> reshaped;             // "NAME [10,512] -> [10,512,1,1]"
   std::string source;                            // the file, or "none"
+  std::string weights_note;                      // how many of the weights are no numbers (NaN, infinity), and which; empty: none
   std::string precision_note;                    // why f32 is kept where bf16 was asked for; empty: what was asked for is there
 };
 
@@ -57,10 +58,10 @@ struct LoadSummary {
 // Predictors made before are no part of that: other threads may call, copy and end them all the while.
 class FOVEA_API Model {
  public:
-  // A registered name ("resnet50", see model_names) or a model file that training wrote. A weights file for a registered name may have a
-  // head of another width than the published one (then its classes are called "0", "1", ...) and may itself be a model file.
-  // Throws Error: usage for an unknown name (with the nearest), io or format for a file that cannot be read, mismatch for weights of
-  // another network, unsupported for another dtype.
+  // A registered name ("resnet50", see model_names), a model file that training wrote, or the folder of a run, for its model. A weights
+  // file for a registered name may have a head of another width than the published one (then its classes are called "0", "1", ...) and may
+  // itself be a model file. Throws Error: usage for an unknown name (with the nearest), io or format for a file that cannot be read,
+  // mismatch for weights of another network, unsupported for another dtype.
   static Model load(const std::string& name_or_file, const LoadOptions& options = {});
   ~Model();
   Model(const Model&);

@@ -53,6 +53,9 @@ FOVEA_API Embeddings embed_files(const Model& model, const std::vector<std::stri
 
 // NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
 FOVEA_API void save_npy(const Tensor& tensor, const std::string& path);
+// Throws Error(io), before any work, where writing the file would fail at once: its folder is missing or not to be written to, or it is a
+// folder itself.
+FOVEA_API void check_output(const std::string& path);
 // Any text, written beside and renamed: after a crash or on a full disk the file is the old one or the new one. Throws Error(io).
 FOVEA_API void save_text(const std::string& text, const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fovea/api.h>
@@ -125,9 +126,15 @@ struct TrainOptions {
   size_t memory_bytes = 0;
 
   // What is written and told.
-  // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html; empty: nothing is written.
+  // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html, run.json (the command); empty: nothing is
+  // written.
   std::string out = {};
-  bool resume = false;                                // continue the run in `out`
+  bool resume = false;  // continue the run in `out`
+  // A run that is there already is replaced, whole or not at all: until this one is finished it lies in `out`.new. Without this and
+  // `resume` it is an Error(usage).
+  bool overwrite = false;
+  // Within an epoch the run is saved when so much time has passed since it was saved last: the most that a kill loses.
+  double checkpoint_seconds = 60;
   bool report = true;                                 // report.html
   bool tensorboard = false;                           // event files in `out`/tensorboard
   std::vector<std::string> command = {};              // that repeats the run, for the report
@@ -141,9 +148,31 @@ struct TrainOptions {
     int64_t run = 0, runs = 0;    // with folds or seeds: which of how many; 0: the only one
     double validation_loss = -1;  // of the last epoch; below 0: none
     bool last = true;             // no other phase and no other run comes after this one
+    double rate = 0;              // of the step
+    int64_t pictures = 0;         // that the epoch's steps have taken so far
   };
   std::function<bool(const Progress&)> progress = {};
 };
+
+// What a number among the options may be, under the name that the command has for it ("lr").
+struct FOVEA_API OptionRange {
+  std::string_view option = {};
+  double least = 0, most = 0;
+  bool above = false, below = false;  // least and most are out of it
+  bool whole = false;
+  bool contains(double value) const;  // false for what is no number
+  std::string words() const;          // "a number above 0 and below 1000"
+};
+// Throws Error(usage) for an option without one.
+FOVEA_API const OptionRange& option_range(std::string_view option);
+
+// The command that began the run in a folder, and where it was typed. Throws Error(input) where there is no run; one that no command
+// began has no words.
+struct RunCommand {
+  std::vector<std::string> words;
+  std::string directory;
+};
+FOVEA_API RunCommand run_command(const std::string& folder);
 
 // Where a picture may have several labels, or none: each class is a question of its own, answered with yes from probability 0.5 on.
 struct LabelScores {
@@ -210,7 +239,7 @@ struct TrainResult {
   std::optional<Spread> folds, seeds;  // of the test pictures: of each fold (of each seed, one after the other), of each seed
   // With folds: every picture as the fold saw it that was not trained on it, of the first seed, in the order of the data.
   std::optional<Evaluation> out_of_fold;
-  double seconds = 0;
+  double seconds = 0;          // of all runs together
   std::string recipe, reason;  // what ran, and why
   std::vector<BadPicture> left_out;
   int64_t epochs = 0, best_epoch = 0;

@@ -17,7 +17,10 @@ struct [[gnu::visibility("hidden")]] Layers::Context {
 };
 
 struct ArchitectureAccess {
-  static Value value(Map map) { return {*map.graph_, ValueId{map.id_}}; }
+  static Value value(Map map) {
+    if (!map.graph_) fail(ErrorKind::usage, "a Map that no layer has made (Map{{}}) is asked for its values");
+    return {*map.graph_, ValueId{map.id_}};
+  }
   static Map map(Value value) {
     Map map;
     map.graph_ = &value.graph();
@@ -48,6 +51,11 @@ Map apply(Map x, Function&& function) {
   return Access::map(function(Access::value(x)));
 }
 
+// A number of a layer's options.
+void demand(const Layers& layers, const char* field, int64_t value, int64_t least) {
+  if (value < least) fail(ErrorKind::usage, "{}: {} is {}, {} or more expected", layers.path(), field, value, least);
+}
+
 Init linear_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(static_cast<double>(inputs))); }
 
 // Of a network that is built once, so that what is wrong with its text is told before it has a name.
@@ -76,6 +84,11 @@ Layers Layers::operator[](int64_t index) const { return Access::layers(context_-
 const std::string& Layers::path() const { return context_->scope.path(); }
 
 Map Layers::conv2d(Map x, const ConvolutionOptions& o) const {
+  demand(*this, "out", o.out, 1);
+  demand(*this, "kernel", o.kernel, 1);
+  demand(*this, "stride", o.stride, 1);
+  demand(*this, "padding", o.padding, 0);
+  demand(*this, "groups", o.groups, 1);
   return apply(*this, x, [&](Scope s, Value value) {
     return fovea::conv2d(s, value,
                          {.out = o.out,
@@ -89,6 +102,7 @@ Map Layers::conv2d(Map x, const ConvolutionOptions& o) const {
 }
 
 Map Layers::linear(Map x, int64_t out) const {
+  demand(*this, "out", out, 1);
   return apply(*this, x, [&](Scope s, Value value) {
     const Init init = linear_init(value.channels(), out);
     return fovea::linear(s, value, {.out = out, .weight = init, .bias = init});
@@ -102,12 +116,14 @@ Map Layers::layer_norm(Map x) const {
   return apply(*this, x, [&](Scope s, Value value) { return fovea::layer_norm(s, value); });
 }
 Map Layers::group_norm(Map x, int64_t groups) const {
+  demand(*this, "groups", groups, 1);
   return apply(*this, x, [&](Scope s, Value value) { return fovea::group_norm(s, value, {.groups = groups}); });
 }
 Map Layers::channel_scale(Map x, double start) const {
   return apply(*this, x, [&](Scope s, Value value) { return fovea::channel_scale(s, "weight", value, start); });
 }
 Map Layers::squeeze_excite(Map x, int64_t squeezed) const {
+  demand(*this, "squeezed", squeezed, 1);
   return apply(*this, x, [&](Scope s, Value value) { return fovea::squeeze_excite(s["fc1"], s["fc2"], value, {.squeezed = squeezed}); });
 }
 Map Layers::max_pool2d(Map x, const PoolOptions& o) const {
@@ -178,6 +194,9 @@ Map concat(Map a, Map b) { return Access::map(concat(Access::value(a), Access::v
 void register_architecture(const Architecture& architecture) {
   if (architecture.name.empty()) fail(ErrorKind::usage, "an architecture without a name");
   if (!architecture.body) fail(ErrorKind::usage, "{}: an architecture without a body", architecture.name);
+  for (const auto& [field, value] : {std::pair("classes", architecture.classes), std::pair("input_size", architecture.input_size),
+                                     std::pair("size_multiple", architecture.size_multiple)})
+    if (value < 1) fail(ErrorKind::usage, "{}: {} is {}, 1 or more expected", architecture.name, field, value);
   models::Variant variant;
   variant.name = architecture.name;
   variant.family = "own";
@@ -188,9 +207,10 @@ void register_architecture(const Architecture& architecture) {
   variant.head = "head";
   variant.head_weight_init = variant.head_bias_init = linear_init;
   variant.body = [body = architecture.body](Scope s, Value image, Size2 native) {
-    return features_of(Access::value(body(Access::layers(s, {image.height(), image.width()}, native), Access::map(image))));
+    const Map last = body(Access::layers(s, {image.height(), image.width()}, native), Access::map(image));
+    return features_of(in_context("what the body gives", [&] { return Access::value(last); }));
   };
-  variant.feature_width = feature_width(variant);
+  variant.feature_width = in_context(architecture.name, [&] { return feature_width(variant); });
   models::add(std::move(variant));
 }
 

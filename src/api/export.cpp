@@ -3,8 +3,8 @@
 
 #include "api/implementation.h"
 #include "backends/reference/reference.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "export/onnx_export.h"
 #include "export/onnx_writer.h"
 
@@ -20,6 +20,8 @@ ExportedValue to_exported(const onnx::Port& port) {
 }  // namespace
 
 ExportResult export_onnx(const Model& model, const std::string& path, const ExportOptions& options) {
+  require_ending(path, ".onnx", "a network in ONNX's operators");
+  require_writable(path);
   return in_context("exporting " + model.name(), [&] {
     onnx::OnnxModel exported = onnx::translate(model.implementation().network(), reference::reference_backend(), options);
     exported.version = FOVEA_VERSION;

@@ -33,7 +33,7 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   options.cache = FeatureCache::off;  // which could be a file
   options.out.clear();
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
-  if (options.threads > 0) set_threads(options.threads);
+  if (options.threads != 0) set_threads(options.threads);
   const size_t states = implementation.network().store()->bytes();
   engine::MemoryAccount memory(options.memory_bytes, states);
   const std::shared_ptr<engine::Network> network = implementation.network().clone();

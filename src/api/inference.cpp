@@ -21,6 +21,13 @@ void softmax(const float* logits, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::exp(logits[i] - most) / sum);
 }
 
+void require_numbers(std::span<const float> logits) {
+  if (!std::ranges::all_of(logits, [](float value) { return std::isfinite(value); }))
+    fail(ErrorKind::format,
+         "the network's answer is no number (NaN or infinity): its weights hold such values, or what it computes grows beyond what floats "
+         "hold");
+}
+
 // What `head` means by its outputs: shares of one, or each class for itself.
 void to_probabilities(const HeadOptions& head, const float* logits, int64_t count, float* out) {
   if (!head.independent) return softmax(logits, count, out);
@@ -110,6 +117,7 @@ Tensor Inference::output_with_mirror_image(std::span<float> image, const std::st
 std::vector<ClassProbability> Inference::best(std::span<const float> logits, int64_t top) const {
   const std::vector<std::string>& names = network_->classes();
   std::vector<float> probabilities(logits.size());
+  require_numbers(logits);
   to_probabilities(network_->form().head, logits.data(), static_cast<int64_t>(logits.size()), probabilities.data());
   std::vector<int64_t> order(logits.size());
   std::iota(order.begin(), order.end(), int64_t{0});
@@ -149,6 +157,7 @@ Tensor Inference::probabilities(const Tensor& images) const {
   Tensor result = answers(images);
   const int64_t count = result.shape()[1];
   const auto values = result.mutable_values<float>();
+  require_numbers(values);
   for (int64_t n = 0; n < result.shape()[0]; ++n)
     to_probabilities(network_->form().head, values.data() + n * count, count, values.data() + n * count);
   return result;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <span>
 
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
@@ -89,6 +90,31 @@ void require_own_padding(const models::Variant& variant, const weights::LoadRepo
          variant.name.substr(kOwn.size()), variant.name);
 }
 
+int64_t count_not_finite(std::span<const float> values) {
+  int64_t count = 0;
+  for (const float value : values) count += std::isfinite(value) ? 0 : 1;
+  return count;
+}
+
+// "2 tensors hold 12 values that are no numbers: fc.weight (10 of 5120), fc.bias (2 of 10)"; empty: none does.
+std::string note_of_weights(const engine::StateStore& store) {
+  constexpr int64_t kMostNamed = 5;
+  std::string names;
+  int64_t values = 0, holders = 0;
+  for (const auto& [name, entry] : store.entries()) {
+    const Tensor& tensor = entry.memory;
+    const int64_t count = tensor.dtype() == DType::f32 ? count_not_finite(tensor.values<float>()) : 0;
+    if (count == 0) continue;
+    values += count;
+    if (++holders <= kMostNamed) names += fmt::format("{}{} ({} of {})", names.empty() ? "" : ", ", name, count, tensor.size());
+  }
+  if (holders == 0) return {};
+  if (holders > kMostNamed) names += fmt::format(" and {} more", holders - kMostNamed);
+  return fmt::format("{} of the weights hold {} that no network computes with (NaN or infinity): {}",
+                     holders == 1 ? "1 tensor" : fmt::format("{} tensors", holders),
+                     values == 1 ? "1 value" : fmt::format("{} values", values), names);
+}
+
 std::shared_ptr<Model::Implementation> with_weights(const models::Variant& variant, engine::NetworkForm form,
                                                     const Preprocessing& preprocessing, const weights::StateDict& tensors,
                                                     const std::string& source, const NewPart& part = {}) {
@@ -99,7 +125,9 @@ std::shared_ptr<Model::Implementation> with_weights(const models::Variant& varia
     require_own_padding(variant, loaded);
     return loaded;
   });
-  return std::make_shared<Model::Implementation>(std::move(network), to_summary(report, source));
+  LoadSummary summary = to_summary(report, source);
+  summary.weights_note = note_of_weights(*network->store());
+  return std::make_shared<Model::Implementation>(std::move(network), std::move(summary));
 }
 
 std::shared_ptr<Model::Implementation> without_weights(const models::Variant& variant, engine::NetworkForm form,
@@ -251,6 +279,9 @@ Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
     return Model(std::move(implementation));
   };
   if (const models::Variant* variant = models::find(name_or_file)) return ready(from_name(*variant, options));
+  // The folder of a run stands for its model.
+  const fs::path of_run = fs::path(name_or_file) / "model.safetensors";
+  if (fs::is_directory(name_or_file) && fs::is_regular_file(of_run)) return ready(from_file(of_run.string(), options));
   if (looks_like_a_path(name_or_file)) return ready(from_file(name_or_file, options));
   return ready(from_name(models::get(name_or_file), options));
 }

@@ -5,6 +5,7 @@
 
 #include "api/implementation.h"
 #include "backends/cpu/cpu.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "weights/model_file.h"
 
@@ -158,6 +159,7 @@ void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
 }
 
 void Model::save(const std::string& path) const {
+  require_ending(path, ".safetensors", "a model");
   weights::ModelFile file;
   file.architecture = name();
   file.classes = classes();

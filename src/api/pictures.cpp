@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "api/implementation.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "image/fit.h"
 #include "image/folder.h"
 
@@ -172,6 +172,8 @@ void save_npy(const Tensor& tensor, const std::string& path) {
   file.write(tensor.raw(), tensor.bytes());
   file.commit();
 }
+
+void check_output(const std::string& path) { require_writable(path); }
 
 void save_text(const std::string& text, const std::string& path) { write_text(path, text); }
 

@@ -5,10 +5,13 @@
 #include <fovea/report.h>
 #include <fovea/version.h>
 
+#include <limits>
 #include <optional>
+#include <set>
 
 #include "api/report.h"
 #include "backends/cpu/cpu.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -16,6 +19,7 @@
 #include "base/parallel.h"
 #include "saliency/heat_maps.h"
 #include "train/evaluation_json.h"
+#include "weights/digest.h"
 
 namespace fovea {
 namespace {
@@ -29,14 +33,40 @@ constexpr const char* kCompiler = __VERSION__;
 constexpr const char* kCompiler = "g++ " __VERSION__;
 #endif
 
+// JSON has no way to write NaN, and null stands in its place.
+void restore_numbers(json& value) {
+  static const std::set<std::string> numbers{"loss", "train_loss", "confidence", "label_probability", "expected_error", "rate", "seconds"};
+  if (!value.is_structured()) return;
+  for (auto one = value.begin(); one != value.end(); ++one) {
+    const bool number = value.is_object() && numbers.count(one.key()) > 0;
+    if (number && one->is_null())
+      *one = std::numeric_limits<double>::quiet_NaN();
+    else
+      restore_numbers(*one);
+  }
+}
+
 json read_metrics_json(const fs::path& path) {
   return in_context(path.string(), [&] {
     try {
-      return parse_json(read_text(path));
+      json metrics = parse_json(read_text(path));
+      if (!metrics.is_object()) fail(ErrorKind::format, "cannot be read as the metrics of a run: it holds no object");
+      restore_numbers(metrics);
+      return metrics;
     } catch (const json::exception& error) {
       fail(ErrorKind::format, "cannot be read as the metrics of a run: {}", error.what());
     }
   });
+}
+
+// The model is the one that the metrics are about: a run that was replaced in part leaves files of two.
+void require_of_one_run(const fs::path& folder) {
+  const json metrics = read_metrics_json(folder / kMetricsFile);
+  if (!metrics.contains("model_sha256")) return;  // of before
+  const std::string told = metrics["model_sha256"].get<std::string>(), there = weights::sha256_of_file(folder / kModelFile);
+  if (told != there)
+    fail(ErrorKind::mismatch, "{}: {} and {} are of different runs: the SHA-256 of the model is {}, the metrics are of {}", folder.string(),
+         kMetricsFile, kModelFile, there, told);
 }
 
 }  // namespace
@@ -75,6 +105,8 @@ std::string write_report(const std::string& run) {
   const fs::path folder = run;
   for (const char* name : {kMetricsFile, kModelFile})
     if (!fs::exists(folder / name)) fail(ErrorKind::input, "{} holds no finished run: there is no {}", run, name);
+  require_writable(folder / kReportFile);
+  require_of_one_run(folder);
   const Model model = Model::load((folder / kModelFile).string());
   write_run_page(folder, model.implementation());
   return (folder / kReportFile).string();

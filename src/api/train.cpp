@@ -2,12 +2,16 @@
 #include <fovea/train.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 
 #include "api/implementation.h"
 #include "api/report.h"
 #include "api/training.h"
 #include "backends/cpu/cpu.h"
+#include "base/error.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "image/labels_csv.h"
 #include "train/cross_validation.h"
 #include "train/data.h"
@@ -16,8 +20,11 @@
 #include "train/preset.h"
 #include "train/run_folder.h"
 #include "train/trainer.h"
+#include "weights/text.h"
 
 namespace fovea {
+
+namespace fs = std::filesystem;
 
 Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options) {
   Preprocessing preprocessing = network.preprocessing();
@@ -112,6 +119,14 @@ void tell_of(const image::Splits& found, const TrainOptions& options) {
   for (const std::string& line : image::lines_of(found.unused, most_named)) options.note(line);
 }
 
+// Names are written into files of formats that hold text.
+void require_utf8(const std::vector<std::string>& classes) {
+  for (const std::string& name : classes)
+    if (!is_utf8(name))
+      fail(ErrorKind::input, "class \"{}\": the name is not UTF-8, and cannot be kept in a model: give its folder or label another one",
+           weights::printable(name));
+}
+
 // `find` gives the pictures once the model is known to be as the options want it; `where` says in words which.
 template <class Find>
 TrainResult train_on(Model& model, const TrainOptions& given, const std::string& where, Find&& find) {
@@ -123,12 +138,14 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
   const bool freeze_by_pictures = options.freeze == "auto";
   if (!freeze_by_pictures) network.frozen_by(options.freeze);  // a tap that is not there is told before anything is read
-  if (options.threads > 0) set_threads(options.threads);
+  if (options.threads != 0) set_threads(options.threads);
 
-  if (!options.resume && !options.out.empty()) training::require_no_interrupted_run(options.out);
+  const bool writes = !options.out.empty();
+  if (writes) training::check_run_folder(options);
   image::Splits found = find();
   tell_of(found, options);
   const std::vector<std::string> classes = found.train.classes;
+  require_utf8(classes);
   HeadOptions head = options.head.value_or(network.form().head);
   head.independent = found.train.multi_label;
   std::string freeze_reason = "asked for";
@@ -142,6 +159,12 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     freeze_reason = choice.reason;
   };
   settle_freeze(found, options);
+  // The model, and a checkpoint beside the one before it, each at least as large as the network.
+  std::optional<training::RunFolder> folder;
+  if (writes) {
+    folder.emplace(options, 3 * states);
+    options.out = folder->path().string();
+  }
   const bool random_crops = crops_at_random(training::make_plan(options, facts_of(found, pretrained, head)));
   training::Data data = training::read_pictures(std::move(found), options, preprocessing, random_crops, check_progress(options));
   const double area = training::median_area(data);
@@ -149,6 +172,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   for (const BadPicture& bad : data.left_out)
     if (options.note) options.note("left out: " + bad.reason);
   warn_of_copies(data, options);
+  if (writes && (!options.resume || !fs::exists(folder->path() / training::kRunFile)))
+    training::write_run_command(folder->path() / training::kRunFile, options.command);
 
   const Beginning beginning(network, preprocessing, new_head ? &classes : nullptr, head);
   const auto features = std::make_shared<training::FeatureStore>();
@@ -160,7 +185,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
                                origin_of(model, where), features, memory, states});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;
-    return training::PartialResult{result.test, trainer.tested()};
+    return training::PartialResult{result.test, trainer.tested(), result.seconds};
   };
   const training::CrossValidation cross_validation = training::cross_validate(options, data, run_one);
   if (cross_validation.interrupted) {
@@ -183,8 +208,19 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   }
   training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation,
                              std::move(origin), features, memory});
-  TrainResult result = trainer.run();
-  if (options.report && !options.out.empty() && !result.interrupted && needs_page(options.out)) write_run_page(options.out, implementation);
+  const auto write_page = [&] {
+    if (options.report && writes && needs_page(options.out)) write_run_page(options.out, implementation);
+  };
+  TrainResult result;
+  try {
+    result = trainer.run();
+  } catch (const Error&) {
+    if (trainer.stopped()) write_page();
+    throw;
+  }
+  if (result.interrupted) return result;
+  write_page();
+  if (writes) folder->finish();
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "api/implementation.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "weights/fetch.h"
 #include "weights/model_file.h"
@@ -77,12 +78,16 @@ ConvertedWeights convert_weights(const std::string& from, const std::string& to,
     fail(ErrorKind::unsupported, "{}: writing {} is not supported, .pth and .safetensors are", to,
          ending.empty() ? "a file without an ending" : ending);
   }
+  require_writable(to);
   const weights::StateDict tensors = model.empty() ? weights::read_weights(from) : renamed(from, model);
   if (pth)
     weights::write_pth(to, tensors);
   else
     weights::write_safetensors(to, tensors);
-  return {static_cast<int64_t>(tensors.size()), static_cast<int64_t>(fs::file_size(to))};
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.bytes();
+  if (fs::is_regular_file(to)) bytes = fs::file_size(to);
+  return {static_cast<int64_t>(tensors.size()), static_cast<int64_t>(bytes)};
 }
 
 }  // namespace fovea

@@ -10,7 +10,7 @@ using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eig
 
 struct Eigenvectors {
   bool converged = false;
-  Eigen::VectorXd values;    // the smallest first
+  Eigen::VectorXd values;   // the smallest first
   Eigen::MatrixXd vectors;  // a column each, of length 1
 };
 

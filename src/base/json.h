@@ -1,4 +1,5 @@
-// JSON as text and back. The two directions cost seconds to compile, so they are compiled here alone; values are made and read wherever they are needed.
+// JSON as text and back. The two directions cost seconds to compile, so they are compiled here alone; values are made and read wherever
+// they are needed.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cores.h"
+#include "base/error.h"
 #include "base/team.h"
 
 namespace fovea {
@@ -13,7 +14,19 @@ thread_local int scoped_count = 0;  // 0: no CoresScope
 
 }  // namespace
 
-void set_threads(int count) { thread_count = std::max(1, count); }
+namespace {
+
+// More than so many on a core only wait for each other.
+int most_threads() { return std::max(64, 8 * available_cores()); }
+
+}  // namespace
+
+void set_threads(int count) {
+  if (count < 1 || count > most_threads())
+    fail(ErrorKind::usage, "{} threads, 1 to {} can be had (this process may use {} {})", count, most_threads(), available_cores(),
+         available_cores() == 1 ? "core" : "cores");
+  thread_count = count;
+}
 
 int threads() {
   if (scoped_count > 0) return scoped_count;

@@ -37,7 +37,8 @@ class CoresScope {
 };
 
 // Runs body(begin, end) over disjoint ranges that cover [0, count), each of at least `grain` items where possible. Allocates nothing.
-// The body must not throw. Called from inside another one's body it runs in the calling thread alone.
+// What a body throws arrives here, while other ranges may be left out (base/team.h). Called from inside another one's body it runs in the
+// calling thread alone.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

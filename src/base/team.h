@@ -13,7 +13,8 @@ void call_on_cores(int count, void (*body)(void* context), void* context);
 }  // namespace detail
 
 // Calls body(rank) for every rank in [0, size) on as many threads as come, the calling one among them, and returns when all are done. A
-// thread may do the part of another that is late, so bodies do not wait for each other. They must not throw.
+// thread may do the part of another that is late, so bodies do not wait for each other. Where bodies throw, parts that have not begun are
+// left out, and one of the exceptions is thrown here once no part runs any more.
 template <class Body>
 void run_team(int size, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

@@ -1,5 +1,7 @@
 // GNU's OpenMP runtime, called by its functions. A compiler's own `#pragma omp` would bring that compiler's runtime into the process,
 // beside the one that oneDNN runs on; these are the same calls from any of them.
+#include <atomic>
+#include <exception>
 #include <utility>
 
 #include "base/denormals.h"
@@ -23,12 +25,23 @@ namespace {
 // OpenMP takes a team of one thread for none.
 thread_local bool at_work = false;
 
+// No exception may leave a parallel region: the first one is kept.
 struct Team {
   int size;
   void (*body)(void*, int);
   void* context;
   detail::TeamOrder order = {};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure{};
 };
+
+void do_part(Team& team, int rank) noexcept {
+  try {
+    if (!team.failed) team.body(team.context, rank);
+  } catch (...) {
+    if (!team.failed.exchange(true)) team.failure = std::current_exception();
+  }
+}
 
 // OpenMP keeps the size of teams for each calling thread.
 class TeamSize {
@@ -62,12 +75,13 @@ void do_parts(int size, void (*body)(void*, int), void* context) {
         Team& one = *static_cast<Team*>(all);
         const bool outer = std::exchange(at_work, true);
         one.order.part_begins();
-        for (int rank = omp_get_thread_num(); rank < one.size; rank += omp_get_num_threads()) one.body(one.context, rank);
+        for (int rank = omp_get_thread_num(); rank < one.size; rank += omp_get_num_threads()) do_part(one, rank);
         one.order.part_ends();
         at_work = outer;
       },
       &team, static_cast<unsigned>(size), 0);
   team.order.after_parts();
+  if (team.failure) std::rethrow_exception(team.failure);
 }
 
 void call_on_cores(int count, void (*body)(void*), void* context) {

@@ -1,9 +1,15 @@
 #include "cli/arguments.h"
 
 #include <fovea/error.h>
+#include <fovea/train.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <cstdlib>
+#include <numeric>
+#include <utility>
 
 namespace fovea::cli {
 
@@ -27,33 +33,101 @@ Argument& Argument::shows_default(std::string_view text) {
   return *this;
 }
 
+namespace {
+
+// Says what is wrong with a number's text; empty: nothing is. Before CLI11 converts it, which tells no range.
+CLI::Validator within(OptionRange range) {
+  return {[range](std::string& text) -> std::string {
+            char* end = nullptr;
+            const double value = std::strtod(text.c_str(), &end);
+            const bool number = end != text.c_str() && *end == '\0';
+            const bool digits = !range.whole || text.find_first_not_of("+-0123456789") == std::string::npos;
+            if (number && digits && range.contains(value)) return "";
+            return text + " is given, " + range.words() + " expected";
+          },
+          ""};
+}
+
+// "500M", "2Gi" as bytes.
+std::string bytes_of(std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  std::string unit(end);
+  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (!unit.empty() && unit.back() == 'b') unit.pop_back();
+  constexpr std::string_view kUnits = "kmgt";
+  const size_t power = unit.empty() ? 0 : kUnits.find(unit[0]) + 1;  // 0 also where it is none of them
+  const bool binary = unit.size() == 2 && unit[1] == 'i';
+  const double bytes = number * std::pow(binary ? 1024 : 1000, static_cast<double>(power));
+  const bool known = unit.empty() || (power > 0 && (unit.size() == 1 || binary));
+  if (end == text.c_str() || !known || !(bytes >= 0 && bytes < 1e18))
+    return text + " is given, a size of 0 or more expected, as 500M or 2G";
+  text = std::to_string(static_cast<int64_t>(bytes));
+  return "";
+}
+
+// The fewest letters to insert, delete or change.
+size_t distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// ", did you mean NAME?", or nothing where no name is near.
+std::string suggestion(const std::string& typed, const std::vector<std::string>& names) {
+  std::string best;
+  size_t least = std::max<size_t>(2, typed.size() / 3) + 1;
+  for (const std::string& name : names) {
+    // What is typed too short, or too long, means the same.
+    const bool begins = typed.size() > 2 && (name.starts_with(typed) || typed.starts_with(name));
+    const size_t away = begins ? 1 : distance(typed, name);
+    if (away < least) least = away, best = name;
+  }
+  return best.empty() ? "" : ", did you mean " + best + "?";
+}
+
+}  // namespace
+
 Argument& Argument::positive() {
-  option_.check(CLI::PositiveNumber);
+  option_.check(within({.option = "", .least = 1, .most = 1e18, .whole = true}));
   return *this;
 }
 
 Argument& Argument::not_negative() {
-  option_.check(CLI::NonNegativeNumber);
+  option_.check(within({.option = "", .least = 0, .most = 1e9}));
   return *this;
 }
 
 Argument& Argument::between(int least, int most) {
-  option_.check(CLI::Range(least, most));
+  option_.check(within({.option = "", .least = static_cast<double>(least), .most = static_cast<double>(most), .whole = true}));
   return *this;
 }
 
-Argument& Argument::between(double least, double most) {
-  option_.check(CLI::Range(least, most));
+Argument& Argument::in_range() {
+  option_.check(within(option_range(option_.get_lnames().front())));
   return *this;
 }
 
 Argument& Argument::one_of(const std::vector<std::string>& names) {
-  option_.check(CLI::IsMember(names).description(""));
+  option_.check(CLI::Validator(
+      [names](std::string& text) -> std::string {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return "";
+        return text + " is given, one of " + CLI::detail::join(names, ", ") + " expected" + suggestion(text, names);
+      },
+      ""));
   return type(CLI::detail::join(names, "|"));
 }
 
 Argument& Argument::bytes() {
-  option_.transform(CLI::AsSizeValue(true).description(""));
+  option_.transform(CLI::Validator(bytes_of, ""));
   return type("SIZE");
 }
 
@@ -118,29 +192,55 @@ bool is_number(const std::string& text) {
 }
 
 // An option takes one word, or as many as follow. "--range MIN MAX" takes one or two, and pictures may follow: two become "MIN,MAX".
-std::vector<std::string> with_ranges_joined(int argc, char** argv) {
+std::vector<std::string> with_ranges_joined(const std::vector<std::string>& given) {
   std::vector<std::string> words;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--range" && i + 2 < argc && is_number(argv[i + 1]) && is_number(argv[i + 2])) {
-      words.push_back(word + "=" + argv[i + 1] + "," + argv[i + 2]);
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (given[i] == "--range" && i + 2 < given.size() && is_number(given[i + 1]) && is_number(given[i + 2])) {
+      words.push_back(given[i] + "=" + given[i + 1] + "," + given[i + 2]);
       i += 2;
     } else {
-      words.push_back(word);
+      words.push_back(given[i]);
     }
   }
   return words;
 }
 
 // CLI11 would say only that a command is missing.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+void check_command(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty() || words[0].starts_with('-')) return;
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name() == argv[1]) return;
+    if (command->get_name() == words[0]) return;
     names.push_back(command->get_name());
   }
-  throw Error(ErrorKind::usage, "there is no command '" + std::string(argv[1]) + "'; there are " + CLI::detail::join(names, ", "));
+  const std::string meant = suggestion(words[0], names);
+  throw Error(ErrorKind::usage, "there is no command '" + words[0] + "'" + meant + (meant.empty() ? "; there are " : " There are ") +
+                                    CLI::detail::join(names, ", "));
+}
+
+// "fovea help train" is "fovea train --help".
+std::vector<std::string> without_help(std::vector<std::string> words) {
+  if (words.empty() || words[0] != "help") return words;
+  words.erase(words.begin());
+  words.push_back("--help");
+  return words;
+}
+
+// What was chosen last: of "fovea weights fetch" the command fetch.
+const CLI::App& innermost(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+// The option that a mistyped one may mean.
+std::string meant_by(const CLI::App& app, const std::vector<std::string>& extras) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : innermost(app).get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const std::string& extra : extras)
+    if (extra.starts_with("--")) return suggestion(extra.substr(0, extra.find('=')), names);
+  return "";
 }
 
 // As it is typed: "fovea weights fetch".
@@ -156,12 +256,28 @@ std::string full_name(const CLI::App& app) {
 
 }  // namespace
 
-int Program::run(int argc, char** argv) {
-  check_command(*app_, argc, argv);
-  std::vector<std::string> words = with_ranges_joined(argc, argv);
-  std::ranges::reverse(words);  // as CLI11 wants them
+void Program::parse(const std::vector<std::string>& typed) {
+  const std::vector<std::string> words = with_ranges_joined(without_help(typed));
+  check_command(*app_, words);
   try {
-    app_->parse(words);
+    app_->parse(std::vector<std::string>(words.rbegin(), words.rend()));  // which CLI11 takes from the end
+  } catch (const CLI::ExtrasError& error) {
+    throw Error(ErrorKind::usage,
+                std::string(error.what()) + meant_by(*app_, app_->remaining(true)) + " (" + full_name(*app_) + " --help tells more)");
+  }
+}
+
+void Program::take(const std::vector<std::string>& words) {
+  try {
+    parse(words);
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::usage, std::string("the command that began the run: ") + error.what());
+  }
+}
+
+int Program::run(const std::vector<std::string>& words) {
+  try {
+    parse(words);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error);  // --help, --version
     throw Error(ErrorKind::usage, std::string(error.what()) + " (" + full_name(*app_) + " --help tells more)");

@@ -26,12 +26,12 @@ class Argument {
 
   Argument& type(std::string_view name);  // what the help calls a value
   Argument& required();
-  Argument& shows_default();                       // the help tells the value that the variable has now,
-  Argument& shows_default(std::string_view text);  // or this
-  Argument& positive();
-  Argument& not_negative();
-  Argument& between(int least, int most);  // both included
-  Argument& between(double least, double most);
+  Argument& shows_default();                                // the help tells the value that the variable has now,
+  Argument& shows_default(std::string_view text);           // or this
+  Argument& positive();                                     // a whole number of 1 or more
+  Argument& not_negative();                                 // any number of 0 or more
+  Argument& between(int least, int most);                   // both included
+  Argument& in_range();                                     // as option_range (fovea/train.h) has it for the option's name
   Argument& one_of(const std::vector<std::string>& names);  // which are the type, too
   Argument& bytes();                                        // "500M", "2Gi"
   Argument& each();                                         // given once for each value of a list
@@ -69,9 +69,13 @@ class Program {
 
   Command& root() { return root_; }
   // Runs the command that was typed; gives its exit status. Throws Error(usage) for what is none.
-  int run(int argc, char** argv);
+  int run(const std::vector<std::string>& words);
+  // Takes options from another command's words; those that `run` gets afterwards come over them.
+  void take(const std::vector<std::string>& words);
 
  private:
+  void parse(const std::vector<std::string>& words);
+
   std::unique_ptr<CLI::App> app_;
   Run chosen_;
   Command root_;

@@ -29,12 +29,15 @@ struct AugmentArguments {
 };
 
 int augment(const AugmentArguments& options) {
+  if (!options.out.ends_with(".png")) throw Error(ErrorKind::usage, options.out + ": the sheet is written as PNG; end its name with .png");
+  check_output(options.out);
   std::vector<Image> pictures;
   Preprocessing preprocessing = changed(Preprocessing{}, options.preprocessing);
   if (options.preprocessing.fit.empty()) preprocessing.fit = Fit::squash;
   for (const std::string& file : picture_files(options.data)) pictures.push_back(read_image(file, preprocessing));
   const Image sheet = augmentation_sheet(pictures, preprocessing, train_options(options.training), options.looks);
   write_png(options.out, sheet);
+  if (!options.json) result_is_in_files();
   if (options.json)
     print_json({{"file", options.out}, {"width", sheet.width}, {"height", sheet.height}});
   else

@@ -11,6 +11,11 @@ namespace fovea::cli {
 // As it was typed, program and all, but for what only this once was meant for (--resume).
 const std::vector<std::string>& command_line();
 
+// Of "train --resume DIR": the words of the command that began the run in DIR, whose options come first; the words that were typed become
+// "train --resume --out DIR". Empty where nothing such was typed, or DIR holds no run that a command began. Where the command was typed
+// elsewhere, its folder becomes the current one.
+std::vector<std::string> command_to_resume(std::vector<std::string>& typed);
+
 void add_train(Command& program);
 void add_augment(Command& program);
 void add_audit(Command& program);

@@ -164,7 +164,7 @@ void add_compare(Command& program) {
   add_size(command, options->size, "Height and width of the pictures (default: each model's own)");
   command.option("--seconds", options->compare.seconds, "How long to measure each, at least three rounds")
       .type("S")
-      .positive()
+      .not_negative()
       .shows_default();
   command.flag("--no-time", options->no_time, "Measure no time");
   add_compute(command, options->compute);

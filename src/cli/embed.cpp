@@ -71,6 +71,7 @@ void print_result(const EmbedArguments& options, const FeatureSet& set, const st
     if (set.pca) json.set("variance", share);
     return print_json(json);
   }
+  result_is_in_files();
   const std::vector<int64_t> one(shape.begin() + 1, shape.end());
   print("{} of {} {} each: {}\n", counted(shape[0], "picture", "pictures"), options.tap, shape_string(one),
         fmt::format("{}", fmt::join(written, ", ")));
@@ -82,6 +83,9 @@ int embed(const EmbedArguments& options) {
   const std::string extension = std::filesystem::path(options.out).extension().string();
   if (extension != ".npy" && extension != ".csv") throw Error(ErrorKind::usage, options.out + ": end it with .npy or .csv");
   const std::vector<std::string> files = picture_files(options.data);
+  for (const char* ending : {extension.c_str(), ".csv", ".json"})
+    check_output(std::filesystem::path(options.out).replace_extension(ending).string());
+  if (options.pca > 0) check_output(std::filesystem::path(options.out).replace_extension(".pca.npy").string());
   Model model = load(options.model);
   apply(model, options.preprocessing);
   Progress progress;

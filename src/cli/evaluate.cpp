@@ -110,6 +110,11 @@ Json to_json(const Evaluation& evaluation) {
 
 int evaluate(const EvaluateArguments& options) {
   const LabelledData data = labelled_data(options.data);
+  if (!options.report.empty()) {
+    if (!options.report.ends_with(".html") && !options.report.ends_with(".htm"))
+      throw Error(ErrorKind::usage, options.report + ": the page is HTML; end its name with .html");
+    check_output(options.report);
+  }
   Model model = load(options.model);
   apply(model, options.preprocessing);
   const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files) : fovea::evaluate(model, data.folder);

@@ -1,5 +1,6 @@
 // fovea explain: where a network looked.
 #include <fovea/heat_map.h>
+#include <fovea/pictures.h>
 
 #include <algorithm>
 
@@ -49,6 +50,7 @@ Json map_json(const Tensor& map) {
 }
 
 void print_text(const ExplainArguments& options, const HeatMap& map, float most) {
+  result_is_in_files();
   const ClassProbability& one = map.explained;
   if (one.index >= 0) print("{}  {}\n", as_percent(one.probability), one.name);
   print("{}: {}\n", options.out, method_text(map));
@@ -58,6 +60,7 @@ void print_text(const ExplainArguments& options, const HeatMap& map, float most)
 int explain(const ExplainArguments& options) {
   if (!options.out.ends_with(".png"))
     throw Error(ErrorKind::usage, options.out + ": the picture is written as PNG; end its name with .png");
+  check_output(options.out);
   HeatMapOptions asked{parse_heat_method(options.method), options.tap, options.class_name};
   Model model = load(options.model);
   apply(model, options.preprocessing);

@@ -67,6 +67,7 @@ int run_export(const ExportArguments& options) {
                 {"opset", result.opset}});
     return 0;
   }
+  result_is_in_files();
   print("{}: {}, {} weights, operator set {}\n", options.out, counted(result.nodes, "node", "nodes"), with_commas(result.weights),
         result.opset);
   Table table("<<<");

@@ -5,7 +5,7 @@
 namespace fovea::cli {
 
 struct Json::Value {
-  nlohmann::json json;
+  nlohmann::ordered_json json;
 };
 
 Json::Json(Value value) : value_(std::make_unique<Value>(std::move(value))) {}
@@ -28,12 +28,18 @@ Json& Json::operator=(Json other) noexcept {
   return *this;
 }
 
-Json Json::array() { return Json(Value{nlohmann::json::array()}); }
-Json Json::object() { return Json(Value{nlohmann::json::object()}); }
-Json Json::parse(const std::string& text) { return Json(Value{nlohmann::json::parse(text)}); }
+Json Json::array() { return Json(Value{nlohmann::ordered_json::array()}); }
+Json Json::object() { return Json(Value{nlohmann::ordered_json::object()}); }
+Json Json::parse(const std::string& text) { return Json(Value{nlohmann::ordered_json::parse(text)}); }
 
 void Json::push_back(const Json& value) { value_->json.push_back(value.value_->json); }
 void Json::set(std::string_view key, const Json& value) { value_->json[std::string(key)] = value.value_->json; }
-std::string Json::text() const { return value_->json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string Json::line() const { return value_->json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace); }
+std::vector<Json> Json::elements() const {
+  std::vector<Json> all;
+  for (const nlohmann::ordered_json& one : value_->json) all.push_back(Json(Value{one}));
+  return all;
+}
+std::string Json::text() const { return value_->json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace); }
 
 }  // namespace fovea::cli

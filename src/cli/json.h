@@ -12,7 +12,7 @@
 namespace fovea::cli {
 
 // A value in JSON. An object is written as Json{{"file", name}, {"size", {{"width", 3}, {"height", 4}}}}; its keys are printed in the order
-// of the alphabet.
+// in which they were put.
 class Json {
  public:
   struct Member;
@@ -42,6 +42,8 @@ class Json {
 
   void push_back(const Json& value);                  // of an array
   void set(std::string_view key, const Json& value);  // of an object
+  std::vector<Json> elements() const;                 // of an array
+  std::string line() const;                           // as text, without line breaks
   std::string text() const;  // indented; bytes that are no UTF-8, as in the names of files, become the replacement character
 
  private:

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "cli/command.h"
+#include "cli/interrupts.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
@@ -27,7 +28,7 @@ constexpr const char* kProgramFooter = R"(Examples:
   fovea predict resnet50 a.jpg               the same with published ImageNet weights
   fovea COMMAND --help                       everything about a command
 
-Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage.
+Exit status: 0 when all went well, 1 with one line on standard error when something failed, 2 for wrong usage, 130 when interrupted.
 Environment: FOVEA_CACHE, FOVEA_OFFLINE (see fovea weights --help), FOVEA_LOG=kernels,memory,weights,passes or all (diagnostics).)";
 
 // Once a run, however many there were.
@@ -41,14 +42,19 @@ void tell_wide_greys() {
 }
 
 int run_command(int argc, char** argv) {
-  std::copy_if(argv, argv + argc, std::back_inserter(typed), [](const std::string& word) { return word != "--resume"; });
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const std::vector<std::string> resumed = command_to_resume(words);
+  typed = {argc > 0 ? argv[0] : "fovea"};
+  std::ranges::copy_if(resumed.empty() ? words : resumed, std::back_inserter(typed),
+                       [](const std::string& word) { return word != "--resume"; });
   Program program("fovea", "Pre-trained vision encoders: fine-tune them, classify pictures, take features.",
                   fmt::format("{}\nreads {}", fovea::version(), fmt::join(picture_formats(), ", ")));
   program.root().footer(kProgramFooter);
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})
     add(program.root());
-  const int status = program.run(argc, argv);
+  if (!resumed.empty()) program.take(resumed);
+  const int status = program.run(words);
   tell_wide_greys();
   return status;
 }
@@ -68,12 +74,17 @@ const std::vector<std::string>& command_line() { return typed; }
 
 int main(int argc, char** argv) {
   using namespace fovea::cli;
+  open_standard_streams();
+  handle_interrupts();
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may grow no more is an error of the write
   int status = kFailed;
   try {
     status = run_command(argc, argv);
   } catch (const fovea::Error& error) {
     status = report_error(error.what(), error.kind() == fovea::ErrorKind::usage ? kWrongUsage : kFailed);
+  } catch (const Interrupted&) {
+    status = report_error("interrupted", interrupted_status());
   } catch (const std::bad_alloc&) {
     status = report_error("there is not enough memory", kFailed);
   } catch (const std::exception& error) {

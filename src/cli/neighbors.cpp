@@ -2,6 +2,8 @@
 #include <fovea/features.h>
 #include <fovea/pictures.h>
 
+#include <filesystem>
+
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/options.h"
@@ -27,7 +29,7 @@ struct NeighborsArguments {
   std::vector<std::string> data;
   ModelOptions compute;
   int64_t top = 6;
-  bool json = false;
+  ListFormat json;
 };
 
 void print_text(const std::vector<Neighborhood>& found) {
@@ -48,9 +50,22 @@ Json to_json(const std::vector<Neighborhood>& found) {
   return list;
 }
 
+// The nearest but for the picture itself, where it is among the features.
+std::vector<Neighbor> others(const FeatureSet& features, const Tensor& query, const std::string& file, int64_t top) {
+  std::vector<Neighbor> found = nearest_pictures(features, query, top + 1);
+  std::erase_if(found, [&](const Neighbor& one) {
+    std::error_code none;
+    return std::filesystem::equivalent(one.file, file, none) ||
+           std::filesystem::equivalent(std::filesystem::path(features.record.folder) / one.file, file, none);
+  });
+  if (static_cast<int64_t>(found.size()) > top) found.resize(static_cast<size_t>(top));
+  return found;
+}
+
 int neighbors(const NeighborsArguments& options) {
   if (!options.out.empty() && !options.out.ends_with(".html"))
     throw Error(ErrorKind::usage, options.out + ": the page is HTML; end its name with .html");
+  if (!options.out.empty()) check_output(options.out);
   use_threads(options.compute);
   const FeatureSet features = load_features(options.features);
   const std::vector<std::string> files = picture_files(options.data);
@@ -61,7 +76,7 @@ int neighbors(const NeighborsArguments& options) {
   for (const std::string& file : files) {
     try {
       const Tensor query = query_features(model, features, read_image(file, preprocessing));
-      found.push_back({file, nearest_pictures(features, query, options.top)});
+      found.push_back({file, others(features, query, file, options.top)});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
       left_out.push_back({file, error.what()});
@@ -71,11 +86,11 @@ int neighbors(const NeighborsArguments& options) {
   if (found.empty())
     return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
   if (!options.out.empty()) save_text(neighbors_page(features, found), options.out);
-  if (options.json)
-    print_json(to_json(found));
+  if (options.json.any())
+    print_list(options.json, to_json(found));
   else
     print_text(found);
-  if (!options.out.empty() && !options.json) print("{}\n", options.out);
+  if (!options.out.empty() && !options.json.any()) print("{}\n", options.out);
   return 0;
 }
 
@@ -90,7 +105,7 @@ void add_neighbors(Command& program) {
   command.option("-o,--out", options->out, "A page of them").type("PAGE.html");
   add_page_and_range(command, options->preprocessing);
   add_compute(command, options->compute);
-  add_json(command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
+  add_json_list(command, options->json, R"([{"file", "neighbors": [{"file", "row", "similarity"}]}])");
   command.footer(kNeighborsFooter);
   command.runs([options] { return neighbors(*options); });
 }

@@ -73,7 +73,7 @@ int64_t parse_bytes(const std::string& text) {
 
 PictureSize parse_size(const std::string& size) {
   if (size.empty()) return {};
-  constexpr int64_t kMost = 65536;
+  constexpr int64_t kMost = 4096;  // beyond it the first map of a network is more than libraries count in 32 bits
   const auto number = [&](const std::string& text) {
     int64_t value = 0;
     for (char c : text) value = c >= '0' && c <= '9' && value <= kMost ? 10 * value + (c - '0') : kMost + 1;
@@ -177,7 +177,8 @@ Model load(const ModelOptions& options, uint64_t seed) {
   Model model = Model::load(options.model, loading);
   progress.clear();
   if (fetched) say_limits(options.model, options.weights);
-  if (!model.loaded().precision_note.empty()) say(model.loaded().precision_note);
+  for (const std::string& note : {model.loaded().precision_note, model.loaded().weights_note})
+    if (!note.empty()) say("fovea: " + note);
   return model;
 }
 
@@ -206,11 +207,14 @@ std::vector<std::string> picture_files(const std::vector<std::string>& data) {
   return files;
 }
 
-void add_labelled_data(Command& command, std::vector<std::string>& data) {
-  command.positional(
-      "DATA", data,
+void add_labelled_data(Command& command, std::vector<std::string>& data, bool required) {
+  constexpr const char* kHelp =
       "A folder with one folder a class; or a CSV or TSV file of files and labels; or pictures in folders that are named after their "
-      "classes; or - for a list of them on standard input, one path a line");
+      "classes; or - for a list of them on standard input, one path a line";
+  if (required)
+    command.positional("DATA", data, kHelp);
+  else
+    command.option("DATA", data, kHelp).type("");
 }
 
 LabelledData labelled_data(const std::vector<std::string>& data) {
@@ -226,6 +230,16 @@ void add_label_scores(Json& json, const Score& score) {
   json.set("mean_average_precision", score.labels->mean_average_precision);
   json.set("f1_macro", score.labels->f1_macro);
   json.set("f1_micro", score.labels->f1_micro);
+}
+
+void add_json_list(Command& command, ListFormat& format, const char* form) {
+  add_json(command, format.json, form);
+  command.flag("--jsonl", format.lines, "The same, an element a line");
+}
+
+void print_list(const ListFormat& format, const Json& list) {
+  if (format.lines) return print_json_lines(list);
+  print_json(list);
 }
 
 void add_json(Command& command, bool& json, const char* form) {

@@ -40,7 +40,7 @@ int64_t parse_bytes(const std::string& text);
 // How pictures become the network's input, where the user wants it another way than the model has it.
 struct PreprocessingOptions {
   std::string size, fit, alpha, decode, range;
-  int64_t page = 0;  // 0: as the model has it
+  int64_t page = 0;       // 0: as the model has it
   bool two_fits = false;  // `fit` may name two
 };
 // What --fit takes where features are asked for, and where answers are: these can be averaged.
@@ -48,7 +48,7 @@ constexpr const char* kFits = "crop|pad|squash";
 constexpr const char* kAnswerFits = "crop|pad|squash|squash+pad";
 void add_preprocessing(Command& command, PreprocessingOptions& options, const char* fit_default, const char* fits = kFits);
 void add_page_and_range(Command& command, PreprocessingOptions& options);  // which add_preprocessing has, too
-void add_decode(Command& command, PreprocessingOptions& options);  // of commands that read pictures for nothing but the network
+void add_decode(Command& command, PreprocessingOptions& options);          // of commands that read pictures for nothing but the network
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 
@@ -67,12 +67,19 @@ struct LabelledData {
   std::string folder;  // or a CSV file; empty: files
   std::vector<std::string> files;
 };
-void add_labelled_data(Command& command, std::vector<std::string>& data);
+void add_labelled_data(Command& command, std::vector<std::string>& data, bool required = true);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
 
 // What a score has of several labels a picture.
 void add_label_scores(Json& json, const Score& score);
 
 void add_json(Command& command, bool& json, const char* form);
+// --json, and --jsonl for the same list with an element a line.
+struct ListFormat {
+  bool json = false, lines = false;
+  bool any() const { return json || lines; }
+};
+void add_json_list(Command& command, ListFormat& format, const char* form);
+void print_list(const ListFormat& format, const Json& list);
 
 }  // namespace fovea::cli

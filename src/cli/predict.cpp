@@ -24,7 +24,7 @@ struct PredictArguments {
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
   int64_t top = 5;
-  bool json = false;
+  ListFormat json;
 };
 
 void print_text(const Predictions& predictions) {
@@ -60,8 +60,8 @@ int predict(const PredictArguments& options) {
   const Predictions predictions = predict_files(model, files, pictures);
   progress.clear();
   report_left_out(predictions.left_out);
-  if (options.json)
-    print_json(to_json(predictions));
+  if (options.json.any())
+    print_list(options.json, to_json(predictions));
   else
     print_text(predictions);
   if (predictions.pictures.empty() && files.size() > 1) return report_error(fmt::format("none of {} files could be read", files.size()), 1);
@@ -78,7 +78,7 @@ void add_predict(Command& program) {
   command.option("--top", options->top, "Classes to show for each picture").type("N").positive().shows_default();
   add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
   add_decode(command, options->preprocessing);
-  add_json(command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
+  add_json_list(command, options->json, R"([{"file", "classes": [{"name", "probability"}]}])");
   command.footer(kPredictFooter);
   command.runs([options] { return predict(*options); });
 }

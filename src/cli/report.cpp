@@ -27,6 +27,7 @@ struct ReportArguments {
 int report(const ReportArguments& options) {
   use_threads(options.model);
   const std::string path = write_report(options.run);
+  if (!options.json) result_is_in_files();
   if (options.json)
     print_json({{"report", path}});
   else

@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <cerrno>
@@ -18,7 +19,24 @@ int report_error(const std::string& message, int status) {
   return status;
 }
 
-void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+namespace {
+// Nobody may be listening: a closed or full standard error ends nothing.
+void write_error(const std::string& text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+  (void)std::fflush(stderr);
+}
+}  // namespace
+
+void say(const std::string& text) { write_error(text + "\n"); }
+
+void open_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest number that is free is taken, which is this one. Results that cannot be written are to fail: no writing to standard
+    // output.
+    (void)open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
 
 namespace {
 int first_output_error = 0;
@@ -28,12 +46,22 @@ void write_output(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && first_output_error == 0) first_output_error = errno;
 }
 
+namespace {
+bool in_files = false;
+}
+
+void result_is_in_files() { in_files = true; }
+
 int output_error() {
   if (std::fflush(stdout) != 0 && first_output_error == 0) first_output_error = errno;
-  return first_output_error;
+  return in_files ? 0 : first_output_error;
 }
 
 void print_json(const Json& json) { write_output(json.text() + "\n"); }
+
+void print_json_lines(const Json& list) {
+  for (const Json& one : list.elements()) write_output(one.line() + "\n");
+}
 
 void report_left_out(const std::vector<BadPicture>& left_out) {
   for (const BadPicture& bad : left_out) {
@@ -89,8 +117,7 @@ void Progress::show(const std::string& what, double done, double total, const st
   const auto filled = static_cast<size_t>(static_cast<double>(width) * share);
   std::string line = what + " [" + std::string(filled, '#') + std::string(width - filled, ' ') + after;
   line.resize(std::min(line.size(), room));
-  fmt::print(stderr, "\r\033[K{}", line);
-  std::fflush(stderr);
+  write_error("\r\033[K" + line);
   drawn_ = now;
   shown_ = true;
 }
@@ -105,8 +132,7 @@ std::string Progress::time_left(Clock::time_point now, double done, double total
 
 void Progress::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  write_error("\r\033[K");
   shown_ = false;
 }
 

@@ -15,18 +15,25 @@ namespace fovea::cli {
 // Prints "fovea: MESSAGE" on standard error, in one line, and gives the status back.
 int report_error(const std::string& message, int status);
 
-// One line on standard error.
+// Those of the three streams that are closed become ones that nothing comes from and nothing goes to, so that no file that is opened later
+// is taken for one of them.
+void open_standard_streams();
+
+// One line on standard error. Never throws for what cannot be written.
 void say(const std::string& text);
 
 // On standard output. What cannot be written does not end the command: `output_error` tells at the end.
 void write_output(const std::string& text);
 // Flushes; the first error (errno) that standard output had, or 0.
 int output_error();
+// What the command was to make lies in files by now: what standard output cannot take is news, and no failure.
+void result_is_in_files();
 template <class... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   write_output(fmt::format(format, std::forward<Args>(args)...));
 }
 void print_json(const Json& json);
+void print_json_lines(const Json& list);  // an element a line
 
 // One line a picture that could not be read, on standard error.
 void report_left_out(const std::vector<BadPicture>& left_out);

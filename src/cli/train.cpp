@@ -1,6 +1,8 @@
 // fovea train: from pictures to a classifier.
 #include <fovea/train.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -46,6 +48,10 @@ with --stored-views of it. It goes into memory or, beyond --cache-limit, into DI
 --memory limits what the training takes in all. Steps then compute values again rather than keep them, as many as are needed: they take
 longer, and no bit of the run changes. What is planned is told before the first step.
 
+A run is never replaced unasked: without --out it goes into run, run-2 and so on. With --overwrite the new run lies in DIR.new until it is
+finished, and then takes the place of DIR as a whole. --resume DIR goes on with the run's own options, where it was begun; what is given
+besides must agree with them where it changes the run.
+
 DIR gets model.safetensors (the best weights, with classes and preprocessing), last.ckpt (for --resume), history.csv, metrics.json
 ({"validation": {"accuracy", "pictures"}, "test": {"accuracy", "pictures"}, "seconds", ...}) and report.html, a page that shows what came of
 it and the worst mistakes; with --tensorboard also tensorboard/, which `tensorboard --logdir DIR` shows: losses, accuracies and rate by
@@ -55,7 +61,7 @@ and left out.
 Examples:
   fovea train pictures --out run
   fovea train pictures --model resnet50 --recipe finetune --freeze layer2 --epochs 20 --test 0.2 --out run
-  fovea train pictures --out run --resume
+  fovea train --resume run
   find pictures -name '*.jpg' | fovea train - --out run)";
 
 struct TrainArguments {
@@ -65,13 +71,37 @@ struct TrainArguments {
   bool json = false, find_rate = false;
 };
 
-void show_progress(Progress& bar, const TrainOptions::Progress& step) {
+// How many pictures go through steps, since the epoch began or was gone on with.
+class Speed {
+ public:
+  double pictures_a_second(const TrainOptions::Progress& step) {
+    const Clock::time_point now = Clock::now();
+    if (step.epoch != epoch_ || step.phase != phase_ || step.pictures < first_) {
+      epoch_ = step.epoch, phase_ = step.phase, first_ = step.pictures, began_ = now;
+      return last_;  // of the epoch before, until this one has gone on for a while
+    }
+    const double seconds = std::chrono::duration<double>(now - began_).count();
+    if (seconds > 0 && step.pictures > first_) last_ = static_cast<double>(step.pictures - first_) / seconds;
+    return last_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  int64_t epoch_ = -1, first_ = 0;
+  std::string phase_;
+  Clock::time_point began_;
+  double last_ = 0;
+};
+
+void show_progress(Progress& bar, Speed& speed, const TrainOptions::Progress& step) {
   const double done = static_cast<double>(std::max<int64_t>(step.epoch - 1, 0) * step.steps + step.step);
   const double total = static_cast<double>(std::max<int64_t>(step.epochs, 1) * step.steps);
   if (step.phase == "check") return bar.show("reading pictures", done, total, fmt::format("{} of {}", step.step, step.steps));
   if (step.phase == "features") return bar.show("computing features", done, total, fmt::format("{} of {}", step.step, step.steps));
   std::string words = step.runs > 1 ? fmt::format("run {} of {}, ", step.run, step.runs) : "";
   words += fmt::format("epoch {} of {}, loss {:.3f}", step.epoch, step.epochs, step.loss);
+  if (const double pace = speed.pictures_a_second(step); pace > 0) words += fmt::format(", {:.3g} pictures/s", pace);
+  if (step.rate > 0) words += fmt::format(", rate {:.1e}", step.rate);
   if (step.validation_loss >= 0) words += fmt::format(", validation {:.3f}", step.validation_loss);
   if (step.best >= 0) words += ", best " + as_percent(step.best);
   bar.show(step.phase, done, total, words, step.last ? "" : " in this phase");
@@ -160,15 +190,30 @@ void print_curve(const RateCurve& curve) {
     print("the loss falls nowhere between these rates (recipe {}, {})\n", curve.recipe, curve.optimizer);
 }
 
+// run, or the first of run-2, run-3, ... that is not there; to go on with, the last one that is.
+std::string usual_folder(const TrainOptions& training) {
+  const auto name = [](int number) { return number == 1 ? std::string("run") : fmt::format("run-{}", number); };
+  const auto taken = [&](int number) {
+    std::error_code none;
+    return std::filesystem::exists(name(number), none) && !std::filesystem::is_empty(name(number), none);
+  };
+  int number = 1;
+  if (training.overwrite) return name(number);
+  while (taken(number)) ++number;
+  return name(training.resume && number > 1 ? number - 1 : number);
+}
+
 int run_rate_search(const TrainArguments& options, const LabelledData& data, const Model& model, TrainOptions training) {
   Progress bar;
+  Speed speed;
   training.progress = [&](const TrainOptions::Progress& step) {
-    show_progress(bar, step);
+    show_progress(bar, speed, step);
+    if (step.phase == "check") leave_if_interrupted();
     return !interrupted();
   };
   const RateCurve curve = data.folder.empty() ? find_rate(model, data.files, training) : find_rate(model, data.folder, training);
   bar.clear();
-  if (interrupted()) return report_error("interrupted", 1);
+  if (interrupted()) return report_error("interrupted", interrupted_status());
   if (options.json)
     print_json(curve_json(curve));
   else
@@ -176,7 +221,9 @@ int run_rate_search(const TrainArguments& options, const LabelledData& data, con
   return 0;
 }
 
-int run_training(const TrainArguments& options) {
+int run_training(TrainArguments& options) {
+  if (options.data.empty()) throw Error(ErrorKind::usage, "DATA is required (fovea train --help tells more)");
+  if (options.training.train.out.empty()) options.training.train.out = usual_folder(options.training.train);
   TrainOptions training = train_options(options.training);
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
@@ -196,6 +243,7 @@ int run_training(const TrainArguments& options) {
     return run_rate_search(options, data, model, training);
   }
   Progress bar;
+  Speed speed;
   const auto tell = [&](const std::string& line) {
     bar.clear();
     if (options.json) return say(line);
@@ -209,28 +257,64 @@ int run_training(const TrainArguments& options) {
   training.note = tell;
   watch_interrupts();
   training.progress = [&](const TrainOptions::Progress& step) {
-    show_progress(bar, step);
+    show_progress(bar, speed, step);
+    if (step.phase == "check") leave_if_interrupted();  // nothing is there to be saved
     return !interrupted();
   };
   const TrainResult result = data.folder.empty() ? train(model, data.files, training) : train(model, data.folder, training);
   bar.clear();
   if (result.interrupted) {
-    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out), 1);
+    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out),
+                        interrupted_status());
   }
-  if (options.json)
+  if (options.json) {
     print_json(result_json(options, result));
-  else
-    print_result(options, result);
+    return 0;
+  }
+  result_is_in_files();
+  print_result(options, result);
   return 0;
 }
 
 }  // namespace
 
+std::vector<std::string> command_to_resume(std::vector<std::string>& typed) {
+  namespace fs = std::filesystem;
+  if (typed.empty() || typed[0] != "train") return {};
+  const auto at = std::ranges::find_if(typed, [](const std::string& word) { return word == "--resume" || word.starts_with("--resume="); });
+  if (at == typed.end()) return {};
+  const bool joined = at->size() > std::string_view("--resume").size();
+  if (!joined && at + 1 == typed.end()) return {};
+  std::string folder = joined ? at->substr(at->find('=') + 1) : *(at + 1);
+  std::error_code none;
+  const bool run = fs::exists(fs::path(folder) / "run.json", none) || fs::exists(fs::path(folder) / "last.ckpt", none);
+  const bool alone = joined || (typed.size() == 3 && !folder.starts_with('-'));
+  if (!run && !alone) return {};  // a picture or a folder of them, behind the flag
+  const RunCommand began = run_command(folder);
+  *at = "--resume";
+  if (!joined) typed.erase(at + 1);
+  std::vector<std::string> words = began.words;
+  if (!words.empty()) words.erase(words.begin());  // the program
+  // What replaces a run lies beside it until it is finished.
+  constexpr std::string_view kBeside = ".new";
+  folder = fs::absolute(folder).lexically_normal().string();
+  if (folder.ends_with('/')) folder.pop_back();
+  if (folder.ends_with(kBeside) && std::ranges::count(words, "--overwrite") > 0) folder.resize(folder.size() - kBeside.size());
+  typed.insert(typed.end(), {"--out", folder});
+  if (words.empty()) return {};
+  if (!began.directory.empty() && fs::is_directory(began.directory, none)) {
+    for (size_t i = 1; i < typed.size(); ++i)  // what was typed here is meant from here
+      if (!typed[i].starts_with('-') && fs::exists(typed[i], none)) typed[i] = fs::absolute(typed[i]).string();
+    fs::current_path(began.directory, none);
+  }
+  return words;
+}
+
 void add_train(Command& program) {
   Command command = program.command("train", "Fine-tune a network on pictures of your own");
   const auto options = std::make_shared<TrainArguments>();
   options->model.model = "tf_efficientnet_lite0";
-  add_labelled_data(command, options->data);
+  add_labelled_data(command, options->data, false);
   command.option("--model", options->model.model, "A name of `fovea models`, or a model file to go on from").type("MODEL").shows_default();
   add_weights_option(command, options->model);
   add_training(command, options->training);

@@ -62,67 +62,65 @@ void add_recipe(Command& command, TrainingOptions& options) {
              "default: what the model has");
   command.option("--hidden", options.head_options.hidden, "Width of the hidden layer of mlp and concat_pool")
       .type("N")
-      .positive()
+      .in_range()
       .needs("--head")
       .shows_default();
 }
 
 void add_optimization(Command& command, TrainingOptions& options) {
   TrainOptions& train = options.train;
-  command.option("--epochs", train.epochs, "Passes over the pictures (default: the recipe's)").type("N").positive();
-  command.option("--batch", train.batch, "Pictures a step (default: the recipe's)").type("N").positive();
-  command.option("--accumulate", train.accumulate, "Batches whose gradients make one step").type("N").positive().shows_default();
+  command.option("--epochs", train.epochs, "Passes over the pictures (default: the recipe's)").type("N").in_range();
+  command.option("--batch", train.batch, "Pictures a step (default: the recipe's)").type("N").in_range();
+  command.option("--accumulate", train.accumulate, "Batches whose gradients make one step").type("N").in_range().shows_default();
   add_choice(command, "--optimizer", options.optimizer, kOptimizers, "Default: the recipe's");
-  command.option("--lr", train.rate, "Highest rate (default: the recipe's)").type("RATE").positive();
+  command.option("--lr", train.rate, "Highest rate (default: the recipe's)").type("RATE").in_range();
   add_choice(command, "--schedule", options.schedule, kSchedules, "How the rate goes over the steps (default: cosine)");
   command.option("--warmup", train.warmup, "Share of the steps over which the rate rises (default: 0.1, of one_cycle 0.3)")
       .type("SHARE")
-      .between(0.0, 1.0);
-  command.option("--momentum", train.momentum, "Of sgd, nesterov and rmsprop").type("M").between(0.0, 0.9999).shows_default();
-  command.option("--weight-decay", train.weight_decay, "Not of norms and biases (default: the recipe's)").type("D").not_negative();
+      .in_range();
+  command.option("--momentum", train.momentum, "Of sgd, nesterov and rmsprop").type("M").in_range().shows_default();
+  command.option("--weight-decay", train.weight_decay, "Not of norms and biases (default: the recipe's)").type("D").in_range();
   command.option("--layer-decay", train.layer_decay, "Rate of a group of layers, of the one above it (default: the recipe's)")
       .type("F")
-      .between(0.0001, 1.0);
-  command.option("--clip", train.clip_norm, "Longest gradient, all parameters together (default: not clipped)").type("NORM").positive();
-  command.option("--ema", train.ema, "Average the weights with this decay; the average is validated and saved")
-      .type("DECAY")
-      .between(0.0, 0.99999);
+      .in_range();
+  command.option("--clip", train.clip_norm, "Longest gradient, all parameters together (default: not clipped)").type("NORM").in_range();
+  command.option("--ema", train.ema, "Average the weights with this decay; the average is validated and saved").type("DECAY").in_range();
   command.option("--patience", train.patience, "End a phase after N epochs without a better validation (default: never)")
       .type("N")
-      .positive();
+      .in_range();
 }
 
 void add_loss(Command& command, TrainingOptions& options) {
   TrainOptions& train = options.train;
   add_choice(command, "--loss", options.loss, kLosses, "Default: cross_entropy, or binary where pictures have several labels");
-  command.option("--focal-gamma", train.focal_gamma, "Of the focal loss").type("G").not_negative().shows_default();
-  command.option("--label-smoothing", train.label_smoothing, "Default: the recipe's").type("E").between(0.0, 0.999);
+  command.option("--focal-gamma", train.focal_gamma, "Of the focal loss").type("G").in_range().shows_default();
+  command.option("--label-smoothing", train.label_smoothing, "Default: the recipe's").type("E").in_range();
   command.flag("--class-weights", train.class_weights, "Let pictures of rare classes count more in the loss");
   command.flag("--balanced", train.balanced_sampling, "Draw every class equally often");
-  command.option("--dropout", train.dropout, "Before the classifier (default: the network's)").type("P").between(0.0, 0.99);
+  command.option("--dropout", train.dropout, "Before the classifier (default: the network's)").type("P").in_range();
   command.option("--stochastic-depth", train.stochastic_depth, "Of the last block, falling to 0 at the first (default: the network's)")
       .type("P")
-      .between(0.0, 0.99);
+      .in_range();
 }
 
 void add_augmentation(Command& command, TrainingOptions& options) {
   add_changes(command, options);
   command.option("--stored-views", options.train.stored_views, "Augmented views of a picture that the feature cache keeps")
       .type("N")
-      .positive();
+      .in_range();
 }
 
 void add_split(Command& command, TrainingOptions& options) {
   TrainOptions& train = options.train;
   command.option("--validation", train.validation, "Share of the pictures to choose the best epoch by")
       .type("F")
-      .between(0.0, 0.99)
+      .in_range()
       .shows_default();
-  command.option("--test", train.test, "Share of the pictures to look at only at the end").type("F").between(0.0, 0.99).shows_default();
+  command.option("--test", train.test, "Share of the pictures to look at only at the end").type("F").in_range().shows_default();
   command.option("--folds", train.folds, "Cross validation: K runs, each tested on the pictures that it did not see, then one on all")
       .type("K")
-      .between(2, 1000);
-  command.option("--seeds", train.seeds, "Everything N times, with the seeds from --seed on").type("N").positive().shows_default();
+      .in_range();
+  command.option("--seeds", train.seeds, "Everything N times, with the seeds from --seed on").type("N").in_range().shows_default();
   command.option("--seed", train.seed, "Decides the split and the training; the same one gives the same bits").type("N").shows_default();
   add_choice(command, "--tta", options.mirrored, kChoices, "Average the mirrored picture's answer in; auto: where cross validation says so")
       .shows_default("auto");
@@ -130,8 +128,15 @@ void add_split(Command& command, TrainingOptions& options) {
 
 void add_outputs(Command& command, TrainingOptions& options) {
   TrainOptions& train = options.train;
-  command.option("--out", train.out, "The run's folder").type("DIR").shows_default();
-  command.flag("--resume", train.resume, "Go on with the run in DIR where it stopped, to the same bits as without the interruption");
+  command.option("--out", train.out, "The run's folder (default: run, or run-2 and so on where there is one)").type("DIR");
+  command.flag("--overwrite", train.overwrite, "Replace the run in DIR, once this one is finished");
+  command.flag("--resume", train.resume,
+               "Go on with the run in DIR where it stopped, to the same bits as without the interruption; --resume DIR alone takes the "
+               "run's own options");
+  command.option("--checkpoint-every", train.checkpoint_seconds, "Save within epochs, too: a kill loses at most so many seconds")
+      .type("SECONDS")
+      .in_range()
+      .shows_default();
   add_choice(command, "--cache", options.cache, kCaches, "Where the outputs of a frozen part are kept").shows_default("auto");
   command.option("--cache-limit", train.cache_bytes, "Memory for them, beyond which they go to DIR: 500M, 2G (default: 1Gi)").bytes();
   command
@@ -153,14 +158,13 @@ void add_changes(Command& command, TrainingOptions& options) {
               "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)")
       .one_of({"light", "standard", "randaugment", "trivialaugment", "autoaugment"});
   command.flag("--no-augment", options.no_augment, "Show the pictures as they are, without random crops, flips and colours");
-  command.option("--vertical-flip", train.vertical_flip, "Probability of turning the picture upside down").type("P").between(0.0, 1.0);
-  command.option("--erasing", train.random_erasing, "Probability that a random rectangle is erased").type("P").between(0.0, 1.0);
-  command.option("--mixup", train.mixup, "Alpha of mixup (default: none)").type("A").positive();
-  command.option("--cutmix", train.cutmix, "Alpha of cutmix (default: none)").type("A").positive();
+  command.option("--vertical-flip", train.vertical_flip, "Probability of turning the picture upside down").type("P").in_range();
+  command.option("--erasing", train.random_erasing, "Probability that a random rectangle is erased").type("P").in_range();
+  command.option("--mixup", train.mixup, "Alpha of mixup (default: none)").type("A").in_range();
+  command.option("--cutmix", train.cutmix, "Alpha of cutmix (default: none)").type("A").in_range();
 }
 
 void add_training(Command& command, TrainingOptions& options) {
-  options.train.out = "run";
   add_recipe(command, options);
   add_optimization(command, options);
   add_loss(command, options);

@@ -104,6 +104,7 @@ struct Conversion {
 
 int convert(const Conversion& conversion) {
   const ConvertedWeights written = convert_weights(conversion.from, conversion.to, conversion.model);
+  if (!conversion.json) result_is_in_files();
   if (conversion.json)
     print_json({{"file", conversion.to}, {"tensors", written.tensors}, {"bytes", written.bytes}});
   else

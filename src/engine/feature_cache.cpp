@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace fovea::engine {
 namespace {
@@ -62,7 +63,7 @@ FeatureCollector::FeatureCollector(int64_t rows, int64_t width) : rows_(rows), w
 }
 
 FeatureCollector::FeatureCollector(int64_t rows, int64_t width, std::filesystem::path path, std::string key)
-    : rows_(rows), width_(width), path_(std::move(path)), key_(std::move(key)), file_(std::make_unique<AtomicFile>(path_)) {
+    : rows_(rows), width_(width), path_(std::move(path)), key_(std::move(key)), file_(std::make_unique<AtomicFile>(path_, true)) {
   if (key_.size() != Header{}.key.size())
     fail(ErrorKind::internal, "a key of {} characters, {} expected", key_.size(), Header{}.key.size());
   const Header empty;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 
 namespace fovea::engine {
 

@@ -1,6 +1,7 @@
 #include "engine/session.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "passes/drop_dead.h"
@@ -120,11 +121,28 @@ Session::Entry& Session::compiled(Seat& seat, const Key& key) {
   return entry;
 }
 
+namespace {
+
+// Prepared pictures are what `preprocess` gives; a network computes something of any other numbers, too, and means nothing by it.
+void require_pixels(const Tensor& images) {
+  if (images.dtype() == DType::u8)
+    fail(ErrorKind::usage, "pictures of u8, f32 expected: bytes are brought to the network's range first (preprocess)");
+  if (images.dtype() != DType::f32) fail(ErrorKind::usage, "pictures of {}, f32 expected: convert them", to_string(images.dtype()));
+  const auto values = images.values<float>();
+  if (std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) return;
+  const auto bad = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
+  const int64_t at = bad - values.begin(), each = images.size() / std::max<int64_t>(1, images.shape()[0]);
+  fail(ErrorKind::input, "picture {} of {} holds a pixel of {}, which is no number", at / each + 1, images.shape()[0], *bad);
+}
+
+}  // namespace
+
 std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::string>& outputs) {
   const auto& shape = images.shape();
   if (shape.size() != 4 || shape[1] != network_->channels()) {
     fail(ErrorKind::usage, "pictures of shape {}, [N,{},height,width] expected", shape_string(shape), network_->channels());
   }
+  require_pixels(images);
   const Turn turn(*this);
   const CoresScope scope(cores_);
   const Entry& entry = find(*turn.seat_, {shape[0], shape[2], shape[3], outputs});

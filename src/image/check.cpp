@@ -10,7 +10,8 @@
 namespace fovea::image {
 namespace {
 
-// The message of what `read` throws for each index, empty where it does not. Pictures differ in size, so that threads take one at a time.
+// The message of the Error that `read` throws for each index, empty where it throws none. What else it throws, and whatever `progress`
+// does, ends the reading and is thrown. Pictures differ in size, so that threads take one at a time.
 template <class Read>
 std::vector<std::string> messages(size_t count, const Progress& progress, Read&& read) {
   std::vector<std::string> result(count);
@@ -20,7 +21,7 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
   const auto check_one = [&](size_t i) {
     try {
       read(i);
-    } catch (const std::exception& error) {
+    } catch (const Error& error) {
       result[i] = error.what();
     }
     const std::lock_guard lock(mutex);
@@ -28,7 +29,12 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
     if (progress) progress(done, static_cast<int64_t>(count));
   };
   parallel_for(threads(), 1, [&](int64_t, int64_t) {
-    for (size_t i; (i = next++) < count;) check_one(i);
+    try {
+      for (size_t i; (i = next++) < count;) check_one(i);
+    } catch (...) {
+      next = count;  // nobody begins another picture
+      throw;
+    }
   });
   return result;
 }

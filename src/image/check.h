@@ -16,7 +16,8 @@ struct BadPicture {
   std::string message;  // names the file: "roses/7.jpg: truncated JPEG: ..."
 };
 
-using Progress = std::function<void(int64_t done, int64_t total)>;  // never called by two threads at once
+// Never called by two threads at once. What it throws ends the work and arrives at the caller.
+using Progress = std::function<void(int64_t done, int64_t total)>;
 
 // Decodes every picture once, on all cores, and takes the bad ones out of the dataset; gives them in its order. With a cache, what was
 // decoded is kept there. `looks`: gets what is there to see in each picture that stays, in their order.

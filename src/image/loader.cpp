@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <numeric>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -84,6 +85,10 @@ Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(st
   const int count = options_.workers > 0 ? options_.workers : threads();
   try {
     for (int i = 0; i < count; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    if (!workers_.empty()) return;  // the system gives no more threads; with fewer it takes longer
+    stop();
+    fail(ErrorKind::io, "no thread can be started to read pictures: {}", error.what());
   } catch (...) {
     stop();
     throw;
@@ -135,7 +140,7 @@ void Loader::start(int64_t epoch, int64_t batch) {
   }
   std::unique_lock lock(mutex_);
   filling_ = next_ + static_cast<int64_t>(slots_.size());  // nobody takes another picture
-  done_.wait(lock, [&] { return busy_ == 0; });
+  done_.wait(lock, [&] { return failure_ || busy_ == 0; });
   for (Slot& slot : slots_) {
     slot.sequence = -1;
     slot.failure = nullptr;
@@ -157,12 +162,13 @@ const Batch* Loader::next() {
     return nullptr;
   }
   Slot& slot = slots_[static_cast<size_t>(next_) % slots_.size()];
-  const auto ready = [&] { return slot.sequence == next_ && slot.remaining == 0; };
+  const auto ready = [&] { return failure_ || (slot.sequence == next_ && slot.remaining == 0); };
   if (!ready()) {
     const auto begin = std::chrono::steady_clock::now();
     done_.wait(lock, ready);
     waited_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
+  if (failure_) std::rethrow_exception(failure_);
   if (slot.failure) std::rethrow_exception(slot.failure);
   std::sort(slot.batch.bad.begin(), slot.batch.bad.end(), [](const Batch::Bad& a, const Batch::Bad& b) { return a.position < b.position; });
   ++next_;
@@ -218,10 +224,18 @@ void Loader::work() {
   for (;;) {
     work_.wait(lock, [&] { return stopping_ || may_fill(); });
     if (stopping_) return;
-    const Task task = take_task();
-    lock.unlock();
-    run(task);
-    lock.lock();
+    try {
+      const Task task = take_task();
+      lock.unlock();
+      run(task);
+      lock.lock();
+    } catch (...) {
+      if (!lock.owns_lock()) lock.lock();
+      failure_ = std::current_exception();
+      stopping_ = true;
+      work_.notify_all();
+      return done_.notify_all();
+    }
   }
 }
 

@@ -133,6 +133,7 @@ class Loader {
   int64_t filling_position_ = 0;  // the next of them
   int64_t busy_ = 0;              // pictures in work
   bool stopping_ = false;
+  std::exception_ptr failure_;  // what ended a worker outside of any picture, as memory that is not there
   int64_t ordered_epoch_ = -1;  // of order_
   std::vector<int64_t> order_;
   std::vector<std::thread> workers_;

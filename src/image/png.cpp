@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "image/bytes.h"
+#include "image/codecs.h"
 #include "image/exif.h"
 #include "image/resize.h"
 

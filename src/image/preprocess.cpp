@@ -133,7 +133,13 @@ Interpolation parse_interpolation(const std::string& name) { return value_of(int
 Fit parse_fit(const std::string& name) { return value_of(fits, name, "fit"); }
 std::vector<Fit> parse_fits(const std::string& names) {
   std::vector<Fit> result;
-  for (const std::string& name : parts(names, '+')) result.push_back(parse_fit(name));
+  for (const std::string& name : parts(names, '+')) {
+    try {
+      result.push_back(parse_fit(name));
+    } catch (const Error& error) {
+      fail(error.kind(), "{}, or the mean of two, as squash+pad", error.what());
+    }
+  }
   if (result.size() > 2) fail(ErrorKind::usage, "fit \"{}\" names {} ways, at most 2 are averaged", names, result.size());
   if (result.size() == 2 && result[0] == result[1]) fail(ErrorKind::usage, "fit \"{}\" names the same twice", names);
   return result;

@@ -127,12 +127,24 @@ std::string legend_of(const LineChart& chart) {
   return svg;
 }
 
-std::string curve(const Series& series, const Frame& frame) {
-  std::string points;
-  for (const auto& [x, y] : series.points) points += fmt::format("{:.1f},{:.1f} ", frame.x(x), frame.y(y));
-  if (!points.empty()) points.pop_back();
+std::string curve(const Series& series, const std::vector<LineChart::Band>& bands, const Frame& frame) {
+  // A line for each part of the x axis: what happens in one is no continuation of the one before.
+  std::string svg, points;
+  const auto end_line = [&] {
+    if (!points.empty()) points.pop_back();
+    if (!points.empty()) svg += fmt::format("<polyline points=\"{}\" class=\"line {}\"/>", points, series.look);
+    points.clear();
+  };
+  auto band = bands.begin();
+  for (const auto& [x, y] : series.points) {
+    while (band != bands.end() && x > band->last) {
+      end_line();
+      ++band;
+    }
+    points += fmt::format("{:.1f},{:.1f} ", frame.x(x), frame.y(y));
+  }
+  end_line();
   constexpr size_t kFew = 16;  // points of so few epochs are marked, of one alone nothing else would show
-  std::string svg = fmt::format("<polyline points=\"{}\" class=\"line {}\"/>", points, series.look);
   if (series.points.size() <= kFew)
     for (const auto& [x, y] : series.points)
       svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.4\" class=\"dot {}\"/>", frame.x(x), frame.y(y), series.look);
@@ -178,7 +190,7 @@ std::string line_chart(const LineChart& given) {
   if (chart.mark && *chart.mark >= frame.x_low && *chart.mark <= frame.x_high) {
     svg += line(frame.x(*chart.mark), kTop, frame.x(*chart.mark), kHeight - kBottom, "mark");
   }
-  for (const Series& series : chart.series) svg += curve(series, frame);
+  for (const Series& series : chart.series) svg += curve(series, chart.bands, frame);
   return svg + legend_of(chart) + "</svg>";
 }
 

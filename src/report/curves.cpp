@@ -11,7 +11,8 @@ namespace {
 Series series_of(const json& history, const char* key, std::string name, std::string look) {
   Series series{std::move(name), std::move(look), {}};
   for (const json& row : history)
-    if (row.contains(key) && row[key].is_number()) series.points.emplace_back(row.at("epoch").get<double>(), row[key].get<double>());
+    if (row.contains(key) && row[key].is_number() && std::isfinite(row[key].get<double>()))
+      series.points.emplace_back(row.at("epoch").get<double>(), row[key].get<double>());
   return series;
 }
 
@@ -101,6 +102,33 @@ std::string solved_section(const json& metrics) {
   return section("curves", "Training", text + probe_choice(metrics));
 }
 
+// What became of a phase that was tried beside another, and what a last one trains on; empty: nothing to be told.
+std::string fate_of(const json& metrics, const std::string& name) {
+  for (const json& phase : metrics.value("phases", json::array())) {
+    if (phase.value("name", "") != name) continue;
+    if (phase.value("trial", false)) return metrics.value("recipe", "") == "finetune" ? "tried and kept" : "tried and not kept";
+    if (phase.value("with_validation_pictures", false)) return "the head once more, with the validation pictures";
+  }
+  return "";
+}
+
+// "all (epochs 2 to 7, tried and kept)", the one whose weights were kept first.
+std::vector<std::string> phases_of(const json& metrics) {
+  std::vector<std::string> phases;
+  size_t kept = 0;
+  for (const LineChart::Band& band : bands_of(metrics.at("history"))) {
+    const std::string fate = fate_of(metrics, band.name);
+    if (fate != "tried and not kept") kept = phases.size();
+    phases.push_back(fmt::format(
+        "{} ({}{})", escaped(band.name),
+        band.first == band.last ? fmt::format("epoch {:g}", band.first) : fmt::format("epochs {:g} to {:g}", band.first, band.last),
+        fate.empty() ? "" : ", " + fate));
+  }
+  if (!phases.empty())
+    std::rotate(phases.begin(), phases.begin() + static_cast<std::ptrdiff_t>(kept), phases.begin() + static_cast<std::ptrdiff_t>(kept) + 1);
+  return phases;
+}
+
 }  // namespace
 
 std::string curves_section(const json& metrics) {
@@ -124,11 +152,7 @@ std::string curves_section(const json& metrics) {
                   {series_of(history, "train_accuracy", "training", "training"),
                    series_of(history, "validation_accuracy", "validation", "validation")});
   charts += chart(metrics, rate, {series_of(history, "rate", "rate", "validation")});
-  std::vector<std::string> phases;
-  for (const LineChart::Band& band : bands_of(history))
-    phases.push_back(fmt::format(
-        "{} ({})", escaped(band.name),
-        band.first == band.last ? fmt::format("epoch {:g}", band.first) : fmt::format("epochs {:g} to {:g}", band.first, band.last)));
+  const std::vector<std::string> phases = phases_of(metrics);
   std::string text = fmt::format("<p class=\"note\">{} epochs, the best one {}. {}: {}.</p>",
                                  shown_value("epochs", with_commas(metrics.value("epochs", int64_t{0}))),
                                  shown_value("best_epoch", with_commas(metrics.value("best_epoch", int64_t{0}))),

@@ -42,7 +42,12 @@ bool has_pictures(const json& metrics, const char* key) {
 Shown shown_of(const json& metrics) {
   for (const auto& [key, title] : {std::pair("test", "test"), std::pair("out_of_fold", "all folds"), std::pair("validation", "validation")})
     if (has_pictures(metrics, key) && metrics[key].contains("classes"))
-      return {key, title, &metrics[key], class_names(metrics[key]), folder_of(metrics.value("data", ""))};
+      return {key,
+              title,
+              &metrics[key],
+              class_names(metrics[key]),
+              folder_of(metrics.value("data", "")),
+              metrics.contains("training_pictures")};
   return {};
 }
 

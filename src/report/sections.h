@@ -18,7 +18,8 @@ struct Shown {
   std::string title;  // "test"
   const json* evaluation = nullptr;
   std::vector<std::string> classes;
-  std::string data;  // the folder of the pictures
+  std::string data;     // the folder of the pictures
+  bool of_run = false;  // of a training, which kept these pictures apart
 
   // From the folder of the data on.
   std::string short_name(const std::string& file) const;

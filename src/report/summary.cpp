@@ -48,7 +48,8 @@ std::string worst_pair(const Shown& shown) {
 }
 
 std::string unseen(const Shown& shown) {
-  if (shown.key == "test") return "that it never saw in training";
+  if (shown.key == "test")
+    return shown.of_run ? "kept for the test" : "that it was given";  // what it was trained on, an evaluation does not know
   if (shown.key == "validation") return "kept for validation";
   return "of the folds that it was not trained on";
 }

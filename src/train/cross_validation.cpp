@@ -116,6 +116,7 @@ void run_folds(const TrainOptions& options, const Data& data, Runs& runs, CrossV
         result.interrupted = true;
         return;
       }
+      result.seconds += done->seconds;
       of_folds.push_back(measure_of(done->score));
       sum += of_folds.back();
       if (s == 0) outcomes.insert(outcomes.end(), done->outcomes.begin(), done->outcomes.end());
@@ -143,6 +144,7 @@ void run_seeds(const TrainOptions& options, const Data& data, Runs& runs, CrossV
       result.interrupted = true;
       return;
     }
+    result.seconds += done->seconds;
     values.push_back(measure_of(done->score));
   }
   result.seeds = spread_of(std::move(values), runs.of());

@@ -41,12 +41,14 @@ struct PartialRun {
 struct PartialResult {
   Score score;
   std::vector<Outcome> outcomes;
+  double seconds = 0;
 };
 using RunOne = std::function<std::optional<PartialResult>(PartialRun&)>;
 
 struct CrossValidation {
   std::optional<Spread> folds, seeds;
   std::optional<Evaluation> out_of_fold;
+  double seconds = 0;  // of all its runs
   bool interrupted = false;
 };
 

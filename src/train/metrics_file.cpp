@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -10,6 +11,8 @@
 #include "train/cross_validation.h"
 #include "train/evaluation_json.h"
 #include "train/probe_json.h"
+#include "train/run_folder.h"
+#include "weights/digest.h"
 
 namespace fovea::training {
 namespace {
@@ -60,7 +63,12 @@ json class_pictures(const image::Splits& splits, size_t classes) {
 
 }  // namespace
 
-void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
+void write_run_command(const std::filesystem::path& path, const std::vector<std::string>& words) {
+  std::error_code none;
+  write_text(path, json_text({{"command", words}, {"directory", std::filesystem::current_path(none).string()}}, 2) + "\n");
+}
+
+void write_metrics(const std::filesystem::path& path, const Metrics& metrics, const std::filesystem::path& model) {
   const TrainResult& result = metrics.result;
   json text{{"validation", metrics.validation ? evaluation_json(*metrics.validation) : score_json(result.validation)},
             {"test", metrics.test ? evaluation_json(*metrics.test) : score_json(result.test)},
@@ -96,6 +104,8 @@ void write_metrics(const std::filesystem::path& path, const Metrics& metrics) {
   for (const Phase& phase : metrics.plan.phases) text["phases"].push_back(to_json(phase));
   for (const BadPicture& bad : result.left_out) text["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
   for (const image::Sample& sample : metrics.data.splits.test.samples) text["test_files"].push_back(sample.path);
+  if (!metrics.stopped.empty()) text["stopped"] = metrics.stopped;
+  if (!model.empty()) text["model_sha256"] = weights::sha256_of_file(model);
   write_text(path, json_text(text, 2) + "\n");
 }
 
@@ -122,3 +132,23 @@ TrainResult read_metrics(const std::filesystem::path& path) {
 }
 
 }  // namespace fovea::training
+
+namespace fovea {
+
+RunCommand run_command(const std::string& folder) {
+  const std::filesystem::path run = folder, path = run / training::kRunFile;
+  if (!std::filesystem::exists(path)) {
+    if (std::filesystem::exists(run / training::kCheckpointFile)) return {};
+    fail(ErrorKind::input, "{}: no run is there to go on with ({} is missing)", folder, training::kCheckpointFile);
+  }
+  return in_context(path.string(), [&]() -> RunCommand {
+    try {
+      const nlohmann::json text = parse_json(read_text(path));
+      return {text.at("command").get<std::vector<std::string>>(), text.at("directory").get<std::string>()};
+    } catch (const nlohmann::json::exception& error) {
+      fail(ErrorKind::format, "cannot be read as the beginning of a run: {}", error.what());
+    }
+  });
+}
+
+}  // namespace fovea

@@ -34,9 +34,14 @@ struct Metrics {
   const Data& data;
   const RunState& state;
   const Origin& origin;
+  const std::string& stopped;  // why the run ended before its end; empty: it did not
 };
 
-void write_metrics(const std::filesystem::path& path, const Metrics& metrics);
+// run.json, written when a run begins: the command that a continuation repeats.
+void write_run_command(const std::filesystem::path& path, const std::vector<std::string>& words);
+
+// `model`: the run's model file, of which the metrics tell the digest; empty: there is none.
+void write_metrics(const std::filesystem::path& path, const Metrics& metrics, const std::filesystem::path& model);
 // The result of a finished run.
 TrainResult read_metrics(const std::filesystem::path& path);
 

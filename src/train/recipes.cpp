@@ -192,26 +192,37 @@ std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
 }
 
 void check_options(const TrainOptions& options) {
-  const auto demand = [](bool good, const char* name, auto value, const char* wanted) {
-    if (!good) fail(ErrorKind::usage, "{} is {}, {} expected", name, value, wanted);
+  // `open`: a value by which the option leaves the choice to the recipe.
+  const auto demand = [](const char* option, const char* name, auto value, bool open = false) {
+    const OptionRange& range = option_range(option);
+    if (!open && !range.contains(static_cast<double>(value))) fail(ErrorKind::usage, "{} is {}, {} expected", name, value, range.words());
   };
-  demand(options.epochs >= 0, "epochs", options.epochs, "1 or more");
-  demand(options.batch == 0 || options.batch >= 2, "batch", options.batch, "2 or more (batch norm cannot train on one picture)");
-  demand(options.rate >= 0 && options.rate < 1e3, "the rate", options.rate, "a number above 0");
-  demand(options.weight_decay < 1e3, "the weight decay", options.weight_decay, "a number of 0 or more");
-  demand(options.label_smoothing < 1, "the label smoothing", options.label_smoothing, "a number from 0 to below 1");
-  demand(options.mixup >= 0 && std::isfinite(options.mixup), "the alpha of mixup", options.mixup, "a number of 0 or more");
-  demand(options.cutmix >= 0 && std::isfinite(options.cutmix), "the alpha of cutmix", options.cutmix, "a number of 0 or more");
-  demand(options.warmup <= 1, "the warm-up", options.warmup, "a share from 0 to 1");
-  demand(options.accumulate >= 1, "accumulate", options.accumulate, "1 or more");
-  demand(options.momentum >= 0 && options.momentum < 1, "the momentum", options.momentum, "a number from 0 to below 1");
-  demand(options.layer_decay >= 0 && options.layer_decay <= 1, "the layer decay", options.layer_decay, "a factor above 0, up to 1");
-  demand(options.clip_norm >= 0, "the clipping norm", options.clip_norm, "a number above 0");
-  demand(options.ema >= 0 && options.ema < 1, "the decay of averaged weights", options.ema, "a number from 0 to below 1");
-  demand(options.patience >= 0, "the patience", options.patience, "a number of epochs");
-  demand(options.focal_gamma >= 0, "the focal gamma", options.focal_gamma, "0 or more");
-  demand(options.dropout < 1, "the dropout", options.dropout, "a number from 0 to below 1");
-  demand(options.stochastic_depth < 1, "the stochastic depth", options.stochastic_depth, "a number from 0 to below 1");
+  demand("epochs", "epochs", options.epochs, options.epochs == 0);
+  if (options.batch == 1) fail(ErrorKind::usage, "batch is 1, 2 or more (batch norm cannot train on one picture) expected");
+  demand("batch", "batch", options.batch, options.batch == 0);
+  demand("accumulate", "accumulate", options.accumulate);
+  demand("lr", "the rate", options.rate, options.rate == 0);
+  demand("warmup", "the warm-up", options.warmup, options.warmup < 0);
+  demand("momentum", "the momentum", options.momentum);
+  demand("weight-decay", "the weight decay", options.weight_decay, options.weight_decay < 0);
+  demand("layer-decay", "the layer decay", options.layer_decay, options.layer_decay == 0);
+  demand("clip", "the clipping norm", options.clip_norm, options.clip_norm == 0);
+  demand("ema", "the decay of averaged weights", options.ema);
+  demand("patience", "the patience", options.patience, options.patience == 0);
+  demand("focal-gamma", "the focal gamma", options.focal_gamma);
+  demand("label-smoothing", "the label smoothing", options.label_smoothing, options.label_smoothing < 0);
+  demand("dropout", "the dropout", options.dropout, options.dropout < 0);
+  demand("stochastic-depth", "the stochastic depth", options.stochastic_depth, options.stochastic_depth < 0);
+  demand("vertical-flip", "the probability of a vertical flip", options.vertical_flip);
+  demand("erasing", "the probability of erasing", options.random_erasing);
+  demand("mixup", "the alpha of mixup", options.mixup, options.mixup == 0);
+  demand("cutmix", "the alpha of cutmix", options.cutmix, options.cutmix == 0);
+  demand("stored-views", "the number of stored views", options.stored_views, options.stored_views == 0);
+  demand("validation", "the validation share", options.validation);
+  demand("test", "the test share", options.test);
+  demand("folds", "the number of folds", options.folds, options.folds == 0);
+  demand("seeds", "the number of seeds", options.seeds);
+  demand("checkpoint-every", "the time between checkpoints", options.checkpoint_seconds);
 }
 
 // Choices that only make sense with, or without, another.

@@ -1,15 +1,49 @@
 // The folder of a run, with those of its folds and seeds.
 #pragma once
 
+#include <fovea/train.h>
+
+#include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace fovea::training {
 
-constexpr const char* kCheckpointFile = "last.ckpt";
+constexpr const char *kCheckpointFile = "last.ckpt", *kRunFile = "run.json", *kLockFile = "run.lock";
 
 // Throws Error(usage) where the run in `out`, or one of its folds or seeds, was interrupted: whatever begins anew there would take its
 // place. Folds and seeds run before the run in `out` itself, so that without a checkpoint of that they are unfinished too.
 void require_no_interrupted_run(const std::filesystem::path& out);
+
+// Whether a run is in the folder, finished or not.
+bool holds_run(const std::filesystem::path& out);
+
+// Before anything is read: throws Error where the run that the options ask for may not or cannot be written (usage for a run that is there
+// and is neither to be continued nor to be replaced, io for a folder that cannot be made or written to). Changes nothing.
+void check_run_folder(const TrainOptions& options);
+
+// A run's folder, made and locked for one training.
+class RunFolder {
+ public:
+  // Throws Error(io) for a folder that cannot be made, with less room than `bytes`, or that another training writes to.
+  RunFolder(const TrainOptions& options, uint64_t bytes);
+  ~RunFolder();  // a folder that it made goes, where it is still empty
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }  // where the run is written: beside a run that it will replace
+  // The run is whole: it takes the place of the one that was there.
+  void finish();
+
+ private:
+  void lock();
+  void unlock();
+
+  const std::filesystem::path out_;
+  std::filesystem::path path_;
+  bool made_ = false;
+  int lock_ = -1;
+};
 
 // Deletes the checkpoints of the run in `out` and of its folds and seeds, so that no continuation picks one up. Returns true if there were
 // any.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "image/codecs.h"
@@ -18,7 +18,6 @@
 namespace fovea::training {
 namespace {
 
-constexpr std::chrono::seconds kSaveEvery{30};
 constexpr int kSaveShare = 10;  // at the end of an epoch: when at least so many times as long has passed as saving took
 constexpr const char *kModel = "model.safetensors", *kCheckpoint = kCheckpointFile, *kHistory = "history.csv", *kMetrics = "metrics.json",
                      *kPredictions = "predictions.csv", *kOutOfFold = "out_of_fold.csv", *kEvents = "tensorboard";
@@ -104,7 +103,9 @@ TrainResult Trainer::run() {
     TrainResult done = read_metrics(file(kMetrics));
     if (!data_.splits.test.samples.empty())
       tested_ = read_predictions(file(kPredictions), network_->classes(), network_->form().head.independent);
+    const double seconds = done.seconds;  // of all runs already
     add_cross_validation(done);
+    done.seconds = seconds;
     return done;
   }
   if (writes && !options_.resume && std::filesystem::exists(file(kCheckpoint))) {
@@ -121,6 +122,7 @@ TrainResult Trainer::run() {
   if (!resumed) save();
   while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
     if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
+    if (stopped()) stop();
     restore_best();
     TrainResult interrupted = result();
     interrupted.interrupted = true;
@@ -230,6 +232,8 @@ bool Trainer::run_solved(const Phase& phase) {
   note(line + fmt::format("; {} steps, {:.2f} s", solved->steps, solved->seconds));
   row.seconds = seconds();
   state_.history.push_back(row);
+  if (goes_astray(row.train_loss, "the loss", phase) || goes_astray(row.validation_loss.value_or(0), "the validation loss", phase))
+    return false;
   if (!state_.probe && solved->validation) state_.probe_correct = correct_answers(*solved->validation);
   state_.probe = solved->choice;
   end_phase(phase, solved->validation);
@@ -287,9 +291,7 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     input.class_weights = class_weights_;
     const StepResult step = runner.run(input);
     const int64_t size = static_cast<int64_t>(input.labels.size());
-    if (!std::isfinite(step.loss))
-      fail(ErrorKind::input, "the loss is {} at step {} of epoch {} (phase {}, rate {:.3g}): a smaller rate may help", step.loss,
-           state_.step + 1, state_.epoch + 1, phase.name, input.rate);
+    if (goes_astray(step.loss, "the loss", phase)) return false;
     if (phase.ema > 0 && input.group.last) runner.average(average_decay(phase.ema, input.group.update));
     state_.loss_sum += step.loss * static_cast<double>(size);
     state_.correct += step.correct;
@@ -299,14 +301,41 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     if (events_) events_->scalar("loss/step", state_.all_steps, step.loss);
     TrainOptions::Progress progress{phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss};
     if (state_.best && !data_.splits.validation.samples.empty()) progress.best = state_.best->accuracy;
+    progress.rate = input.rate;
+    progress.pictures = state_.seen;
     progress.last = state_.phase + 1 == static_cast<int64_t>(plan_.phases.size());
     if (!state_.history.empty()) progress.validation_loss = state_.history.back().validation_loss.value_or(-1);
     const bool goes_on = !options_.progress || options_.progress(progress);
-    if (!goes_on || Clock::now() - saved_ > kSaveEvery) save();
+    if (!goes_on || std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_seconds) save();
     if (!goes_on) return false;
   }
   end_epoch(phase, feed, runner);
+  return !stopped();
+}
+
+bool Trainer::goes_astray(double loss, const char* of, const Phase& phase) {
+  if (std::isfinite(loss)) return false;
+  const std::string where = phase.solved ? "" : fmt::format(" at step {} of epoch {}", state_.step + 1, state_.epoch + 1);
+  stopped_ = fmt::format("{} is no number ({}){} (phase {}, highest rate {:.3g}): ", of, std::isnan(loss) ? "nan" : "infinite", where,
+                         phase.name, phase.rate);
+  stopped_ += phase.solved ? "do the weights, or the pictures, hold values that are no numbers?"
+                           : fmt::format("try a lower rate (--lr {:.2g}), a longer warm-up (--warmup) or clipped gradients (--clip 1)",
+                                         phase.rate / 10);
+  if (state_.best) stopped_ += fmt::format("; the best so far, of epoch {}, is kept", state_.best->epoch);
   return true;
+}
+
+void Trainer::stop() {
+  restore_best();
+  if (!options_.out.empty()) {
+    if (!best_saved_) save_model();
+    best_saved_ = true;
+    write_text(file(kHistory), history_csv(state_.history));
+    const TrainResult so_far = result();
+    write_metrics(file(kMetrics), {*network_, options_, plan_, so_far, state_.validation, std::nullopt, data_, state_, origin_, stopped_},
+                  state_.best ? file(kModel) : std::filesystem::path());
+  }
+  fail(ErrorKind::input, "{}", stopped_);
 }
 
 void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
@@ -327,6 +356,7 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   row.seconds = seconds();
   const double took = row.seconds - (state_.history.empty() ? 0 : state_.history.back().seconds);
   state_.history.push_back(row);
+  if (validation && goes_astray(validation->loss, "the validation loss", phase)) return;
   ++state_.epoch;
   // A probe's epochs are too many and too short for a line each.
   if (!phase.on_features || state_.epoch == phase.epochs) note(epoch_line(row, state_.epoch, phase.epochs, took));
@@ -415,7 +445,10 @@ TrainResult Trainer::finish() {
   if (!options_.out.empty()) {
     if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_));
     if (done.out_of_fold) write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes));
-    write_metrics(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test, data_, state_, origin_});
+    if (!best_saved_) save_model();
+    best_saved_ = true;
+    write_metrics(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test, data_, state_, origin_, stopped_},
+                  std::filesystem::exists(file(kModel)) ? file(kModel) : std::filesystem::path());
     state_.finished = true;
     save();
     std::error_code none;
@@ -432,6 +465,7 @@ void Trainer::add_cross_validation(TrainResult& result) const {
   result.folds = together.folds;
   result.seeds = together.seeds;
   result.out_of_fold = together.out_of_fold;
+  result.seconds += together.seconds;
 }
 
 TrainResult Trainer::result() const {

@@ -41,6 +41,8 @@ class Trainer {
   TrainResult run();
   // What became of the test pictures, once `run` is through; of a finished run in options.out as it is stored there.
   const std::vector<Outcome>& tested() const { return tested_; }
+  // Whether `run` threw because a loss was no number: the network then holds the best weights so far, and metrics.json tells.
+  bool stopped() const { return !stopped_.empty(); }
 
  private:
   bool resume();  // false: nothing is there yet
@@ -65,6 +67,9 @@ class Trainer {
   void end_trial();
   std::string verdict() const;  // of the trial; empty: there was none
   TrainResult finish();
+  // A loss that is no number: nothing that is computed after it means anything.
+  bool goes_astray(double loss, const char* of, const Phase& phase);
+  [[noreturn]] void stop();
   void add_cross_validation(TrainResult& result) const;
   TrainResult result() const;
 
@@ -102,6 +107,7 @@ class Trainer {
   Clock::time_point started_, saved_;
   Clock::duration saving_{};  // what the last one took
   bool best_saved_ = true;
+  std::string stopped_;        // why the run cannot go on; empty: it can
   double seconds_before_ = 0;  // of the run, until it was interrupted
 };
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -31,6 +32,7 @@ struct Attempt {
   std::optional<int64_t> range_start;
   bool accepted = false;  // the answer is a body of the file
   std::string write_error;
+  std::exception_ptr failure;  // of the caller's progress; no exception may pass through a C library
 };
 
 long status_of(CURL* curl) {
@@ -83,9 +85,13 @@ size_t on_body(char* data, size_t, size_t bytes, void* opaque) {
 }
 
 int on_progress(void* opaque, curl_off_t total, curl_off_t, curl_off_t, curl_off_t) {
-  const auto& attempt = *static_cast<const Attempt*>(opaque);
-  if (attempt.accepted && *attempt.progress) (*attempt.progress)(attempt.had + attempt.received, total > 0 ? attempt.had + total : 0);
-  return 0;
+  auto& attempt = *static_cast<Attempt*>(opaque);
+  try {
+    if (attempt.accepted && *attempt.progress) (*attempt.progress)(attempt.had + attempt.received, total > 0 ? attempt.had + total : 0);
+  } catch (...) {
+    attempt.failure = std::current_exception();
+  }
+  return attempt.failure ? 1 : 0;  // 1 ends the transfer
 }
 
 void configure(CURL* curl, Attempt& attempt, const std::string& url, const DownloadOptions& options) {
@@ -141,6 +147,7 @@ Outcome attempt_once(const std::string& url, const std::filesystem::path& part, 
   const CURLcode code = curl_easy_perform(curl.get());
   const long status = status_of(curl.get());
   received = attempt.received;
+  if (attempt.failure) std::rethrow_exception(attempt.failure);
   if (!attempt.write_error.empty()) fail(ErrorKind::io, "{}: cannot write: {}", part.string(), attempt.write_error);
   if (code == CURLE_OK && status == 200 && !attempt.accepted) accept(attempt);  // an empty file
   if (code == CURLE_OK && (status == 200 || (status == 206 && attempt.accepted))) return Outcome::done;

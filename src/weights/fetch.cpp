@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"

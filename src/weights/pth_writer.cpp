@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "weights/zip_writer.h"
 
 namespace fovea::weights {
@@ -116,7 +116,7 @@ std::string pickled(const StateDict& tensors) {
 
 void write_pth(const std::filesystem::path& path, const StateDict& tensors) {
   const std::string root = "archive/";
-  AtomicFile file(path);
+  AtomicFile file(path, true);
   ZipWriter zip(file);
   zip.add(root + "data.pkl", pickled(tensors));
   zip.add(root + "byteorder", "little");

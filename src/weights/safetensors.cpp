@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -6,14 +6,14 @@
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 
 namespace fovea::weights {
 
 class ZipWriter {
  public:
   // `file` must outlive it and is written to by nobody else meanwhile.
-  explicit ZipWriter(AtomicFile& file);
+  explicit ZipWriter(AtomicFile& file);  // which is one that comes back
   ~ZipWriter();
   ZipWriter(const ZipWriter&) = delete;
   ZipWriter& operator=(const ZipWriter&) = delete;

@@ -206,5 +206,35 @@ TEST(LossGradients, RefuseOtherLabels) {
   EXPECT_THAT(error_of([&] { loss_gradients(model, Tensor(DType::f32, {2, 16, 16}), {0, 1}); }), HasSubstr("[2,16,16]"));
 }
 
+TEST(OwnArchitectures, MistakesAreToldWhereTheyAreRegistered) {
+  const auto message = [](std::function<Map(Layers, Map)> body, int64_t classes = 3) -> std::string {
+    Architecture wrong;
+    wrong.name = "with_a_mistake";
+    wrong.classes = classes;
+    wrong.input_size = 32;
+    wrong.body = std::move(body);
+    try {
+      register_architecture(wrong);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage) << error.what();
+      return error.what();
+    }
+    return "registered";
+  };
+  using testing::AllOf;
+  using testing::HasSubstr;
+  EXPECT_THAT(message([](Layers, Map) { return Map{}; }),
+              AllOf(HasSubstr("with_a_mistake"), HasSubstr("what the body gives"), HasSubstr("Map{}")));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.out = Map{}.channels()}); }), HasSubstr("Map{}"));
+  EXPECT_THAT(message([](Layers s, Map x) { return relu(Map{}) + s["conv"].conv2d(x, {.out = 4}); }), HasSubstr("Map{}"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.kernel = 3}); }),
+              HasSubstr("with_a_mistake: conv: out is 0, 1 or more"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.out = 4, .stride = 0}); }), HasSubstr("conv: stride is 0"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.out = 4, .padding = -1}); }), HasSubstr("conv: padding is -1"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.out = 4, .groups = 0}); }), HasSubstr("conv: groups is 0"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["fc"].linear(x, 0); }), HasSubstr("fc: out is 0"));
+  EXPECT_THAT(message([](Layers s, Map x) { return s["conv"].conv2d(x, {.out = 4}); }, 0), HasSubstr("classes is 0"));
+}
+
 }  // namespace
 }  // namespace fovea

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <numeric>
 #include <thread>
 
@@ -272,6 +273,51 @@ TEST(PictureFiles, GiveTheNumbersOfEachAlone) {
   EXPECT_THAT(embeddings.features.shape(), ElementsAre(2, 512));
   const Tensor alone = model.embed(files[2]);
   EXPECT_TRUE(std::equal(alone.values<float>().begin(), alone.values<float>().end(), embeddings.features.values<float>().begin() + 512));
+}
+
+TEST(Numbers, PicturesThatAreNoneAreRefused) {
+  const Model model = small();
+  Tensor images(DType::f32, {2, 3, 64, 64});
+  EXPECT_EQ(model.probabilities(images).shape()[0], 2);
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    Tensor broken = images.clone();
+    broken.mutable_values<float>()[static_cast<size_t>(3 * 64 * 64 + 5)] = bad;
+    expect_error(ErrorKind::input, {"picture 2 of 2", "no number"}, [&] { model.probabilities(broken); });
+    expect_error(ErrorKind::input, {"picture 2 of 2"}, [&] { model.embed(broken); });
+    expect_error(ErrorKind::input, {"picture 2 of 2"}, [&] { model.features(broken, {"layer1"}); });
+  }
+  expect_error(ErrorKind::usage, {"f64", "f32 expected"}, [&] { model.logits(Tensor(DType::f64, {1, 3, 64, 64})); });
+  expect_error(ErrorKind::usage, {"u8", "preprocess"}, [&] { model.logits(Tensor(DType::u8, {1, 3, 64, 64})); });
+}
+
+TEST(Numbers, WeightsThatAreNoneAreToldAndGiveNoAnswer) {
+  const Temporary file("broken.safetensors");
+  Model model = small();
+  EXPECT_EQ(model.loaded().weights_note, "");
+  std::map<std::string, Tensor> state = model.state_dict();
+  Tensor bias = state.at("fc.bias").clone(), weight = state.at("fc.weight").clone();
+  bias.mutable_values<float>()[7] = std::nanf("");
+  for (size_t i = 0; i < 3; ++i) weight.mutable_values<float>()[i] = std::numeric_limits<float>::infinity();
+  state.insert_or_assign("fc.bias", bias);
+  state.insert_or_assign("fc.weight", weight);
+  model.load_state_dict(state);
+  model.save(file.path());
+  const Model loaded = Model::load(file.path());
+  EXPECT_THAT(loaded.loaded().weights_note,
+              AllOf(HasSubstr("2 tensors"), HasSubstr("4 values"), HasSubstr("fc.bias (1 of 1000)"), HasSubstr("fc.weight (3 of 512000)")));
+  expect_error(ErrorKind::format, {"no number"}, [&] { loaded.predict(striped(64, 64, 3)); });
+  expect_error(ErrorKind::format, {"no number"}, [&] { loaded.probabilities(prepared(loaded, striped(64, 64, 3))); });
+}
+
+TEST(Names, EndingsAndFoldersDecide) {
+  const Model model = small();
+  expect_error(ErrorKind::usage, {"x.pth", ".safetensors"}, [&] { model.save("x.pth"); });
+  expect_error(ErrorKind::io, {"nowhere/x.safetensors", "there is no folder"}, [&] { model.save("nowhere/x.safetensors"); });
+  Error error(ErrorKind::input, "c: what is wrong");
+  error.add_context("c");
+  EXPECT_STREQ(error.what(), "c: what is wrong");
+  error.add_context("b");
+  EXPECT_STREQ(error.what(), "b: c: what is wrong");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <stdexcept>
 
 #include "base/json_value.h"
 #include "base/random.h"
@@ -99,6 +100,15 @@ TEST_F(AuditTest, OfACleanFolderFindsNothing) {
   EXPECT_EQ(clean.classes[0].training, 12);
   EXPECT_THAT(auditing::leak_warnings(clean), IsEmpty());
   EXPECT_THAT(auditing::conflict_warnings(clean), IsEmpty());
+}
+
+TEST_F(AuditTest, WhatACallerThrowsArrives) {
+  int64_t told = 0;
+  EXPECT_THROW(audit(folder_.string(), {[&](int64_t, int64_t) {
+                       if (++told == 3) throw std::out_of_range("enough");
+                     }}),
+               std::out_of_range);
+  EXPECT_EQ(told, 3);
 }
 
 TEST_F(AuditTest, NamesWhatCannotBeRead) {

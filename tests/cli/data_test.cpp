@@ -121,6 +121,10 @@ TEST_F(Data, FoldsSayWhatTheyCameToAndAreNotReplacedUnfinished) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const json told = outcome.json().at("folds"), written = metrics("run").at("folds");
   EXPECT_EQ(told, written);
+  double seconds = 0;  // of the six
+  for (const char* seed : {"seed-0", "seed-1"})
+    for (int fold = 1; fold <= 3; ++fold) seconds += metrics(fmt::format("run/{}/fold-{}", seed, fold)).at("seconds").get<double>();
+  EXPECT_GT(metrics("run").at("seconds").get<double>(), seconds);
   EXPECT_EQ(written.at("accuracy").size(), 6u);
   EXPECT_EQ(metrics("run").at("seeds").at("accuracy").size(), 2u);
   EXPECT_EQ(metrics("run").at("out_of_fold").at("pictures"), 18);
@@ -137,10 +141,14 @@ TEST_F(Data, FoldsSayWhatTheyCameToAndAreNotReplacedUnfinished) {
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(resumed.json().at("folds"), told);
   EXPECT_EQ(fs::last_write_time(first), written_at);
-  // A finished run is replaced, folds and all.
-  const Outcome anew = train(pictures(), "run", {"--recipe", "probe", "--folds", "2", "--no-report"});
+  // A finished run is replaced, folds and all, where that is asked for.
+  std::vector<std::string> two{"--recipe", "probe", "--folds", "2", "--no-report"};
+  expect_one_line(train(pictures(), "run", two), 2, {folder_ / "run", "finished run", "--overwrite"});
+  two.push_back("--overwrite");
+  const Outcome anew = train(pictures(), "run", two);
   ASSERT_EQ(anew.status, 0) << anew.err;
-  EXPECT_THAT(anew.out, AllOf(HasSubstr("is replaced"), HasSubstr("fold 2 of 2: accuracy ")));
+  EXPECT_THAT(anew.out, HasSubstr("fold 2 of 2: accuracy "));
+  EXPECT_FALSE(fs::exists(folder_ / "run/seed-0"));
   EXPECT_EQ(metrics("run").at("folds").at("accuracy").size(), 2u);
 }
 

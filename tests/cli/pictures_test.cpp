@@ -212,12 +212,13 @@ TEST_F(Pictures, NeighborsAreFoundWithTheModelOfTheFeatures) {
   const nlohmann::json both = found.json();
   for (const auto& one : both) {
     ASSERT_EQ(one.at("neighbors").size(), 3u);
-    EXPECT_EQ(one["neighbors"][0].at("file"), one.at("file"));
-    EXPECT_NEAR(one["neighbors"][0].at("similarity").get<double>(), 1, 1e-5);
+    for (const auto& neighbor : one["neighbors"]) EXPECT_NE(neighbor.at("file"), one.at("file"));  // of itself nobody asks
+    EXPECT_GE(one["neighbors"][0].at("similarity"), one["neighbors"][1].at("similarity"));
     EXPECT_GE(one["neighbors"][1].at("similarity"), one["neighbors"][2].at("similarity"));
   }
   const Outcome text = run_fovea({"neighbors", features, picture("green/1.bmp"), "--top", "1"});
-  EXPECT_EQ(text.out, picture("green/1.bmp") + "\n   1.000  " + picture("green/1.bmp") + "\n");
+  EXPECT_TRUE(text.out.starts_with(picture("green/1.bmp") + "\n   0.")) << text.out;
+  EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 2);
 
   // The page holds the pictures and their similarities; one that is gone is named.
   fs::remove(picture("green/2.bmp"));

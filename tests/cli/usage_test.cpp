@@ -68,6 +68,37 @@ TEST(Usage, WrongUsageIsStatus2AndOneLine) {
   expect_one_line(run_fovea({"weights"}), 2, {"fovea weights --help"});
 }
 
+TEST(Usage, NumbersAreToldTheirRange) {
+  const auto refused = [](const std::string& option, const std::string& value, const std::string& range) {
+    const Outcome outcome = run_fovea({"train", "x", option, value});
+    expect_one_line(outcome, 2, {option, value, range});
+    EXPECT_LT(outcome.err.size(), 200u) << outcome.err;
+  };
+  refused("--epochs", "0", "1 to 1000000 expected");
+  refused("--epochs", "2.5", "1 to 1000000");
+  refused("--batch", "1", "2 to 65536");
+  for (const char* value : {"-1", "0", "1000", "nan", "inf", "fast"}) refused("--lr", value, "above 0 and below 1000");
+  refused("--validation", "1", "from 0 to below 1");
+  refused("--dropout", "1", "from 0 to below 1");
+  refused("--layer-decay", "0", "above 0 up to 1");
+  refused("--clip", "nan", "above 0");
+  refused("--cache-limit", "-5", "size of 0 or more");
+  refused("--picture-cache", "5X", "size of 0 or more");
+  refused("--folds", "1", "2 to 1000");
+  refused("--checkpoint-every", "-1", "from 0");
+  expect_one_line(run_fovea({"summary", "resnet18", "--size", "10000"}), 2, {"--size 10000", "1 to 4096"});
+}
+
+TEST(Usage, WhatIsMistypedNamesTheNearest) {
+  expect_one_line(run_fovea({"trian"}), 2, {"trian", "did you mean train?"});
+  expect_one_line(run_fovea({"train", "x", "--epoch", "3"}), 2, {"--epoch,", "did you mean --epochs?"});
+  expect_one_line(run_fovea({"train", "x", "--optimiser", "sgd"}), 2, {"did you mean --optimizer?"});
+  expect_one_line(run_fovea({"train", "x", "--recipe", "fintune"}), 2, {"fintune", "finetune, full, probe", "did you mean finetune?"});
+  expect_one_line(run_fovea({"train", "x", "--fit", "stretch"}), 2, {"stretch", "squash+pad"});
+  EXPECT_EQ(run_fovea({"help"}).out, run_fovea({"--help"}).out);
+  EXPECT_EQ(run_fovea({"help", "weights", "fetch"}).out, run_fovea({"weights", "fetch", "--help"}).out);
+}
+
 TEST(Usage, AnUnknownModelNamesTheNearest) {
   expect_one_line(run_fovea({"summary", "resnet51"}), 2, {"resnet51", "resnet50"});
   expect_one_line(run_fovea({"weights", "fetch", "resnet51"}), 2, {"resnet51"});

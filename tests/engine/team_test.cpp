@@ -6,10 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "base/parallel.h"
 
 namespace fovea {
@@ -32,6 +34,44 @@ TEST(Team, DoesEveryPartOnce) {
     EXPECT_FALSE(in_team());
     for (const auto& count : done) EXPECT_EQ(count, 1) << "of " << size;
   }
+}
+
+TEST(Team, WhatAPartThrowsArrives) {
+  for (int thrower : {0, 2, 6})
+    for (int round = 0; round < 20; ++round) {
+      std::atomic<int> running{0};
+      EXPECT_THROW(run_team(7,
+                            [&](int rank) {
+                              ++running;
+                              if (rank == thrower) {
+                                --running;
+                                throw std::bad_alloc();
+                              }
+                              --running;
+                            }),
+                   std::bad_alloc);
+      EXPECT_EQ(running, 0);
+      EXPECT_FALSE(in_team());
+    }
+  EXPECT_THROW(parallel_for(100, 1, [](int64_t begin, int64_t) { throw std::runtime_error(begin == 0 ? "first" : "other"); }),
+               std::runtime_error);
+  int64_t sum = 0;  // and the next loop runs as ever
+  parallel_for(1, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
+  EXPECT_EQ(sum, 1);
+}
+
+TEST(Team, HasNoSizeThatNothingCanCompute) {
+  const int before = threads();
+  for (int count : {0, -1, 5000}) {
+    try {
+      set_threads(count);
+      ADD_FAILURE() << count << " threads";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      EXPECT_NE(std::string(error.what()).find(std::to_string(count) + " threads"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_EQ(threads(), before);
 }
 
 TEST(Team, BelongsToItsCaller) {

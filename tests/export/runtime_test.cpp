@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "export/networks.h"

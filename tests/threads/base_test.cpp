@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"

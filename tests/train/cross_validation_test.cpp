@@ -7,7 +7,7 @@
 
 #include <set>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/json_value.h"
 #include "train/metrics.h"
 #include "train/small_run.h"

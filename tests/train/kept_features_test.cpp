@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "train/small_run.h"
 
 namespace fovea::training {

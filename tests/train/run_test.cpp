@@ -5,9 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
+#include <stdexcept>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/json_value.h"
 #include "train/small_run.h"
 #include "weights/model_file.h"
@@ -284,7 +287,78 @@ TEST_F(Run, ALossThatIsNoNumberStopsTheRun) {
   own.rate = 900;
   own.weight_decay = 900;  // every step multiplies the weights by 1 - 810000
   own.epochs = 20;
-  EXPECT_THAT(message(own), AllOf(HasSubstr("the loss is"), HasSubstr("epoch"), HasSubstr("rate")));
+  EXPECT_THAT(message(own), AllOf(HasSubstr("the loss is no number"), HasSubstr("epoch"), HasSubstr("rate")));
+}
+
+// The second step gives weights that are no numbers any more, and the best weights of before are kept.
+TEST_F(Run, AValidationLossThatIsNoNumberKeepsTheBestAndTells) {
+  TrainOptions own = options(Recipe::full, "run");
+  own.optimizer = Optimizer::sgd;
+  own.optimizer_given = true;
+  own.batch = 64;  // one step an epoch: its loss is that of the weights before
+  own.rate = 1e-3;
+  own.weight_decay = 0;
+  own.schedule = RateSchedule::constant;
+  own.warmup = 0;
+  own.epochs = 1;
+  run_small(pictures(), own);
+  const std::string first = bytes_of(folder_ / "run/model.safetensors");
+  own.out = (folder_ / "astray").string();
+  own.epochs = 3;
+  SmallRun run;
+  Preprocessing preprocessing;
+  preprocessing.height = preprocessing.width = kPictureSize;
+  preprocessing.fit = Fit::squash;
+  const Data data = load_data(find_pictures(pictures().string()), own, preprocessing, true);
+  run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, {}}, preprocessing, 7);
+  own.progress = [&](const TrainOptions::Progress& progress) {
+    if (progress.epoch == 2) {
+      const Tensor bias = run.network->store()->get("fc.bias");
+      Tensor broken = bias.clone();
+      broken.mutable_values<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+      run.network->store()->set("fc.bias", broken);
+    }
+    return true;
+  };
+  Trainer trainer(
+      {run.network, cpu::cpu_backend(), own, data, make_plan(own, {static_cast<int64_t>(data.splits.train.samples.size()), 6})});
+  try {
+    trainer.run();
+    ADD_FAILURE() << "the run went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("the validation loss is no number (nan)"), HasSubstr("--lr"), HasSubstr("of epoch 1, is kept")));
+  }
+  EXPECT_TRUE(trainer.stopped());
+  EXPECT_EQ(bytes_of(folder_ / "astray/model.safetensors"), first);
+  const auto metrics = nlohmann::json::parse(bytes_of(folder_ / "astray/metrics.json"));
+  EXPECT_THAT(metrics.at("stopped").get<std::string>(), HasSubstr("validation loss"));
+  EXPECT_TRUE(metrics.at("history").at(1).at("validation_loss").is_null());
+  const Tensor bias = run.network->store()->get("fc.bias");
+  for (const float value : bias.values<float>()) EXPECT_TRUE(std::isfinite(value));
+}
+
+TEST_F(Run, WhatACallerThrowsArrives) {
+  for (const char* phase : {"check", "features", "all"}) {
+    TrainOptions own = options(Recipe::finetune, nullptr);
+    const auto throw_in = [&](const TrainOptions::Progress& progress) {
+      if (progress.phase == phase) throw std::out_of_range(phase);
+      return true;
+    };
+    own.progress = throw_in;
+    const auto run = [&] {
+      Preprocessing preprocessing;
+      preprocessing.height = preprocessing.width = kPictureSize;
+      preprocessing.fit = Fit::squash;
+      const Data data = load_data(find_pictures(pictures().string()), own, preprocessing, true, [&](int64_t done, int64_t all) {
+        throw_in({"check", 0, 1, done, all, 0});
+      });
+      const auto network =
+          std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, {}}, preprocessing, 7);
+      Trainer({network, cpu::cpu_backend(), own, data, make_plan(own, {static_cast<int64_t>(data.splits.train.samples.size()), 6})}).run();
+    };
+    EXPECT_THROW(run(), std::out_of_range) << phase;
+  }
 }
 
 TEST_F(Run, ARunMayGoOnWithinAnotherLimitOfMemory) {
