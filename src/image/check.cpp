@@ -16,8 +16,9 @@ template <class Read>
 std::vector<std::string> messages(size_t count, const Progress& progress, Read&& read) {
   std::vector<std::string> result(count);
   std::atomic<size_t> next{0};
-  std::mutex mutex;
+  std::mutex mutex;  // of what follows
   int64_t done = 0;
+  bool over = false;
   const auto check_one = [&](size_t i) {
     try {
       read(i);
@@ -25,8 +26,11 @@ std::vector<std::string> messages(size_t count, const Progress& progress, Read&&
       result[i] = error.what();
     }
     const std::lock_guard lock(mutex);
+    if (over) return;
     ++done;
+    over = true;  // for a `progress` that throws
     if (progress) progress(done, static_cast<int64_t>(count));
+    over = false;
   };
   parallel_for(threads(), 1, [&](int64_t, int64_t) {
     try {
