@@ -19,14 +19,15 @@
 namespace fovea {
 
 struct LoadOptions {
-  std::string weights =
-      "default";      // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or a file
-  uint64_t seed = 0;  // for weights that start new
+  std::string weights = "default";  // "default": the published ones, fetched into the cache; a tag of theirs ("IMAGENET1K_V1"); "none"; or
+                                    // a file, of several networks in one "FILE#teacher"
+  uint64_t seed = 0;                // for weights that start new
   // What maps lie in memory as: "f32" or "bf16", half as large and on processors made for it faster. Weights, statistics, sums, and what
   // goes in and comes out stay f32. Where a short measurement says that bf16 is slower, f32 is kept (LoadSummary::precision_note).
   std::string dtype = "f32";
   // Of the pictures; 0: the model's own, 3 for published weights. The first layer's weights are brought to another number as timm does it:
   // summed for 1, else repeated and scaled. Pictures go into networks of 3 channels and, made grey, of 1; tensors into all.
+  // A file whose first layer has another number makes a network of that number.
   int64_t channels = 0;
   // Called while published weights are fetched; the total is 0 while it is not known.
   std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};
@@ -48,6 +49,7 @@ struct LoadSummary {
   int64_t loaded = 0;
   std::vector<std::string> missing, unexpected;  // missing: not in the file, or of no use there; it starts new
   std::vector<std::string> reshaped;             // "NAME [10,512] -> [10,512,1,1]"
+  std::vector<std::string> notes;                // what a user should know of how the weights were found and fitted: one line each
   std::string source;                            // the file, or "none"
   std::string weights_note;                      // how many of the weights are no numbers (NaN, infinity), and which; empty: none
   std::string precision_note;                    // why f32 is kept where bf16 was asked for; empty: what was asked for is there
@@ -59,9 +61,10 @@ struct LoadSummary {
 class FOVEA_API Model {
  public:
   // A registered name ("resnet50", see model_names), a model file that training wrote, or the folder of a run, for its model. A weights
-  // file for a registered name may have a head of another width than the published one (then its classes are called "0", "1", ...) and may
-  // itself be a model file. Throws Error: usage for an unknown name (with the nearest), io or format for a file that cannot be read,
-  // mismatch for weights of another network, unsupported for another dtype.
+  // file for a registered name may have a head of another width than the published one (then its classes are called "0", "1", ...) or none
+  // (then the model gives features until it has been given a head) and may itself be a model file. Throws Error: usage for an unknown name
+  // (with the nearest), io or format for a file that cannot be read, mismatch for weights of another network, unsupported for another
+  // dtype.
   static Model load(const std::string& name_or_file, const LoadOptions& options = {});
   ~Model();
   Model(const Model&);

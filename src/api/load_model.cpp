@@ -11,8 +11,8 @@
 #include "engine/precision.h"
 #include "weights/fetch.h"
 #include "weights/imagenet_classes.h"
+#include "weights/load.h"
 #include "weights/model_file.h"
-#include "weights/name_map.h"
 #include "weights/published.h"
 #include "weights/read_weights.h"
 #include "weights/usual_preprocessing.h"
@@ -53,6 +53,7 @@ LoadSummary to_summary(const weights::LoadReport& report, const std::string& sou
   summary.unexpected = report.unexpected;
   for (const auto& one : report.reshaped)
     summary.reshaped.push_back(fmt::format("{} {} -> {}", one.name, shape_string(one.from), shape_string(one.to)));
+  summary.notes = report.notes;
   summary.source = source;
   return summary;
 }
@@ -71,13 +72,14 @@ void resize(Preprocessing& preprocessing, Size2 size) {
 }
 
 engine::NetworkForm form_of(const weights::ModelFile& file) {
-  return {file.classes, file.head, file.channels, {file.native_height, file.native_width}};
+  return {file.classes, file.head, file.channels, file.classes.empty(), {file.native_height, file.native_width}};
 }
 
 // What starts new although the file has it, because the values there are of no use.
 struct NewPart {
   std::vector<std::string> prefixes = {};  // of parameter names
   uint64_t seed = 0;
+  std::vector<std::string> notes = {};  // for LoadSummary::notes
 };
 
 // torchvision's EfficientNetV2 and Google's have the same parameters, but pad differently. Whose a file is, its names alone tell: there are
@@ -123,6 +125,8 @@ std::shared_ptr<Model::Implementation> with_weights(const models::Variant& varia
   const auto report = in_context(fmt::format("loading {} from {}", variant.name, source), [&] {
     auto loaded = network->load(tensors, part.prefixes);
     require_own_padding(variant, loaded);
+    loaded.notes.insert(loaded.notes.begin(), tensors.notes.begin(), tensors.notes.end());
+    loaded.notes.insert(loaded.notes.end(), part.notes.begin(), part.notes.end());
     return loaded;
   });
   LoadSummary summary = to_summary(report, source);
@@ -139,8 +143,10 @@ std::shared_ptr<Model::Implementation> without_weights(const models::Variant& va
 
 // What a file says of the network by the shapes of its tensors.
 struct FileForm {
-  int64_t classes = 0;    // as many as the published head tells apart where the file has none, so that the names are compared and reported
-  Size2 native = {0, 0};  // the size that its position embeddings belong to; 0: it has none, or they are of no square
+  int64_t classes = 0;  // 0: it has no head
+  int64_t channels = 3;
+  Size2 native = {0, 0};                    // the size that its position embeddings belong to; 0: it has none, or they are of no square
+  std::vector<std::string> start_new = {};  // prefixes of what leads to the head alone, where the file lacks that too
 };
 
 // Of position embeddings [1, prefix + height * width, C].
@@ -153,22 +159,24 @@ Size2 native_of(const models::Variant& variant, const ModelGraph& model, const s
 }
 
 FileForm file_form(const models::Variant& variant, const weights::StateDict& file) {
-  std::vector<std::string> file_names, model_names;
+  std::vector<weights::ExpectedTensor> expected;
   std::map<std::string, std::vector<int64_t>> shapes;  // in the model
-  for (const weights::NamedTensor& named : file) file_names.push_back(named.name);
   BuildOptions options;
   options.height = options.width = variant.input_size;
   const ModelGraph model = models::build(variant, options);
+  const std::string first = engine::first_convolution(model);
   for (const State& state : model.graph.states()) {
-    model_names.push_back(state.name);
+    expected.push_back({state.name, state.stored_shape, model.graph.type(state.value).dtype == DType::i64});
     shapes[state.name] = state.stored_shape;
   }
-  FileForm form{variant.classes};
-  const std::vector<std::string> mapped = weights::choose_name_map(file_names, model_names).apply(file_names, model_names);
-  for (size_t i = 0; i < mapped.size(); ++i) {
+  const weights::Naming naming = weights::name_tensors(file, expected, "", engine::head_place(variant));
+  FileForm form{naming.head_missing ? 0 : variant.classes, 3, {0, 0}, naming.start_new};
+  for (size_t i = 0; i < file.size(); ++i) {
+    const std::string& name = naming.names[i];
     const auto& shape = file[i].tensor.shape();
-    if (mapped[i] == variant.head + ".weight" && !shape.empty() && shape[0] > 0) form.classes = shape[0];
-    const auto known = shapes.find(mapped[i]);
+    if (name == variant.head + ".weight" && !shape.empty() && shape[0] > 0) form.classes = shape[0];
+    if (name == first && shape.size() == 4 && shape[1] > 0) form.channels = shape[1];
+    const auto known = shapes.find(name);
     if (known != shapes.end() && engine::is_position_table(known->second) && engine::is_position_table(shape))
       form.native = native_of(variant, model, shape);
   }
@@ -191,10 +199,11 @@ std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, 
 
 std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& variant, const std::string& path,
                                                          const LoadOptions& options) {
-  if (weights::is_model_file(path)) return from_model_file(path, &variant, options);
-  const weights::StateDict file = weights::read_weights(path);
+  if (fs::exists(path) && weights::is_model_file(path)) return from_model_file(path, &variant, options);
+  const auto [file_path, file_part] = weights::weights_file(path);
+  const weights::StateDict file = weights::read_weights(file_path, file_part);
   Preprocessing preprocessing = usual_preprocessing(variant);
-  const std::string name = fs::path(path).filename().string();
+  const std::string name = fs::path(file_path).filename().string();
   NewPart part{{}, options.seed};
   for (const weights::PublishedWeights& row : weights::published_weights()) {
     if (row.model != variant.name || row.file != name) continue;
@@ -202,8 +211,14 @@ std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& 
     part.prefixes = row.without;
   }
   const FileForm found = file_form(variant, file);
+  part.prefixes.insert(part.prefixes.end(), found.start_new.begin(), found.start_new.end());
   if (found.native.height > 0) resize(preprocessing, found.native);
-  const engine::NetworkForm form{classes_for(found.classes), {}, channels_of(options), native_size(variant, preprocessing)};
+  engine::NetworkForm form{classes_for(found.classes), {}, channels_of(options), found.classes == 0, native_size(variant, preprocessing)};
+  if (options.channels == 0 && found.channels != form.channels) {
+    form.channels = found.channels;
+    part.notes.push_back(
+        fmt::format("the file's first layer reads {} of a picture's channels: the network is made for so many", found.channels));
+  }
   return with_weights(variant, form, preprocessing, file, path, part);
 }
 
@@ -213,7 +228,7 @@ std::shared_ptr<Model::Implementation> from_published(const models::Variant& var
   fetch.download.progress = options.progress;
   const std::string path = weights::fetch(row, fetch).string();
   const weights::StateDict file = weights::read_weights(path);
-  const engine::NetworkForm form{weights::imagenet_classes(), {}, channels_of(options), native_size(variant, row.preprocessing)};
+  const engine::NetworkForm form{weights::imagenet_classes(), {}, channels_of(options), false, native_size(variant, row.preprocessing)};
   return with_weights(variant, form, row.preprocessing, file, path, {row.without, options.seed});
 }
 
@@ -221,11 +236,11 @@ std::shared_ptr<Model::Implementation> from_name(const models::Variant& variant,
   const std::string& weights = options.weights;
   if (weights == "none") {
     const Preprocessing usual = usual_preprocessing(variant);
-    return without_weights(variant, {{}, {}, channels_of(options), native_size(variant, usual)}, usual, options.seed);
+    return without_weights(variant, {{}, {}, channels_of(options), false, native_size(variant, usual)}, usual, options.seed);
   }
   const auto* row = weights::look_up_published(variant.name, weights == "default" ? "" : weights);
   if (row) return from_published(variant, *row, options);
-  if (fs::exists(weights)) return from_weights_file(variant, weights, options);
+  if (fs::exists(weights::weights_file(weights).path)) return from_weights_file(variant, weights, options);
   std::string tags;
   for (const weights::PublishedWeights& other : weights::published_weights())
     if (other.model == variant.name) tags += (tags.empty() ? "" : ", ") + other.tag;
@@ -246,8 +261,9 @@ std::shared_ptr<Model::Implementation> from_file(const std::string& path, const 
   const models::Variant& variant = in_context(path, [&]() -> const models::Variant& { return models::get(file.architecture); });
   check_channels(path, file, options);
   if (options.weights == "none") return without_weights(variant, form_of(file), file.preprocessing, options.seed);
-  if (!fs::exists(options.weights)) fail(ErrorKind::io, "{}: no such file", options.weights);
-  return with_weights(variant, form_of(file), file.preprocessing, weights::read_weights(options.weights), options.weights);
+  const auto [other, part] = weights::weights_file(options.weights);
+  if (!fs::exists(other)) fail(ErrorKind::io, "{}: no such file", other);
+  return with_weights(variant, form_of(file), file.preprocessing, weights::read_weights(other, part), options.weights);
 }
 
 bool looks_like_a_path(const std::string& text) {
@@ -267,7 +283,7 @@ std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, 
   }
   if (!variant) variant = &models::get(name_or_file);
   const Preprocessing usual = tag.empty() ? usual_preprocessing(*variant) : weights::find_published(variant->name, tag).preprocessing;
-  return std::make_shared<engine::Network>(*variant, engine::NetworkForm{{}, {}, 3, native_size(*variant, usual)}, usual, seed);
+  return std::make_shared<engine::Network>(*variant, engine::NetworkForm{{}, {}, 3, false, native_size(*variant, usual)}, usual, seed);
 }
 
 Model Model::load(const std::string& name_or_file, const LoadOptions& options) {

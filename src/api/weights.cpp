@@ -23,17 +23,22 @@ std::string source_of(const weights::PublishedWeights& row) {
   return row.base_url + row.file;
 }
 
+weights::StateDict read_file(const std::string& from) {
+  const auto [path, part] = weights::weights_file(from);
+  return weights::read_weights(path, part);
+}
+
 // The file's tensors as the model's library names and shapes them.
 weights::StateDict renamed(const std::string& from, const std::string& model) {
-  if (!weights::is_model_file(from)) {
+  if (!weights::is_model_file(weights::weights_file(from).path)) {
     LoadOptions options;
     options.weights = from;
     return Model::load(model, options).implementation().network().state_dict();
   }
   const weights::ModelFile file = weights::read_model_file(from);
   const models::Variant& variant = models::get(model);
-  engine::Network network(variant, {file.classes, file.head, file.channels, {file.native_height, file.native_width}}, file.preprocessing,
-                          std::nullopt);
+  engine::Network network(variant, {file.classes, file.head, file.channels, file.classes.empty(), {file.native_height, file.native_width}},
+                          file.preprocessing, std::nullopt);
   in_context(fmt::format("loading {} from {}", variant.name, from), [&] { network.load(file.tensors); });
   return network.state_dict();
 }
@@ -79,7 +84,7 @@ ConvertedWeights convert_weights(const std::string& from, const std::string& to,
          ending.empty() ? "a file without an ending" : ending);
   }
   require_writable(to);
-  const weights::StateDict tensors = model.empty() ? weights::read_weights(from) : renamed(from, model);
+  const weights::StateDict tensors = model.empty() ? read_file(from) : renamed(from, model);
   if (pth)
     weights::write_pth(to, tensors);
   else

@@ -27,7 +27,7 @@ void add_weights_option(Command& command, ModelOptions& options) {
   command
       .option("--weights", options.weights,
               "default: the published ones, or what the model file holds; none: random ones; a tag of `fovea weights list`; or a file "
-              "(.pth or .safetensors)")
+              "(.pth or .safetensors; of several networks in it FILE#NAME takes one)")
       .type("default|none|TAG|FILE")
       .shows_default();
   command
@@ -177,6 +177,7 @@ Model load(const ModelOptions& options, uint64_t seed) {
   Model model = Model::load(options.model, loading);
   progress.clear();
   if (fetched) say_limits(options.model, options.weights);
+  for (const std::string& note : model.loaded().notes) say("fovea: " + note);
   for (const std::string& note : {model.loaded().precision_note, model.loaded().weights_note})
     if (!note.empty()) say("fovea: " + note);
   return model;

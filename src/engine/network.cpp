@@ -21,18 +21,6 @@ std::vector<std::string> numbered(int64_t count) {
   return names;
 }
 
-// The convolution that reads the pictures; its weights may be standardized on the way.
-std::string first_convolution(const ModelGraph& model) {
-  const Graph& graph = model.graph;
-  for (const NodeInfo& node : graph.nodes()) {
-    if (!node.op.as<Conv2d>() || node.inputs[0] != model.image) continue;
-    ValueId weight = node.inputs[1];
-    while (!graph.state_of(weight)) weight = graph.node(graph.value(weight).producer).inputs[0];
-    return graph.state_of(weight)->name;
-  }
-  fail(ErrorKind::internal, "no convolution reads the pictures");
-}
-
 std::string layer_of(const std::string& state) { return state.substr(0, state.rfind('.')); }
 
 std::vector<std::string> tap_names(const ModelGraph& model) {
@@ -56,9 +44,22 @@ void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row,
 
 bool is_position_table(const std::vector<int64_t>& shape) { return shape.size() == 3 && shape[0] == 1 && shape[1] > 1; }
 
+std::string first_convolution(const ModelGraph& model) {
+  const Graph& graph = model.graph;
+  for (const NodeInfo& node : graph.nodes()) {
+    if (!node.op.as<Conv2d>() || node.inputs[0] != model.image) continue;
+    ValueId weight = node.inputs[1];
+    while (!graph.state_of(weight)) weight = graph.node(graph.value(weight).producer).inputs[0];
+    return graph.state_of(weight)->name;
+  }
+  fail(ErrorKind::internal, "no convolution reads the pictures");
+}
+
+weights::HeadPlace head_place(const models::Variant& variant) { return {variant.head, variant.feature_width, variant.head_convolution}; }
+
 Network::Network(const models::Variant& variant, NetworkForm form, Preprocessing preprocessing, std::optional<uint64_t> seed)
     : variant_(&variant), form_(std::move(form)), preprocessing_(preprocessing), store_(std::make_shared<StateStore>()) {
-  if (form_.classes.empty()) form_.classes = numbered(variant.classes);
+  if (form_.classes.empty() && !form_.headless) form_.classes = numbered(variant.classes);
   const Graph graph = build(1).graph;
   store_->declare(graph);
   if (!seed) return;
@@ -101,6 +102,7 @@ void Network::replace_head(std::vector<std::string> classes, const HeadOptions& 
     store_->erase(name);
   }
   const std::vector<std::string> old_classes = std::exchange(form_.classes, std::move(classes));
+  form_.headless = false;
   const bool same = form_.head.kind == head.kind && form_.head.hidden == head.hidden;
   form_.head = head;
   const Graph graph = build(1).graph;
@@ -142,6 +144,8 @@ weights::LoadReport Network::load(const weights::StateDict& file, std::vector<st
   weights::LoadOptions options;
   options.model = variant_->name;
   options.skip = std::move(without);
+  if (form_.head.kind == HeadKind::linear && (form_.headless || class_count() > 0)) options.head = head_place(*variant_);
+  options.head.absent = form_.headless;
   options.adapt = [&, first = first_convolution(model)](const weights::ExpectedTensor& wanted,
                                                         const Tensor& found) -> std::optional<Tensor> {
     if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] == 3 && wanted.shape[1] != 3)
@@ -182,7 +186,9 @@ std::set<std::string> Network::frozen_by(const std::string& freeze) const {
     freeze_part(model, parameters, freeze.substr(begin, end - begin), frozen);
     begin = end + 1;
   }
-  if (frozen.size() == parameters.size()) fail(ErrorKind::usage, "{}: freezing '{}' leaves nothing to train", variant_->name, freeze);
+  // A network without a head gets one before it trains.
+  if (frozen.size() == parameters.size() && class_count() > 0)
+    fail(ErrorKind::usage, "{}: freezing '{}' leaves nothing to train", variant_->name, freeze);
   return frozen;
 }
 

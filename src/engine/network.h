@@ -22,11 +22,16 @@ struct NetworkForm {
   std::vector<std::string> classes = {};  // one name an output; empty: as many unnamed ones as the published head has, which may be none
   HeadOptions head = {};
   int64_t channels = 3;   // of the pictures
+  bool headless = false;  // it ends with its features, though the published one has a head
   Size2 native = {0, 0};  // the size that parameters shaped by it (position embeddings) belong to; 0: the variant's own
 };
 
 // Whether parameters of this shape are position embeddings: [1, positions, channels], as no other is but a class token, which has one.
 bool is_position_table(const std::vector<int64_t>& shape);
+// The name of the weight of the convolution that reads the pictures; it may be standardized on the way.
+std::string first_convolution(const ModelGraph& model);
+// Where weights of the variant have their linear head.
+weights::HeadPlace head_place(const models::Variant& variant);
 
 class Network {
  public:

@@ -3,12 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "weights/name_map.h"
 #include "weights/text.h"
 
 namespace fovea::weights {
@@ -34,23 +35,22 @@ struct Pairing {
 };
 
 Pairing pair_names(const StateDict& file, std::span<const ExpectedTensor> model, const LoadOptions& options) {
-  std::vector<std::string> file_names, model_names;
-  for (const NamedTensor& named : file) file_names.push_back(named.name);
-  for (const ExpectedTensor& expected : model) model_names.push_back(expected.name);
-  const NameMap& map = options.name_map.empty() ? choose_name_map(file_names, model_names) : find_name_map(options.name_map);
-
   Pairing pairing;
-  pairing.report.name_map = map.name();
-  const std::vector<std::string> mapped = map.apply(file_names, model_names);
+  const Naming naming = name_tensors(file, model, options.name_map, options.head);
+  pairing.report.name_map = naming.map;
+  pairing.report.notes = naming.notes;
+  const std::vector<std::string>& mapped = naming.names;
+  std::unordered_set<std::string_view> wanted;
+  for (const ExpectedTensor& expected : model) wanted.insert(expected.name);
   std::unordered_map<std::string_view, size_t> place;  // in the file, by the model's name
   for (size_t i = 0; i < mapped.size(); ++i) {
-    if (mapped[i].empty()) {
-      pairing.report.left_out.push_back(file_names[i]);
+    if (mapped[i].empty() || (file.outside.contains(file[i].name) && !wanted.contains(mapped[i]))) {
+      pairing.report.left_out.push_back(file[i].name);
       continue;
     }
     const auto [there, is_new] = place.emplace(mapped[i], i);
     if (!is_new) {
-      fail(ErrorKind::mismatch, "both {} and {} would be {}", in_quotes(file_names[there->second]), in_quotes(file_names[i]),
+      fail(ErrorKind::mismatch, "both {} and {} would be {}", in_quotes(file[there->second].name), in_quotes(file[i].name),
            in_quotes(mapped[i]));
     }
   }
@@ -70,7 +70,7 @@ Pairing pair_names(const StateDict& file, std::span<const ExpectedTensor> model,
     if (pairing.wanted_missing++ == 0) pairing.first_missing = expected.name;
   }
   for (size_t i = 0; i < mapped.size(); ++i) {  // in the file's order
-    if (place.count(mapped[i]) && !skipped(mapped[i], options.skip)) pairing.report.unexpected.push_back(file_names[i]);
+    if (place.count(mapped[i]) && !skipped(mapped[i], options.skip)) pairing.report.unexpected.push_back(file[i].name);
   }
   return pairing;
 }
@@ -79,6 +79,9 @@ void check_names(const StateDict& file, const Pairing& pairing, const LoadOption
   const LoadReport& report = pairing.report;
   const bool most = 2 * pairing.wanted_missing > pairing.wanted;
   if (pairing.wanted_missing > 0 && (most || !options.allow_missing)) {
+    // A name that is there, of what cannot be used, says more than that it is missing.
+    for (const auto& [name, what] : file.unusable)
+      if (name == pairing.first_missing) fail(ErrorKind::mismatch, "{} {}", name, what);
     const std::string like = file.empty() ? "" : " like " + in_quotes(file[0].name);
     fail(ErrorKind::mismatch, "holds {} tensors{}, {} of the {} of {} are missing, first {}", file.size(), like, pairing.wanted_missing,
          pairing.wanted, options.model, in_quotes(pairing.first_missing));
@@ -111,8 +114,19 @@ Tensor fitted(const Tensor& found, const ExpectedTensor& expected, const LoadOpt
   fail(ErrorKind::mismatch, "{}: shape {} in the file, {} in the model", expected.name, shape_string(from), shape_string(to));
 }
 
+// Counters, where a whole network was converted to another float: those that are no numbers any more begin anew.
+Tensor counted(const Tensor& floats, const ExpectedTensor& expected) {
+  constexpr double kMost = 9e18;
+  Tensor counts(DType::i64, floats.shape());
+  const auto from = floats.values<double>();
+  const auto to = counts.mutable_values<int64_t>();
+  for (size_t i = 0; i < from.size(); ++i) to[i] = std::abs(from[i]) < kMost ? std::llround(from[i]) : 0;
+  return counts.to(expected.dtype);
+}
+
 Tensor converted(const Tensor& tensor, const ExpectedTensor& expected) {
   if (tensor.dtype() == expected.dtype) return tensor;
+  if (expected.optional && is_float(tensor.dtype())) return counted(tensor.to(DType::f64), expected);
   if (is_float(tensor.dtype()) != is_float(expected.dtype)) {
     fail(ErrorKind::mismatch, "{}: elements of {} in the file, {} in the model", expected.name, to_string(tensor.dtype()),
          to_string(expected.dtype));

@@ -20,9 +20,32 @@ struct ExpectedTensor {
   DType dtype = DType::f32;
 };
 
+// The linear layer that maps features to classes, as the model names it.
+struct HeadPlace {
+  std::string path;    // "fc"; empty: the model has none
+  int64_t inputs = 0;  // the features that it reads
+  bool is_convolution = false;
+  bool absent = false;  // the model was built without it, for a file that has none
+};
+
+// The file's names as the model's.
+struct Naming {
+  std::string map;                     // the name map that was applied
+  std::string prefix;                  // taken off the names that have it
+  std::vector<std::string> names;      // of each of the file's tensors; empty where it is left out
+  bool head_missing = false;           // the file has no head, and all else may be there
+  std::vector<std::string> start_new;  // prefixes of what leads to the head alone, where that is missing too
+  std::vector<std::string> notes;      // what a user should know of it: one line each
+};
+
+// The prefix under which most of the model's names are found, and the map under which they are; a head under another name is found by its
+// shape and its place.
+Naming name_tensors(const StateDict& file, std::span<const ExpectedTensor> model, const std::string& name_map, const HeadPlace& head);
+
 struct LoadOptions {
   std::string model = "the model";  // how messages name it
   std::string name_map;             // empty: the one that fits best
+  HeadPlace head;                   // is looked for by shape where its name is not in the file
   // Prefixes of the model's names that are left as they are, whatever the file has there: the head, where it was replaced.
   std::vector<std::string> skip;
   // Asked about every tensor that was found: what to take in its place, of the expected shape (other input channels, positions of another
@@ -43,6 +66,7 @@ struct LoadReport {
   std::vector<std::string> skipped;     // the model's names under LoadOptions::skip
   std::vector<Reshaped> reshaped;       // same elements in another shape, or adapted ones
   std::string name_map;                 // the map that was applied
+  std::vector<std::string> notes;       // what a user should know of it, Naming::notes among them
 
   // "296 of 296 tensors loaded (names by efficientnet-pytorch, 2 skipped)"
   std::string summary() const;

@@ -142,11 +142,17 @@ StorageBytes aligned(StorageBytes storage, size_t alignment, CopyBudget& budget)
 
 Tensor materialize(const PickledTensor& tensor, const PickledStorage& layout, const StorageBytes& storage, CopyBudget& budget) {
   if (!tensor.type->dtype) fail(ErrorKind::unsupported, "has elements of type {}, which fovea does not know", tensor.type->name);
-  const DType dtype = *tensor.type->dtype;
+  const bool widened = tensor.type->float8 != Float8::none;
+  const DType dtype = widened ? DType::u8 : *tensor.type->dtype;
+  const auto result = [&](Tensor taken) {
+    if (!widened) return taken;
+    budget.take(static_cast<size_t>(taken.size()) * size_of(DType::f32));
+    return float8_values(tensor.type->float8, tensor.shape, {static_cast<const std::byte*>(taken.raw()), taken.bytes()});
+  };
   const Extent extent = extent_of(tensor);
   if (extent.elements == 0) {
     alignas(64) static constexpr std::byte kNothing[8] = {};
-    return Tensor::wrap(dtype, tensor.shape, nullptr, kNothing);
+    return Tensor::wrap(*tensor.type->dtype, tensor.shape, nullptr, kNothing);
   }
   // In elements of the tensor, which are the storage's own unless the storage is of bytes.
   const int64_t scale = tensor.type->bytes / layout.type->bytes;
@@ -160,10 +166,10 @@ Tensor materialize(const PickledTensor& tensor, const PickledStorage& layout, co
   }
   const std::byte* data = storage.bytes.data() + first_byte + tensor.first * tensor.type->bytes;
   const bool usable = reinterpret_cast<uintptr_t>(data) % size_of(dtype) == 0;
-  if (usable && is_contiguous(tensor)) return Tensor::wrap(dtype, tensor.shape, storage.owner, data);
+  if (usable && is_contiguous(tensor)) return result(Tensor::wrap(dtype, tensor.shape, storage.owner, data));
   if (extent.elements > (int64_t{1} << 60)) fail(ErrorKind::format, "shape {} overflows", shape_string(tensor.shape));
   budget.take(static_cast<size_t>(extent.elements) * size_of(dtype));
-  return copy_strided(tensor, data, extent.elements, dtype);
+  return result(copy_strided(tensor, data, extent.elements, dtype));
 }
 
 }  // namespace fovea::weights

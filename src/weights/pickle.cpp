@@ -55,6 +55,9 @@ enum Operation : uint8_t {
   kNewFalse = 0x89,
   kLong1 = 0x8A,
   kLong4 = 0x8B,
+  kNewObject = 0x81,
+  kNewObjectEx = 0x92,
+  kByteArray8 = 0x96,
   kShortBinUnicode = 0x8C,
   kBinUnicode8 = 0x8D,
   kBinBytes8 = 0x8E,
@@ -191,6 +194,12 @@ bool Unpickler::step() {
     case kReduce:
       reduce();
       break;
+    case kNewObject:
+      make_object(1);
+      break;
+    case kNewObjectEx:
+      make_object(2);
+      break;
     case kBuild:
       build();
       break;
@@ -247,6 +256,7 @@ bool Unpickler::step_literal(uint8_t operation) {
       return true;
     case kBinUnicode8:
     case kBinBytes8:
+    case kByteArray8:
       text(little_endian<uint64_t>());
       return true;
     default:
@@ -368,7 +378,7 @@ void Unpickler::push_tuple(size_t count) {
 
 void Unpickler::append(std::vector<ValueId> items) {
   PickleValue& list = values_[top()];
-  if (list.kind == PickleKind::opaque) return;
+  if (list.kind == PickleKind::opaque) return;  // an object's own list holds no weights
   if (list.kind != PickleKind::list) damaged(fmt::format("it appends to {}", to_string(list.kind)));
   extend(list, items);
 }
@@ -383,38 +393,52 @@ void Unpickler::extend(PickleValue& container, std::span<const ValueId> items) {
 
 void Unpickler::set_items(std::vector<ValueId> items) {
   PickleValue& dict = values_[top()];
-  if (dict.kind != PickleKind::dict) damaged(fmt::format("it sets an item of {}", to_string(dict.kind)));
+  if (dict.kind != PickleKind::dict && dict.kind != PickleKind::opaque) damaged(fmt::format("it sets an item of {}", to_string(dict.kind)));
   if (items.size() % 2 != 0) damaged("a key of a dictionary has no value");
   extend(dict, items);
 }
 
 void Unpickler::push_global(std::string_view module, std::string_view name) {
-  const PickleGlobal* global = find_pickle_global(module, name);
-  if (!global) fail(ErrorKind::format, "calls {}.{}, which a weights file may not", printable(module), printable(name));
-  const ValueId id = make(PickleKind::global);
-  values_[id].global = global;
+  const ValueId id = make(PickleKind::global, 0, name);
+  values_[id].global = find_pickle_global(module, name);
   push(id);
 }
 
 void Unpickler::reduce() {
   const ValueId arguments = pop(), function = pop();
-  if (value(function).kind != PickleKind::global) damaged(fmt::format("it calls {}", to_string(value(function).kind)));
   if (value(arguments).kind != PickleKind::tuple) damaged(fmt::format("a call's arguments are {}", to_string(value(arguments).kind)));
-  push(call(value(function).global->function, value(arguments)));
+  push(call(value(function), value(arguments)));
 }
 
-ValueId Unpickler::call(PickleFunction function, const PickleValue& arguments) {
-  switch (function) {
+// An object of a class, made without a call: CLASS ARGUMENTS [NAMED ARGUMENTS]. A dictionary's own class may be written so too.
+void Unpickler::make_object(size_t arguments) {
+  for (size_t i = 0; i < arguments; ++i) pop();
+  const PickleValue& type = value(pop());
+  if (type.kind != PickleKind::global && type.kind != PickleKind::opaque)
+    damaged(fmt::format("it makes an object of {}", to_string(type.kind)));
+  const bool dictionary = type.global && type.global->function == PickleFunction::dict;
+  push(dictionary ? make(PickleKind::dict) : opaque(type.text));
+}
+
+ValueId Unpickler::call(const PickleValue& function, const PickleValue& arguments) {
+  if (function.kind != PickleKind::global && function.kind != PickleKind::opaque)
+    damaged(fmt::format("it calls {}", to_string(function.kind)));
+  if (!function.global) return opaque(function.text);
+  switch (function.global->function) {
     case PickleFunction::dict:
       return make_dict(arguments);
     case PickleFunction::set:
+      return make_set(arguments);
     case PickleFunction::value:
-      return make(PickleKind::opaque);
+      return opaque(function.text);
+    case PickleFunction::rebuild_from_type:
+      return rebuild_from_type(arguments);
     case PickleFunction::size:
       if (arguments.items.size() != 1 || value(arguments.items[0]).kind != PickleKind::tuple) damaged("torch.Size is not given one tuple");
       return arguments.items[0];
     case PickleFunction::parameter:
-      argument(arguments, 0, PickleKind::tensor, "a parameter's tensor");
+      if (arguments.items.empty()) damaged("a parameter has no tensor");
+      if (value(arguments.items[0]).kind != PickleKind::opaque) argument(arguments, 0, PickleKind::tensor, "a parameter's tensor");
       return arguments.items[0];
     case PickleFunction::tensor:
       return rebuild_tensor(arguments, false);
@@ -443,13 +467,30 @@ ValueId Unpickler::make_dict(const PickleValue& arguments) {
   return id;
 }
 
+ValueId Unpickler::make_set(const PickleValue& arguments) {
+  if (arguments.items.empty()) return make(PickleKind::list);
+  const PickleKind given = value(arguments.items[0]).kind;
+  if (given != PickleKind::list && given != PickleKind::tuple) damaged(fmt::format("a set is made of {}", to_string(given)));
+  return arguments.items[0];
+}
+
+// _rebuild_from_type_v2(function, type, arguments, state): a tensor with attributes of its own.
+ValueId Unpickler::rebuild_from_type(const PickleValue& arguments) {
+  const PickleValue& function = argument(arguments, 0, PickleKind::global, "what rebuilds a tensor");
+  const PickleValue& given = argument(arguments, 2, PickleKind::tuple, "what a tensor is rebuilt from");
+  const bool known =
+      function.global && (function.global->function == PickleFunction::tensor || function.global->function == PickleFunction::tensor_typed);
+  return known ? call(function, given) : opaque(function.text);
+}
+
 // State of a dictionary (its `_metadata`: version numbers of modules) or of a parameter carries no weights.
 void Unpickler::build() {
-  pop();
-  const PickleKind kind = value(top()).kind;
-  if (kind != PickleKind::dict && kind != PickleKind::tensor && kind != PickleKind::opaque) {
-    damaged(fmt::format("it sets attributes of {}", to_string(kind)));
-  }
+  const ValueId state = pop();
+  PickleValue& object = values_[top()];
+  if (object.kind == PickleKind::opaque)
+    object.number = int64_t{state} + 1;
+  else if (object.kind != PickleKind::dict && object.kind != PickleKind::tensor)
+    damaged(fmt::format("it sets attributes of {}", to_string(object.kind)));
 }
 
 const PickleValue& Unpickler::argument(const PickleValue& arguments, size_t i, PickleKind kind, const char* what) const {
@@ -480,6 +521,7 @@ std::vector<int64_t> Unpickler::integers(ValueId id, const char* what) const {
 
 // _rebuild_tensor(storage, first, shape, strides), _v2 and _v3 with (requires_grad, hooks[, dtype], metadata) behind.
 ValueId Unpickler::rebuild_tensor(const PickleValue& arguments, bool typed) {
+  if (!arguments.items.empty() && value(arguments.items[0]).kind == PickleKind::opaque) return opaque(value(arguments.items[0]).text);
   const PickleValue& storage = argument(arguments, 0, PickleKind::storage, "a tensor's storage");
   if (arguments.items.size() < 4) damaged("a tensor has no shape");
   PickledTensor tensor;
@@ -492,9 +534,10 @@ ValueId Unpickler::rebuild_tensor(const PickleValue& arguments, bool typed) {
     damaged(fmt::format("a tensor has {} dimensions and {} strides", tensor.shape.size(), tensor.strides.size()));
   }
   if (typed) {
-    const PickleGlobal& type = *argument(arguments, 6, PickleKind::global, "a tensor's type").global;
-    if (type.function != PickleFunction::element_type) damaged("a tensor's type is not one");
-    tensor.type = type.type;
+    const PickleValue& type = argument(arguments, 6, PickleKind::global, "a tensor's type");
+    if (!type.global) return opaque(type.text);
+    if (type.global->function != PickleFunction::element_type) damaged("a tensor's type is not one");
+    tensor.type = type.global->type;
   }
   tensors_.push_back(std::move(tensor));
   return make(PickleKind::tensor, static_cast<int64_t>(tensors_.size() - 1));
@@ -503,9 +546,14 @@ ValueId Unpickler::rebuild_tensor(const PickleValue& arguments, bool typed) {
 // ("storage", type, key, device, elements[, view]), view = None or (key, first element, elements).
 void Unpickler::load_persistent() {
   const PickleValue& id = value(pop());
-  if (id.kind != PickleKind::tuple || id.items.size() < 5) damaged("a storage's identity is not a tuple of five");
-  if (argument(id, 0, PickleKind::text, "a storage's kind").text != "storage") damaged("it refers to something else than a storage");
-  const PickleGlobal& type = *argument(id, 1, PickleKind::global, "a storage's type").global;
+  if (id.kind != PickleKind::tuple) damaged("a storage's identity is not a tuple of five");
+  const std::string_view kind = argument(id, 0, PickleKind::text, "a storage's kind").text;
+  if (kind == "module" && id.items.size() > 1) return push(id.items[1]);  // old files: the class of a whole module, with its source behind
+  if (id.items.size() < 5) damaged("a storage's identity is not a tuple of five");
+  if (kind != "storage") damaged("it refers to something else than a storage");
+  const PickleValue& named = argument(id, 1, PickleKind::global, "a storage's type");
+  if (!named.global) return push(opaque(named.text));
+  const PickleGlobal& type = *named.global;
   PickledStorage storage;
   storage.type = type.function == PickleFunction::untyped_storage ? &kUntypedBytes : type.type;
   if (!storage.type) damaged("a storage's type is not one");
@@ -526,12 +574,20 @@ void Unpickler::load_persistent() {
 }
 
 std::optional<ValueId> Unpickler::find(const PickleValue& dict, std::string_view key) const {
-  if (dict.kind != PickleKind::dict) return std::nullopt;
+  if (dict.kind != PickleKind::dict && dict.kind != PickleKind::opaque) return std::nullopt;
   for (size_t i = dict.items.size(); i >= 2; i -= 2) {
     const PickleValue& candidate = value(dict.items[i - 2]);
     if (candidate.kind == PickleKind::text && candidate.text == key) return dict.items[i - 1];
   }
   return std::nullopt;
+}
+
+// A state is a dictionary, or a pair of it and of one of slots.
+std::optional<ValueId> Unpickler::attribute(const PickleValue& object, std::string_view name) const {
+  if (object.kind != PickleKind::opaque || object.number == 0) return std::nullopt;
+  const PickleValue& state = value(static_cast<ValueId>(object.number - 1));
+  if (state.kind == PickleKind::tuple && state.items.size() == 2) return find(value(state.items[0]), name);
+  return find(state, name);
 }
 
 }  // namespace fovea::weights

@@ -1,4 +1,6 @@
-// Python's pickle, read as data: a closed list of operations and of names. It builds values and can call nothing.
+// Python's pickle, read as data: a closed list of operations. It builds values and can call nothing: what a pickle would make by a function
+// or a class that is not in pickle_globals.cpp becomes an object of which only the entries and the state that the pickle itself gives it
+// are kept.
 #pragma once
 
 #include <fovea/tensor.h>
@@ -11,6 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "weights/float8.h"
+
 namespace fovea::weights {
 
 using ValueId = uint32_t;
@@ -22,17 +26,19 @@ const char* to_string(PickleKind kind);
 
 struct PickleValue {
   PickleKind kind = PickleKind::none;
-  int64_t number = 0;                    // boolean, integer; storage, tensor: the index into its list
-  std::string_view text;                 // text; big_integer: little-endian two's complement bytes
-  const PickleGlobal* global = nullptr;  // global
-  std::vector<ValueId> items;            // tuple, list; dict: key, value, key, value, ...
+  // boolean, integer; storage, tensor: the index into its list; opaque: the value that is its state, counted from 1, or 0 where it has none
+  int64_t number = 0;
+  std::string_view text;                 // text; big_integer: little-endian two's complement bytes; global, opaque: the name alone
+  const PickleGlobal* global = nullptr;  // global: null for a name that is not in the list
+  std::vector<ValueId> items;            // tuple, list; dict, opaque: key, value, key, value, ...
 };
 
 // What the elements of a storage are. No dtype where fovea has none (complex numbers, say): an error only once such a tensor is wanted.
 struct ElementType {
   const char* name;
   std::optional<DType> dtype;
-  int64_t bytes;
+  int64_t bytes;                 // in the file
+  Float8 float8 = Float8::none;  // which of them become f32
 };
 
 // A run of elements that tensors look into. Where it lies in the file is the container's business.
@@ -62,8 +68,10 @@ class Unpickler {
   size_t storage_count() const { return storages_.size(); }
   const PickledStorage& storage(size_t index) const { return storages_[index]; }
   const PickledTensor& tensor(size_t index) const { return tensors_[index]; }
-  // The value under a text key, the last one where there are several.
+  // The value under a text key of a dictionary or of an object's entries, the last one where there are several.
   std::optional<ValueId> find(const PickleValue& dict, std::string_view key) const;
+  // An attribute of an object, as its state has it.
+  std::optional<ValueId> attribute(const PickleValue& object, std::string_view name) const;
 
  private:
   template <class T>
@@ -88,10 +96,14 @@ class Unpickler {
   void extend(PickleValue& container, std::span<const ValueId> items);
   void push_global(std::string_view module, std::string_view name);
   void reduce();
+  void make_object(size_t arguments);
   void build();
   void load_persistent();
-  ValueId call(PickleFunction function, const PickleValue& arguments);
+  ValueId call(const PickleValue& function, const PickleValue& arguments);
+  ValueId opaque(std::string_view name) { return make(PickleKind::opaque, 0, name); }
   ValueId rebuild_tensor(const PickleValue& arguments, bool typed);
+  ValueId rebuild_from_type(const PickleValue& arguments);
+  ValueId make_set(const PickleValue& arguments);
   ValueId make_dict(const PickleValue& arguments);
   int64_t integer(ValueId id, const char* what) const;
   std::vector<int64_t> integers(ValueId id, const char* what) const;

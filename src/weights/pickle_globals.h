@@ -1,4 +1,5 @@
-// The names a weights file may mention: functions that rebuild tensors, containers, and the types of elements.
+// The names that mean something in a weights file: functions that rebuild tensors, containers, and the types of elements. Every other name
+// stands for nothing.
 #pragma once
 
 #include <string_view>
@@ -8,15 +9,16 @@
 namespace fovea::weights {
 
 enum class PickleFunction : uint8_t {
-  dict,             // collections.OrderedDict, collections.Counter
-  set,              // read and dropped
-  size,             // torch.Size: the tuple it is given
-  parameter,        // the tensor it is given
-  tensor,           // _rebuild_tensor, _rebuild_tensor_v2
-  tensor_typed,     // _rebuild_tensor_v3: the element type is an argument
-  value,            // read and dropped: torch.device, encoded bytes
-  untyped_storage,  // a storage of bytes
-  element_type,     // a storage class or a torch.dtype; what it stands for is `type`
+  dict,               // collections.OrderedDict, collections.Counter
+  set,                // the list of what is in it
+  size,               // torch.Size: the tuple it is given
+  parameter,          // the tensor it is given
+  tensor,             // _rebuild_tensor, _rebuild_tensor_v2
+  tensor_typed,       // _rebuild_tensor_v3: the element type is an argument
+  rebuild_from_type,  // _rebuild_from_type_v2: one of these two, with what it is given
+  value,              // read and dropped: torch.device, encoded bytes
+  untyped_storage,    // a storage of bytes
+  element_type,       // a storage class or a torch.dtype; what it stands for is `type`
 };
 
 struct PickleGlobal {

@@ -1,7 +1,6 @@
 #include "weights/pth.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <functional>
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "weights/checkpoint_search.h"
 #include "weights/materialize.h"
 #include "weights/pickle.h"
 #include "weights/text.h"
@@ -32,70 +32,29 @@ std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret
 // Where a container keeps the bytes of a storage. Called once a key.
 using FindStorage = std::function<StorageBytes(const PickledStorage&)>;
 
-bool holds_tensors(const Unpickler& pickle, const PickleValue& dict) {
-  if (dict.kind != PickleKind::dict) return false;
-  for (size_t i = 1; i < dict.items.size(); i += 2) {
-    if (pickle.value(dict.items[i]).kind == PickleKind::tensor) return true;
-  }
-  return false;
-}
-
-// The dictionary of tensors in a checkpoint; null where there is none.
-const PickleValue* find_state_dict(const Unpickler& pickle, const PickleValue& root, int depth) {
-  constexpr std::array kPlain = {"state_dict", "model_state_dict", "model", "module", "net"};
-  constexpr std::array kElse = {"state_dict_ema", "model_ema", "ema", "teacher", "student"};
-  if (root.kind != PickleKind::dict || depth == 0) return nullptr;
-  const auto below = [&](const auto& keys) -> const PickleValue* {
-    for (const char* key : keys) {
-      const auto id = pickle.find(root, key);
-      const PickleValue* found = id ? find_state_dict(pickle, pickle.value(*id), depth - 1) : nullptr;
-      if (found) return found;
-    }
-    return nullptr;
-  };
-  if (const PickleValue* found = below(kPlain)) return found;
-  if (holds_tensors(pickle, root)) return &root;
-  return below(kElse);
-}
-
-[[noreturn]] void fail_without_tensors(const Unpickler& pickle, const PickleValue& root) {
-  if (root.kind != PickleKind::dict) fail(ErrorKind::format, "holds {}, not a state dict", to_string(root.kind));
-  std::string keys;
-  for (size_t i = 0; i < root.items.size() && i < 16; i += 2) {
-    const PickleValue& key = pickle.value(root.items[i]);
-    keys += (keys.empty() ? "" : ", ") + (key.kind == PickleKind::text ? in_quotes(key.text) : std::string(to_string(key.kind)));
-  }
-  fail(ErrorKind::format, "holds no state dict; its entries are {}", keys.empty() ? "none" : keys);
-}
-
-StateDict collect(const Unpickler& pickle, const PickleValue& root, const FindStorage& find_storage, CopyBudget& budget) {
-  const PickleValue* dict = find_state_dict(pickle, root, 4);
-  if (!dict) fail_without_tensors(pickle, root);
-  std::vector<std::string_view> names;
-  std::vector<const PickledTensor*> tensors;
-  for (size_t i = 0; i + 1 < dict->items.size(); i += 2) {
-    const PickleValue &key = pickle.value(dict->items[i]), &item = pickle.value(dict->items[i + 1]);
-    if (key.kind == PickleKind::text && item.kind == PickleKind::tensor) {
-      names.push_back(key.text);
-      tensors.push_back(&pickle.tensor(static_cast<size_t>(item.number)));
-    } else {
-      log("weights", "left out {}: it is {}, not a tensor", key.kind == PickleKind::text ? in_quotes(key.text) : "an entry",
-          to_string(item.kind));
-    }
-  }
-  const std::string prefix = wrapper_prefix(names);
-  if (!prefix.empty()) log("weights", "took the prefix {} off {} names", in_quotes(prefix), names.size());
+StateDict collect(const Unpickler& pickle, ValueId root, std::string_view part, const FindStorage& find_storage, CopyBudget& budget) {
+  StateDict result;
+  CheckpointSearch search(pickle);
+  Entries entries = part.empty() ? Entries() : search.find_named(root, part);
+  const bool is_entry = !entries.empty();  // else the part is of the names
+  if (!is_entry) entries = search.find(root, result.notes);
 
   struct Loaded {
     StorageBytes bytes;
     PickledStorage layout;
   };
   std::unordered_map<std::string_view, Loaded> storages;
-  StateDict result;
-  for (size_t i = 0; i < names.size(); ++i) {
-    const std::string_view name = names[i].substr(prefix.size());
+  for (const auto& [name, id] : entries) {
+    const PickleValue& item = pickle.value(id);
+    const PickledTensor* pickled = item.kind == PickleKind::tensor ? &pickle.tensor(static_cast<size_t>(item.number)) : nullptr;
+    if (!pickled || !pickled->type->dtype) {
+      std::string what = pickled ? fmt::format("has elements of type {}, which fovea does not know", pickled->type->name) : describe(item);
+      log("weights", "left out {}: it {}", in_quotes(name), what);
+      result.unusable.emplace_back(name, std::move(what));
+      continue;
+    }
     Tensor tensor = in_context(printable(name), [&] {
-      const PickledStorage& layout = pickle.storage(tensors[i]->storage);
+      const PickledStorage& layout = pickle.storage(pickled->storage);
       auto found = storages.find(layout.key);
       if (found == storages.end()) {
         found = storages.emplace(layout.key, Loaded{aligned(find_storage(layout), std::min<size_t>(layout.type->bytes, 8), budget), layout})
@@ -104,11 +63,18 @@ StateDict collect(const Unpickler& pickle, const PickleValue& root, const FindSt
         fail(ErrorKind::format, "storage {} has {} elements of {} here and {} of {} elsewhere", in_quotes(layout.key), layout.elements,
              layout.type->name, found->second.layout.elements, found->second.layout.type->name);
       }
-      return materialize(*tensors[i], layout, found->second.bytes, budget);
+      return materialize(*pickled, layout, found->second.bytes, budget);
     });
-    result.add(std::string(name), std::move(tensor));
+    result.add(name, std::move(tensor));
   }
-  return result;
+  if (result.empty()) {
+    const auto tensor = std::ranges::find_if(result.unusable, [](const auto& one) { return one.second.starts_with("has elements"); });
+    if (tensor != result.unusable.end()) fail(ErrorKind::unsupported, "{}: {}", printable(tensor->first), tensor->second);
+  }
+  result = without_wrapper_prefix(std::move(result));
+  if (part.empty() || is_entry) return result;
+  result.notes.clear();
+  return without_wrapper_prefix(part_of(result, part));
 }
 
 size_t storage_bytes(const PickledStorage& storage) {
@@ -128,7 +94,7 @@ void check_system(const Unpickler& pickle, const PickleValue& system) {
     fail(ErrorKind::unsupported, "was written on a big-endian machine; only little-endian files are read");
 }
 
-StateDict read_stream(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+StateDict read_stream(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, std::string_view part) {
   Unpickler pickle(bytes);
   pickle.read();  // the magic, already compared
   const PickleValue& protocol = pickle.value(pickle.read());
@@ -136,7 +102,7 @@ StateDict read_stream(std::span<const std::byte> bytes, std::shared_ptr<const vo
     fail(ErrorKind::unsupported, "has stream protocol {}, {} is the one that is read", protocol.number, kStreamProtocol);
   }
   check_system(pickle, pickle.value(pickle.read()));
-  const PickleValue& root = pickle.value(pickle.read());
+  const ValueId root = pickle.read();
   const PickleValue& keys = pickle.value(pickle.read());
   if (keys.kind != PickleKind::list) fail(ErrorKind::format, "the list of storages is {}", to_string(keys.kind));
 
@@ -172,7 +138,7 @@ StateDict read_stream(std::span<const std::byte> bytes, std::shared_ptr<const vo
 
   CopyBudget budget(bytes.size());
   return collect(
-      pickle, root,
+      pickle, root, part,
       [&](const PickledStorage& storage) -> StorageBytes {
         const auto found = runs.find(storage.key);
         if (found == runs.end()) fail(ErrorKind::format, "its storage {} is not in the file", in_quotes(storage.key));
@@ -194,7 +160,7 @@ std::string find_root(const ZipArchive& archive) {
   fail(ErrorKind::format, "is a zip archive without a data.pkl: not a PyTorch checkpoint");
 }
 
-StateDict read_zip(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+StateDict read_zip(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, std::string_view part) {
   const ZipArchive archive(bytes);
   const std::string root = find_root(archive);
   if (archive.contains(root + "constants.pkl")) {
@@ -210,9 +176,9 @@ StateDict read_zip(std::span<const std::byte> bytes, std::shared_ptr<const void>
   const auto program = archive.read(root + "data.pkl", budget.left());
   if (program.owned) budget.take(program.bytes.size());
   Unpickler pickle(program.bytes);
-  const PickleValue& object = pickle.value(pickle.read());
+  const ValueId object = pickle.read();
   return collect(
-      pickle, object,
+      pickle, object, part,
       [&](const PickledStorage& storage) -> StorageBytes {
         const auto contents = archive.read(root + "data/" + std::string(storage.key), budget.left());
         if (contents.owned) budget.take(contents.bytes.size());
@@ -230,9 +196,9 @@ StateDict read_zip(std::span<const std::byte> bytes, std::shared_ptr<const void>
 bool is_pth_zip(std::span<const std::byte> bytes) { return text_of(bytes).starts_with(std::string_view("PK\x03\x04", 4)); }
 bool is_pth_stream(std::span<const std::byte> bytes) { return text_of(bytes).starts_with(kStreamMagic); }
 
-StateDict read_pth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-  if (is_pth_zip(bytes)) return read_zip(bytes, std::move(owner));
-  if (is_pth_stream(bytes)) return read_stream(bytes, std::move(owner));
+StateDict read_pth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, std::string_view part) {
+  if (is_pth_zip(bytes)) return read_zip(bytes, std::move(owner), part);
+  if (is_pth_stream(bytes)) return read_stream(bytes, std::move(owner), part);
   fail(ErrorKind::format, "is not a PyTorch checkpoint: starts with {}",
        in_quotes(text_of(bytes.first(std::min<size_t>(bytes.size(), 16)))));
 }

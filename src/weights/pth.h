@@ -5,20 +5,20 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "weights/state_dict.h"
 
 namespace fovea::weights {
 
-// The state dict in a checkpoint: the file's own, or the one under `state_dict`, `model_state_dict`, `model`, `module`, `net`, or else an
-// averaged one (`state_dict_ema`, `model_ema`, `ema`) or one of self-distillation (`teacher`, `student`). A wrapper's prefix is taken off
-// all names. What is not a tensor is left out and logged under the topic "weights". Tensors of 32 bits and more look into the mapped file
-// where it is aligned. Throws Error(io), Error(format) or Error(unsupported), naming the file and the tensor. Nothing in the file is ever
-// executed.
+// The network in a checkpoint (checkpoint_search.h), or the one that `part` names. A wrapper's prefix is taken off the names that have it.
+// What is not a tensor is left out and logged under the topic "weights". Tensors of 32 bits and more look into the mapped file where it is
+// aligned. Throws Error(io), Error(format) or Error(unsupported), naming the file and the tensor, and Error(usage) for a part that is not
+// there. Nothing in the file is ever executed.
 StateDict read_pth(const std::filesystem::path& path);
 
 // The same from memory, which `owner` keeps alive for the tensors.
-StateDict read_pth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+StateDict read_pth(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, std::string_view part = "");
 
 bool is_pth_zip(std::span<const std::byte> bytes);
 bool is_pth_stream(std::span<const std::byte> bytes);

@@ -54,18 +54,28 @@ std::string guess(std::string_view text) {
 
 }  // namespace
 
-StateDict read_weights(const std::filesystem::path& path) {
+StateDict read_weights(const std::filesystem::path& path, const std::string& part) {
   return in_context(path.string(), [&] {
     const auto file = MappedFile::open(path);
     const auto bytes = file->bytes();
     if (bytes.empty()) fail(ErrorKind::format, "is empty");
-    if (is_pth_zip(bytes) || is_pth_stream(bytes)) return read_pth(bytes, file);
-    if (is_safetensors(bytes)) return without_wrapper_prefix(read_safetensors(bytes, file));
+    if (is_pth_zip(bytes) || is_pth_stream(bytes)) return read_pth(bytes, file, part);
+    if (is_safetensors(bytes)) {
+      StateDict tensors = without_wrapper_prefix(read_safetensors(bytes, file));
+      return part.empty() ? std::move(tensors) : without_wrapper_prefix(part_of(tensors, part));
+    }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string looks = guess(text);
     fail(ErrorKind::format, "is not a .pth or .safetensors file: starts with {}{}", in_quotes(text, 16),
          looks.empty() ? "" : ", which is " + looks);
   });
+}
+
+WeightsFile weights_file(const std::string& text) {
+  const size_t mark = text.rfind('#');
+  std::error_code error;
+  if (mark == std::string::npos || mark == 0 || std::filesystem::exists(text, error)) return {text, ""};
+  return {text.substr(0, mark), text.substr(mark + 1)};
 }
 
 }  // namespace fovea::weights

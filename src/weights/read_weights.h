@@ -2,13 +2,21 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "weights/state_dict.h"
 
 namespace fovea::weights {
 
-// .pth (either container) or .safetensors, without a wrapper's prefix. Throws Error(io), Error(format) or Error(unsupported); what is
-// neither gets a sentence that says what it looks like instead.
-StateDict read_weights(const std::filesystem::path& path);
+// .pth (either container) or .safetensors, without a wrapper's prefix. `part` names one of several networks in the file ("teacher"): an
+// entry of the checkpoint, or the first word of its tensors' names. Throws Error(io), Error(format) or Error(unsupported); what is neither
+// gets a sentence that says what it looks like instead; Error(usage) for a part that is not there.
+StateDict read_weights(const std::filesystem::path& path, const std::string& part = "");
+
+// "FILE#PART", where there is no file of the whole name; the part is empty without one.
+struct WeightsFile {
+  std::string path, part;
+};
+WeightsFile weights_file(const std::string& text);
 
 }  // namespace fovea::weights

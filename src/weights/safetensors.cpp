@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/json_value.h"
+#include "weights/float8.h"
 #include "weights/text.h"
 
 namespace fovea::weights {
@@ -172,6 +173,15 @@ std::optional<DType> dtype_named(std::string_view name) {
   return std::nullopt;
 }
 
+Float8 float8_named(std::string_view name) {
+  constexpr std::pair<std::string_view, Float8> kTypes[] = {
+      {"F8_E4M3", Float8::e4m3fn}, {"F8_E4M3FNUZ", Float8::e4m3fnuz}, {"F8_E5M2", Float8::e5m2}, {"F8_E5M2FNUZ", Float8::e5m2fnuz}};
+  for (const auto& [known, kind] : kTypes) {
+    if (known == name) return kind;
+  }
+  return Float8::none;
+}
+
 const char* name_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -211,9 +221,9 @@ void check_cover(const std::vector<Described>& tensors, size_t data_bytes) {
 }
 
 Tensor make_tensor(const Described& described, std::span<const std::byte> data, const std::shared_ptr<const void>& owner) {
-  const std::optional<DType> dtype = dtype_named(described.type);
-  if (!dtype) fail(ErrorKind::unsupported, "has elements of type {}, which fovea does not know", in_quotes(described.type));
-  uint64_t bytes = size_of(*dtype);
+  const Float8 float8 = float8_named(described.type);
+  const DType dtype = float8 != Float8::none ? DType::u8 : *dtype_named(described.type);
+  uint64_t bytes = size_of(dtype);
   for (int64_t dim : described.shape) {
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes))
       fail(ErrorKind::format, "shape {} overflows", shape_string(described.shape));
@@ -224,8 +234,9 @@ Tensor make_tensor(const Described& described, std::span<const std::byte> data, 
          there);
   }
   const std::byte* from = data.data() + described.offsets[0];
-  if (bytes > 0 && reinterpret_cast<uintptr_t>(from) % size_of(*dtype) == 0) return Tensor::wrap(*dtype, described.shape, owner, from);
-  Tensor tensor(*dtype, described.shape);
+  if (float8 != Float8::none) return float8_values(float8, described.shape, {from, bytes});
+  if (bytes > 0 && reinterpret_cast<uintptr_t>(from) % size_of(dtype) == 0) return Tensor::wrap(dtype, described.shape, owner, from);
+  Tensor tensor(dtype, described.shape);
   if (bytes > 0) std::memcpy(tensor.mutable_raw(), from, bytes);
   return tensor;
 }
@@ -275,8 +286,14 @@ StateDict read_safetensors(std::span<const std::byte> bytes, std::shared_ptr<con
   StateDict result;
   result.metadata = std::move(header.content.metadata);
   for (const Described& described : header.content.tensors) {
+    if (!dtype_named(described.type) && float8_named(described.type) == Float8::none) {
+      result.unusable.emplace_back(described.name, "has elements of type " + in_quotes(described.type) + ", which fovea does not know");
+      continue;
+    }
     result.add(described.name, in_context(printable(described.name), [&] { return make_tensor(described, header.data, owner); }));
   }
+  if (result.empty() && !result.unusable.empty())
+    fail(ErrorKind::unsupported, "{}: {}", printable(result.unusable[0].first), result.unusable[0].second);
   return result;
 }
 

@@ -4,9 +4,11 @@
 #include <fovea/tensor.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace fovea::weights {
@@ -35,14 +37,25 @@ class StateDict {
   auto end() const { return tensors_.end(); }
 
   std::map<std::string, std::string> metadata;
+  // What has a name in the file and is no tensor that fovea can use, with what it is: "has elements of type complex64, ...", "is a
+  // quantized tensor, ...".
+  std::vector<std::pair<std::string, std::string>> unusable;
+  // Names of tensors that lie outside the wrapper whose prefix was taken off all others: of a loss, an average's counter, a head.
+  std::set<std::string> outside;
+  // What a user should know of how the file was read: one line each.
+  std::vector<std::string> notes;
 
  private:
   std::vector<NamedTensor> tensors_;
   std::unordered_map<std::string, size_t> index_;
 };
 
-// What wrappers (`module.`, `_orig_mod.`, `model.`, `backbone.`, one in another) put before every one of the names.
+// What wrappers (`module.`, `_orig_mod.`, `model.`, `backbone.`, `net.`, `network.`, one in another) put before most of the names.
 std::string wrapper_prefix(const std::vector<std::string_view>& names);
+// The prefix taken off the names that have it; `n_averaged`, which torch's AveragedModel puts beside them, is left out.
 StateDict without_wrapper_prefix(StateDict tensors);
+
+// The tensors whose names begin with `part` and a dot, without these. Throws Error(usage) that lists the first words of the names.
+StateDict part_of(const StateDict& tensors, std::string_view part);
 
 }  // namespace fovea::weights

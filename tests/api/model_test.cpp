@@ -213,6 +213,70 @@ TEST(Model, TakesACheckpointWithAHeadOfAnotherWidth) {
   EXPECT_TRUE(std::equal(a.values<float>().begin(), a.values<float>().end(), b.values<float>().begin()));
 }
 
+// resnet18's tensors, renamed or left out (an empty name) by `rename`.
+void write_renamed(const Model& model, const std::string& path, const std::function<std::string(const std::string&)>& rename,
+                   const std::map<std::string, Tensor>& beside = {}) {
+  weights::StateDict plain;
+  for (const auto& [name, tensor] : model.state_dict())
+    if (const std::string renamed = rename(name); !renamed.empty()) plain.add(renamed, tensor);
+  for (const auto& [name, tensor] : beside) plain.add(name, tensor);
+  weights::write_safetensors(path, plain);
+}
+
+TEST(Model, TakesAnEncoderWithoutAHead) {
+  const Temporary file("headless.safetensors"), saved("saved.safetensors");
+  const Model whole = small();
+  write_renamed(whole, file.path(), [](const std::string& name) { return name.starts_with("fc.") ? "" : "encoder_q." + name; },
+                {{"encoder_q.fc.0.weight", Tensor(DType::f32, {512, 512})},
+                 {"encoder_q.fc.0.bias", Tensor(DType::f32, {512})},
+                 {"encoder_q.fc.2.weight", Tensor(DType::f32, {128, 512})},
+                 {"encoder_q.fc.2.bias", Tensor(DType::f32, {128})},
+                 {"queue", Tensor(DType::f32, {128, 4})}});
+  Model model = Model::load("resnet18", from(file.path()));
+  model.set_preprocessing(whole.preprocessing());
+  EXPECT_THAT(model.loaded().notes,
+              ElementsAre("the network is what the file has under 'encoder_q.'",
+                          "the file has no head that maps 512 features to classes: the network ends with its features",
+                          "4 tensors that are no part of the network are left out, first 'encoder_q.fc.0.bias'"));
+  EXPECT_TRUE(model.classes().empty());
+  const Image image = striped(64, 64, 5);
+  const Tensor expected = whole.embed(image);
+  const auto expect_features = [&](const Model& other) {
+    const Tensor got = other.embed(image);
+    EXPECT_TRUE(std::equal(got.values<float>().begin(), got.values<float>().end(), expected.values<float>().begin()));
+    expect_error(ErrorKind::usage, {"no head"}, [&] { (void)other.predict(image); });
+  };
+  expect_features(model);
+  model.save(saved.path());
+  expect_features(Model::load(saved.path()));
+  model.freeze("all");  // all but the head that it will get
+  model.replace_head(std::vector<std::string>{"cat", "dog"}, 1);
+  EXPECT_EQ(model.predict(image).size(), 2u);
+  EXPECT_EQ(model.parameter_count(), Model::load("resnet18", LoadOptions{"none"}).parameter_count() - 998 * 513);
+}
+
+TEST(Model, TakesAHeadUnderAnotherNameAndOtherChannels) {
+  const Temporary file("other.safetensors");
+  LoadOptions grey{"none", 3};
+  grey.channels = 1;
+  Model model = Model::load("resnet18", grey);
+  model.replace_head(7, 5);
+  write_renamed(model, file.path(),
+                [](const std::string& name) { return name.starts_with("fc.") ? "head.1" + name.substr(2) : "0." + name; });
+  const Model loaded = Model::load("resnet18", from(file.path()));
+  EXPECT_THAT(loaded.loaded().notes,
+              ElementsAre("the network is what the file has under '0.'", "the head is 'head.1' in the file",
+                          "the file's first layer reads 1 of a picture's channels: the network is made for so many"));
+  EXPECT_EQ(loaded.channels(), 1);
+  EXPECT_EQ(loaded.classes().size(), 7u);
+  const auto a = loaded.state_dict(), b = model.state_dict();
+  for (const char* name : {"conv1.weight", "fc.weight", "fc.bias"}) {
+    const auto got = a.at(name).values<float>(), expected = b.at(name).values<float>();
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), expected.begin(), expected.end())) << name;
+  }
+  expect_error(ErrorKind::usage, {"has no part 'nobody'"}, [&] { (void)Model::load("resnet18", from(file.path() + "#nobody")); });
+}
+
 TEST(Model, TakesAStateDictionary) {
   Model model = small(), other = Model::load("resnet18", LoadOptions{"none", 7});
   other.set_preprocessing(model.preprocessing());

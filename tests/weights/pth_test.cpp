@@ -1,5 +1,6 @@
 #include "weights/pth.h"
 
+#include <cmath>
 #include <map>
 
 #include "weights/read_weights.h"
@@ -100,13 +101,13 @@ TEST(Pth, AlignedTensorsLookIntoTheFile) {
 
 TEST(Pth, RefusesWithASentence) {
   const std::map<std::string, std::string> cases = {
-      {"evil_root.zip.pth", "calls posix.system, which a weights file may not"},
-      {"evil_root.stream.pth", "calls posix.system, which a weights file may not"},
-      {"evil_nested.zip.pth", "calls posix.system, which a weights file may not"},
-      {"evil_nested.stream.pth", "calls posix.system, which a weights file may not"},
-      {"evil_eval.zip.pth", "eval, which a weights file may not"},
-      {"evil_eval.stream.pth", "eval, which a weights file may not"},
-      {"evil_object.pth", "calls argparse.Namespace, which a weights file may not"},
+      {"evil_root.zip.pth", "holds an object (system), not a state dict"},
+      {"evil_root.stream.pth", "holds an object (system), not a state dict"},
+      {"evil_eval.zip.pth", "holds no state dict; its entries are 'state_dict'"},
+      {"evil_eval.stream.pth", "holds no state dict; its entries are 'state_dict'"},
+      {"evil_object.pth", "holds no state dict; its entries are 'lr'"},
+      {"module_in_itself.pth", "its modules lie more than 64 deep"},
+      {"module_bomb.pth", "its dictionaries and modules hold one another too often"},
       {"outside_offset.pth", "w: points outside its storage: shape [4] with strides [1] from element 1 on, the storage '0' has 4"},
       {"outside_stride.pth", "w: points outside its storage: shape [2,2] with strides [3,1] from element 0 on, the storage '0' has 4"},
       {"outside_huge.pth", "w: points outside its storage"},
@@ -144,7 +145,103 @@ TEST(Pth, RefusesWithASentence) {
     EXPECT_CONTAINS(message, file);
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
-  EXPECT_FALSE(std::filesystem::exists("executed"));
+}
+
+// The commands in these files would leave a file or a process behind where they ran.
+TEST(Pth, NothingThatAFileAsksForIsDone) {
+  const TemporaryFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  size_t files = 0, read = 0;
+  for (const auto& file : data_files({".pth"})) {
+    if (!file.filename().string().starts_with("evil_")) continue;
+    ++files;
+    read += message_of([&] { EXPECT_GE(read_pth(file).size(), 1u); }).empty();
+  }
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_EQ(files, 14u);
+  EXPECT_EQ(read, 9u) << "in these the tensors lie beside what is not done";
+}
+
+TEST(Pth, WhatPublicTrainingScriptsSave) {
+  for (const char* file : {"timm_train.pth", "torchvision_reference.pth", "numpy_beside.pth", "under_model_state.pth",
+                           "under_ema_state_dict.pth", "under_params_ema.pth", "under_network.pth", "under_weights.pth",
+                           "under_another_name.pth", "averaged_model.pth", "float8_beside.pth", "dict_like.pth"}) {
+    const StateDict dict = read(file);
+    EXPECT_EQ(names_of(dict), (std::vector<std::string>{"conv.weight", "fc.bias"})) << file;
+    for (const auto& [name, tensor] : dict) expect_values(name, tensor);
+  }
+  const StateDict lightning = read("lightning.pth");
+  EXPECT_EQ(names_of(lightning), (std::vector<std::string>{"conv.weight", "fc.bias", "loss.weight"}));
+  EXPECT_EQ(lightning.outside, std::set<std::string>{"loss.weight"});
+}
+
+TEST(Pth, WholeModules) {
+  for (const char* file : {"whole_module.pth", "whole_module_inside.pth"}) {
+    const StateDict dict = read(file);
+    EXPECT_EQ(names_of(dict), (std::vector<std::string>{"conv.weight", "fc.bias"})) << file;
+    for (const auto& [name, tensor] : dict) expect_values(name, tensor);
+  }
+  const StateDict dict = read("whole_module.stream.pth");
+  EXPECT_EQ(names_of(dict), (std::vector<std::string>{"scale", "part0.scale"}));
+  for (const auto& [name, tensor] : dict) expect_values(name, tensor);
+}
+
+TEST(Pth, OneOfSeveralNetworks) {
+  const StateDict teacher = read("two.pth");
+  EXPECT_EQ(names_of(teacher), (std::vector<std::string>{"conv.weight", "fc.bias"}));
+  EXPECT_EQ(teacher.at("fc.bias").values<float>()[0], value_at("fc.bias", 0) + 1);
+  ASSERT_EQ(teacher.notes.size(), 2u);
+  EXPECT_EQ(teacher.notes[0], "holds 'student' beside 'teacher': the weights under 'teacher' are taken (FILE#NAME takes others)");
+  EXPECT_EQ(teacher.notes[1], "the names of 2 of 2 tensors begin with 'module.backbone.', which was taken off");
+  const StateDict student = read_weights(data("two.pth"), "student");
+  EXPECT_TRUE(student.notes.empty());
+  for (const auto& [name, tensor] : student) expect_values(name, tensor);
+  EXPECT_EQ(names_of(read_weights(data("two.pth"), "teacher")), names_of(teacher));
+  EXPECT_EQ(names_of(read_weights(data("lightning.pth"), "loss")), std::vector<std::string>{"weight"});
+  ErrorKind kind{};
+  EXPECT_CONTAINS(message_of([] { (void)read_weights(data("two.pth"), "nobody"); }, &kind),
+                  "has no part 'nobody'; its names begin with 'conv', 'fc'");
+  EXPECT_EQ(kind, ErrorKind::usage);
+  EXPECT_EQ(weights_file("a/b.pth#teacher").path, "a/b.pth");
+  EXPECT_EQ(weights_file("a/b.pth#teacher").part, "teacher");
+  const TemporaryFolder folder;
+  const std::string marked = (folder / "run#1.pth").string();
+  write_file(marked, "x");
+  EXPECT_EQ(weights_file(marked).path, marked);
+  EXPECT_EQ(weights_file(marked).part, "");
+}
+
+TEST(Pth, TensorsThatCannotBeUsedAreLeftOutAndNamed) {
+  const StateDict dict = read("odd_tensors.pth");
+  EXPECT_EQ(names_of(dict), (std::vector<std::string>{"conv.weight", "fc.bias"}));
+  for (const auto& [name, tensor] : dict) expect_values(name, tensor);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"complex", "has elements of type complex64, which fovea does not know"},
+      {"quantized", "is a quantized tensor, which fovea does not know"},
+      {"sparse", "is a sparse tensor, which fovea does not know"},
+      {"short", "has elements of type int16, which fovea does not know"}};
+  EXPECT_EQ(dict.unusable, expected);
+}
+
+void expect_same_floats(const Tensor& got, const Tensor& expected) {
+  ASSERT_EQ(got.shape(), expected.shape());
+  ASSERT_EQ(got.dtype(), DType::f32);
+  for (size_t i = 0; i < static_cast<size_t>(got.size()); ++i) {
+    const float a = got.values<float>()[i], b = expected.values<float>()[i];
+    EXPECT_TRUE(a == b || (std::isnan(a) && std::isnan(b))) << "bits " << i << ": " << a << ", " << b << " expected";
+  }
+}
+
+TEST(Pth, Float8AsTorchConvertsIt) {
+  const StateDict pth = read("float8.pth");
+  for (const char* kind : {"e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz"}) {
+    SCOPED_TRACE(kind);
+    expect_same_floats(pth.at(kind), pth.at(std::string(kind) + ".f32"));
+  }
+  const StateDict safetensors = read_weights(data("float8.safetensors"));
+  for (const char* kind : {"e4m3fn", "e5m2"}) expect_same_floats(safetensors.at(kind), pth.at(kind));
 }
 
 TEST(ReadWeights, SaysWhatAFileLooksLikeInstead) {

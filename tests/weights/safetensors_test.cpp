@@ -84,7 +84,7 @@ TEST(Safetensors, RefusesWithASentence) {
   EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F32","shape":[1.5],"data_offsets":[0,8]}})", 8), "the number 1.5");
   EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]}})", 8),
                   "a dimension of 18446744073709551615");
-  EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}})", 8), "w: has elements of type 'F8_E4M3'");
+  EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F8_E8M0","shape":[8],"data_offsets":[0,8]}})", 8), "w: has elements of type 'F8_E8M0'");
   EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F32","shape":[2]}})", 8), "w: lacks its dtype, shape or data_offsets");
   EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8,9]}})", 8), "more than two offsets");
   EXPECT_CONTAINS(refusal(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":{}}})", 8), "unknown entry 'x'");

@@ -1,6 +1,8 @@
 """Writes the checkpoints that the weights tests read. Needs torch, safetensors and timm; the results are committed.
 
-    python generate.py [--lite0 efficientnet-lite0-57934424.pth]
+    python generate.py [--lite0 efficientnet-lite0-57934424.pth] [PART...]
+
+PART is a function here that writes some of them (training_scripts, ...); none: all of them.
 
 Element i (row-major) of a tensor NAME is (7 i + len(NAME)) % 11 - 5, so the tests know every value. Names that end in ".part" are views
 and are compared with what they view.
@@ -10,7 +12,9 @@ import collections
 import io
 import os
 import pickle
+import runpy
 import struct
+import subprocess
 import sys
 import zipfile
 
@@ -94,6 +98,77 @@ def distilled():
     torch.save({"module": plain("module."), "ds_version": "0"}, path("deepspeed.pth"))
 
 
+def training_scripts():
+    """What public training scripts save: the network beside what they need to go on."""
+    import numpy
+    settings = argparse.Namespace(lr=0.1, model="x")
+    torch.save({"epoch": 3, "arch": "x", "state_dict": plain(), "optimizer": {"state": {0: {"exp_avg": torch.zeros(2)}}}, "version": 2,
+                "args": settings, "metric": 77.0}, path("timm_train.pth"))
+    torch.save({"model": plain(), "optimizer": {"state": {}, "param_groups": []}, "lr_scheduler": {}, "epoch": 3, "args": settings},
+               path("torchvision_reference.pth"))
+    torch.save({"best": numpy.float64(0.5), "history": numpy.arange(3.0), "state_dict": plain()}, path("numpy_beside.pth"))
+    torch.save(collections.OrderedDict([("n_averaged", torch.tensor(5)), *plain("module.").items()]), path("averaged_model.pth"))
+    torch.save({"state_dict": collections.OrderedDict([*plain("net.").items(), ("loss.weight", torch.ones(3))]),
+                "hyper_parameters": collections.defaultdict(list, lr=[0.1])}, path("lightning.pth"))
+    for key in ["model_state", "ema_state_dict", "params_ema", "network", "weights"]:
+        torch.save({key: plain(), "epoch": 3}, path("under_%s.pth" % key))
+    torch.save({"epoch": 3, "net_g": plain(), "optimizer": {"x": torch.zeros(3), "y": torch.zeros(3), "z": torch.zeros(3)}},
+               path("under_another_name.pth"))
+    torch.save({"student": plain(), "teacher": {"module.backbone." + name: tensor + 1 for name, tensor in plain().items()}}, path("two.pth"))
+    torch.save({"scale": torch.tensor(2.0).to(torch.float8_e4m3fn), "state_dict": plain()}, path("float8_beside.pth"))
+
+
+class Net(torch.nn.Module):
+    """A network of a user's own, whose class no reader has."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 2, 3, bias=False)
+        self.fc = torch.nn.Linear(4, 4)
+        self.fc.weight = None
+        self.register_buffer("passing", torch.zeros(2), persistent=False)
+        self.sizes = {3, 4}
+        with torch.no_grad():
+            for name, tensor in self.state_dict().items():
+                tensor.copy_(values(name, tensor.shape))
+
+
+class Bare(torch.nn.Module):
+    def __init__(self, name, *inner):
+        super().__init__()
+        self.scale = torch.nn.Parameter(values(name + "scale", (3,)))
+        for i, module in enumerate(inner):
+            setattr(self, "part%d" % i, module)
+
+
+def whole_modules():
+    torch.save(Net(), path("whole_module.pth"))
+    # With the source of the class beside it.
+    torch.save(Bare("", Bare("part0.")), path("whole_module.stream.pth"), _use_new_zipfile_serialization=False)
+    torch.save({"epoch": 3, "model": torch.nn.DataParallel(Net()), "ema": None}, path("whole_module_inside.pth"))
+    torch.save(collections.UserDict(plain()), path("dict_like.pth"))
+
+
+def odd_tensors():
+    state = plain()
+    state["conv.weight"].tagged = "tensor with an attribute"
+    state["fc.bias"] = torch.nn.Parameter(state["fc.bias"])
+    state["fc.bias"].tagged = True
+    state["complex"] = torch.zeros(2, dtype=torch.complex64)
+    state["quantized"] = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
+    state["sparse"] = torch.eye(2).to_sparse()
+    state["short"] = torch.ones(2, dtype=torch.int16)
+    torch.save(state, path("odd_tensors.pth"))
+    bits = torch.arange(256).to(torch.uint8)
+    floats = {}
+    for kind in ["e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz"]:
+        floats[kind] = bits.view(getattr(torch, "float8_" + kind))
+        floats[kind + ".f32"] = floats[kind].float()
+    torch.save(floats, path("float8.pth"))
+    from safetensors.torch import save_file
+    save_file({kind: floats[kind].clone() for kind in floats if "fnuz" not in kind}, path("float8.safetensors"))
+
+
 def compressed(source, target):
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
@@ -106,6 +181,9 @@ class Call:
 
     def __reduce__(self):
         return self.function, self.arguments
+
+    def __call__(self):
+        """Never called: pickle wants what it writes as a function to look like one."""
 
 
 class Storage:
@@ -193,6 +271,40 @@ def hostile():
         out.writestr("a/data/0", b"\0" * 2**26)
 
 
+def piece(obj):
+    """A pickle without its beginning and its end, to be put into another."""
+    return pickled(obj)[2:-1]
+
+
+def inert():
+    """Every way in which a pickle makes Python run something, none of which fovea knows."""
+    run = Call(os.system, "touch executed")
+    torch.save({"state_dict": plain(), "args": Call(Call(getattr, Call(__import__, "os"), "system"), "touch executed")}, path("evil_getattr.pth"))
+    torch.save({"state_dict": plain(), "a": Call(exec, "open('executed', 'w')"), "b": Call(eval, "open('executed', 'w')")}, path("evil_exec.pth"))
+    torch.save({"state_dict": plain(), "process": Call(subprocess.Popen, ("touch", "executed"))}, path("evil_popen.pth"))
+    torch.save({"state_dict": plain(), "a": Call(__import__, "this"), "b": Call(runpy.run_path, "executed.py"),
+                "c": Call(collections.defaultdict, run)}, path("evil_imports.pth"))
+    torch.save({"state_dict": plain(), "bytes": Call(torch.storage._load_from_bytes, pickled(run)),
+                "c": Call(pickle.loads, pickled(run))}, path("evil_bytes.pth"))
+    four = {"0": (4, struct.pack("<4f", 1, 2, 3, 4))}
+    w = tensor(Storage("0", 4), 0, (4,), (1,))
+    # An object of a class, made without a call, with a state that Python would hand to the class; then an item of a dictionary's kind.
+    popen = piece(subprocess.Popen) + piece((("touch", "executed"),)) + b"\x81" + piece({"x": run}) + b"b"
+    ordered = piece(collections.OrderedDict) + b")\x81" + piece("x") + piece(run) + b"s"
+    stream("evil_new_object.pth", b"\x80\x02}(" + piece("state_dict") + piece({"w": w}) + piece("a") + popen + piece("b") + ordered + b"u.", four)
+    stream("evil_module.pth", b"\x80\x02" + piece(torch.nn.Module) + b")\x81" +
+           piece({"_parameters": {"w": w, "v": run}, "_buffers": run, "_modules": {"inner": run}}) + b"b.", four)
+    # A module that holds itself, and modules that hold the next one twice.
+    name = b"X\x01\x00\x00\x00%s"
+    made = b"\x80\x02ca\nB\n)\x81q\x00"
+    stream("module_in_itself.pth", made + b"}(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_modules}" + name % b"a" + b"h\x00sub.", {})
+    chain = b"\x80\x02ca\nB\n)\x81}(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_modules}ubq\x00"
+    for _ in range(40):
+        chain += (b"ca\nB\n)\x81}(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_modules}(" + name % b"a" + b"h\x00" + name % b"b" +
+                  b"h\x00uubq\x00")
+    stream("module_bomb.pth", chain + b".", {})
+
+
 def safetensors_files():
     from safetensors.torch import save_file
     tensors = mixed()
@@ -231,11 +343,11 @@ def lite0_names(file):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--lite0")
+    options.add_argument("parts", nargs="*")
     options = options.parse_args()
-    safe()
-    hostile()
-    safetensors_files()
-    adapted()
+    for part in [globals()[name] for name in options.parts] or [safe, training_scripts, whole_modules, odd_tensors, hostile, inert,
+                                                               safetensors_files, adapted]:
+        part()
     if options.lite0:
         lite0_names(options.lite0)
     return 0
