@@ -46,7 +46,8 @@ struct Embeddings {
   std::vector<BadPicture> left_out;
 };
 
-// The same numbers as Model::predict and Model::features give for each file alone. Pictures are decoded ahead on the same cores. Those that
+// The same numbers as Model::predict and Model::features give for each file alone. Each core decodes and looks at one picture at a
+// time. Those that
 // cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
 FOVEA_API Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 FOVEA_API Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});

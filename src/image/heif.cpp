@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "image/codecs.h"
-#include "image/quiet.h"
 
 namespace fovea::image {
 namespace by_libheif {
@@ -170,7 +169,6 @@ Decoded decode_heif(Bytes bytes, int64_t page, const char* format) {
   const Context context(heif_context_alloc());
   if (!context) throw std::bad_alloc();
   heif_context_set_max_decoding_threads(context.get(), 0);  // there is a thread for each picture already
-  [[maybe_unused]] static const bool quiet = keep_quiet({"libdav1d.so", "libaom.so", "libde265.so", "libheif.so"});
   check(heif_context_read_from_memory_without_copy(context.get(), bytes.data(), bytes.size(), nullptr), format);
   const Handle handle = handle_of(context.get(), page, format);
   check_size(heif_image_handle_get_width(handle.get()), heif_image_handle_get_height(handle.get()));

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "image/codecs.h"
-#include "image/quiet.h"
 
 namespace fovea::image {
 namespace by_libjxl {
@@ -99,7 +98,6 @@ std::string jpegxl_version() {
 
 Decoded decode_jpegxl(Bytes bytes) {
   using namespace by_libjxl;
-  [[maybe_unused]] static const bool quiet = keep_quiet({"libjxl.so"});
   return Reader(bytes).read();
 }
 
