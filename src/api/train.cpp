@@ -238,6 +238,9 @@ Evaluation evaluate_on(const Model& model, Find&& find) {
 }  // namespace
 
 TrainResult train(Model& model, const std::string& folder, const TrainOptions& options) {
+  std::error_code none;
+  if (!options.out.empty() && std::filesystem::equivalent(folder, options.out, none))
+    fail(ErrorKind::usage, "{} holds the pictures; the run needs a folder of its own", options.out);
   return train_on(model, options, folder, [&] { return training::find_pictures(folder); });
 }
 

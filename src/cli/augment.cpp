@@ -34,7 +34,9 @@ int augment(const AugmentArguments& options) {
   std::vector<Image> pictures;
   Preprocessing preprocessing = changed(Preprocessing{}, options.preprocessing);
   if (options.preprocessing.fit.empty()) preprocessing.fit = Fit::squash;
-  for (const std::string& file : picture_files(options.data)) pictures.push_back(read_image(file, preprocessing));
+  const std::vector<std::string> files = picture_files(options.data);
+  require_other_file(options.out, files);
+  for (const std::string& file : files) pictures.push_back(read_image(file, preprocessing));
   const Image sheet = augmentation_sheet(pictures, preprocessing, train_options(options.training), options.looks);
   write_png(options.out, sheet);
   if (!options.json) result_is_in_files();

@@ -61,6 +61,7 @@ int explain(const ExplainArguments& options) {
   if (!options.out.ends_with(".png"))
     throw Error(ErrorKind::usage, options.out + ": the picture is written as PNG; end its name with .png");
   check_output(options.out);
+  require_other_file(options.out, {options.picture});
   HeatMapOptions asked{parse_heat_method(options.method), options.tap, options.class_name};
   Model model = load(options.model);
   apply(model, options.preprocessing);

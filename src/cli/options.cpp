@@ -187,6 +187,13 @@ void add_data(Command& command, std::vector<std::string>& data) {
   command.positional("DATA", data, "Pictures, folders (every file in them), or - for a list on standard input, one path a line");
 }
 
+void require_other_file(const std::string& out, const std::vector<std::string>& inputs) {
+  std::error_code none;
+  for (const std::string& input : inputs)
+    if (std::filesystem::equivalent(out, input, none))
+      throw Error(ErrorKind::usage, out + ": is a picture that is read; name another file");
+}
+
 std::vector<std::string> picture_files(const std::vector<std::string>& data) {
   std::vector<std::string> files;
   std::vector<BadPicture> unused;

@@ -59,6 +59,9 @@ Model load(const ModelOptions& options, uint64_t seed = 0);
 
 // DATA: pictures, folders, or "-" for a list on standard input. The files that they name.
 void add_data(Command& command, std::vector<std::string>& data);
+// Throws Error(usage) where what is to be written is what was given to be read.
+void require_other_file(const std::string& out, const std::vector<std::string>& inputs);
+
 std::vector<std::string> picture_files(const std::vector<std::string>& data);
 
 // DATA of pictures whose classes are known: one folder, a CSV file, or the files of a list, in which the name of a picture's folder is its

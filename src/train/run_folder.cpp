@@ -22,11 +22,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_part(const std::string& name) { return name.starts_with("fold-") || name.starts_with("seed-"); }
+
 void collect(const fs::path& folder, std::vector<fs::path>& found) {
   std::error_code none;
   for (fs::directory_iterator entry(folder, none), end; !none && entry != end; entry.increment(none)) {
     const std::string name = entry->path().filename().string();
-    if (!name.starts_with("fold-") && !name.starts_with("seed-")) continue;
+    if (!is_part(name)) continue;
     if (fs::exists(entry->path() / kCheckpointFile)) found.push_back(entry->path() / kCheckpointFile);
     if (name.starts_with("seed-")) collect(entry->path(), found);  // its folds
   }
@@ -47,10 +49,54 @@ void require_finished(const fs::path& out, const fs::path& checkpoint) {
          there.history.size(), checkpoint.string());
 }
 
-fs::path beside(const fs::path& out) {
-  // "run/" is "run".
-  fs::path path = out.has_filename() ? out : out.parent_path();
-  return path += ".new";
+// Links are followed where the folder is there; "run/" is "run".
+fs::path resolved(const fs::path& out) {
+  std::error_code none;
+  const fs::path there = fs::canonical(out, none);
+  if (!none) return there;
+  return out.has_filename() ? out : out.parent_path();
+}
+
+fs::path beside(const fs::path& out) { return fs::path(out) += ".new"; }
+
+// Removes what a run writes, and its folders where nothing else is in them. What others put there stays.
+void remove_run(const fs::path& folder) {
+  std::error_code none;
+  for (const char* name : {kCheckpointFile, kRunFile, kLockFile, "features.cache", "model.safetensors", "metrics.json", "history.csv",
+                           "report.html", "predictions.csv", "out_of_fold.csv", "tensorboard/events.out.tfevents.fovea", "tensorboard"})
+    fs::remove(folder / name, none);
+  std::vector<fs::path> parts;
+  for (fs::directory_iterator entry(folder, none), end; !none && entry != end; entry.increment(none))
+    if (is_part(entry->path().filename().string()) && entry->is_directory(none) && !entry->is_symlink(none)) parts.push_back(entry->path());
+  for (const fs::path& part : parts) {
+    remove_run(part);
+    fs::remove(part, none);
+  }
+}
+
+// Moves what is in the one folder into the other, but for what has a namesake there.
+void move_others(const fs::path& from, const fs::path& to) {
+  std::error_code none;
+  std::vector<fs::path> names;
+  for (fs::directory_iterator entry(from, none), end; !none && entry != end; entry.increment(none))
+    names.push_back(entry->path().filename());
+  for (const fs::path& name : names)
+    if (fs::symlink_status(to / name, none).type() == fs::file_type::not_found) fs::rename(from / name, to / name, none);
+}
+
+[[noreturn]] void fail_locked(const fs::path& folder, int lock) {
+  char writer[32] = {};
+  const ssize_t length = ::pread(lock, writer, sizeof writer - 1, 0);
+  ::close(lock);
+  fail(ErrorKind::io, "{}: another training{} writes into this folder ({} is locked)", folder.string(),
+       length > 0 ? fmt::format(" (process {})", std::atoi(writer)) : "", kLockFile);
+}
+
+void require_unlocked(const fs::path& folder) {
+  const int lock = ::open((folder / kLockFile).c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return;
+  if (::flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) fail_locked(folder, lock);
+  ::close(lock);
 }
 
 std::string reason() { return std::strerror(errno); }
@@ -65,6 +111,15 @@ bool holds_run(const fs::path& out) {
 
 void check_run_folder(const TrainOptions& options) {
   const fs::path out = options.out;
+  require_unlocked(out);
+  if (options.overwrite && holds_run(out)) {
+    std::error_code none;
+    const fs::path here = fs::current_path(none), to = resolved(out);
+    if (std::ranges::mismatch(to, here).in1 == to.end())
+      fail(ErrorKind::usage,
+           "{}: a run is replaced with its folder, and this is the folder of the command itself or holds it: call it from elsewhere",
+           out.string());
+  }
   if (!options.resume && !options.overwrite && holds_run(out)) {
     require_no_interrupted_run(out);
     fail(ErrorKind::usage, "{} holds a finished run: name another folder, or ask for it to be replaced (--overwrite)", out.string());
@@ -80,7 +135,8 @@ void check_run_folder(const TrainOptions& options) {
   }
 }
 
-RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes) : out_(options.out), path_(out_) {
+RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes)
+    : out_(options.overwrite ? resolved(options.out) : fs::path(options.out)), path_(out_) {
   if (options.overwrite) {
     const fs::path next = beside(out_);
     if (options.resume ? fs::exists(next) : holds_run(out_)) path_ = next;
@@ -90,7 +146,8 @@ RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes) : out_(options
   fs::create_directories(path_, error);
   if (error) fail(ErrorKind::io, "{}: cannot be created: {}", path_.string(), error.message());
   try {
-    lock();
+    lock_ = lock(path_);
+    if (path_ != out_) replaced_lock_ = lock(out_);
     require_room(path_, bytes);
   } catch (...) {
     unlock();
@@ -98,8 +155,7 @@ RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes) : out_(options
     throw;
   }
   if (path_ == out_ || options.resume) return;
-  for (const auto& entry : fs::directory_iterator(path_))  // of an attempt that was given up
-    if (entry.path().filename() != kLockFile) fs::remove_all(entry.path());
+  remove_run(path_);  // of an attempt that was given up
 }
 
 RunFolder::~RunFolder() {
@@ -109,38 +165,40 @@ RunFolder::~RunFolder() {
 }
 
 // A lock of the system ends with the process, however that ends. A file that was removed meanwhile locks nothing.
-void RunFolder::lock() {
-  const fs::path path = path_ / kLockFile;
+int RunFolder::lock(const fs::path& folder) {
+  const fs::path path = folder / kLockFile;
+  int lock = -1;
   for (;;) {
-    lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock_ < 0) fail(ErrorKind::io, "{}: cannot write: {}", path.string(), reason());
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) return;  // a file system without locks
-      char writer[32] = {};
-      const ssize_t length = ::pread(lock_, writer, sizeof writer - 1, 0);
-      fail(ErrorKind::io, "{}: another training{} writes into this folder ({} is locked)", path_.string(),
-           length > 0 ? fmt::format(" (process {})", std::atoi(writer)) : "", kLockFile);
+    lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) fail(ErrorKind::io, "{}: cannot write: {}", path.string(), reason());
+    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return lock;  // a file system without locks
+      fail_locked(folder, lock);
     }
     struct stat own {
     }, named{};
-    if (fstat(lock_, &own) == 0 && stat(path.c_str(), &named) == 0 && own.st_ino == named.st_ino) break;
-    ::close(lock_);
+    if (fstat(lock, &own) == 0 && stat(path.c_str(), &named) == 0 && own.st_ino == named.st_ino) break;
+    ::close(lock);
   }
   const std::string writer = fmt::format("{}\n", getpid());
-  (void)!::ftruncate(lock_, 0);
-  (void)!::pwrite(lock_, writer.data(), writer.size(), 0);
+  (void)!::ftruncate(lock, 0);
+  (void)!::pwrite(lock, writer.data(), writer.size(), 0);
+  return lock;
 }
 
 void RunFolder::unlock() {
-  if (lock_ < 0) return;
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) ::unlink((path_ / kLockFile).c_str());  // who waits for it looks at the name again
-  ::close(std::exchange(lock_, -1));
+  const auto release = [](int& lock, const fs::path& folder) {
+    if (lock < 0) return;
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0) ::unlink((folder / kLockFile).c_str());  // who waits for it looks at the name again
+    ::close(std::exchange(lock, -1));
+  };
+  release(lock_, path_);
+  release(replaced_lock_, out_);
 }
 
 void RunFolder::finish() {
   made_ = false;
-  unlock();
-  if (path_ == out_) return;
+  if (path_ == out_) return unlock();
   // At one moment where the system can do that.
   if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, out_.c_str(), RENAME_EXCHANGE) != 0) {
     const fs::path old = fs::path(path_) += ".old";
@@ -148,8 +206,13 @@ void RunFolder::finish() {
       fail(ErrorKind::io, "{}: cannot be put in the place of {}: {}", path_.string(), out_.string(), reason());
     path_ = old;
   }
+  // The run that was there is in path_ now, with whatever else lay beside it.
+  std::swap(lock_, replaced_lock_);
+  unlock();
+  remove_run(path_);
+  move_others(path_, out_);
   std::error_code none;
-  fs::remove_all(path_, none);
+  fs::remove(path_, none);
   path_ = out_;
 }
 

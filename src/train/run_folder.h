@@ -32,17 +32,17 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }  // where the run is written: beside a run that it will replace
-  // The run is whole: it takes the place of the one that was there.
+  // The run is whole: it takes the place of the one that was there. What others put into that one's folder stays there.
   void finish();
 
  private:
-  void lock();
+  static int lock(const std::filesystem::path& folder);
   void unlock();
 
   const std::filesystem::path out_;
   std::filesystem::path path_;
   bool made_ = false;
-  int lock_ = -1;
+  int lock_ = -1, replaced_lock_ = -1;  // of path_, and of the run that will be replaced
 };
 
 // Deletes the checkpoints of the run in `out` and of its folds and seeds, so that no continuation picks one up. Returns true if there were

@@ -51,6 +51,46 @@ TEST_F(RunFolders, ARunIsReplacedOnlyWhereThatIsAskedForAndAsAWhole) {
   EXPECT_FALSE(fs::exists(folder_ / "run.new"));
 }
 
+TEST_F(RunFolders, ReplacingOneTakesNothingThatItDidNotWrite) {
+  namespace fs = std::filesystem;
+  const fs::path place = folder_.path();
+  // The pictures lie in the run's folder, with a note; the run is asked for by a link.
+  fs::create_directory(place / "project");
+  fs::rename(place / "pictures", place / "project/pictures");
+  fs::create_directory_symlink("project", place / "link");
+  fs::create_directory_symlink("project/pictures", place / "pictures");
+  ASSERT_EQ(train({"--out", "link", "--seed", "1"}).status, 0);
+  write_all(place / "project/note.txt", "kept");
+  const std::string first = model("project");
+  const Outcome second = train({"--out", "link", "--seed", "2", "--overwrite"});
+  ASSERT_EQ(second.status, 0) << second.err;
+  EXPECT_NE(model("project"), first);
+  EXPECT_TRUE(fs::is_symlink(place / "link"));
+  EXPECT_EQ(read_all(place / "project/note.txt"), "kept");
+  EXPECT_EQ(std::distance(fs::recursive_directory_iterator(place / "project/pictures"), fs::recursive_directory_iterator()), 3 * 6 + 3);
+  EXPECT_FALSE(fs::exists(place / "project.new"));
+  EXPECT_FALSE(fs::exists(place / "project/run.lock"));
+  // The folder of the pictures itself is none for a run, nor is one replaced from inside.
+  EXPECT_THAT(train({"--out", "project/pictures"}).err, HasSubstr("holds the pictures"));
+  const Outcome inside = run_fovea({"train", "pictures", "--model", "mobilenet_v3_small", "--weights", "none", "--out", ".", "--overwrite"},
+                                   "cd " + quoted((place / "project").string()) + " && ");
+  EXPECT_EQ(inside.status, 2);
+  EXPECT_THAT(inside.err, HasSubstr("call it from elsewhere"));
+}
+
+TEST_F(RunFolders, ARunningOneIsNotReplaced) {
+  ASSERT_EQ(train({}).status, 0);
+  const std::string lock = (folder_.path() / "run/run.lock").string();
+  const int held = ::open(lock.c_str(), O_RDWR | O_CREAT, 0666);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  const std::string before = model("run");
+  const Outcome other = train({"--out", "run", "--seed", "4", "--overwrite"});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err, HasSubstr("another training"));
+  EXPECT_EQ(model("run"), before);
+  ::close(held);
+}
+
 TEST_F(RunFolders, AMixtureOfRunsHasNoPage) {
   ASSERT_EQ(train({"--seed", "1", "--out", "a"}).status, 0);
   ASSERT_EQ(train({"--seed", "2", "--out", "b"}).status, 0);
