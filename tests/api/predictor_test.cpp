@@ -54,20 +54,6 @@ std::vector<float> numbers(const Tensor& tensor) {
   return {values.begin(), values.end()};
 }
 
-// Calls body(thread) on so many threads, which begin together.
-template <class Body>
-void on_threads(int count, Body&& body) {
-  std::vector<std::thread> threads;
-  std::atomic<int> ready{0};
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      ++ready;
-      while (ready < count) std::this_thread::yield();
-      body(i);
-    });
-  for (std::thread& thread : threads) thread.join();
-}
-
 TEST(Predictor, OnAllCoresAnswersAsTheModel) {
   const Model model = model_for(64);
   const Predictor predictor = model.predictor();
@@ -150,7 +136,7 @@ TEST(Predictor, EveryCallerGetsTheAnswersOfOne) {
       maps.push_back(numbers(predictor.features(image, {"features.2"}).at("features.2")));
     }
     std::atomic<int> wrong{0};
-    on_threads(8, [&](int thread) {
+    test::at_once(8, [&](int thread) {
       const Predictor mine = predictor;
       for (int round = 0; round < 3; ++round)
         for (size_t i = 0; i < images.size(); ++i) {
@@ -225,7 +211,7 @@ TEST(Predictor, CallersShareWeightsAndWhatIsPackedOfThem) {
   predictor.predict(image);
   const size_t one = resident_bytes();
   // A call takes longer than a time slice, so that all of them are at work at the same time.
-  on_threads(8, [&](int) {
+  test::at_once(8, [&](int) {
     for (int i = 0; i < 4; ++i) predictor.predict(image);
   });
   const size_t eight = resident_bytes();

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "base/parallel.h"
 
 namespace fovea::test {
@@ -15,5 +19,19 @@ class Threads {
  private:
   int before_;
 };
+
+// Calls body(index) on so many threads, which begin together.
+template <class Body>
+void at_once(int count, Body&& body) {
+  std::vector<std::thread> threads;
+  std::atomic<int> ready{0};
+  for (int i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      ++ready;
+      while (ready < count) std::this_thread::yield();
+      body(i);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
 
 }  // namespace fovea::test

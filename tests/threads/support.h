@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/threads.h"
+
 namespace fovea::test {
 
 constexpr int64_t kSide = 32;  // of the networks' pictures
@@ -37,19 +39,5 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
-
-// Calls body(index) on so many threads, which begin together.
-template <class Body>
-void at_once(int count, Body&& body) {
-  std::vector<std::thread> threads;
-  std::atomic<int> ready{0};
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      ++ready;
-      while (ready < count) std::this_thread::yield();
-      body(i);
-    });
-  for (std::thread& thread : threads) thread.join();
-}
 
 }  // namespace fovea::test
