@@ -18,15 +18,16 @@
 #include "weights/usual_preprocessing.h"
 
 namespace fovea {
-namespace {
-
-namespace fs = std::filesystem;
 
 std::vector<std::string> numbered(int64_t count) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
   return names;
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 std::vector<std::string> classes_for(int64_t count) {
   const auto& imagenet = weights::imagenet_classes();

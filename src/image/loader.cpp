@@ -13,6 +13,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "image/fit.h"
+#include "image/picture.h"
 
 namespace fovea::image {
 namespace {
@@ -287,10 +288,10 @@ void Loader::prepare(const Sample& sample, const Draw& draw, const Use& use, std
     normalize(augmentation ? augment(image, *augmentation, options_.preprocessing, draw) : fit(image, p));
   };
   if (!cache_serves_) {
-    if (!decoded || p.decode == Decode::fast) decoded = read_for_use(sample.path, use);
+    if (!decoded || p.decode == Decode::fast) decoded = read_picture(sample, use);
     return finish(*decoded);
   }
-  const std::shared_ptr<const Image> cached = options_.cache->get(sample.path, use);
+  const std::shared_ptr<const Image> cached = options_.cache->get(sample, use);
   if (!options_.cache->fitted()) return finish(*cached);
   if (!augmentation) return normalize(*cached);
   Image image = *cached;

@@ -133,7 +133,7 @@ class FeatureFeed final : public Feed {
       std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
       const image::Sample& sample = train_.samples[static_cast<size_t>(picture)];
       labels_[static_cast<size_t>(i)] = sample.label;
-      if (parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
+      if (phase_.loss.soft_targets || parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
     }
     return {data_, labels_, 0, 0, targets_};
   }

@@ -67,7 +67,7 @@ std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepReq
   }
   if (request.augmentation) text += fmt::format("{} views of {} by {}\n", request.views, to_string(*request.augmentation), request.seed);
   for (const auto& samples : {request.train, request.validation}) {
-    for (const image::Sample& sample : samples) text += weights::sha256_of_file(sample.path) + "\n";
+    for (const image::Sample& sample : samples) text += digest_of(sample) + "\n";
     text += "\n";
   }
   return weights::sha256(std::as_bytes(std::span(text)));

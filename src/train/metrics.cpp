@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/logistic_regression.h"
+
 namespace fovea::training {
 
 int64_t argmax(std::span<const float> logits) { return std::max_element(logits.begin(), logits.end()) - logits.begin(); }
@@ -12,6 +14,13 @@ double cross_entropy(std::span<const float> logits, int64_t label) {
   double sum = 0;
   for (float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<size_t>(label)]);
+}
+
+double target_loss(std::span<const float> logits, std::span<const float> targets, bool independent) {
+  std::vector<double> values(logits.begin(), logits.end());
+  const double sum =
+      logistic_loss(independent ? Likelihood::binary : Likelihood::softmax, values, std::vector<double>(targets.begin(), targets.end()));
+  return independent ? sum / static_cast<double>(targets.size()) : sum;
 }
 
 double measure_of(const Score& score) { return score.labels ? score.labels->mean_average_precision : score.accuracy; }
@@ -54,8 +63,12 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
 
 void Tally::add(std::span<const float> logits, const image::Sample& sample, bool keep_outcome) {
   const std::string file = keep_outcome ? sample.path : std::string();
-  if (!independent_) return add(logits, sample.label, file);
-  add_labels(logits, image::labels_of(sample), file);
+  const double before = loss_;
+  if (independent_)
+    add_labels(logits, image::labels_of(sample), file);
+  else
+    add(logits, sample.label, file);
+  if (!sample.targets.empty()) loss_ = before + target_loss(logits, sample.targets, independent_);
 }
 
 void Tally::add_labels(std::span<const float> logits, std::span<const int32_t> labels, const std::string& file) {

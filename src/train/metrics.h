@@ -17,6 +17,8 @@ namespace fovea::training {
 int64_t argmax(std::span<const float> logits);
 // -log softmax(logits)[label], in double.
 double cross_entropy(std::span<const float> logits, int64_t label);
+// The same of soft targets, a number a class; independent: the mean over the classes of binary cross entropies.
+double target_loss(std::span<const float> logits, std::span<const float> targets, bool independent);
 // What runs and epochs are compared by: accuracy, or mean average precision where pictures have several labels.
 double measure_of(const Score& score);
 // In double, rounded once.

@@ -151,14 +151,14 @@ class PictureFeed final : public Feed {
   double waited_seconds() const override { return loader_ ? loader_->waited_seconds() : 0; }
 
  private:
-  bool multi_label() const { return parts_.data.splits.train.multi_label; }
+  bool has_targets() const { return phase_.loss.soft_targets || parts_.data.splits.train.multi_label; }
 
   void add_targets(int64_t picture) { append_targets(samples_[static_cast<size_t>(picture)], parts_.network->class_count(), targets_); }
 
   // What pictures have of each class, where that is not one label; mixes the pictures where the phase does.
   void set_targets(const image::Batch& batch) {
     targets_.clear();
-    if (!phase_.mixing.any() && !multi_label()) return;
+    if (!has_targets()) return;
     for (int64_t index : batch.indices) add_targets(index);
     if (!phase_.mixing.any()) return;
     const image::Size size{parts_.network->preprocessing().width, parts_.network->preprocessing().height};
@@ -185,7 +185,7 @@ class PictureFeed final : public Feed {
       const int64_t view = kept_->views() > 1 ? image::stored_view(epoch_, drawn, kept_->views()) : 0;
       prefix_->arrange(kept_->train(picture, view), i, size, data_);
       labels_[static_cast<size_t>(i)] = samples_[static_cast<size_t>(picture)].label;
-      if (multi_label()) add_targets(picture);
+      if (has_targets()) add_targets(picture);
     }
     return {data_, labels_, 0, 0, targets_};
   }

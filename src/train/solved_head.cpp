@@ -59,6 +59,9 @@ std::vector<float> targets_of(const image::Sample& sample, int64_t classes, cons
   const bool binary = loss.kind == LossOptions::Kind::binary;
   const double rest = loss.smoothing / (binary ? 2.0 : static_cast<double>(classes));
   std::vector<float> targets(static_cast<size_t>(classes), static_cast<float>(rest));
+  for (size_t i = 0; i < sample.targets.size(); ++i)
+    targets[i] = static_cast<float>((1 - loss.smoothing) * static_cast<double>(sample.targets[i]) + rest);
+  if (!sample.targets.empty()) return targets;
   for (const int32_t label : image::labels_of(sample)) targets[static_cast<size_t>(label)] = static_cast<float>(1 - loss.smoothing + rest);
   return targets;
 }
