@@ -6,11 +6,11 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <set>
+
+#include "api/small_pictures.h"
 
 namespace fovea {
 namespace {
@@ -19,28 +19,6 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr int64_t kSide = 16;
-
-Image coloured(size_t colour, uint32_t seed) {
-  std::mt19937 random(seed);
-  Image image{kSide, kSide, std::vector<uint8_t>(3 * kSide * kSide)};
-  for (size_t i = 0; i < image.pixels.size(); ++i)
-    image.pixels[i] = static_cast<uint8_t>((i % 3 == colour ? 150 : 60) + static_cast<int>(random() % 80));
-  return image;
-}
-
-const std::vector<std::string> kClasses{"blue", "green", "red"};
-
-// In the order of the classes, named as the files of a folder are.
-std::vector<Example> examples(int count) {
-  std::vector<Example> all;
-  uint32_t seed = 0;
-  for (size_t label = 0; label < kClasses.size(); ++label)
-    for (int i = 0; i < count; ++i)
-      all.push_back({kClasses[label] + "/" + std::to_string(i) + ".png", coloured(2 - label, ++seed), kClasses[label]});
-  return all;
-}
 
 // Makes its pictures when they are asked for.
 class Drawn : public DatasetSource {
@@ -55,30 +33,8 @@ class Drawn : public DatasetSource {
   const std::vector<Example> examples_;
 };
 
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
 class Datasets : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    register_architecture({.name = "own/dataset", .input_size = kSide, .body = [](Layers s, Map x) {
-                             x = relu(s["stem"].conv2d(x, {.out = 8, .kernel = 3, .stride = 2, .padding = 1}));
-                             x = s["stem"].tap(s["bn"].batch_norm(x));
-                             return s["last"].tap(relu(s["last"].conv2d(x, {.out = 12, .kernel = 3, .stride = 2, .padding = 1})));
-                           }});
-  }
   void SetUp() override {
     folder_ = fs::path(testing::TempDir()) /
               ("fovea_dataset_" + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
@@ -90,7 +46,7 @@ class Datasets : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  static Model model() { return Model::load("own/dataset", {.weights = "none", .seed = 7}); }
+  static Model model() { return small_colour_model(); }
   TrainOptions options(Recipe recipe, const std::string& out) const {
     TrainOptions options;
     options.recipe = recipe;
@@ -164,7 +120,7 @@ TEST_F(Datasets, FoldsAuditAndReportTakeThem) {
   EXPECT_TRUE(audited.wrong_extensions.empty());
 
   // A network that knows nothing makes mistakes, which the page shows.
-  const Model naive = Model::load("own/dataset", {.weights = "none", .seed = 1});
+  const Model naive = small_colour_model(1);
   Model three = naive;
   three.replace_head(kClasses, 3);
   const Evaluation wrong = evaluate(three, memory);
@@ -189,7 +145,7 @@ TEST_F(Datasets, AnInterruptedRunGoesOnWithThemAndNotWithOthers) {
   own.resume = true;
   std::vector<Example> changed = examples(11);
   changed[4].image.pixels[7] ^= 1;
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(message_of_error([&] {
                 Model again = model();
                 train(again, Dataset::from_memory(changed), own);
               }),
@@ -283,7 +239,7 @@ TEST_F(Datasets, GroupsStayOnOneSideOfEveryDivision) {
   own.folds = 3;
   own.epochs = own.batch = 0;
   Model trained = model();
-  EXPECT_THAT(error_of([&] { train(trained, alone, own); }), HasSubstr("class \"blue\" are of one group (\"one\")"));
+  EXPECT_THAT(message_of_error([&] { train(trained, alone, own); }), HasSubstr("class \"blue\" are of one group (\"one\")"));
   own.folds = 4;
   train(trained, data, own);
   EXPECT_EQ(alone.split({.validation = 0.5}).filter([&](int64_t i) { return i < 12; }).only(Part::validation).size(), 0);
@@ -300,9 +256,9 @@ TEST_F(Datasets, DivisionsAreTheCallersOwn) {
   Model trained = model();
   EXPECT_EQ(train(trained, divided, own).validation.pictures, 3);
   EXPECT_EQ(data.filter([&](int64_t i) { return data.name(i).starts_with("red"); }).size(), 6);
-  EXPECT_EQ(error_of([&] { data.subset(std::vector<int64_t>{3, 18}); }), "picture 18 of a dataset of 18");
-  EXPECT_EQ(error_of([&] { data.subset(std::vector<int64_t>{3, 3}); }), "picture 3 is given twice");
-  EXPECT_EQ(error_of([&] { divided.join(data.subset(held)); }), "blue/0.png: is in both datasets");
+  EXPECT_EQ(message_of_error([&] { data.subset(std::vector<int64_t>{3, 18}); }), "picture 18 of a dataset of 18");
+  EXPECT_EQ(message_of_error([&] { data.subset(std::vector<int64_t>{3, 3}); }), "picture 3 is given twice");
+  EXPECT_EQ(message_of_error([&] { divided.join(data.subset(held)); }), "blue/0.png: is in both datasets");
   // Of other classes.
   std::vector<Example> more{{"white/0.png", coloured(1, 99), "white"}, {"red/9.png", coloured(0, 98), "red"}};
   const Dataset both = data.join(Dataset::from_memory(more));
@@ -318,7 +274,7 @@ TEST_F(Datasets, WhatIsWrongIsNamed) {
     return all;
   };
   const auto message = [&](auto change, const DatasetOptions& options = {}) {
-    return error_of([&] { Dataset::from_memory(with(change), options); });
+    return message_of_error([&] { Dataset::from_memory(with(change), options); });
   };
   EXPECT_EQ(message([](auto& all) { all[1].name = all[0].name; }), "blue/0.png: two pictures have this name");
   EXPECT_EQ(message([](auto& all) { all[1].name.clear(); }), "picture 1 has no name");
@@ -342,7 +298,7 @@ TEST_F(Datasets, WhatIsWrongIsNamed) {
   EXPECT_EQ(message([](auto& all) { all.erase(all.begin() + 2, all.end()); }), "one class only (\"blue\"); a classifier needs two");
   EXPECT_EQ(message([](auto& all) { all.clear(); }), "a dataset without a picture");
   EXPECT_EQ(message([](auto&) {}, {.classes = {"blue", "green", "blue"}}), "class \"blue\" is given twice");
-  EXPECT_EQ(error_of([&] { Dataset::from_memory(examples(2)).picture(-1); }), "picture -1 of a dataset of 6");
+  EXPECT_EQ(message_of_error([&] { Dataset::from_memory(examples(2)).picture(-1); }), "picture -1 of a dataset of 6");
 }
 
 TEST_F(Datasets, ASourceThatFailsIsAPictureThatCannotBeReadOrEndsTheWork) {
