@@ -194,7 +194,8 @@ TEST_F(Datasets, SoftTargetsAreWhatIsLearnt) {
     own.batch = recipe == Recipe::full ? 10 : 0;
     own.rate = recipe == Recipe::full ? 0.02 : 0;
     own.label_smoothing = recipe == Recipe::full ? 0 : -1;
-    own.test = 0;
+    own.test = own.validation = 0;
+    own.augment = false;
     Model trained = model();
     train(trained, data, own);
     const Evaluation evaluation = evaluate(trained, data);
