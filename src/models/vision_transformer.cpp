@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "models/differential_attention.h"
+#include "nn/differential_attention.h"
 #include "nn/layers.h"
 #include "ops/slice.h"
 

@@ -4,7 +4,7 @@
 
 #include "nn/layers.h"
 
-namespace fovea::models {
+namespace fovea {
 
 // What a block has beside its projections.
 struct DifferentialWeights {
@@ -26,4 +26,4 @@ struct DifferentialHeads {
 Value differential_attention(Scope s, Scope at, Value x, const LinearParameters& qkv, const DifferentialWeights& weights,
                              const DifferentialHeads& of);
 
-}  // namespace fovea::models
+}  // namespace fovea

@@ -1,4 +1,4 @@
-#include "models/differential_attention.h"
+#include "nn/differential_attention.h"
 
 #include <cmath>
 
@@ -8,7 +8,7 @@
 #include "ops/slice.h"
 #include "ops/view.h"
 
-namespace fovea::models {
+namespace fovea {
 namespace {
 
 Value scaled(Scope s, Value x, double scale) { return s.emit(BroadcastTo{x.shape(), scale}, {x}); }
@@ -67,4 +67,4 @@ Value differential_attention(Scope s, Scope at, Value x, const LinearParameters&
   return by_head(one + other * factor, of.heads, [&](Value each) { return s["sub_norm"].emit(RmsNorm{1e-5}, {each, gamma}); });
 }
 
-}  // namespace fovea::models
+}  // namespace fovea
