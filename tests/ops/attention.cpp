@@ -47,7 +47,7 @@ void add_cross_attention(std::vector<OpCase>& cases) {
   add("pool", {2, 3, 64, 64, 1, 49});
   add("wider_values", {2, 2, 16, 32, 50, 50});
   add("narrower_values", {1, 3, 24, 7, 13, 9});
-  add("one_of_each", {2, 1, 8, 5, 1, 1});
+  add("two_keys", {2, 1, 8, 5, 1, 2});
   add("several_blocks", {1, 1, 16, 12, 300, 20});
 
   const CaseInput q = only("f32[2,12,5,1]"), k = only("f32[2,12,7,1]"), v = only("f32[2,6,7,1]");
