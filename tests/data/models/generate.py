@@ -17,9 +17,9 @@ resnetv2_101x1_bit resnetv2_101x3_bit""".split()]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
 NAMES += [f"timm/convnextv2_{size}" for size in "atto femto pico nano tiny small base large".split()]
 NAMES += ["torchvision/" + n for n in "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split()]
-NAMES += [f"timm/deit_{size}_patch16_224" for size in ("tiny", "small", "base")]
-NAMES += [f"timm/vit_{size}_patch14_dinov2" for size in ("small", "base")]
-NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm
+# Those with a head for a distillation token have no place here yet.
+NAMES += ["timm/" + n for module in ("vision_transformer", "deit") for n in timm.list_models(module=module) if "distilled" not in n]
+NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm, timm.layers.RmsNorm
 
 
 def fnv1a64(text):
@@ -69,7 +69,7 @@ def row(spec):
     model, size, head = build(spec)
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
-    norms = {(m.eps, getattr(m, "momentum", "")) for m in model.modules() if isinstance(m, NORMS)}
+    norms = {(m.eps, getattr(m, "momentum", "")) for n, m in model.named_modules() if isinstance(m, NORMS) and not n.endswith("sub_norm")}
     (eps, momentum), = norms or {("", "")}
     dropout, depth = drop(model)
     library, name = spec.split("/")
@@ -78,8 +78,14 @@ def row(spec):
             feature_width(model, head), multiply_adds(model, size), published, eps, momentum, dropout, repr(depth)]
 
 
+# Rows of other networks stay as they are where names are given.
+wanted = sys.argv[1:] or NAMES
+known = {}
+if sys.argv[1:]:
+    with open("variants.csv") as file:
+        known = {line[0]: line for line in list(csv.reader(file))[1:]}
+rows = [row(spec) if spec in wanted else known[spec] for spec in NAMES if spec in wanted or spec in known]
 with open("variants.csv", "w") as file:
     out = csv.writer(file, lineterminator="\n")
     out.writerow("model size parameters states states_fnv1a64 head feature_width multiply_adds published_gmacs eps momentum dropout stochastic_depth".split())
-    for spec in NAMES:
-        out.writerow(row(spec))
+    out.writerows(rows)
