@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options) {
   Preprocessing preprocessing = network.preprocessing();
-  if (new_head && preprocessing.fit == Fit::crop) preprocessing.fit = Fit::squash;
+  if (new_head && (preprocessing.fit == Fit::crop || preprocessing.fit == Fit::squash_crop)) preprocessing.fit = Fit::squash;
   if (new_head) preprocessing.alpha = Alpha::white;
   if (options.fit) {
     preprocessing.fit = *options.fit;
@@ -254,8 +254,13 @@ std::vector<std::string> find_classes(const std::vector<std::string>& files) { r
 
 Evaluation evaluate(const Model& model, const std::string& folder) {
   return evaluate_on(model, [&](const std::vector<std::string>& classes) {
-    return image::is_labels_csv(folder) ? image::read_labels_csv(folder, classes, model.head().independent)
-                                        : image::scan_folder(folder, classes);
+    if (image::is_labels_csv(folder)) return image::read_labels_csv(folder, classes, model.head().independent);
+    if (const auto part = image::evaluated_split(folder, classes)) {
+      image::Dataset dataset = image::scan_folder(part->folder, classes);
+      dataset.unused.insert(dataset.unused.begin(), part->others.begin(), part->others.end());
+      return dataset;
+    }
+    return image::scan_folder(folder, classes);
   });
 }
 

@@ -56,6 +56,14 @@ Dataset scan_files(std::span<const std::string> files, std::span<const std::stri
 // train/.
 std::optional<Splits> scan_splits(const std::string& folder);
 
+// The part of such a folder that a network of these classes is evaluated on: the one for testing, else the one for validation. Nothing
+// where the folder has other folders too, or one of a class's name.
+struct EvaluatedSplit {
+  std::string folder;
+  std::vector<Unused> others;
+};
+std::optional<EvaluatedSplit> evaluated_split(const std::string& folder, std::span<const std::string> classes);
+
 struct SplitOptions {
   double validation = 0, test = 0;  // fractions of each class
   uint64_t seed = 0;
