@@ -70,7 +70,9 @@ TEST(Published, EveryRowIsWhole) {
     }
     EXPECT_GE(row.sha256.size(), 8u);
     // Most publishers put the digest's first digits last in the name.
-    if (row.model != "mobilenet_v2" || row.classes > 0) EXPECT_CONTAINS(row.file, "-" + row.sha256.substr(0, 8) + ".pth");
+    if (row.model != "mobilenet_v2" || row.classes > 0) {
+      EXPECT_CONTAINS(row.file, "-" + row.sha256.substr(0, 8) + ".pth");
+    }
   }
   for (const PublishedWeights& row : published_weights()) EXPECT_TRUE(defaults.count(row.model)) << row.model;
 }
