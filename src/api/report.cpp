@@ -55,8 +55,8 @@ json read_metrics_json(const fs::path& path) {
       if (!metrics.is_object()) fail(ErrorKind::format, "cannot be read as the metrics of a run: it holds no object");
       restore_numbers(metrics);
       return metrics;
-    } catch (const json::exception& error) {
-      fail(ErrorKind::format, "cannot be read as the metrics of a run: {}", error.what());
+    } catch (const json::exception&) {
+      fail(ErrorKind::format, "cannot be read as the metrics of a run: it is no JSON, or not all of it");
     }
   });
 }

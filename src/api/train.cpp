@@ -136,8 +136,13 @@ std::vector<std::string> find_classes(const std::vector<std::string>& files) { r
 
 Evaluation evaluate(const Model& model, const std::string& folder) {
   return evaluate_on(model, [&](const std::vector<std::string>& classes) {
-    return image::is_labels_csv(folder) ? image::read_labels_csv(folder, classes, model.head().independent)
-                                        : image::scan_folder(folder, classes);
+    if (image::is_labels_csv(folder)) return image::read_labels_csv(folder, classes, model.head().independent);
+    if (const auto part = image::evaluated_split(folder, classes)) {
+      image::Dataset dataset = image::scan_folder(part->folder, classes);
+      dataset.unused.insert(dataset.unused.begin(), part->others.begin(), part->others.end());
+      return dataset;
+    }
+    return image::scan_folder(folder, classes);
   });
 }
 

@@ -240,6 +240,26 @@ std::optional<Splits> scan_splits(const std::string& folder) {
   return splits;
 }
 
+std::optional<EvaluatedSplit> evaluated_split(const std::string& folder, std::span<const std::string> classes) {
+  check_folder(folder);
+  const fs::path root(folder);
+  std::vector<Unused> unused;
+  const Entries entries = entries_in(root, unused);
+  for (const std::string& name : entries.folders)
+    if (std::ranges::find(classes, name) != classes.end()) return std::nullopt;
+  const auto folders = split_folders(folder, entries.folders);
+  if (!folders) return std::nullopt;
+  for (const SplitRole role : {SplitRole::test, SplitRole::validation}) {
+    const auto found = folders->find(role);
+    if (found == folders->end()) continue;
+    EvaluatedSplit split{(root / found->second).string(), std::move(unused)};
+    for (const auto& [other, name] : *folders)
+      if (other != role) split.others.push_back({(root / name).string(), fmt::format("not evaluated beside {}/", found->second)});
+    return split;
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 size_t share(size_t count, double fraction) {

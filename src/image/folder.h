@@ -65,6 +65,14 @@ Dataset scan_files(std::span<const std::string> files, std::span<const std::stri
 // train/.
 std::optional<Splits> scan_splits(const std::string& folder);
 
+// The part of such a folder that a network of these classes is evaluated on: the one for testing, else the one for validation. Nothing
+// where the folder has other folders too, or one of a class's name.
+struct EvaluatedSplit {
+  std::string folder;
+  std::vector<Unused> others;
+};
+std::optional<EvaluatedSplit> evaluated_split(const std::string& folder, std::span<const std::string> classes);
+
 // Splits class by class. Of n pictures a fraction f > 0 takes f * n, halves rounded up, but at least one where the class has three or more;
 // training keeps at least one (validation gives up first). Which ones is decided by (seed, class name, place in the sorted list) alone, and
 // the test pictures do not depend on the fraction for validation. Samples with the same number in `groups` (empty: none) stay together,

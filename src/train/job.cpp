@@ -15,7 +15,7 @@ namespace {
 // What the pictures of a model with these classes go through.
 Preprocessing preprocessing_for(const engine::Network& network, bool new_head, const TrainOptions& options) {
   Preprocessing preprocessing = network.preprocessing();
-  if (new_head && preprocessing.fit == Fit::crop) preprocessing.fit = Fit::squash;
+  if (new_head && (preprocessing.fit == Fit::crop || preprocessing.fit == Fit::squash_crop)) preprocessing.fit = Fit::squash;
   if (new_head) preprocessing.alpha = Alpha::white;
   if (options.fit) {
     preprocessing.fit = *options.fit;

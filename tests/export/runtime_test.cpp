@@ -165,7 +165,7 @@ TEST_F(OnnxRuntimeSlow, PreparesPicturesAlike) {
   p.std = {1, 1, 1};
   for (const Interpolation interpolation : {Interpolation::bilinear, Interpolation::bicubic}) {
     p.interpolation = interpolation;
-    for (const Fit fit : {Fit::crop, Fit::pad, Fit::squash}) {
+    for (const Fit fit : {Fit::crop, Fit::pad, Fit::squash, Fit::squash_crop}) {
       p.fit = fit;
       for (const auto& [resize, height, width] : {std::array<int64_t, 3>{72, 64, 64}, {61, 48, 61}, {40, 64, 49}}) {
         p.resize = resize;
