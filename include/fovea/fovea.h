@@ -19,5 +19,6 @@
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>
+#include <fovea/train_settings.h>
 #include <fovea/version.h>
 #include <fovea/weights.h>
