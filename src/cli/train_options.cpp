@@ -138,7 +138,7 @@ void add_outputs(Command& command, TrainingOptions& options) {
       .in_range()
       .shows_default();
   add_choice(command, "--cache", options.cache, kCaches, "Where the outputs of a frozen part are kept").shows_default("auto");
-  command.option("--cache-limit", train.cache_bytes, "Memory for them, beyond which they go to DIR: 500M, 2G (default: 1Gi)").bytes();
+  command.option("--cache-limit", train.cache_bytes, "Memory for them and for what a probe keeps of the pictures, beyond which both go to DIR: 500M, 2G (default: 1Gi)").bytes();
   command
       .option("--picture-cache", train.picture_cache_bytes,
               "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)")
