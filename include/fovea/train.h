@@ -212,6 +212,13 @@ struct Outcome {
   double label_probability = 0;      // of the label; of several labels 0
 };
 
+// What an evaluation keeps of each picture, beside what it counts.
+struct EvaluateOptions {
+  bool outcomes = true;
+  bool probabilities = true;  // in each outcome those of all classes; without them Outcome::probabilities is empty
+  std::function<bool(int64_t done, int64_t total)> progress = {};  // pictures; called now and then. false: stop there, and count those
+};
+
 struct Evaluation {
   Score score;
   double top5 = 0;  // of several labels 0
@@ -313,9 +320,9 @@ FOVEA_API std::vector<std::string> find_classes(const std::string& folder);
 FOVEA_API std::vector<std::string> find_classes(const std::vector<std::string>& files);
 
 // `folder` has folders named after the model's classes, each of `files` lies in one. Pictures that cannot be read are left out and listed.
-FOVEA_API Evaluation evaluate(const Model& model, const std::string& folder);
-FOVEA_API Evaluation evaluate(const Model& model, const std::vector<std::string>& files);
+FOVEA_API Evaluation evaluate(const Model& model, const std::string& folder, const EvaluateOptions& options = {});
+FOVEA_API Evaluation evaluate(const Model& model, const std::vector<std::string>& files, const EvaluateOptions& options = {});
 // All pictures of it, whatever their part, by the names of the classes; indices without names are those of the model's classes.
-FOVEA_API Evaluation evaluate(const Model& model, const Dataset& data);
+FOVEA_API Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 }  // namespace fovea

@@ -13,7 +13,6 @@
 #include "base/parallel.h"
 #include "image/labels_csv.h"
 #include "train/data.h"
-#include "train/evaluate.h"
 #include "train/freeze.h"
 #include "train/job.h"
 #include "train/run_folder.h"
@@ -102,17 +101,6 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   return result;
 }
 
-// `find` gives the pictures by the model's classes.
-template <class Find>
-Evaluation evaluate_on(const Model& model, Find&& find) {
-  Model::Implementation& implementation = model.implementation();
-  const engine::Network& network = implementation.network();
-  const image::Dataset dataset = find(network.classes());
-  Evaluation result = training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true});
-  for (const image::Unused& one : dataset.unused) result.unused.push_back({one.path, one.reason});
-  return result;
-}
-
 }  // namespace
 
 TrainResult train(Model& model, const std::string& folder, const TrainOptions& options) {
@@ -133,25 +121,5 @@ TrainResult train(Model& model, const Dataset& data, const TrainOptions& options
 std::vector<std::string> find_classes(const std::string& folder) { return training::find_pictures(folder).train.classes; }
 
 std::vector<std::string> find_classes(const std::vector<std::string>& files) { return training::find_pictures(files).train.classes; }
-
-Evaluation evaluate(const Model& model, const std::string& folder) {
-  return evaluate_on(model, [&](const std::vector<std::string>& classes) {
-    if (image::is_labels_csv(folder)) return image::read_labels_csv(folder, classes, model.head().independent);
-    if (const auto part = image::evaluated_split(folder, classes)) {
-      image::Dataset dataset = image::scan_folder(part->folder, classes);
-      dataset.unused.insert(dataset.unused.begin(), part->others.begin(), part->others.end());
-      return dataset;
-    }
-    return image::scan_folder(folder, classes);
-  });
-}
-
-Evaluation evaluate(const Model& model, const std::vector<std::string>& files) {
-  return evaluate_on(model, [&](const std::vector<std::string>& classes) { return image::scan_files(files, classes); });
-}
-
-Evaluation evaluate(const Model& model, const Dataset& data) {
-  return evaluate_on(model, [&](const std::vector<std::string>& classes) { return pictures_of(data, classes, model.head().independent); });
-}
 
 }  // namespace fovea

@@ -39,7 +39,8 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
   return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
 }
 
-Tally::Tally(std::vector<std::string> classes, bool independent) : independent_(independent) {
+Tally::Tally(std::vector<std::string> classes, bool independent, const EvaluateOptions& keep)
+    : independent_(independent), outcomes_(keep.outcomes), probabilities_(keep.probabilities) {
   if (!independent) counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
   for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
 }
@@ -50,6 +51,7 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
     std::vector<float> probabilities = softmax(logits);
     const double confidence = static_cast<double>(probabilities[static_cast<size_t>(predicted)]);
     const auto of_label = static_cast<double>(probabilities[static_cast<size_t>(label)]);
+    if (!probabilities_) probabilities = {};
     counts_.outcomes.push_back({file, label, predicted, confidence, std::move(probabilities), {}, of_label});
   }
   ClassScore& own = counts_.classes[static_cast<size_t>(label)];
@@ -62,7 +64,7 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
 }
 
 void Tally::add(std::span<const float> logits, const image::Sample& sample, bool keep_outcome) {
-  const std::string file = keep_outcome ? sample.path : std::string();
+  const std::string file = keep_outcome && outcomes_ ? sample.path : std::string();
   const double before = loss_;
   if (independent_)
     add_labels(logits, image::labels_of(sample), file);
@@ -79,7 +81,7 @@ void Tally::add_labels(std::span<const float> logits, std::span<const int32_t> l
   for (float logit : logits) {
     const auto yes = static_cast<float>(sigmoid(static_cast<double>(logit)));
     outcome.confidence = std::min(outcome.confidence, static_cast<double>(std::max(yes, 1 - yes)));
-    outcome.probabilities.push_back(yes);
+    if (probabilities_) outcome.probabilities.push_back(yes);
   }
   counts_.outcomes.push_back(std::move(outcome));
 }
