@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timm.layers import StdConv2d
+from timm.layers import BlurPool2d, StdConv2d
 from timm.layers.grn import GlobalResponseNorm
 
 torch.set_default_dtype(torch.float64)
@@ -236,6 +236,12 @@ for name, shape in [("3x3", (4, 5, 3, 3)), ("1x1", (3, 16, 1, 1))]:
     y.backward(dy)
     case(name, "standardize_weight", {"eps": "1e-08"}, [conv.weight], [y])
     case(name, "standardize_weight_grad", {"eps": "1e-08"}, [dy, conv.weight], [conv.weight.grad])
+
+# Anti-aliased striding, as timm's.
+for name, shape, stride, mode in [("even", (2, 3, 6, 4), 2, "reflect"), ("odd", (1, 2, 5, 7), 2, "reflect"), ("zeros", (1, 3, 5, 6), 2, "constant"),
+                                  ("no stride", (1, 2, 4, 3), 1, "reflect")]:
+    blur = BlurPool2d(shape[1], stride=stride, pad_mode=mode).double()
+    resample(name, "blur_pool2d", {"stride": str(stride), "reflect": "yes" if mode == "reflect" else "no"}, blur, shape)
 
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
