@@ -6,6 +6,7 @@
 #include "ops/attention.h"
 #include "ops/cross_attention.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
 #include "ops/global_average_pool.h"
 #include "ops/global_response_norm.h"
@@ -84,6 +85,7 @@ Reach reach_of(const Graph& graph, const NodeInfo& node, const Reach& in, const 
   }
   if (const auto* pool = node.op.as<MaxPool2d>()) return through(in, window_of(pool->kernel, pool->stride));
   if (const auto* pool = node.op.as<AveragePool2d>()) return through(in, window_of(pool->kernel, pool->stride));
+  if (const auto* blur = node.op.as<BlurPool2d>()) return through(in, window_of({3, 3}, {blur->stride, blur->stride}));
   if (node.op.as<GlobalAveragePool>()) return everything(in);
   if (node.op.as<AdaptiveAveragePool2d>()) {
     if (places(y) == 1) return everything(in);

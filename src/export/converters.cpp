@@ -10,6 +10,7 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
@@ -268,6 +269,22 @@ void average_pool(Translation& to, const NodeInfo& node, Size2 kernel, Size2 str
 }
 void convert(Translation& to, const NodeInfo& node, const AveragePool2d& op) { average_pool(to, node, op.kernel, op.stride); }
 
+// A convolution of each channel by itself.
+void convert(Translation& to, const NodeInfo& node, const BlurPool2d& op) {
+  constexpr float kFilter[] = {0.25f, 0.5f, 0.25f};
+  const int64_t channels = to.shape(node.inputs[0]).channels();
+  std::vector<float> weights;
+  for (int64_t c = 0; c < channels; ++c)
+    for (const float down : kFilter)
+      for (const float across : kFilter) weights.push_back(down * across);
+  const std::vector<int64_t> border{0, 0, 1, 1, 0, 0, 1, 1};
+  const std::string mode = op.reflect ? "reflect" : "constant";
+  const std::string padded = to.emit("Pad", {to.value(node.inputs[0], channels_first), to.ints(border)}, {{"mode", mode}});
+  to.set(node.outputs[0], channels_first,
+         to.emit("Conv", {padded, to.floats(weights, {channels, 1, 3, 3})},
+                 {{"kernel_shape", both({3, 3})}, {"strides", both({op.stride, op.stride})}, {"group", channels}}));
+}
+
 // Row i averages the columns of window i: [places, size].
 std::vector<float> window_means(int64_t size, int64_t places) {
   std::vector<float> matrix(static_cast<size_t>(places * size));
@@ -318,6 +335,7 @@ constexpr Row kRows[] = {
     row<Attention>(),
     row<AveragePool2d>(),
     row<BatchNormInference>(),
+    row<BlurPool2d>(),
     row<BroadcastTo>(),
     row<Concat>(),
     row<Conv2d>(),

@@ -10,6 +10,7 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
@@ -131,7 +132,7 @@ Value rms_norm(Scope s, Value x, double eps, double first_weight) {
 
 Value group_norm(Scope s, Value x, const GroupNormOptions& options) {
   const int64_t channels = x.channels();
-  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(options.first_weight));
   return s.emit(GroupNorm{options.groups, options.eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
 }
 
@@ -153,8 +154,14 @@ Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options) {
 }
 
 Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options) {
+  // A last row alone is the mean of itself taken twice.
+  for (const int axis : {2, 3})
+    if (const int64_t size = x.shape()[axis]; options.keep_rest && size % options.stride != 0)
+      x = s.emit(Concat{axis}, {x, s.emit(Slice{axis, size - 1, size}, {x})});
   return s.emit(AveragePool2d{{options.kernel, options.kernel}, {options.stride, options.stride}}, {x});
 }
+
+Value blur_pool2d(Scope s, Value x, const BlurPool2dOptions& options) { return s.emit(BlurPool2d{options.stride, options.reflect}, {x}); }
 
 Value adaptive_average_pool2d(Scope s, Value x, Size2 size) { return s.emit(AdaptiveAveragePool2d{size}, {x}); }
 

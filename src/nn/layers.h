@@ -64,6 +64,7 @@ Value rms_norm(Scope s, Value x, double eps = 1e-6, double first_weight = 1);
 struct GroupNormOptions {
   int64_t groups = 32;
   double eps = 1e-5;
+  double first_weight = 1;
 };
 Value group_norm(Scope s, Value x, const GroupNormOptions& options = {});
 // weight and bias from 0, both [C].
@@ -79,8 +80,15 @@ struct MaxPool2dOptions {
 Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options);
 struct AveragePool2dOptions {
   int64_t kernel = 2, stride = 2;
+  bool keep_rest = false;  // a last row or column that fills no window is averaged by itself (ceil_mode); for windows of two alone
 };
 Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options = {});
+// One place in `stride` of what a binomial filter of three places gives; beyond the border lies its reflection, or zeros.
+struct BlurPool2dOptions {
+  int64_t stride = 2;
+  bool reflect = true;
+};
+Value blur_pool2d(Scope s, Value x, const BlurPool2dOptions& options = {});
 // Means over height x width windows of as equal a size as can be; the identity where x has that size already.
 Value adaptive_average_pool2d(Scope s, Value x, Size2 size);
 

@@ -8,6 +8,7 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/cast.h"
 #include "ops/concat.h"
@@ -71,6 +72,8 @@ constexpr Row rows[] = {
     row<BatchNormTrainingGrad>(),
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
+    row<BlurPool2d>(),
+    row<BlurPool2dGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
     row<Cast>(),

@@ -25,6 +25,8 @@ Planned plan_max_pool2d(const Request&);
 Planned plan_max_pool2d_grad(const Request&);
 Planned plan_average_pool2d(const Request&);
 Planned plan_average_pool2d_grad(const Request&);
+Planned plan_blur_pool2d(const Request&);
+Planned plan_blur_pool2d_grad(const Request&);
 Planned plan_adaptive_average_pool2d(const Request&);
 Planned plan_adaptive_average_pool2d_grad(const Request&);
 Planned plan_resize_bicubic(const Request&);

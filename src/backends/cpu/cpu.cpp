@@ -54,6 +54,8 @@ constexpr Row kCandidates[] = {
     {"max_pool2d_grad", "simd", plan_max_pool2d_grad, true},
     {"average_pool2d", "simd", plan_average_pool2d, true},
     {"average_pool2d_grad", "simd", plan_average_pool2d_grad, true},
+    {"blur_pool2d", "simd", plan_blur_pool2d, true},
+    {"blur_pool2d_grad", "simd", plan_blur_pool2d_grad, true},
     {"adaptive_average_pool2d", "simd", plan_adaptive_average_pool2d, true},
     {"adaptive_average_pool2d_grad", "simd", plan_adaptive_average_pool2d_grad, true},
     {"resize_bicubic", "simd", plan_resize_bicubic, true},

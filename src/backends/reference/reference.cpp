@@ -112,6 +112,8 @@ constexpr Row rows[] = {
     row<BatchNormTrainingGrad>(),
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
+    row<BlurPool2d>(),
+    row<BlurPool2dGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
     row<Cast>(),

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timm.layers import StdConv2d
+from timm.layers import BlurPool2d, StdConv2d
 from timm.layers.activations import quick_gelu
 from timm.layers.fast_norm import rms_norm
 from timm.layers.grn import GlobalResponseNorm
@@ -269,6 +269,12 @@ for name, shape in [("tokens", (2, 12, 5, 1)), ("heads", (2, 6, 5, 3))]:
 later = {"gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "quick_gelu": quick_gelu, "exp": torch.exp}
 for kind, function in later.items():
     activation(kind, function)
+
+# Anti-aliased striding, as timm's.
+for name, shape, stride, mode in [("even", (2, 3, 6, 4), 2, "reflect"), ("odd", (1, 2, 5, 7), 2, "reflect"), ("zeros", (1, 3, 5, 6), 2, "constant"),
+                                  ("no stride", (1, 2, 4, 3), 1, "reflect")]:
+    blur = BlurPool2d(shape[1], stride=stride, pad_mode=mode).double()
+    resample(name, "blur_pool2d", {"stride": str(stride), "reflect": "yes" if mode == "reflect" else "no"}, blur, shape)
 
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
