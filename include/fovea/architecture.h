@@ -106,6 +106,18 @@ FOVEA_API Map operator+(Map a, Map b);
 FOVEA_API Map operator*(Map a, Map b);
 FOVEA_API Map concat(Map a, Map b);  // along the channels
 
+// What losses are made of besides: see TrainOptions::loss_of_maps.
+FOVEA_API Map exp(Map x);
+FOVEA_API Map log(Map x);
+FOVEA_API Map softplus(Map x);      // log(1 + e^x), without overflow; log(sigmoid(x)) is -softplus(-x)
+FOVEA_API Map log_softmax(Map x);   // over the channels
+FOVEA_API Map sum_channels(Map x);  // [N, 1, height, width]
+FOVEA_API Map sum(Map x);           // of all elements, [1, 1, 1, 1]
+FOVEA_API Map mean(Map x);
+FOVEA_API Map operator-(Map a, Map b);
+FOVEA_API Map operator*(double factor, Map x);
+FOVEA_API Map operator+(Map x, double number);
+
 struct Architecture {
   std::string name;
   int64_t classes = 10;       // of the head that it starts with

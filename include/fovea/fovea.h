@@ -11,6 +11,7 @@
 #include <fovea/heat_map.h>
 #include <fovea/image.h>
 #include <fovea/inspect.h>
+#include <fovea/log.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>
 #include <fovea/predictor.h>
@@ -20,5 +21,6 @@
 #include <fovea/threads.h>
 #include <fovea/train.h>
 #include <fovea/train_settings.h>
+#include <fovea/trainer.h>
 #include <fovea/version.h>
 #include <fovea/weights.h>

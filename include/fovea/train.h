@@ -5,11 +5,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fovea/api.h>
+#include <fovea/architecture.h>
 #include <fovea/dataset.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>
@@ -35,6 +38,9 @@ enum class Loss {
 enum class FeatureCache { automatic, memory, disk, off };  // automatic: in memory, beyond `cache_bytes` on disk
 enum class Choice { automatic, on, off };
 
+struct EpochRow;
+struct Evaluation;
+
 // 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe. What means nothing to a recipe that was
 // asked for is an Error(usage); to one that was chosen, it is told.
 struct TrainOptions {
@@ -57,11 +63,14 @@ struct TrainOptions {
   bool optimizer_given = false;  // false: the recipe's own
   double rate = 0;
   std::optional<RateSchedule> schedule = {};  // empty: cosine, or the preset's
-  double warmup = -1;                         // share of the steps over which the rate rises
-  double momentum = 0.9;                      // of sgd, nesterov and rmsprop
-  double weight_decay = -1;                   // not of norms and biases
-  double layer_decay = 0;                     // a layer group's rate, of the one above it
-  double clip_norm = 0;                       // of all gradients together; 0: not clipped
+  // The rate of a step of the optimizer, from 0, of so many in the phase that the recipe is about; in place of `rate`, `schedule` and
+  // `warmup`. The groups of layers take the shares of it that they would take of `rate`.
+  std::function<double(int64_t step, int64_t steps)> rate_of_step = {};
+  double warmup = -1;        // share of the steps over which the rate rises
+  double momentum = 0.9;     // of sgd, nesterov and rmsprop
+  double weight_decay = -1;  // not of norms and biases
+  double layer_decay = 0;    // a layer group's rate, of the one above it
+  double clip_norm = 0;      // of all gradients together; 0: not clipped
   // Decay of averages of all parameters and running statistics, which are then what is validated and saved; 0: none. At step n, from 1, it
   // is (1 + n) / (10 + n) where that is less.
   double ema = 0;
@@ -69,6 +78,19 @@ struct TrainOptions {
 
   // Loss and regularization.
   Loss loss = Loss::automatic;
+  // In place of `loss` and its settings, one of: a function of logits and targets [N, classes, 1, 1] (1 or 0, or soft, several or mixed
+  // ones), composed of fovea's operations to one number, which is differentiated as all else is,
+  //   options.loss_of_maps = [](fovea::Map logits, fovea::Map targets) { return -1.0 / logits.batch() * sum(targets * log_softmax(logits));
+  //   };
+  // or a callback, which gets both as [N, classes], writes the gradient by each logit and returns the loss; it may throw. What is
+  // validated is told by fovea's own loss. A head is then trained in steps.
+  std::function<Map(Map logits, Map targets)> loss_of_maps = {};
+  struct Answers {
+    int64_t pictures = 0, classes = 0;
+    std::span<const float> logits, targets;  // [pictures, classes]
+    std::span<float> gradient;               // of the loss by the logits; zeros
+  };
+  std::function<double(const Answers&)> loss_callback = {};
   double focal_gamma = 2;
   double label_smoothing = -1;
   bool class_weights = false;      // the loss of a class's pictures counts by 1 / their number; 1 on average over the classes
@@ -82,6 +104,9 @@ struct TrainOptions {
   // "randaugment" (Cubuk et al. 2019, arXiv:1909.13719; two operations, magnitude 9 of 31), "trivialaugment" (Mueller and Hutter 2021,
   // arXiv:2103.10158, wide) or "autoaugment" (Cubuk et al. 2018, arXiv:1805.09501, that of ImageNet). Empty: the recipe's.
   std::string augmentation = {};
+  // In place of all that is drawn here, but for mixup and cutmix: what a decoded picture becomes before it is fitted. `random` depends on
+  // the seed, the epoch and the picture alone, and the same picture and number must give the same pixels. Called from several threads.
+  std::function<Image(const Image& picture, uint64_t random)> augment_picture = {};
   double vertical_flip = 0;  // probability, for pictures without an up and down
   // Probability that a rectangle of 0.02 to 0.33 of the area gets the mean color (Zhong et al. 2017, arXiv:1708.04896).
   double random_erasing = 0;
@@ -136,10 +161,11 @@ struct TrainOptions {
   bool overwrite = false;
   // Within an epoch the run is saved when so much time has passed since it was saved last: the most that a kill loses.
   double checkpoint_seconds = 60;
-  bool report = true;                                 // report.html
-  bool tensorboard = false;                           // event files in `out`/tensorboard
-  std::vector<std::string> command = {};              // that repeats the run, for the report
-  std::function<void(const std::string&)> note = {};  // one line of news
+  bool report = true;                     // report.html
+  bool tensorboard = false;               // event files in `out`/tensorboard
+  std::vector<std::string> command = {};  // that repeats the run, for the report
+  // One line of news. Without it, lines go to the sink of set_log_sink, where there is one.
+  std::function<void(const std::string&)> note = {};
   // Called after every step; false: finish the step, save, and leave with `interrupted`.
   struct Progress {
     std::string phase;                                   // "check", "features", then the recipe's
@@ -153,6 +179,17 @@ struct TrainOptions {
     int64_t pictures = 0;         // that the epoch's steps have taken so far
   };
   std::function<bool(const Progress&)> progress = {};
+  // Called by the thread that trains, after each epoch (also of a head that is solved for, and of every fold) and after each step. False
+  // ends the run there as if no epochs were left: a step's epoch is validated, the best weights are kept and tested. What they throw, or
+  // `progress` throws, ends the training and arrives at the caller; the run in `out` is saved before and can be resumed, and the model
+  // holds the best weights so far.
+  std::function<bool(const EpochRow&)> on_epoch = {};
+  std::function<bool(const Progress&)> on_step = {};
+  // Asked for from any thread, it ends the training as `progress` does: after the step, or the batch of features, that is in work.
+  std::stop_token cancel = {};
+  // Of the validation pictures after each epoch, by name: in EpochRow::metrics, history.csv, metrics.json, the page and the event files.
+  // May throw.
+  std::map<std::string, std::function<double(const Evaluation&)>> metrics = {};
 };
 
 // What a number among the options may be, under the name that the command has for it ("lr").
@@ -240,6 +277,7 @@ struct EpochRow {
   double rate = 0;                                             // of the last step
   double seconds = 0;                                          // since the run began, interruptions not counted
   double waited_seconds = 0;                                   // that the epoch's steps waited for pictures
+  std::map<std::string, double> metrics = {};                  // the caller's own
 };
 
 struct TrainResult {
@@ -295,9 +333,9 @@ struct RateCurve {
   std::string recipe, optimizer;  // what it is a rate for
   int64_t batches = 0;            // looked at
 };
-// For the phase of the recipe that trains the network; `options.rate` is not looked at. Works on a copy: the model is as it was, nothing is
-// written, and a training afterwards gives the bits that it would have given. Throws as `train` does, and Error(usage) for the recipe
-// probe, which has no rate.
+// For the phase of the recipe that trains the network; `options.rate` is not looked at. Cancelled, it gives the trials so far. Works on a
+// copy: the model is as it was, nothing is written, and a training afterwards gives the bits that it would have given. Throws as `train`
+// does, and Error(usage) for the recipe probe, which has no rate.
 FOVEA_API RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {},
                               const RateSearch& search = {});
 FOVEA_API RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},

@@ -5,8 +5,14 @@
 
 #include "base/error.h"
 #include "models/registry.h"
+#include "nn/architecture_access.h"
 #include "nn/blocks.h"
 #include "nn/layers.h"
+#include "ops/broadcast_to.h"
+#include "ops/constant.h"
+#include "ops/log_softmax.h"
+#include "ops/sum_to.h"
+#include "ops/unary.h"
 #include "ops/view.h"
 
 namespace fovea {
@@ -16,24 +22,12 @@ struct [[gnu::visibility("hidden")]] Layers::Context {
   Size2 picture, native;  // the size that the network is built for, and that its position embeddings belong to
 };
 
-struct ArchitectureAccess {
-  static Value value(Map map) {
-    if (!map.graph_) fail(ErrorKind::usage, "a Map that no layer has made (Map{{}}) is asked for its values");
-    return {*map.graph_, ValueId{map.id_}};
-  }
-  static Map map(Value value) {
-    Map map;
-    map.graph_ = &value.graph();
-    map.id_ = value.id().index;
-    return map;
-  }
-  static const Scope& scope(const Layers& layers) { return layers.context_->scope; }
-  static Layers layers(const Scope& scope, Size2 picture, Size2 native) {
-    Layers layers;
-    layers.context_ = std::make_shared<const Layers::Context>(Layers::Context{scope, picture, native});
-    return layers;
-  }
-};
+const Scope& ArchitectureAccess::scope(const Layers& layers) { return layers.context_->scope; }
+Layers ArchitectureAccess::layers(const Scope& scope, Size2 picture, Size2 native) {
+  Layers layers;
+  layers.context_ = std::make_shared<const Layers::Context>(Layers::Context{scope, picture, native});
+  return layers;
+}
 
 namespace {
 
@@ -49,6 +43,19 @@ Map apply(const Layers& layers, Map x, Layer&& layer) {
 template <class Function>
 Map apply(Map x, Function&& function) {
   return Access::map(function(Access::value(x)));
+}
+
+Map elementwise(Map x, UnaryKind kind) {
+  return apply(x, [&](Value value) { return emit(Unary{kind}, std::vector{value}, print_field(kind))[0]; });
+}
+
+// The sum of all elements, times a factor: [1,1,1,1].
+Map summed(Map x, double factor) {
+  return apply(x, [&](Value value) {
+    const Shape one{1, 1, 1, 1};
+    const Value sum = emit(SumTo{one}, std::vector{value}, "sum")[0];
+    return factor == 1 ? sum : emit(BroadcastTo{one, factor}, std::vector{sum}, "mean")[0];
+  });
 }
 
 // A number of a layer's options.
@@ -184,6 +191,30 @@ Map hard_swish(Map x) {
 }
 Map global_average_pool(Map x) {
   return apply(x, [](Value value) { return global_average_pool(value); });
+}
+Map exp(Map x) { return elementwise(x, UnaryKind::exp); }
+Map log(Map x) { return elementwise(x, UnaryKind::log); }
+Map softplus(Map x) { return elementwise(x, UnaryKind::softplus); }
+Map log_softmax(Map x) {
+  return apply(x, [](Value value) { return emit(LogSoftmax{}, std::vector{value}, "log_softmax")[0]; });
+}
+Map sum(Map x) { return summed(x, 1); }
+Map mean(Map x) { return summed(x, 1 / static_cast<double>(x.batch() * x.channels() * x.height() * x.width())); }
+Map sum_channels(Map x) {
+  return apply(x, [](Value value) {
+    return emit(SumTo{{value.batch(), 1, value.height(), value.width()}}, std::vector{value}, "sum_channels")[0];
+  });
+}
+Map operator-(Map a, Map b) { return a + -1 * b; }
+Map operator*(double factor, Map x) {
+  return apply(x, [&](Value value) { return emit(BroadcastTo{value.shape(), factor}, std::vector{value}, "scale")[0]; });
+}
+Map operator+(Map x, double number) {
+  return apply(x, [&](Value value) {
+    Graph& graph = value.graph();
+    const Shape shape{1, 1, 1, 1};
+    return value + Value(graph, graph.add(Constant{value.type().dtype, shape, number}, {}, "number")[0]);
+  });
 }
 Map operator+(Map a, Map b) { return Access::map(Access::value(a) + Access::value(b)); }
 Map operator*(Map a, Map b) { return Access::map(Access::value(a) * Access::value(b)); }

@@ -15,13 +15,7 @@ namespace {
 training::Plan plan_for(const TrainOptions& options, const training::Facts& facts) {
   if (options.recipe == Recipe::probe)
     fail(ErrorKind::usage, "the recipe probe fits a head to convergence and has no rate to be found: finetune or full have one");
-  training::Plan plan = training::make_plan(options, facts);
-  if (plan.phases.back().on_features) {  // what auto chose has none either
-    TrainOptions own = options;
-    own.recipe = Recipe::finetune;
-    plan = training::make_plan(own, facts);
-  }
-  return plan;
+  return training::plan_of_steps(options, facts);
 }
 
 template <class Find>
@@ -38,7 +32,11 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   const std::shared_ptr<engine::Network> network = implementation.network().clone();
   training::Job job(implementation.network(), options, implementation.loaded.source != "none", plan_for);
   job.take(find());
-  job.look();
+  try {
+    job.look();
+  } catch (const training::Cancelled&) {
+    return {};
+  }
   training::Data& data = job.data();
   training::divide(data, options);
   const training::Plan plan = job.plan(data.splits, options);
@@ -53,7 +51,7 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   engine::Session session(network, cpu::cpu_backend(), arena);
   const std::vector<float> weights = training::class_weights_of(data.splits.train);
   const auto on_step = [&](int64_t done, int64_t all, double loss) {
-    return !options.progress || options.progress({"rates", 1, 1, done, all, loss});
+    return (!options.progress || options.progress({"rates", 1, 1, done, all, loss})) && !options.cancel.stop_requested();
   };
   const size_t held = states + data.cache->bytes();
   RateCurve curve = training::search_rates({network, cpu::cpu_backend(), arena, session, data, options}, phase, weights,

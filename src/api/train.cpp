@@ -10,6 +10,8 @@
 #include "api/report.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "base/log_sink.h"
 #include "base/parallel.h"
 #include "image/labels_csv.h"
 #include "train/data.h"
@@ -40,6 +42,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (asked.freeze.empty() && implementation.freeze_given) asked.freeze = implementation.freeze;
   training::check_freeze(network, asked.freeze);
   if (asked.threads != 0) set_threads(asked.threads);
+  if (!asked.note && has_log_sink()) asked.note = [](const std::string& line) { log_line("train", line); };
   const bool writes = !asked.out.empty();
   if (writes) training::check_run_folder(asked);
 
@@ -54,7 +57,13 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     folder.emplace(options, 3 * states);
     options.out = folder->path().string();
   }
-  job.look();
+  TrainResult cancelled;
+  cancelled.interrupted = true;
+  try {
+    job.look();
+  } catch (const training::Cancelled&) {
+    return cancelled;
+  }
   job.tell();
   if (writes && (!options.resume || !std::filesystem::exists(folder->path() / training::kRunFile)))
     training::write_run_command(folder->path() / training::kRunFile, options.command);
@@ -62,11 +71,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   const auto features = std::make_shared<training::FeatureStore>();
   training::Origin origin = origin_of(model, where);
   const training::CrossValidation cross_validation = job.cross_validate(cpu::cpu_backend(), origin, features, memory);
-  if (cross_validation.interrupted) {
-    TrainResult result;
-    result.interrupted = true;
-    return result;
-  }
+  if (cross_validation.interrupted) return cancelled;
 
   training::Data& data = job.data();
   training::divide(data, options);

@@ -82,6 +82,7 @@ void check_augmentation(const Augmentation& a) {
 }
 
 std::string to_string(const Augmentation& a) {
+  if (a.own) return "the caller's own";
   const PolicyOptions& p = a.policy;
   return (a.enlarged > 0 ? fmt::format("part of {} times, ", a.enlarged) : "") +
          fmt::format(
@@ -165,6 +166,11 @@ void augment_normalized(std::span<float> pixels, Size size, const Augmentation& 
 Image augment(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
   check_augmentation(a);
   check_image(image);
+  if (a.own) {
+    const Image changed = a.own(image, stream_of(draw).bits(0));
+    check_image(changed);
+    return fovea::fit(changed, p);
+  }
   Image result = shown(image, a, p, draw);
   augment_fitted(result, a, draw);
   return result;

@@ -5,6 +5,7 @@
 #include <fovea/image.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -26,10 +27,11 @@ struct Augmentation {
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   Erasing erasing = {};
 
-  // Pictures are not trained on as Preprocessing::fit gives them.
-  bool crops() const { return random_resized_crop || enlarged > 0; }
+  // In place of all of these: what a decoded picture becomes before it is fitted.
+  std::function<Image(const Image& picture, uint64_t random)> own = {};
 
-  bool operator==(const Augmentation&) const = default;
+  // Pictures are not trained on as Preprocessing::fit gives them.
+  bool crops() const { return random_resized_crop || enlarged > 0 || own; }
 };
 
 // Which random numbers: they depend on these three alone.

@@ -21,9 +21,11 @@
 #include "ops/global_response_norm.h"
 #include "ops/gradient_norm.h"
 #include "ops/group_norm.h"
+#include "ops/host_loss.h"
 #include "ops/increment.h"
 #include "ops/layer_norm.h"
 #include "ops/linear_update.h"
+#include "ops/log_softmax.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
@@ -34,6 +36,7 @@
 #include "ops/standardize_weight.h"
 #include "ops/sum_to.h"
 #include "ops/target_losses.h"
+#include "ops/unary.h"
 #include "ops/view.h"
 
 namespace fovea {
@@ -94,12 +97,14 @@ constexpr Row rows[] = {
     row<GlobalResponseNormGrad>(),
     row<GroupNorm>(),
     row<GroupNormGrad>(),
+    row<HostLoss>(),
     row<Increment>(),
     row<LayerNorm>(),
     row<LayerNormGrad>(),
     row<LinearUpdate<AdamWUpdate>>(),
     row<LinearUpdate<RmspropUpdate>>(),
     row<LinearUpdate<SgdUpdate>>(),
+    row<LogSoftmax>(),
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
@@ -118,6 +123,7 @@ constexpr Row rows[] = {
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),
+    row<Unary>(),
     row<View>(),
 };
 // clang-format on

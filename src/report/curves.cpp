@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "report/charts.h"
 #include "report/html.h"
@@ -38,6 +39,32 @@ std::string chart(const json& metrics, LineChart chart, std::vector<Series> seri
     chart.mark_name = fmt::format("best epoch ({:g})", *chart.mark);
   }
   return figure(line_chart(chart), "");
+}
+
+// What the caller's own metrics were after an epoch.
+json own_metrics_of(const json& row) { return row.value("metrics", json::object()); }
+
+// A chart for each of them.
+std::string own_charts(const json& metrics) {
+  std::set<std::string> names;
+  for (const json& row : metrics.at("history")) {
+    const json own = own_metrics_of(row);
+    for (const auto& [name, value] : own.items()) names.insert(name);
+  }
+  std::string charts;
+  int number = 0;
+  for (const std::string& name : names) {
+    Series series{"validation", "validation", {}};
+    for (const json& row : metrics.at("history")) {
+      const json value = own_metrics_of(row).value(name, json());
+      if (value.is_number() && std::isfinite(value.get<double>()))
+        series.points.emplace_back(row.at("epoch").get<double>(), value.get<double>());
+    }
+    LineChart one;
+    one.id = fmt::format("own-curve-{}", ++number), one.title = name + " over epochs", one.y_label = name;
+    charts += chart(metrics, one, {series});
+  }
+  return charts;
 }
 
 // A head that was solved for has no epochs, but a penalty that was chosen.
@@ -152,6 +179,7 @@ std::string curves_section(const json& metrics) {
                   {series_of(history, "train_accuracy", "training", "training"),
                    series_of(history, "validation_accuracy", "validation", "validation")});
   charts += chart(metrics, rate, {series_of(history, "rate", "rate", "validation")});
+  charts += own_charts(metrics);
   const std::vector<std::string> phases = phases_of(metrics);
   std::string text = fmt::format("<p class=\"note\">{} epochs, the best one {}. {}: {}.</p>",
                                  shown_value("epochs", with_commas(metrics.value("epochs", int64_t{0}))),

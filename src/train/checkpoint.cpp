@@ -1,7 +1,10 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
+#include <limits>
+#include <set>
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -32,6 +35,7 @@ json to_json(const EpochRow& row) {
             {"waited_seconds", row.waited_seconds},
             {"seconds", row.seconds}};
   if (row.validation_precision) text[kPrecision] = *row.validation_precision;
+  if (!row.metrics.empty()) text["metrics"] = row.metrics;
   return text;
 }
 
@@ -44,6 +48,9 @@ EpochRow row_of(const json& text) {
   row.validation_loss = number(text.at("validation_loss"));
   row.validation_accuracy = number(text.at("validation_accuracy"));
   if (text.contains(kPrecision)) row.validation_precision = number(text[kPrecision]);
+  if (text.contains("metrics"))  // JSON has no way to write NaN, and null stands in its place
+    for (const auto& [name, value] : text["metrics"].items())
+      row.metrics.emplace(name, number(value).value_or(std::numeric_limits<double>::quiet_NaN()));
   row.rate = text.at("rate");
   row.waited_seconds = text.value("waited_seconds", 0.0);  // runs of before do not say
   row.seconds = text.at("seconds");
@@ -156,12 +163,19 @@ json history_json(const std::vector<EpochRow>& history) {
 std::string history_csv(const std::vector<EpochRow>& history) {
   const auto text = [](const std::optional<double>& value) { return value ? fmt::format("{:.6f}", *value) : std::string(); };
   const bool labels = std::ranges::any_of(history, [](const EpochRow& row) { return row.validation_precision.has_value(); });
-  std::string csv = fmt::format("epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,{}rate,waited_seconds,seconds\n",
+  std::set<std::string> own;
+  for (const EpochRow& row : history)
+    for (const auto& [name, value] : row.metrics) own.insert(name);
+  std::string csv = fmt::format("epoch,phase,train_loss,train_accuracy,validation_loss,validation_accuracy,{}",
                                 labels ? std::string(kPrecision) + "," : "");
+  for (const std::string& name : own) csv += csv_field(name) + ",";
+  csv += "rate,waited_seconds,seconds\n";
   for (const EpochRow& row : history) {
-    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{}{:.6g},{:.3f},{:.3f}\n", row.epoch, row.phase, row.train_loss, row.train_accuracy,
-                       text(row.validation_loss), text(row.validation_accuracy), labels ? text(row.validation_precision) + "," : "",
-                       row.rate, row.waited_seconds, row.seconds);
+    csv += fmt::format("{},{},{:.6f},{:.6f},{},{},{}", row.epoch, row.phase, row.train_loss, row.train_accuracy, text(row.validation_loss),
+                       text(row.validation_accuracy), labels ? text(row.validation_precision) + "," : "");
+    for (const std::string& name : own)
+      csv += (row.metrics.contains(name) ? fmt::format("{:.6g}", row.metrics.at(name)) : std::string()) + ",";
+    csv += fmt::format("{:.6g},{:.3f},{:.3f}\n", row.rate, row.waited_seconds, row.seconds);
   }
   return csv;
 }

@@ -41,6 +41,13 @@ struct FeedMemory {
   size_t arena = 0;  // the most that the feed's own executables need of the arena
 };
 
+// A batch of prepared pictures [N, height, width, channels], and what they show.
+struct PictureBatch {
+  std::span<const float> images;
+  std::span<const int32_t> labels;
+  std::span<const float> targets;  // [N, classes]; empty where each has one label
+};
+
 class Feed {
  public:
   virtual ~Feed() = default;
@@ -65,6 +72,15 @@ class Feed {
 
 // Null where `on_batch` stopped the computing of what a frozen part gives.
 std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint64_t seed, const OnBatch& on_batch);
+
+// The same in two steps, the pictures and what the step reads of them: nothing of the frozen part is kept.
+class FeedByHand : public Feed {
+ public:
+  // Both are valid until the next call.
+  virtual PictureBatch next_pictures() = 0;
+  virtual StepInput input_of(const PictureBatch& batch) = 0;
+};
+std::unique_ptr<FeedByHand> feed_by_hand(const Parts& parts, const Phase& phase, uint64_t seed);
 // The same, to be planned for and not to be run: nothing is computed.
 std::unique_ptr<Feed> planned_feed(const Parts& parts, const Phase& phase, uint64_t seed);
 

@@ -38,9 +38,12 @@ bool crops_at_random(const Plan& plan) {
 
 // Called with (done, all); empty where nobody wants to know.
 image::Progress check_progress(const TrainOptions& options) {
-  if (!options.progress) return {};
-  // Looking at the pictures changes nothing that could be saved, so it is not interrupted.
-  return [&options](int64_t done, int64_t all) { options.progress({"check", 0, 1, done, all, 0}); };
+  if (!options.progress && !options.cancel.stop_possible()) return {};
+  // Looking at the pictures changes nothing that could be saved.
+  return [&options](int64_t done, int64_t all) {
+    if (options.progress) options.progress({"check", 0, 1, done, all, 0});
+    if (options.cancel.stop_requested()) throw Cancelled();
+  };
 }
 
 // Names are written into files of formats that hold text.
@@ -65,6 +68,15 @@ void warn_of_copies(const Data& data, const TrainOptions& options) {
 }
 
 }  // namespace
+
+Plan plan_of_steps(const TrainOptions& options, const Facts& facts) {
+  if (options.recipe == Recipe::probe) fail(ErrorKind::usage, "the recipe probe takes no steps on pictures: finetune or full do");
+  Plan plan = make_plan(options, facts);
+  if (!plan.phases.back().on_features) return plan;
+  TrainOptions own = options;
+  own.recipe = Recipe::finetune;
+  return make_plan(own, facts);
+}
 
 void check_freeze(const engine::Network& network, const std::string& freeze) {
   if (freeze != "auto") network.frozen_by(freeze);

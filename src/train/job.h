@@ -20,6 +20,12 @@ namespace fovea::training {
 
 class FeatureStore;
 
+// A plan whose last phase takes steps on pictures: finetune where the recipe is left open and would be a probe.
+Plan plan_of_steps(const TrainOptions& options, const Facts& facts);
+
+// Thrown where a training is cancelled before there is anything to be saved.
+struct Cancelled {};
+
 // A tap that is not there is told before anything is read.
 void check_freeze(const engine::Network& network, const std::string& freeze);
 
@@ -34,7 +40,7 @@ class Job {
   // The pictures that were found, none of them looked at: settles classes, head, preprocessing and what is frozen. Throws Error: input for
   // a class that no model can keep, usage for options that contradict each other.
   void take(image::Splits found);
-  // Looks at every picture once and leaves out those that cannot be read; settles the size.
+  // Looks at every picture once and leaves out those that cannot be read; settles the size. Throws Cancelled.
   void look();
   // Tells what was left out, and of copies.
   void tell() const;
@@ -47,6 +53,7 @@ class Job {
   const Preprocessing& preprocessing() const { return preprocessing_; }
   const std::string& freeze_reason() const { return freeze_reason_; }
   Data& data() { return data_; }
+  const Data& data() const { return data_; }
 
   // The plan of a run on these pictures; what it freezes is settled in its options.
   Plan plan(const image::Splits& splits, TrainOptions& options);

@@ -30,7 +30,7 @@ json to_json(const Phase& phase) {
           {"rate", phase.rate},
           {"lowest_rate", phase.lowest_rate},
           {"weight_decay", phase.optimizer.weight_decay},
-          {"loss", phase.loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy"},
+          {"loss", loss_name(phase.loss)},
           {"focal_gamma", phase.loss.focal_gamma},
           {"label_smoothing", phase.loss.smoothing},
           {"class_weights", phase.loss.class_weights},

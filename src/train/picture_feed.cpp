@@ -53,7 +53,7 @@ KeepRequest keep_request(const Parts& parts, const Phase& phase, uint64_t seed, 
   return request;
 }
 
-class PictureFeed final : public Feed {
+class PictureFeed final : public FeedByHand {
  public:
   // `kept_bytes`: that will be kept, where they are not there yet.
   PictureFeed(const Parts& parts, const Phase& phase, uint64_t seed, std::unique_ptr<FrozenPrefix> prefix, std::optional<KeptFeatures> kept,
@@ -89,12 +89,19 @@ class PictureFeed final : public Feed {
   }
 
   StepInput next() override {
-    if (kept_) return next_kept();
+    return kept_ ? next_kept() : input_of(next_pictures());
+  }
+
+  PictureBatch next_pictures() override {
     const image::Batch* batch = loader_->next();
     while (!batch) batch = loader_->next();  // the end of an epoch is told once
     set_targets(*batch);
-    const auto images = image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_);
-    return {prefix_ ? arranged(rows_of(images, batch->size()), batch->size()) : images, batch->labels, 0, 0, targets_};
+    return {image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_), batch->labels, targets_};
+  }
+
+  StepInput input_of(const PictureBatch& batch) override {
+    const auto size = static_cast<int64_t>(batch.labels.size());
+    return {prefix_ ? arranged(rows_of(batch.images, size), size) : batch.images, batch.labels, 0, 0, batch.targets};
   }
 
   Evaluation validate() override {
@@ -282,6 +289,10 @@ std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint6
     kept = std::move(keeping.features);
   }
   return std::make_unique<PictureFeed>(parts, phase, seed, std::move(prefix), std::move(kept));
+}
+
+std::unique_ptr<FeedByHand> feed_by_hand(const Parts& parts, const Phase& phase, uint64_t seed) {
+  return std::make_unique<PictureFeed>(parts, phase, seed, prefix_of(parts, phase), std::nullopt);
 }
 
 std::unique_ptr<Feed> planned_feed(const Parts& parts, const Phase& phase, uint64_t seed) {

@@ -33,12 +33,23 @@ constexpr double kWarmup = 0.1, kOneCycleWarmup = 0.3;
 // gradient and is timm's for it.
 constexpr double kRmspropShare = 3, kRmspropDecay = 1e-5;
 
+std::shared_ptr<const HostLossHandle> host_loss_of(const std::function<double(const TrainOptions::Answers&)>& callback) {
+  return std::make_shared<const HostLossHandle>([callback](int64_t pictures, int64_t classes, std::span<const float> logits,
+                                                           std::span<const float> targets, std::span<float> gradient) {
+    return callback({pictures, classes, logits, targets, gradient});
+  });
+}
+
 LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
   LossOptions loss;
   if (options.loss == Loss::binary_cross_entropy) loss.kind = LossOptions::Kind::binary;
   loss.smoothing = options.label_smoothing >= 0 ? options.label_smoothing : numbers.smoothing;
   if (options.loss == Loss::focal) loss.focal_gamma = options.focal_gamma;
   loss.class_weights = options.class_weights;
+  if (options.loss_of_maps) loss.composed = options.loss_of_maps;
+  if (options.loss_callback) loss.host = host_loss_of(options.loss_callback);
+  if (loss.own()) loss.class_weights = false;
+  loss.soft_targets = loss.own();
   return loss;
 }
 
@@ -82,6 +93,7 @@ Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& opt
 void apply(Phase& phase, const TrainOptions& options) {
   if (options.epochs > 0) phase.epochs = options.epochs;
   if (options.rate > 0) phase.rate = options.rate;
+  phase.rate_of_step = options.rate_of_step;
 }
 
 // What concerns the backbone.
@@ -104,6 +116,7 @@ std::string changes_pictures(const TrainOptions& options) {
   if (options.cutmix > 0) return fmt::format("cutmix {}", options.cutmix);
   if (options.random_erasing > 0) return fmt::format("erasing {}", options.random_erasing);
   if (options.vertical_flip > 0) return fmt::format("vertical flip {}", options.vertical_flip);
+  if (options.augment_picture) return "an augmentation of the caller's own";
   if (!options.augmentation.empty() && options.augmentation != "light") return fmt::format("augmentation {}", options.augmentation);
   return {};
 }
@@ -126,7 +139,8 @@ Phase features_phase(std::string name, const Numbers& numbers, const TrainOption
 // Whether the head can be solved for: where it is linear and nobody asks for a loss or steps of his own.
 bool can_solve(const TrainOptions& options, const Facts& facts) {
   const bool weighted = options.class_weights || options.balanced_sampling;
-  return facts.linear_head && options.loss != Loss::focal && !(facts.multi_label && weighted);
+  return facts.linear_head && options.loss != Loss::focal && !options.loss_of_maps && !options.loss_callback &&
+         !(facts.multi_label && weighted);
 }
 
 // Whether finetune is tried beside the probe, where pictures are few: the validation pictures can tell, and nobody wants the head alone.
@@ -136,7 +150,8 @@ bool tries_both(const TrainOptions& options, const Facts& facts) {
 }
 
 bool asks_for_steps(const TrainOptions& options) {
-  return options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given;
+  return options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given ||
+         options.rate_of_step;
 }
 
 void solve(Phase& phase, const TrainOptions& options, const Facts& facts) {
@@ -232,6 +247,12 @@ void check_together(const TrainOptions& options, const Facts& facts) {
                                                                                    : nullptr;
   if (wants_validation && facts.validation == 0 && options.validation == 0)
     fail(ErrorKind::usage, "{} needs validation pictures, the validation share is {}", wants_validation, options.validation);
+  if (options.loss_of_maps && options.loss_callback)
+    fail(ErrorKind::usage, "two losses of the caller's own are given, loss_of_maps and loss_callback: one is expected");
+  if ((options.loss_of_maps || options.loss_callback) && (options.loss != Loss::automatic || options.class_weights))
+    fail(ErrorKind::usage, "a loss of the caller's own takes the place of the loss and the class weights that are asked for beside it");
+  if (options.augment_picture && options.stored_views > 0)
+    fail(ErrorKind::usage, "{} stored views and an augmentation of the caller's own contradict each other", options.stored_views);
   if (options.head && options.head->dropout >= 0 && options.dropout >= 0 && options.head->dropout != options.dropout)
     fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", options.dropout, options.head->dropout);
 }
@@ -309,6 +330,11 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
 
 std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) {
   image::Augmentation augmentation;
+  if (options.augment_picture) {
+    augmentation.flip = 0;
+    augmentation.own = options.augment_picture;
+    return augmentation;
+  }
   augmentation.flip = options.augment ? 0.5 : 0.0;
   augmentation.vertical_flip = options.vertical_flip;
   augmentation.erasing.probability = options.random_erasing;
@@ -335,6 +361,11 @@ std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) 
 }
 
 image::Mixing mixing_of(const TrainOptions& options) { return {options.mixup, options.cutmix}; }
+
+const char* loss_name(const LossOptions& loss) {
+  if (loss.own()) return "the caller's own";
+  return loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy";
+}
 
 const char* to_string(Recipe recipe) {
   switch (recipe) {

@@ -3,6 +3,7 @@
 
 #include <fovea/train.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,11 +31,12 @@ struct Phase {
   double lowest_rate = 1;  // of the rate, below the first tap
   double layer_decay = 0;  // not 0: in place of it, a group's rate, of the one above it
   RateSchedule schedule = RateSchedule::cosine;
-  double warmup = 0.1;     // share of the steps
-  int64_t accumulate = 1;  // batches a step
-  double clip_norm = 0;    // 0: not clipped
-  double ema = 0;          // decay of the averaged weights; 0: none
-  int64_t patience = 0;    // epochs without a better validation before the phase ends; 0: all
+  double warmup = 0.1;                                                   // share of the steps
+  std::function<double(int64_t step, int64_t steps)> rate_of_step = {};  // in place of rate, schedule and warm-up
+  int64_t accumulate = 1;                                                // batches a step
+  double clip_norm = 0;                                                  // 0: not clipped
+  double ema = 0;                                                        // decay of the averaged weights; 0: none
+  int64_t patience = 0;                                                  // epochs without a better validation before the phase ends; 0: all
   LossOptions loss;
   double stochastic_depth = -1;                     // of the last block; below 0: the network's own
   std::optional<image::Augmentation> augmentation;  // on features: only whether they are mirrored too
@@ -82,6 +84,7 @@ Plan make_plan(const TrainOptions& options, const Facts& facts);
 std::optional<image::Augmentation> augmentation_of(const TrainOptions& options);
 image::Mixing mixing_of(const TrainOptions& options);
 
+const char* loss_name(const LossOptions& loss);  // "cross entropy"
 const char* to_string(Recipe recipe);
 const char* to_string(Optimizer optimizer);
 const char* to_string(RateSchedule schedule);

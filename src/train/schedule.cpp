@@ -19,6 +19,7 @@ double one_cycle(const Schedule& schedule, double step) {
 }  // namespace
 
 double rate_at(const Schedule& schedule, int64_t step) {
+  if (schedule.own) return schedule.own(step, schedule.steps);
   if (schedule.kind == RateSchedule::one_cycle) return one_cycle(schedule, static_cast<double>(step));
   if (step < schedule.warmup) return schedule.peak * static_cast<double>(step + 1) / static_cast<double>(schedule.warmup);
   if (schedule.kind == RateSchedule::step) {

@@ -4,6 +4,7 @@
 #include <fovea/train.h>
 
 #include <cstdint>
+#include <functional>
 
 namespace fovea::training {
 
@@ -18,6 +19,7 @@ struct Schedule {
   RateSchedule kind = RateSchedule::cosine;
   double peak = 0;
   int64_t warmup = 0, steps = 0;  // warm-up steps are part of all steps
+  std::function<double(int64_t step, int64_t steps)> own = {};  // in place of all that
 };
 
 // `step` counts updates of the weights, from 0.

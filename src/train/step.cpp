@@ -2,6 +2,7 @@
 
 #include "autodiff/autodiff.h"
 #include "base/error.h"
+#include "nn/architecture_access.h"
 #include "ops/accumulate.h"
 #include "ops/adamw_update.h"
 #include "ops/cross_entropy.h"
@@ -10,6 +11,7 @@
 #include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 #include "ops/target_losses.h"
+#include "ops/view.h"
 #include "passes/drop_paths.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
@@ -21,6 +23,34 @@ namespace {
 ValueId input_of(Graph& graph, const std::string& name, const Type& type) {
   if (const auto found = graph.find_input(name)) return *found;
   return graph.input(name, type);
+}
+
+// A loss composed by the caller, to one number.
+ValueId add_composed(Graph& graph, ValueId logits, ValueId targets, const LossOptions& options) {
+  return in_context("the loss of the caller's own", [&] {
+    using Access = ArchitectureAccess;
+    const Value loss = Access::value(options.composed(Access::map({graph, logits}), Access::map({graph, targets})));
+    if (loss.type().elements() != 1)
+      fail(ErrorKind::usage, "it gives {}, one number expected (sum or mean make one)", to_string(loss.type()));
+    return graph.add(View{Shape{}}, {loss.id()}, "loss")[0];
+  });
+}
+
+// Where the backward walk starts: from the loss, or from what a function outside of the graph says of the logits.
+struct LossStart {
+  ValueId loss, from, gradient;  // no gradient: 1
+};
+
+ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options);
+
+LossStart start_of(Graph& graph, ValueId logits, const LossOptions& options) {
+  if (options.host) {
+    const auto made = graph.add(HostLoss{options.host->number()}, {logits, graph.input("targets", graph.type(logits))}, "loss");
+    return {made[0], logits, made[1]};
+  }
+  const ValueId loss = options.composed ? add_composed(graph, logits, graph.input("targets", graph.type(logits)), options)
+                                        : add_loss(graph, logits, options);
+  return {loss, loss, {}};
 }
 
 ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options) {
@@ -129,8 +159,8 @@ Graph build_step(Graph lowered, const StepOptions& options, const passes::Pipeli
   lowered = passes::set_precision(lowered, options.precision);
   const auto logits = lowered.find_output("logits");
   if (!logits) fail(ErrorKind::internal, "a step is built of a graph without logits");
-  const ValueId loss = add_loss(lowered, *logits, options.loss);
-  lowered.output("loss", loss);
+  const LossStart start = start_of(lowered, *logits, options.loss);
+  lowered.output("loss", start.loss);
 
   std::vector<std::string> names;
   std::vector<ValueId> parameters;
@@ -139,7 +169,8 @@ Graph build_step(Graph lowered, const StepOptions& options, const passes::Pipeli
     names.push_back(state.name);
     parameters.push_back(state.value);
   }
-  const auto gradients = autodiff::gradients(lowered, loss, parameters);
+  const auto gradients = start.gradient.valid() ? autodiff::gradients(lowered, start.from, start.gradient, parameters)
+                                                : autodiff::gradients(lowered, start.from, parameters);
   std::vector<Trained> trained;
   for (size_t i = 0; i < names.size(); ++i) {
     if (!gradients[i].valid()) continue;

@@ -1,11 +1,15 @@
 // One training step as a graph: forward, loss, gradients, updates.
 #pragma once
 
+#include <fovea/architecture.h>
+
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 
 #include "nn/model_graph.h"
+#include "ops/host_loss.h"
 #include "passes/pipeline.h"
 
 namespace fovea::training {
@@ -36,6 +40,10 @@ struct LossOptions {
   double smoothing = 0;
   double focal_gamma = 0;      // above 0: focal
   bool class_weights = false;  // rare classes count more
+  // In place of all that, of the caller's own, from soft targets: composed in the graph, or by a function outside of it. Null: none.
+  std::function<Map(Map logits, Map targets)> composed = {};
+  std::shared_ptr<const HostLossHandle> host = {};
+  bool own() const { return composed || host; }
 };
 
 // What becomes of a batch's gradients.

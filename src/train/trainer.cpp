@@ -5,13 +5,12 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/parallel.h"
 #include "image/codecs.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
+#include "train/phase_steps.h"
 #include "train/run_folder.h"
-#include "train/schedule.h"
 #include "train/solved_head.h"
 #include "weights/model_file.h"
 
@@ -25,19 +24,6 @@ constexpr const char *kModel = "model.safetensors", *kCheckpoint = kCheckpointFi
 bool better(const Evaluation& a, const Best& b) {
   const double measure = measure_of(a.score);
   return measure > b.accuracy || (measure == b.accuracy && a.loss < b.loss);
-}
-
-// A network without residual blocks has no use for stochastic depth, and says so before anything is computed.
-void check_blocks(const engine::Network& network, const Plan& plan) {
-  for (const Phase& phase : plan.phases)
-    if (phase.stochastic_depth >= 0)
-      in_context(fmt::format("{} (family {})", network.variant().name, network.variant().family),
-                 [&] { lower_for_training(network.build(1), {}, phase.stochastic_depth); });
-}
-
-Schedule schedule_of(const Phase& phase, const Batches& batches) {
-  const int64_t all = batches.updates() * phase.epochs;
-  return {phase.schedule, phase.rate, static_cast<int64_t>(std::lround(phase.warmup * static_cast<double>(all))), all};
 }
 
 void note_validation(EpochRow& row, const Evaluation& validation) {
@@ -58,7 +44,9 @@ std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs, doubl
   std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}", row.phase, epoch, epochs, row.train_loss);
   // Of several labels all are seldom right, and nothing goes by it.
   if (!row.validation_precision) line += fmt::format(", accuracy {:.1f} %", 100 * row.train_accuracy);
-  line += validation_words(row) + fmt::format("; {:.1f} s", row.seconds);
+  line += validation_words(row);
+  for (const auto& [name, value] : row.metrics) line += fmt::format(", {} {:.4g}", name, value);
+  line += fmt::format("; {:.1f} s", row.seconds);
   constexpr double kWorthTelling = 0.01;  // of the epoch
   if (row.waited_seconds > kWorthTelling * took) line += fmt::format(", {:.1f} s of them waited for pictures", row.waited_seconds);
   return line;
@@ -120,15 +108,37 @@ TrainResult Trainer::run() {
   plan_memory();
   if (writes && options_.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
   if (!resumed) save();
-  while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
-    if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
-    if (stopped()) stop();
+  try {
+    while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
+      if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
+      if (stopped()) stop();
+      restore_best();
+      TrainResult interrupted = result();
+      interrupted.interrupted = true;
+      return interrupted;
+    }
+  } catch (...) {
     restore_best();
-    TrainResult interrupted = result();
-    interrupted.interrupted = true;
-    return interrupted;
+    throw;
   }
   return finish();
+}
+
+template <class Call>
+bool Trainer::ask(Call&& call) {
+  try {
+    return call();
+  } catch (...) {
+    save();
+    throw;
+  }
+}
+
+std::map<std::string, double> Trainer::own_metrics(const std::optional<Evaluation>& validation) const {
+  std::map<std::string, double> metrics;
+  if (validation)
+    for (const auto& [name, measure] : options_.metrics) metrics.emplace(name, measure(*validation));
+  return metrics;
 }
 
 bool Trainer::resume() {
@@ -211,7 +221,9 @@ void Trainer::plan_inference() {
 }
 
 OnBatch Trainer::on_features() const {
-  return [this](int64_t done, int64_t all) { return !options_.progress || options_.progress({"features", 0, 1, done, all, 0}); };
+  return [this](int64_t done, int64_t all) {
+    return (!options_.progress || options_.progress({"features", 0, 1, done, all, 0})) && !options_.cancel.stop_requested();
+  };
 }
 
 bool Trainer::run_solved(const Phase& phase) {
@@ -231,12 +243,14 @@ bool Trainer::run_solved(const Phase& phase) {
   }
   note(line + fmt::format("; {} steps, {:.2f} s", solved->steps, solved->seconds));
   row.seconds = seconds();
+  row.metrics = own_metrics(solved->validation);
   state_.history.push_back(row);
   if (goes_astray(row.train_loss, "the loss", phase) || goes_astray(row.validation_loss.value_or(0), "the validation loss", phase))
     return false;
   if (!state_.probe && solved->validation) state_.probe_correct = correct_answers(*solved->validation);
   state_.probe = solved->choice;
   end_phase(phase, solved->validation);
+  if (options_.on_epoch && !ask([&] { return options_.on_epoch(row); })) end_run();
   save();
   return true;
 }
@@ -262,7 +276,7 @@ bool Trainer::run_phase(const Phase& phase) {
       moments_.reset();
     }
     const auto out_of_patience = [&] { return phase.patience > 0 && state_.bad_epochs >= phase.patience; };
-    while (goes_on && state_.epoch < phase.epochs && !out_of_patience()) goes_on = run_epoch(phase, *feed, runner);
+    while (goes_on && !ended_ && state_.epoch < phase.epochs && !out_of_patience()) goes_on = run_epoch(phase, *feed, runner);
     if (goes_on && out_of_patience())
       note(fmt::format("{} epochs without a better validation end the phase {}", phase.patience, phase.name));
     if (goes_on && phase.ema > 0) runner.swap_average();
@@ -271,6 +285,7 @@ bool Trainer::run_phase(const Phase& phase) {
   if (goes_on && phase.on_features && !phase.with_validation && !data_.splits.validation.samples.empty()) last = feed->validate();
   feed->finish();
   if (goes_on) end_phase(phase, last);
+  if (goes_on && ended_) end_run();
   drop_moments();
   if (goes_on) save();
   return goes_on;
@@ -279,20 +294,15 @@ bool Trainer::run_phase(const Phase& phase) {
 bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   const Batches batches = feed.batches();
   const int64_t steps = batches.count();
-  const Schedule schedule = schedule_of(phase, batches);
   if (state_.step < steps) feed.start(state_.epoch, state_.step);
   while (state_.step < steps) {
     const double waited = feed.waited_seconds();
     StepInput input = feed.next();
     state_.waited_seconds += feed.waited_seconds() - waited;
-    input.step = state_.epoch * steps + state_.step;
-    input.group = batches.group(state_.epoch, state_.step);
-    input.rate = rate_at(schedule, input.group.update) * state_.plateau.factor;
     input.class_weights = class_weights_;
-    const StepResult step = runner.run(input);
+    const StepResult step = take_step(runner, input, phase, batches, {state_.epoch, state_.step, state_.plateau.factor});
     const int64_t size = static_cast<int64_t>(input.labels.size());
     if (goes_astray(step.loss, "the loss", phase)) return false;
-    if (phase.ema > 0 && input.group.last) runner.average(average_decay(phase.ema, input.group.update));
     state_.loss_sum += step.loss * static_cast<double>(size);
     state_.correct += step.correct;
     state_.seen += size;
@@ -305,12 +315,24 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     progress.pictures = state_.seen;
     progress.last = state_.phase + 1 == static_cast<int64_t>(plan_.phases.size());
     if (!state_.history.empty()) progress.validation_loss = state_.history.back().validation_loss.value_or(-1);
-    const bool goes_on = !options_.progress || options_.progress(progress);
+    const bool goes_on = ask([&] {
+      const bool on = !options_.progress || options_.progress(progress);
+      ended_ = options_.on_step && !options_.on_step(progress);
+      return on && !options_.cancel.stop_requested();
+    });
     if (!goes_on || std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_seconds) save();
     if (!goes_on) return false;
+    if (ended_) break;
   }
   end_epoch(phase, feed, runner);
+  if (!stopped() && options_.on_epoch) ended_ = !ask([&] { return options_.on_epoch(state_.history.back()); }) || ended_;
   return !stopped();
+}
+
+// No other phase follows, and what the run has come to is what it gives.
+void Trainer::end_run() {
+  note(fmt::format("ended by the caller after epoch {}", state_.history.size()));
+  state_.phase = static_cast<int64_t>(plan_.phases.size());
 }
 
 bool Trainer::goes_astray(double loss, const char* of, const Phase& phase) {
@@ -352,6 +374,7 @@ void Trainer::end_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     validation = feed.validate();
     note_validation(row, *validation);
   }
+  row.metrics = own_metrics(validation);
   row.waited_seconds = state_.waited_seconds;
   row.seconds = seconds();
   const double took = row.seconds - (state_.history.empty() ? 0 : state_.history.back().seconds);
@@ -508,6 +531,7 @@ void Trainer::log_epochs() {
     if (row.validation_accuracy) events_->scalar("accuracy/validation", row.epoch, *row.validation_accuracy);
     if (row.rate > 0) events_->scalar("rate", row.epoch, row.rate);  // what was solved for has none
     if (row.validation_precision) events_->scalar("mean average precision/validation", row.epoch, *row.validation_precision);
+    for (const auto& [name, value] : row.metrics) events_->scalar(name + "/validation", row.epoch, value);
   }
   state_.events.bytes = events_->flush();
 }
@@ -526,8 +550,9 @@ void Trainer::save_model() const {
   weights::write_model_file(file(kModel), model);
 }
 
-void Trainer::drop_moments() {
-  engine::StateStore& store = *network_->store();
+void Trainer::drop_moments() { training::drop_moments(*network_->store()); }
+
+void drop_moments(engine::StateStore& store) {
   std::vector<std::string> names;
   for (const auto& [name, entry] : store.entries())
     if (entry.role == StateRole::optimizer) names.push_back(name);
@@ -545,7 +570,7 @@ void Trainer::note(const std::string& text) const {
 
 double Trainer::seconds() const { return seconds_before_ + std::chrono::duration<double>(Clock::now() - started_).count(); }
 
-uint64_t Trainer::phase_seed() const { return mix64(options_.seed + mix64(static_cast<uint64_t>(state_.phase) + 1)); }
+uint64_t Trainer::phase_seed() const { return training::phase_seed(options_.seed, state_.phase); }
 
 std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const backend::Backend& backend,
                                                            const TrainOptions& options, const Plan& plan, const Data& data) {
@@ -579,9 +604,9 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
     add("rate", phase.rate);
     add("lowest rate", phase.lowest_rate);
     add("layer decay", phase.layer_decay);
-    add("schedule", to_string(phase.schedule));
+    add("schedule", phase.rate_of_step ? "the caller's own" : to_string(phase.schedule));
     add("weight decay", phase.optimizer.weight_decay);
-    add("loss", phase.loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy");
+    add("loss", loss_name(phase.loss));
     add("focal gamma", phase.loss.focal_gamma);
     add("label smoothing", phase.loss.smoothing);
     add("class weights", phase.loss.class_weights);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,11 @@ class Trainer {
   void end_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   void count_patience(const Evaluation& validation);
   OnBatch on_features() const;
+  // What a callback of the caller answers; where it throws, the run is saved first.
+  template <class Call>
+  bool ask(Call&& call);
+  std::map<std::string, double> own_metrics(const std::optional<Evaluation>& validation) const;
+  void end_run();
   void end_phase(const Phase& phase, const std::optional<Evaluation>& validation);
   void consider(const Evaluation& validation, bool always, bool trial = false);
   // Whether an epoch of a trial is to be kept.
@@ -107,9 +113,13 @@ class Trainer {
   Clock::time_point started_, saved_;
   Clock::duration saving_{};  // what the last one took
   bool best_saved_ = true;
+  bool ended_ = false;         // the caller wants no other step
   std::string stopped_;        // why the run cannot go on; empty: it can
   double seconds_before_ = 0;  // of the run, until it was interrupted
 };
+
+// Moments, sums and averages go out of the store.
+void drop_moments(engine::StateStore& store);
 
 // The record that a continuation must match.
 std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const backend::Backend& backend,

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "api/small_pictures.h"
+#include "support/files.h"
 
 namespace fovea {
 namespace {
@@ -61,7 +62,7 @@ class Datasets : public testing::Test {
     own.out = (folder_ / out).string();
     Model trained = model();
     train(trained, data, own);
-    return bytes_of(folder_ / out / "model.safetensors");
+    return contents_of(folder_ / out / "model.safetensors");
   }
 
   fs::path folder_;
@@ -126,7 +127,7 @@ TEST_F(Datasets, FoldsAuditAndReportTakeThem) {
   const Evaluation wrong = evaluate(three, memory);
   ASSERT_LT(wrong.score.accuracy, 1);
   write_report(three, wrong, (folder_ / "page.html").string(), memory);
-  const std::string page = bytes_of(folder_ / "page.html");
+  const std::string page = contents_of(folder_ / "page.html");
   EXPECT_THAT(page, HasSubstr("class=\"mistake\""));
   EXPECT_THAT(page, Not(HasSubstr("class=\"gone\"")));
   EXPECT_THAT(page, HasSubstr("33 pictures"));
@@ -152,7 +153,7 @@ TEST_F(Datasets, AnInterruptedRunGoesOnWithThemAndNotWithOthers) {
               HasSubstr("fingerprint of the pictures"));
   Model again = model();
   EXPECT_FALSE(train(again, Dataset::from_memory(examples(11)), own).interrupted);
-  EXPECT_EQ(bytes_of(folder_ / "parts" / "model.safetensors"), bytes_of(folder_ / "whole" / "model.safetensors"));
+  EXPECT_EQ(contents_of(folder_ / "parts" / "model.safetensors"), contents_of(folder_ / "whole" / "model.safetensors"));
 }
 
 TEST_F(Datasets, LabelsComeInEveryForm) {

@@ -3,9 +3,6 @@
 
 #include <fovea/fovea.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <random>
 #include <string>
@@ -33,11 +30,6 @@ inline std::vector<Example> examples(int count) {
     for (int i = 0; i < count; ++i)
       all.push_back({kClasses[label] + "/" + std::to_string(i) + ".png", coloured(2 - label, ++seed), kClasses[label]});
   return all;
-}
-
-inline std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 template <class Call>

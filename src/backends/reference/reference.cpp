@@ -16,6 +16,7 @@
 #include "backends/reference/group_norm.h"
 #include "backends/reference/layer_norm.h"
 #include "backends/reference/optimizers.h"
+#include "backends/reference/own_losses.h"
 #include "backends/reference/pool.h"
 #include "backends/reference/random_mask.h"
 #include "backends/reference/resample.h"
@@ -133,12 +134,14 @@ constexpr Row rows[] = {
     row<GlobalResponseNormGrad>(),
     row<GroupNorm>(),
     row<GroupNormGrad>(),
+    row<HostLoss>(),
     row<Increment>(),
     row<LayerNorm>(),
     row<LayerNormGrad>(),
     row<LinearUpdate<AdamWUpdate>>(),
     row<LinearUpdate<RmspropUpdate>>(),
     row<LinearUpdate<SgdUpdate>>(),
+    row<LogSoftmax>(),
     row<MaxPool2d>(),
     row<MaxPool2dGrad>(),
     row<Multiply>(),
@@ -157,6 +160,7 @@ constexpr Row rows[] = {
     row<StandardizeWeight>(),
     row<StandardizeWeightGrad>(),
     row<SumTo>(),
+    row<Unary>(),
     row<fovea::View>(),
 };
 // clang-format on
