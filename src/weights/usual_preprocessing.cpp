@@ -274,6 +274,7 @@ vit_little_patch16_reg4_gap_256 256 269 bicubic half
 vit_medium_patch16_clip_224 224 248 bicubic clip
 vit_medium_patch16_gap_240 240 252 bicubic half
 vit_medium_patch16_gap_256 256 269 bicubic half
+vit_medium_patch16_gap_384 384 404 bicubic half squash_crop
 vit_medium_patch16_reg1_gap_256 256 269 bicubic half
 vit_medium_patch16_reg4_gap_256 256 269 bicubic half
 vit_medium_patch32_clip_224 224 248 bicubic clip
