@@ -4,6 +4,7 @@
 #include <fovea/api.h>
 #include <fovea/architecture.h>
 #include <fovea/audit.h>
+#include <fovea/dataset.h>
 #include <fovea/error.h>
 #include <fovea/export.h>
 #include <fovea/features.h>

@@ -60,7 +60,9 @@ struct LoadSummary {
 // Predictors made before are no part of that: other threads may call, copy and end them all the while.
 class FOVEA_API Model {
  public:
-  // A registered name ("resnet50", see model_names), a model file that training wrote, or the folder of a run, for its model. A weights
+  // A registered name ("resnet50", see model_names), also with the tag of timm's weights ("resnet50.a1_in1k"); a model file that training
+  // wrote, or the folder of a run, for its model; a folder of a hub, timm's or the transformers library's (config.json beside the weights),
+  // also as "local-dir:FOLDER", or "hf-hub:OWNER/NAME[@REVISION]", which is fetched. A weights
   // file for a registered name may have a head of another width than the published one (then its classes are called "0", "1", ...) or none
   // (then the model gives features until it has been given a head) and may itself be a model file. Throws Error: usage for an unknown name
   // (with the nearest), io or format for a file that cannot be read, mismatch for weights of another network, unsupported for another

@@ -1,7 +1,6 @@
 #include <fovea/pictures.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
 #include "api/implementation.h"
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "image/fit.h"
 #include "image/folder.h"
+#include "look/stretch.h"
 
 namespace fovea {
 namespace {
@@ -29,20 +29,6 @@ PictureSource as_source(const Model& model, const std::vector<std::string>& file
   };
   return {static_cast<int64_t>(files.size()), picture, file};
 }
-
-// How many pictures of a list are looked at before what came of them is handed over: a few at first, then as many as take about this long.
-class Stretch {
- public:
-  int64_t pictures() const { return pictures_; }
-  void took(std::chrono::steady_clock::duration time) {
-    constexpr auto kShort = std::chrono::milliseconds(200);
-    constexpr int64_t kMost = 64;  // for each core
-    if (time < kShort && pictures_ < kMost * threads()) pictures_ *= 2;
-  }
-
- private:
-  int64_t pictures_ = 2 * threads();
-};
 
 // What is asked for of a picture: these outputs of the network, with or without the picture's second shape, where the model has one.
 struct Asked {
@@ -86,13 +72,14 @@ std::vector<BadPicture> run_pictures(const Model& model, const PictureSource& so
     return left_out;
   }
   const std::shared_ptr<const Inference> lists = model.implementation().for_lists();
-  Stretch stretch;
+  constexpr int64_t kMost = 64;  // for each core
+  look::Stretch stretch(2 * threads(), kMost * threads());
   for (int64_t begin = 0; begin < total;) {
-    const auto start = std::chrono::steady_clock::now();
     std::vector<Seen> seen(static_cast<size_t>(std::min(stretch.pictures(), total - begin)));
     const auto count = static_cast<int64_t>(seen.size());
-    lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) { seen[static_cast<size_t>(i)] = see(one, begin + i); });
-    stretch.took(std::chrono::steady_clock::now() - start);
+    stretch.run([&] {
+      lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) { seen[static_cast<size_t>(i)] = see(one, begin + i); });
+    });
     for (int64_t i = 0; i < count; ++i)
       if (!give(begin + i, std::move(seen[static_cast<size_t>(i)]))) return left_out;
     begin += count;

@@ -221,7 +221,9 @@ std::vector<Row> output_rows() {
                        "the run's own options"),
       number<&T::checkpoint_seconds>("checkpoint-every", "SECONDS", "Save within epochs, too: a kill loses at most so many seconds", true),
       choice<&T::cache, kCaches>("cache", "Where the outputs of a frozen part are kept", "auto"),
-      bytes<&T::cache_bytes>("cache-limit", "Memory for them, beyond which they go to DIR: 500M, 2G (default: 1Gi)"),
+      bytes<&T::cache_bytes>(
+          "cache-limit",
+          "Memory for them and for what a probe keeps of the pictures, beyond which both go to DIR: 500M, 2G (default: 1Gi)"),
       bytes<&T::picture_cache_bytes>(
           "picture-cache", "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)"),
       bytes<&T::memory_bytes>("memory", "What the training may take in all, for which steps compute values again: 500M, 1.5G"),

@@ -52,12 +52,18 @@ class Session {
   // next call may start.
   template <class Fill, class Take>
   void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
+    lend(batch, height, width, outputs, [&](BatchExecutable& executable) {
+      fill(executable);
+      executable.run();
+      take(static_cast<const BatchExecutable&>(executable));
+    });
+  }
+  // Calls body(executable), which may run it as often as it likes.
+  template <class Body>
+  void lend(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Body&& body) {
     const Turn turn(*this);
     const CoresScope scope(cores_);
-    BatchExecutable& executable = *find(*turn.seat_, {batch, height, width, outputs}).executable;
-    fill(executable);
-    executable.run();
-    take(static_cast<const BatchExecutable&>(executable));
+    body(*find(*turn.seat_, {batch, height, width, outputs}).executable);
   }
 
   const Network& network() const { return *network_; }

@@ -11,6 +11,7 @@
 #include "nn/layers.h"
 #include "ops/activation.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/view.h"
@@ -166,6 +167,7 @@ std::vector<int64_t> strides_from(const Graph& graph, ValueId image) {
     if (const auto* conv = node.op.as<Conv2d>()) stride *= conv->stride.height;
     if (const auto* pool = node.op.as<MaxPool2d>()) stride *= pool->stride.height;
     if (const auto* pool = node.op.as<AveragePool2d>()) stride *= pool->stride.height;
+    if (const auto* pool = node.op.as<BlurPool2d>()) stride *= pool->stride;
     for (ValueId output : node.outputs) strides[output.index] = stride;
   }
   return strides;

@@ -39,6 +39,7 @@ struct ModelGraph {
   ValueId head_input;     // [N, K, 1, 1]: all that the head reads; invalid without a head
   ValueId logits;         // [N, classes, 1, 1]; invalid without a head
   std::vector<Tap> taps;  // in the order of the network
+  std::vector<PositionTable> positions;
 };
 
 // The states of the layers that `value` depends on, counters included, in the graph's order: what freezing a tap freezes.
