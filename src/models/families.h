@@ -12,6 +12,7 @@
   FAMILY(vgg) \
   FAMILY(densenet) \
   FAMILY(mobilenet) \
+  FAMILY(mnasnet) \
   FAMILY(efficientnet) \
   FAMILY(convnext) \
   FAMILY(vit)
@@ -19,9 +20,9 @@
 
 namespace fovea::models {
 
-#define FOVEA_DECLARE_FAMILY(NAME)  \
-  namespace NAME {                   \
-  std::vector<Variant> variants();   \
+#define FOVEA_DECLARE_FAMILY(NAME) \
+  namespace NAME {                 \
+  std::vector<Variant> variants(); \
   }
 FOVEA_FAMILIES(FOVEA_DECLARE_FAMILY)
 #undef FOVEA_DECLARE_FAMILY

@@ -7,11 +7,24 @@ namespace fovea::weights {
 namespace {
 
 // From timm 1.0: pretrained_cfg of each name. The columns: model, size, shorter side before the crop (floor of size / crop_pct),
-// interpolation, mean and deviation (ImageNet's, or all 0.5), how the picture is fitted where that is no crop.
+// interpolation, mean and deviation (ImageNet's, all 0.5, or CLIP's), how the picture is fitted where that is no crop.
 constexpr std::string_view kTimm = R"(
+convnext_atto 224 256 bicubic imagenet
+convnext_atto_ols 224 256 bicubic imagenet
+convnext_femto 224 256 bicubic imagenet
+convnext_femto_ols 224 256 bicubic imagenet
+convnext_large_mlp 320 320 bicubic clip
+convnext_nano 224 235 bicubic imagenet
+convnext_nano_ols 224 235 bicubic imagenet
+convnext_pico 224 256 bicubic imagenet
+convnext_pico_ols 224 235 bicubic imagenet
+convnext_tiny_hnf 224 235 bicubic imagenet
+convnext_xlarge 224 256 bicubic imagenet
+convnext_xxlarge 256 256 bicubic clip
 convnextv2_atto 224 256 bicubic imagenet
 convnextv2_base 224 256 bicubic imagenet
 convnextv2_femto 224 256 bicubic imagenet
+convnextv2_huge 384 384 bicubic imagenet squash
 convnextv2_large 224 256 bicubic imagenet
 convnextv2_nano 224 256 bicubic imagenet
 convnextv2_pico 224 256 bicubic imagenet
@@ -20,19 +33,67 @@ convnextv2_tiny 224 256 bicubic imagenet
 deit_base_patch16_224 224 248 bicubic imagenet
 deit_small_patch16_224 224 248 bicubic imagenet
 deit_tiny_patch16_224 224 248 bicubic imagenet
+densenetblur121d 224 256 bicubic imagenet
 ecaresnet101d 224 256 bicubic imagenet
+ecaresnet101d_pruned 224 256 bicubic imagenet
 ecaresnet269d 320 336 bicubic imagenet
 ecaresnet26t 256 292 bicubic imagenet
 ecaresnet50d 224 256 bicubic imagenet
+ecaresnet50d_pruned 224 256 bicubic imagenet
 ecaresnet50t 256 292 bicubic imagenet
 ecaresnetlight 224 256 bicubic imagenet
+efficientnet_b1_pruned 240 272 bicubic half
+efficientnet_b2_pruned 260 292 bicubic half
+efficientnet_b3_pruned 300 331 bicubic half
+efficientnet_el 300 331 bicubic imagenet
+efficientnet_el_pruned 300 331 bicubic imagenet
+efficientnet_em 240 272 bicubic imagenet
+efficientnet_es 224 256 bicubic imagenet
+efficientnet_es_pruned 224 256 bicubic imagenet
+efficientnet_h_b5 448 448 bicubic imagenet squash
 efficientnet_lite0 224 256 bicubic imagenet
 efficientnet_lite1 240 272 bicubic imagenet
 efficientnet_lite2 260 292 bicubic imagenet
 efficientnet_lite3 300 331 bicubic imagenet
 efficientnet_lite4 380 412 bicubic imagenet
+efficientnet_x_b5 448 448 bicubic imagenet squash
+efficientnetv2_rw_m 320 320 bicubic imagenet
+efficientnetv2_rw_s 288 288 bicubic imagenet
+efficientnetv2_rw_t 224 224 bicubic imagenet
+fbnetc_100 224 256 bilinear imagenet
+fbnetv3_b 224 235 bilinear imagenet
+fbnetv3_d 224 235 bilinear imagenet
+fbnetv3_g 240 252 bilinear imagenet
+lcnet_050 224 256 bicubic imagenet
+lcnet_075 224 256 bicubic imagenet
+lcnet_100 224 256 bicubic imagenet
+mixnet_l 224 256 bicubic imagenet
+mixnet_m 224 256 bicubic imagenet
+mixnet_s 224 256 bicubic imagenet
+mixnet_xl 224 256 bicubic imagenet
+mnasnet_100 224 256 bicubic imagenet
+mnasnet_small 224 256 bicubic imagenet
+mobilenet_edgetpu_v2_m 224 248 bicubic half
 mobilenetv1_100 224 256 bicubic half
+mobilenetv1_100h 224 256 bicubic half
 mobilenetv1_125 224 248 bicubic half
+mobilenetv2_050 224 256 bicubic imagenet
+mobilenetv2_100 224 256 bicubic imagenet
+mobilenetv2_110d 224 256 bicubic imagenet
+mobilenetv2_120d 224 256 bicubic imagenet
+mobilenetv2_140 224 256 bicubic imagenet
+mobilenetv3_large_100 224 256 bicubic imagenet
+mobilenetv3_large_150d 256 269 bilinear half
+mobilenetv3_rw 224 256 bicubic imagenet
+mobilenetv3_small_050 224 256 bicubic imagenet
+mobilenetv3_small_075 224 256 bicubic imagenet
+mobilenetv3_small_100 224 256 bicubic imagenet
+mobilenetv4_conv_aa_large 448 471 bicubic imagenet
+mobilenetv4_conv_blur_medium 224 235 bicubic imagenet
+mobilenetv4_conv_large 384 404 bicubic imagenet
+mobilenetv4_conv_medium 256 269 bicubic imagenet
+mobilenetv4_conv_small 224 256 bicubic imagenet
+mobilenetv4_conv_small_050 224 256 bicubic half
 resnet101c 224 256 bicubic imagenet
 resnet101d 256 269 bicubic imagenet
 resnet101s 224 256 bicubic imagenet
@@ -80,6 +141,8 @@ resnext101_32x16d 224 256 bilinear imagenet
 resnext101_32x32d 224 256 bilinear imagenet
 resnext101_32x4d 224 256 bilinear imagenet
 resnext50d_32x4d 224 256 bicubic imagenet
+semnasnet_075 224 256 bicubic imagenet
+semnasnet_100 224 256 bicubic imagenet
 senet154 224 256 bicubic imagenet
 seresnet152d 256 269 bicubic imagenet
 seresnet50 224 235 bicubic imagenet
@@ -92,6 +155,11 @@ seresnext26t_32x4d 224 256 bicubic imagenet
 seresnext50_32x4d 224 256 bicubic imagenet
 seresnextaa101d_32x8d 288 303 bicubic imagenet
 seresnextaa201d_32x8d 384 384 bicubic imagenet
+spnasnet_100 224 256 bilinear imagenet
+test_convnext3 160 168 bicubic half
+test_efficientnet 160 168 bicubic imagenet
+test_efficientnet_gn 160 168 bicubic half
+test_efficientnet_ln 160 168 bicubic imagenet
 test_resnet 160 168 bilinear half
 tf_efficientnet_b0 224 256 bicubic imagenet
 tf_efficientnet_b1 240 272 bicubic imagenet
@@ -101,14 +169,33 @@ tf_efficientnet_b4 380 412 bicubic imagenet
 tf_efficientnet_b5 456 488 bicubic imagenet
 tf_efficientnet_b6 528 560 bicubic imagenet
 tf_efficientnet_b7 600 632 bicubic imagenet
+tf_efficientnet_b8 672 704 bicubic half
+tf_efficientnet_el 300 331 bicubic half
+tf_efficientnet_em 240 272 bicubic half
+tf_efficientnet_es 224 256 bicubic half
+tf_efficientnet_l2 475 507 bicubic imagenet
 tf_efficientnet_lite0 224 256 bicubic half
 tf_efficientnet_lite1 240 272 bicubic half
 tf_efficientnet_lite2 260 292 bicubic half
 tf_efficientnet_lite3 300 331 bilinear half
 tf_efficientnet_lite4 380 413 bilinear half
+tf_efficientnetv2_b0 192 219 bicubic imagenet
+tf_efficientnetv2_b1 192 217 bicubic imagenet
+tf_efficientnetv2_b2 208 233 bicubic imagenet
+tf_efficientnetv2_b3 240 266 bicubic half
 tf_efficientnetv2_l 384 384 bicubic half squash
 tf_efficientnetv2_m 384 384 bicubic half squash
 tf_efficientnetv2_s 300 300 bicubic half
+tf_efficientnetv2_xl 384 384 bicubic half squash
+tf_mixnet_l 224 256 bicubic imagenet
+tf_mixnet_m 224 256 bicubic imagenet
+tf_mixnet_s 224 256 bicubic imagenet
+tf_mobilenetv3_large_075 224 256 bilinear half
+tf_mobilenetv3_large_100 224 256 bilinear half
+tf_mobilenetv3_large_minimal_100 224 256 bilinear half
+tf_mobilenetv3_small_075 224 256 bilinear half
+tf_mobilenetv3_small_100 224 256 bilinear half
+tf_mobilenetv3_small_minimal_100 224 256 bilinear half
 timm/convnext_base 224 256 bicubic imagenet
 timm/convnext_large 224 256 bicubic imagenet
 timm/convnext_small 224 235 bicubic imagenet
@@ -143,6 +230,11 @@ timm/vgg19 224 256 bilinear imagenet
 timm/vgg19_bn 224 256 bilinear imagenet
 timm/wide_resnet101_2 224 256 bilinear imagenet
 timm/wide_resnet50_2 224 256 bicubic imagenet
+tinynet_a 192 219 bicubic imagenet
+tinynet_b 188 214 bicubic imagenet
+tinynet_c 184 210 bicubic imagenet
+tinynet_d 152 173 bicubic imagenet
+tinynet_e 106 121 bicubic imagenet
 vit_base_patch14_dinov2 518 518 bicubic imagenet
 vit_small_patch14_dinov2 518 518 bicubic imagenet
 )";
@@ -159,6 +251,10 @@ std::optional<Preprocessing> usual_preprocessing(std::string_view model) {
     usual.width = usual.height;
     usual.interpolation = parse_interpolation(interpolation);
     if (normalization == "half") usual.mean = usual.std = {0.5f, 0.5f, 0.5f};
+    if (normalization == "clip") {
+      usual.mean = {0.48145466f, 0.4578275f, 0.40821073f};
+      usual.std = {0.26862954f, 0.26130258f, 0.27577711f};
+    }
     if (std::string fit; words >> fit) usual.fit = parse_fit(fit);
     return usual;
   }
