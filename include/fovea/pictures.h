@@ -47,10 +47,18 @@ struct Embeddings {
 };
 
 // The same numbers as Model::predict and Model::features give for each file alone. Each core decodes and looks at one picture at a
-// time. Those that
-// cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
+// time. Those that cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
 FOVEA_API Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 FOVEA_API Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+
+// The same for any number of files: what comes of each is handed to `take`, in the order of the files, and nothing of it is kept. An
+// embedding is f32 [1, ...]. `take` is called by the calling thread; what it throws is thrown. Returns the pictures that were left out.
+using TakePrediction = std::function<void(Prediction prediction)>;
+using TakeEmbedding = std::function<void(const std::string& file, const Tensor& embedding)>;
+FOVEA_API std::vector<BadPicture> predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                                const TakePrediction& take);
+FOVEA_API std::vector<BadPicture> embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                              const TakeEmbedding& take);
 
 // NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
 FOVEA_API void save_npy(const Tensor& tensor, const std::string& path);

@@ -72,29 +72,30 @@ Evaluation evaluate(const engine::Network& network, const PictureSource& source,
   return result;
 }
 
-Views compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnBatch& on_batch) {
-  Views views;
-  if (source.samples.empty()) return views;
+bool compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnFeatures& take,
+                      const OnBatch& on_batch) {
+  if (source.samples.empty()) return true;
   const Preprocessing& size = source.preprocessing;
   image::Loader loader(source.samples, loader_options(source));
   engine::FeatureWriter writer(session, size.height, size.width, "head_input", kInferenceBatch);
   std::vector<float> room;
-  const auto append = [&](const image::Batch& batch, engine::FeatureTable& table) {
+  const auto rows_of = [&](const image::Batch& batch) {
+    engine::FeatureTable table;
     writer.append(image::with_channels(batch.images, size, session.network().channels(), room), batch.size(), table);
+    return std::move(table.values);
   };
   int64_t done = 0;
   while (const image::Batch* batch = loader.next()) {
-    append(*batch, views.plain);
+    const std::vector<float> plain = rows_of(*batch);
+    std::vector<float> turned;
     if (mirrored) {
       mirror(batch->images, batch->size(), size.height, size.width);
-      append(*batch, views.mirrored);
+      turned = rows_of(*batch);
     }
-    if (on_batch && !on_batch(++done, loader.batches_per_epoch())) {
-      views.complete = false;
-      break;
-    }
+    take(plain, turned, batch->size());
+    if (on_batch && !on_batch(++done, loader.batches_per_epoch())) return false;
   }
-  return views;
+  return true;
 }
 
 void average(std::span<float> answers, std::span<const float> others) {

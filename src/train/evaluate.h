@@ -33,13 +33,11 @@ Evaluation evaluate(const engine::Network& network, engine::Session& session, co
 using LogitsOf = std::function<std::span<const float>(std::span<const float> pictures, int64_t count)>;
 Evaluation evaluate(const engine::Network& network, const PictureSource& source, const LogitsOf& logits_of, const OnBatch& on_batch = {});
 
-// The pooled features of every picture and, where asked for, of its mirror image; the rows are the samples'. Nothing where on_batch
-// stopped.
-struct Views {
-  engine::FeatureTable plain, mirrored;
-  bool complete = true;
-};
-Views compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnBatch& on_batch);
+// The pooled features of every picture and, where asked for, of its mirror image, handed over batch by batch in the samples' order:
+// [count, width] each, valid during the call; `mirrored` is empty where it was not asked for. False where on_batch stopped.
+using OnFeatures = std::function<void(std::span<const float> plain, std::span<const float> mirrored, int64_t count)>;
+bool compute_features(engine::Session& session, const PictureSource& source, bool mirrored, const OnFeatures& take,
+                      const OnBatch& on_batch);
 
 // Left and right exchanged, in place: [count, height, width, 3]; any number of channels.
 void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width);
