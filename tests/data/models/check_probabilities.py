@@ -31,7 +31,7 @@ def randomize(model):
         elif name.endswith("running_var"):
             value.copy_(1 + 0.5 * noise)
         elif value.dim() > 1 and value[0].numel() > 1:
-            value.copy_(noise * (4.5 / value[0].numel()) ** 0.5)
+            value.copy_(noise * (3 / value[0].numel()) ** 0.5)
         elif name.endswith("weight") or name.endswith("gamma"):
             value.copy_((value if value.abs().max() > 0.1 else torch.full_like(value, 0.25)) * (1 + 0.2 * noise))
         else:
