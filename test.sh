@@ -40,11 +40,13 @@ step "installing what is missing"
 scripts/install_dependencies.sh
 scripts/get_onednn.sh
 scripts/get_default_weights.sh
+scripts/get_imagenet_pictures.sh
 scripts/get_onnx_tools.sh
 scripts/get_tensorboard.sh
 scripts/get_chromium.sh
+scripts/get_python_tools.sh
 # They are there: a test that needs them fails rather than skips.
-export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1 FOVEA_REQUIRE_BROWSER=1
+export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_IMAGENET=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1 FOVEA_REQUIRE_BROWSER=1
 
 builds=(build)
 build release build

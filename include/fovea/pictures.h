@@ -60,6 +60,20 @@ FOVEA_API std::vector<BadPicture> predict_files(const Model& model, const std::v
 FOVEA_API std::vector<BadPicture> embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
                                               const TakeEmbedding& take);
 
+// Pictures that are no files, or not only: `picture(i)` gives the i-th of `count`. It is called once for each, on any core, on several at
+// the same time; what it throws as Error(input) leaves the picture out, under `name(i)`, and anything else ends the call.
+struct PictureSource {
+  int64_t count = 0;
+  std::function<Image(int64_t index)> picture = {};
+  std::function<std::string(int64_t index)> name = {};  // empty: the index
+};
+FOVEA_API Predictions predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options = {});
+FOVEA_API Embeddings embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options = {});
+FOVEA_API std::vector<BadPicture> predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                                   const TakePrediction& take);
+FOVEA_API std::vector<BadPicture> embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                                 const TakeEmbedding& take);
+
 // NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
 FOVEA_API void save_npy(const Tensor& tensor, const std::string& path);
 // Throws Error(io), before any work, where writing the file would fail at once: its folder is missing or not to be written to, or it is a

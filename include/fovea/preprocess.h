@@ -16,9 +16,10 @@ enum class Interpolation { nearest, bilinear, bicubic };  // with antialiasing, 
 
 // How a picture of any shape becomes height x width.
 enum class Fit {
-  crop,    // shorter side to `resize`, then the centre (black where the picture is smaller): what published weights are measured with
-  pad,     // longer side to fit, the rest filled evenly on both sides with the mean colour
-  squash,  // both sides resized, the aspect lost
+  crop,         // shorter side to `resize`, then the centre (black where the picture is smaller): what published weights are measured with
+  pad,          // longer side to fit, the rest filled evenly on both sides with the mean colour
+  squash,       // both sides resized, the aspect lost
+  squash_crop,  // both sides resized so that the shorter one of height and width becomes `resize`, then the centre
 };
 
 // What lies under transparency.

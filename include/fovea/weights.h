@@ -21,15 +21,22 @@ struct WeightsInfo {
   std::string source;                          // where it comes from: a URL, or a Python package and the file in it
   std::string licence;                         // read the publisher's own words before relying on it
   bool non_commercial = false;                 // the licence forbids any other use
-  bool classifies = true;                      // false: the file's classifier has no values of use; its features do
+  int64_t classes = 1000;                      // of the file's head; 0: it has none
+  bool classifies = true;                      // false: the file has no classifier, or none of use; its features are
   std::optional<double> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
-  std::string digest;                          // SHA-256: all 64 digits, or the first ones where no more are published
+  std::string digest;                          // SHA-256: all 64 digits, or the first ones where no more are published; empty where the
+                                               // source tells it with the file
   Preprocessing preprocessing;
   std::string path;     // in the cache
   bool cached = false;  // whether the file lies there
 };
 
+// Of the networks that there are.
 FOVEA_API std::vector<WeightsInfo> published_weights();
+
+// Those of a model's name and a tag, of a name that has a tag of its own ("resnet50.a1_in1k"), or the model's default ones; nothing where
+// none are published.
+FOVEA_API std::optional<WeightsInfo> find_weights(const std::string& model, const std::string& tag = "");
 
 // $FOVEA_CACHE, else $XDG_CACHE_HOME/fovea, else ~/.cache/fovea. Throws Error(usage) where none of them is set.
 FOVEA_API std::string cache_directory();
@@ -37,7 +44,8 @@ FOVEA_API std::string cache_directory();
 // Called with the bytes there are so far and in all (0 while that is not known).
 using FetchProgress = std::function<void(int64_t bytes_done, int64_t bytes_total)>;
 
-// The path of the file in the cache, fetched where it is missing; an empty tag names the model's default weights. What was cut off is
+// The path of the file in the cache, fetched where it is missing; an empty tag names the model's default weights. "hf-hub:OWNER/NAME" with
+// or without "@REVISION" fetches what loading a repository of the hub takes, and gives its folder. What was cut off is
 // continued, what does not have its digest is refused, and the file appears only once it is whole. With FOVEA_OFFLINE=1 nothing is fetched.
 // Throws Error: usage for a name or tag that is not published, io for what cannot be fetched (naming the file to put there by hand),
 // mismatch for a wrong digest.

@@ -5,11 +5,11 @@
 
 #include "api/implementation.h"
 #include "api/measure.h"
+#include "api/model_source.h"
 #include "api/summary.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/session.h"
-#include "weights/published.h"
 
 namespace fovea {
 namespace {
@@ -43,8 +43,8 @@ Comparison describe(const std::string& name, const engine::Network& network, con
     result.stride = stage.stride;
     result.field = stage.field;
   }
-  if (!models::find(name)) return result;  // what was published says nothing of a model file
-  if (const weights::PublishedWeights* published = weights::look_up_published(summary.model)) {
+  // What was published says nothing of a model file.
+  if (const weights::PublishedWeights* published = find_published_weights(name, "")) {
     result.weights = published->tag;
     if (published->accuracy1) result.accuracy1 = *published->accuracy1;
     if (published->accuracy5) result.accuracy5 = *published->accuracy5;

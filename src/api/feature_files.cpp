@@ -94,8 +94,8 @@ FeatureRecord read_record(const fs::path& path, std::vector<int64_t>& shape) {
       record.normalized = root.at("normalized");
       record.folder = root.at("folder");
       shape = root.at("shape").get<std::vector<int64_t>>();
-    } catch (const json::exception& error) {
-      fail(ErrorKind::format, "cannot be read as a record of features: {}", error.what());
+    } catch (const json::exception&) {
+      fail(ErrorKind::format, "cannot be read as a record of features: it is no JSON, or an entry is missing or of another kind");
     }
     return record;
   });

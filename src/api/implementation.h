@@ -51,11 +51,14 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   std::shared_ptr<const Inference> for_lists_;
 };
 
+// "0", "1", ...: classes without names of their own.
+std::vector<std::string> numbered(int64_t count);
+
 std::vector<TapInfo> taps_of(const ModelGraph& model);
 
 // The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given. With the tag of a name's
 // published weights it has their size.
-std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed = std::nullopt,
+std::shared_ptr<engine::Network> plain_network(const std::string& name, std::optional<uint64_t> seed = std::nullopt,
                                                const std::string& tag = "");
 
 }  // namespace fovea

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <span>
 
 #include "api/implementation.h"
+#include "api/model_source.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/precision.h"
@@ -18,15 +18,16 @@
 #include "weights/usual_preprocessing.h"
 
 namespace fovea {
-namespace {
-
-namespace fs = std::filesystem;
 
 std::vector<std::string> numbered(int64_t count) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
   return names;
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 std::vector<std::string> classes_for(int64_t count) {
   const auto& imagenet = weights::imagenet_classes();
@@ -149,26 +150,23 @@ struct FileForm {
   std::vector<std::string> start_new = {};  // prefixes of what leads to the head alone, where the file lacks that too
 };
 
-// Of position embeddings [1, prefix + height * width, C].
-Size2 native_of(const models::Variant& variant, const ModelGraph& model, const std::vector<int64_t>& table) {
-  int64_t prefix = 0;
-  for (const Tap& tap : model.taps) prefix = std::max(prefix, tap.prefix);
-  const int64_t places = table[1] - prefix, side = std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(places, 0))));
+// The size that position embeddings of so many rows belong to; 0: they are of no square.
+Size2 native_of(const models::Variant& variant, const PositionTable& own, int64_t rows) {
+  const int64_t places = std::max<int64_t>(rows - own.prefix, 0), side = std::llround(std::sqrt(static_cast<double>(places)));
+  if (places == own.grid.height * own.grid.width) return {variant.input_size, variant.input_size};
   if (side * side != places) return {0, 0};
-  return {side * variant.size_multiple, side * variant.size_multiple};
+  const int64_t patch = variant.input_size / own.grid.height;
+  return {side * patch, side * patch};
 }
 
 FileForm file_form(const models::Variant& variant, const weights::StateDict& file) {
   std::vector<weights::ExpectedTensor> expected;
-  std::map<std::string, std::vector<int64_t>> shapes;  // in the model
   BuildOptions options;
   options.height = options.width = variant.input_size;
   const ModelGraph model = models::build(variant, options);
   const std::string first = engine::first_convolution(model);
-  for (const State& state : model.graph.states()) {
+  for (const State& state : model.graph.states())
     expected.push_back({state.name, state.stored_shape, model.graph.type(state.value).dtype == DType::i64});
-    shapes[state.name] = state.stored_shape;
-  }
   const weights::Naming naming = weights::name_tensors(file, expected, "", engine::head_place(variant));
   FileForm form{naming.head_missing ? 0 : variant.classes, 3, {0, 0}, naming.start_new};
   for (size_t i = 0; i < file.size(); ++i) {
@@ -176,9 +174,18 @@ FileForm file_form(const models::Variant& variant, const weights::StateDict& fil
     const auto& shape = file[i].tensor.shape();
     if (name == variant.head + ".weight" && !shape.empty() && shape[0] > 0) form.classes = shape[0];
     if (name == first && shape.size() == 4 && shape[1] > 0) form.channels = shape[1];
-    const auto known = shapes.find(name);
-    if (known != shapes.end() && engine::is_position_table(known->second) && engine::is_position_table(shape))
-      form.native = native_of(variant, model, shape);
+    for (const PositionTable& table : model.positions)
+      if (table.name == name && shape.size() == 3) form.native = native_of(variant, table, shape[1]);
+  }
+  return form;
+}
+
+engine::NetworkForm form_found(const FileForm& found, const LoadOptions& options, NewPart& part) {
+  engine::NetworkForm form{classes_for(found.classes), {}, channels_of(options), found.classes == 0, {0, 0}};
+  if (options.channels == 0 && found.channels != form.channels) {
+    form.channels = found.channels;
+    part.notes.push_back(
+        fmt::format("the file's first layer reads {} of a picture's channels: the network is made for so many", found.channels));
   }
   return form;
 }
@@ -197,9 +204,54 @@ std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, 
   return with_weights(variant, form_of(file), file.preprocessing, file.tensors, path);
 }
 
+// How the folder prepares pictures; where it does not say, as is usual for the network, at the size of its positions.
+Preprocessing preprocessing_of(const weights::HubFolder& folder, const models::Variant& variant, Size2 native) {
+  if (folder.preprocessing) return *folder.preprocessing;
+  Preprocessing result = usual_preprocessing(variant);
+  if (native.height == 0) native = {folder.native_height, folder.native_width};
+  if (native.height > 0) resize(result, native);
+  return result;
+}
+
+std::shared_ptr<Model::Implementation> from_hub_folder(const ModelSource& source, const LoadOptions& options) {
+  const models::Variant& variant = *source.variant;
+  const weights::HubFolder& folder = *source.config;
+  if (options.weights == "none") {
+    const Preprocessing pictures = preprocessing_of(folder, variant, {0, 0});
+    return without_weights(variant, {folder.classes, {}, channels_of(options), false, native_size(variant, pictures)}, pictures,
+                           options.seed);
+  }
+  const bool own = options.weights == "default";
+  const auto [path, part_of_file] = weights::weights_file(own ? source.folder : options.weights);
+  const weights::StateDict file = weights::read_weights(path, part_of_file);
+  const FileForm found = file_form(variant, file);
+  const Preprocessing pictures = preprocessing_of(folder, variant, found.native);
+  NewPart part{found.start_new, options.seed, folder.notes};
+  engine::NetworkForm form = form_found(found, options, part);
+  const auto named = static_cast<int64_t>(folder.classes.size());
+  if (named == found.classes)
+    form.classes = folder.classes;
+  else if (named > 0 && found.classes > 0)
+    part.notes.push_back(fmt::format("config.json names {} classes, the weights have {}: the names are not used", named, found.classes));
+  form.native = native_size(variant, pictures);
+  return with_weights(variant, form, pictures, file, path, part);
+}
+
+// For a network that the caller named, which must be the folder's own.
+std::shared_ptr<Model::Implementation> from_hub_folder(const models::Variant& wanted, const std::string& path, const LoadOptions& options) {
+  const ModelSource source = hub_folder_source(path);
+  const std::string own = source.variant->name, plain = own.substr(own.find('/') + 1);
+  if (wanted.name != own && wanted.name != plain)
+    fail(ErrorKind::mismatch, "loading {} from {}: the folder holds a {}", wanted.name, path, own);
+  LoadOptions of_folder = options;
+  of_folder.weights = "default";
+  return from_hub_folder(source, of_folder);
+}
+
 std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& variant, const std::string& path,
                                                          const LoadOptions& options) {
-  if (fs::exists(path) && weights::is_model_file(path)) return from_model_file(path, &variant, options);
+  if (weights::is_hub_folder(path)) return from_hub_folder(variant, path, options);
+  if (fs::is_regular_file(path) && weights::is_model_file(path)) return from_model_file(path, &variant, options);
   const auto [file_path, file_part] = weights::weights_file(path);
   const weights::StateDict file = weights::read_weights(file_path, file_part);
   Preprocessing preprocessing = usual_preprocessing(variant);
@@ -213,12 +265,8 @@ std::shared_ptr<Model::Implementation> from_weights_file(const models::Variant& 
   const FileForm found = file_form(variant, file);
   part.prefixes.insert(part.prefixes.end(), found.start_new.begin(), found.start_new.end());
   if (found.native.height > 0) resize(preprocessing, found.native);
-  engine::NetworkForm form{classes_for(found.classes), {}, channels_of(options), found.classes == 0, native_size(variant, preprocessing)};
-  if (options.channels == 0 && found.channels != form.channels) {
-    form.channels = found.channels;
-    part.notes.push_back(
-        fmt::format("the file's first layer reads {} of a picture's channels: the network is made for so many", found.channels));
-  }
+  engine::NetworkForm form = form_found(found, options, part);
+  form.native = native_size(variant, preprocessing);
   return with_weights(variant, form, preprocessing, file, path, part);
 }
 
@@ -228,23 +276,26 @@ std::shared_ptr<Model::Implementation> from_published(const models::Variant& var
   fetch.download.progress = options.progress;
   const std::string path = weights::fetch(row, fetch).string();
   const weights::StateDict file = weights::read_weights(path);
-  const engine::NetworkForm form{weights::imagenet_classes(), {}, channels_of(options), false, native_size(variant, row.preprocessing)};
+  const engine::NetworkForm form{
+      classes_for(row.classes), {}, channels_of(options), row.classes == 0, native_size(variant, row.preprocessing)};
   return with_weights(variant, form, row.preprocessing, file, path, {row.without, options.seed});
 }
 
-std::shared_ptr<Model::Implementation> from_name(const models::Variant& variant, const LoadOptions& options) {
+std::shared_ptr<Model::Implementation> from_name(const ModelSource& source, const LoadOptions& options) {
   const std::string& weights = options.weights;
+  const models::Variant& variant = *source.variant;
   if (weights == "none") {
-    const Preprocessing usual = usual_preprocessing(variant);
+    const Preprocessing usual = source.published ? source.published->preprocessing : usual_preprocessing(variant);
     return without_weights(variant, {{}, {}, channels_of(options), false, native_size(variant, usual)}, usual, options.seed);
   }
-  const auto* row = weights::look_up_published(variant.name, weights == "default" ? "" : weights);
+  const bool by_default = weights == "default";
+  const auto* row = by_default && source.published ? source.published : weights::look_up_published(variant.name, by_default ? "" : weights);
   if (row) return from_published(variant, *row, options);
   if (fs::exists(weights::weights_file(weights).path)) return from_weights_file(variant, weights, options);
   std::string tags;
   for (const weights::PublishedWeights& other : weights::published_weights())
     if (other.model == variant.name) tags += (tags.empty() ? "" : ", ") + other.tag;
-  if (weights == "default")
+  if (by_default)
     fail(ErrorKind::usage, "no weights are published for {}: name a file with weights, or 'none' to start at random", variant.name);
   fail(ErrorKind::io, "{}: no such file, and no weights of that name are published for {}{}", weights, variant.name,
        tags.empty() ? "" : "; there are " + tags);
@@ -266,40 +317,37 @@ std::shared_ptr<Model::Implementation> from_file(const std::string& path, const 
   return with_weights(variant, form_of(file), file.preprocessing, weights::read_weights(other, part), options.weights);
 }
 
-bool looks_like_a_path(const std::string& text) {
-  const std::string extension = fs::path(text).extension().string();
-  return fs::exists(text) || extension == ".safetensors" || extension == ".pth" || extension == ".pt" || text.starts_with("/") ||
-         text.starts_with("./") || text.starts_with("../");
-}
-
 }  // namespace
 
-std::shared_ptr<engine::Network> plain_network(const std::string& name_or_file, std::optional<uint64_t> seed, const std::string& tag) {
-  const models::Variant* variant = models::find(name_or_file);
-  if (!variant && looks_like_a_path(name_or_file)) {
-    const weights::ModelFile file = weights::read_model_file(name_or_file);
-    const models::Variant& named = in_context(name_or_file, [&]() -> const models::Variant& { return models::get(file.architecture); });
+std::shared_ptr<engine::Network> plain_network(const std::string& name, std::optional<uint64_t> seed, const std::string& tag) {
+  const ModelSource source = find_source(name, HubParts::config);
+  if (!source.file.empty()) {
+    const weights::ModelFile file = weights::read_model_file(source.file);
+    const models::Variant& named = in_context(source.file, [&]() -> const models::Variant& { return models::get(file.architecture); });
     return std::make_shared<engine::Network>(named, form_of(file), file.preprocessing, seed);
   }
-  if (!variant) variant = &models::get(name_or_file);
-  const Preprocessing usual = tag.empty() ? usual_preprocessing(*variant) : weights::find_published(variant->name, tag).preprocessing;
-  return std::make_shared<engine::Network>(*variant, engine::NetworkForm{{}, {}, 3, false, native_size(*variant, usual)}, usual, seed);
+  const models::Variant& variant = *source.variant;
+  const weights::PublishedWeights* published = tag.empty() ? source.published : &weights::find_published(variant.name, tag);
+  Preprocessing pictures = published ? published->preprocessing : usual_preprocessing(variant);
+  engine::NetworkForm form;
+  if (source.config) {
+    form.classes = source.config->classes;
+    pictures = preprocessing_of(*source.config, variant, {0, 0});
+  }
+  form.native = native_size(variant, pictures);
+  return std::make_shared<engine::Network>(variant, std::move(form), pictures, seed);
 }
 
-Model Model::load(const std::string& name_or_file, const LoadOptions& options) {
+Model Model::load(const std::string& name, const LoadOptions& options) {
   if (options.channels < 0) fail(ErrorKind::usage, "pictures of {} channels, at least 1 expected", options.channels);
   const DType precision = engine::parse_precision(options.dtype);
-  const auto ready = [&](std::shared_ptr<Model::Implementation> implementation) {
-    implementation->loaded.precision_note = precision == DType::bf16 ? engine::why_not_bf16(cpu::cpu_backend()) : std::string();
-    implementation->shared_network()->set_precision(implementation->loaded.precision_note.empty() ? precision : DType::f32);
-    return Model(std::move(implementation));
-  };
-  if (const models::Variant* variant = models::find(name_or_file)) return ready(from_name(*variant, options));
-  // The folder of a run stands for its model.
-  const fs::path of_run = fs::path(name_or_file) / "model.safetensors";
-  if (fs::is_directory(name_or_file) && fs::is_regular_file(of_run)) return ready(from_file(of_run.string(), options));
-  if (looks_like_a_path(name_or_file)) return ready(from_file(name_or_file, options));
-  return ready(from_name(models::get(name_or_file), options));
+  const ModelSource source = find_source(name, options.weights == "default" ? HubParts::all : HubParts::config, options.progress);
+  const std::shared_ptr<Model::Implementation> loaded = !source.file.empty() ? from_file(source.file, options)
+                                                        : source.config      ? from_hub_folder(source, options)
+                                                                             : from_name(source, options);
+  loaded->loaded.precision_note = precision == DType::bf16 ? engine::why_not_bf16(cpu::cpu_backend()) : std::string();
+  loaded->shared_network()->set_precision(loaded->loaded.precision_note.empty() ? precision : DType::f32);
+  return Model(loaded);
 }
 
 }  // namespace fovea

@@ -1,7 +1,6 @@
 #include <fovea/pictures.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
 #include "api/implementation.h"
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "image/fit.h"
 #include "image/folder.h"
+#include "look/stretch.h"
 
 namespace fovea {
 namespace {
@@ -19,19 +19,16 @@ std::string reason_of(const std::string& file, const std::string& message) {
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
 }
 
-// How many pictures of a list are looked at before what came of them is handed over: a few at first, then as many as take about this long.
-class Stretch {
- public:
-  int64_t pictures() const { return pictures_; }
-  void took(std::chrono::steady_clock::duration time) {
-    constexpr auto kShort = std::chrono::milliseconds(200);
-    constexpr int64_t kMost = 64;  // for each core
-    if (time < kShort && pictures_ < kMost * threads()) pictures_ *= 2;
-  }
+std::string name_at(const PictureSource& source, int64_t index) { return source.name ? source.name(index) : std::to_string(index); }
 
- private:
-  int64_t pictures_ = 2 * threads();
-};
+// The files, read as the model has it.
+PictureSource as_source(const Model& model, const std::vector<std::string>& files) {
+  const auto file = [&files](int64_t index) { return files[static_cast<size_t>(index)]; };
+  const auto picture = [&files, preprocessing = model.preprocessing()](int64_t index) {
+    return read_image(files[static_cast<size_t>(index)], preprocessing);
+  };
+  return {static_cast<int64_t>(files.size()), picture, file};
+}
 
 // What is asked for of a picture: these outputs of the network, with or without the picture's second shape, where the model has one.
 struct Asked {
@@ -43,48 +40,46 @@ struct Asked {
 // which it may change: take(index, result) is called in order. Each picture goes through the network alone, so that its numbers depend on
 // nothing beside it.
 template <class Result, class Look, class Take>
-std::vector<BadPicture> run_files(const Model& model, const std::vector<std::string>& files, const Asked& asked,
-                                  const PictureOptions& options, Look&& look, Take&& take) {
+std::vector<BadPicture> run_pictures(const Model& model, const PictureSource& source, const Asked& asked, const PictureOptions& options,
+                                     Look&& look, Take&& take) {
   struct Seen {
     std::optional<Result> result;
     std::string reason;  // why there is none
   };
-  const auto total = static_cast<int64_t>(files.size());
-  const auto see = [&](const Inference& inference, const std::string& file) {
+  const int64_t total = source.count;
+  const auto see = [&](const Inference& inference, int64_t index) {
     Seen seen;
     try {
       Inference::Prepared prepared;
-      inference.prepare(read_image(file, inference.network().preprocessing()), asked.second, prepared);
+      inference.prepare(source.picture(index), asked.second, prepared);
       seen.result = look(inference, prepared);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::input) throw;
-      seen.reason = reason_of(file, error.what());
+      seen.reason = reason_of(name_at(source, index), error.what());
     }
     return seen;
   };
   std::vector<BadPicture> left_out;
   const auto give = [&](int64_t index, Seen seen) {
-    const std::string& file = files[static_cast<size_t>(index)];
     if (seen.result)
-      take(static_cast<size_t>(index), std::move(*seen.result));
+      take(index, std::move(*seen.result));
     else
-      left_out.push_back({file, seen.reason});
+      left_out.push_back({name_at(source, index), seen.reason});
     return !options.progress || options.progress(index + 1, total);
   };
   if (total == 1) {
-    give(0, see(model.implementation().inference(), files[0]));
+    give(0, see(model.implementation().inference(), 0));
     return left_out;
   }
   const std::shared_ptr<const Inference> lists = model.implementation().for_lists();
-  Stretch stretch;
+  constexpr int64_t kMost = 64;  // for each core
+  look::Stretch stretch(2 * threads(), kMost * threads());
   for (int64_t begin = 0; begin < total;) {
-    const auto start = std::chrono::steady_clock::now();
     std::vector<Seen> seen(static_cast<size_t>(std::min(stretch.pictures(), total - begin)));
     const auto count = static_cast<int64_t>(seen.size());
-    lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) {
-      seen[static_cast<size_t>(i)] = see(one, files[static_cast<size_t>(begin + i)]);
+    stretch.run([&] {
+      lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) { seen[static_cast<size_t>(i)] = see(one, begin + i); });
     });
-    stretch.took(std::chrono::steady_clock::now() - start);
     for (int64_t i = 0; i < count; ++i)
       if (!give(begin + i, std::move(seen[static_cast<size_t>(i)]))) return left_out;
     begin += count;
@@ -108,39 +103,40 @@ std::vector<std::string> unused_lines(const std::vector<BadPicture>& unused, siz
   return image::lines_of(all, most);
 }
 
-std::vector<BadPicture> predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
-                                      const TakePrediction& take) {
+std::vector<BadPicture> predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                         const TakePrediction& take) {
   if (options.top < 1) fail(ErrorKind::usage, "the {} most probable classes, at least 1 expected", options.top);
   using Classes = std::vector<ClassProbability>;
-  return run_files<Classes>(
-      model, files, {{"logits"}, true}, options,
+  return run_pictures<Classes>(
+      model, source, {{"logits"}, true}, options,
       [&](const Inference& one, Inference::Prepared& picture) { return one.best(one.answer(picture.image, picture.second), options.top); },
-      [&](size_t index, Classes classes) {
-        take({files[index], std::move(classes)});
+      [&](int64_t index, Classes classes) {
+        take({name_at(source, index), std::move(classes)});
       });
 }
 
-Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
-  Predictions result;
-  result.left_out = predict_files(model, files, options, [&](Prediction prediction) { result.pictures.push_back(std::move(prediction)); });
-  return result;
-}
-
-std::vector<BadPicture> embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
-                                    const TakeEmbedding& take) {
-  return run_files<Tensor>(
-      model, files, {{options.output}, false}, options,
+std::vector<BadPicture> embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                       const TakeEmbedding& take) {
+  return run_pictures<Tensor>(
+      model, source, {{options.output}, false}, options,
       [&](const Inference& one, Inference::Prepared& picture) {
         return options.mirrored ? one.output_with_mirror_image(picture.image, options.output) : one.output(picture.image, options.output);
       },
-      [&](size_t index, const Tensor& output) { take(files[index], output); });
+      [&](int64_t index, const Tensor& output) { take(name_at(source, index), output); });
 }
 
-Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
+Predictions predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options) {
+  Predictions result;
+  const auto take = [&](Prediction prediction) { result.pictures.push_back(std::move(prediction)); };
+  result.left_out = predict_pictures(model, source, options, take);
+  return result;
+}
+
+Embeddings embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options) {
   Embeddings result;
   std::vector<float> rows;
   std::vector<int64_t> shape{0};
-  result.left_out = embed_files(model, files, options, [&](const std::string& file, const Tensor& embedding) {
+  result.left_out = embed_pictures(model, source, options, [&](const std::string& file, const Tensor& embedding) {
     if (shape.size() == 1) shape = embedding.shape();
     result.files.push_back(file);
     const auto values = embedding.values<float>();
@@ -150,6 +146,24 @@ Embeddings embed_files(const Model& model, const std::vector<std::string>& files
   result.features = Tensor(DType::f32, shape);
   std::copy(rows.begin(), rows.end(), result.features.mutable_values<float>().begin());
   return result;
+}
+
+std::vector<BadPicture> predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                      const TakePrediction& take) {
+  return predict_pictures(model, as_source(model, files), options, take);
+}
+
+std::vector<BadPicture> embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                    const TakeEmbedding& take) {
+  return embed_pictures(model, as_source(model, files), options, take);
+}
+
+Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
+  return predict_pictures(model, as_source(model, files), options);
+}
+
+Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options) {
+  return embed_pictures(model, as_source(model, files), options);
 }
 
 void check_output(const std::string& path) { require_writable(path); }

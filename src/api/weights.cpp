@@ -4,9 +4,11 @@
 #include <filesystem>
 
 #include "api/implementation.h"
+#include "api/model_source.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "weights/fetch.h"
+#include "weights/hub.h"
 #include "weights/model_file.h"
 #include "weights/pth_writer.h"
 #include "weights/published.h"
@@ -20,12 +22,33 @@ namespace fs = std::filesystem;
 
 std::string source_of(const weights::PublishedWeights& row) {
   if (row.origin == weights::Origin::pip) return fmt::format("{} in the Python package {}", row.member, row.package);
+  if (row.origin == weights::Origin::hub) return weights::hub_url({row.repository}, row.file);
   return row.base_url + row.file;
+}
+
+WeightsInfo info_of(const weights::PublishedWeights& row) {
+  WeightsInfo info;
+  info.model = row.model;
+  info.tag = row.tag;
+  info.is_default = row.is_default;
+  info.file = row.file;
+  info.source = source_of(row);
+  info.licence = row.licence;
+  info.non_commercial = row.non_commercial;
+  info.classes = row.classes;
+  info.classifies = row.without.empty() && row.classes > 0;
+  info.accuracy1 = row.accuracy1;
+  info.accuracy5 = row.accuracy5;
+  info.digest = row.sha256;
+  info.preprocessing = row.preprocessing;
+  info.path = weights::cached_path(row).string();
+  info.cached = fs::exists(info.path);
+  return info;
 }
 
 weights::StateDict read_file(const std::string& from) {
   const auto [path, part] = weights::weights_file(from);
-  return weights::read_weights(path, part);
+  return weights::read_plain_weights(path, part);
 }
 
 // The file's tensors as the model's library names and shapes them.
@@ -47,33 +70,24 @@ weights::StateDict renamed(const std::string& from, const std::string& model) {
 
 std::vector<WeightsInfo> published_weights() {
   std::vector<WeightsInfo> result;
-  for (const weights::PublishedWeights& row : weights::published_weights()) {
-    WeightsInfo info;
-    info.model = row.model;
-    info.tag = row.tag;
-    info.is_default = row.is_default;
-    info.file = row.file;
-    info.source = source_of(row);
-    info.licence = row.licence;
-    info.non_commercial = row.non_commercial;
-    info.classifies = row.without.empty();
-    info.accuracy1 = row.accuracy1;
-    info.accuracy5 = row.accuracy5;
-    info.digest = row.sha256;
-    info.preprocessing = row.preprocessing;
-    info.path = weights::cached_path(row).string();
-    info.cached = fs::exists(info.path);
-    result.push_back(std::move(info));
-  }
+  for (const weights::PublishedWeights& row : weights::published_weights())
+    if (models::find(row.model)) result.push_back(info_of(row));
   return result;
+}
+
+std::optional<WeightsInfo> find_weights(const std::string& model, const std::string& tag) {
+  const weights::PublishedWeights* row = find_published_weights(model, tag);
+  return row ? std::optional(info_of(*row)) : std::nullopt;
 }
 
 std::string cache_directory() { return weights::cache_directory().string(); }
 
 std::string fetch_weights(const std::string& model, const std::string& tag, const FetchProgress& progress) {
+  if (hub_repository_in(model)) return find_source(model, HubParts::all, progress).folder;
   weights::FetchOptions options;
   options.download.progress = progress;
-  return weights::fetch(weights::find_published(model, tag), options).string();
+  const weights::PublishedWeights* row = find_published_weights(model, tag);
+  return weights::fetch(row ? *row : weights::find_published(model, tag), options).string();
 }
 
 ConvertedWeights convert_weights(const std::string& from, const std::string& to, const std::string& model) {

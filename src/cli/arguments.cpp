@@ -6,9 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 namespace fovea::cli {
@@ -46,6 +49,14 @@ CLI::Validator within(OptionRange range) {
             return text + " is given, " + range.words() + " expected";
           },
           ""};
+}
+
+// CLI11 takes -1 for the largest number that there is.
+std::string require_unsigned(std::string& text) {
+  uint64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && stop == text.data() + text.size()) return "";
+  return text + " is given, a whole number from 0 to " + std::to_string(std::numeric_limits<uint64_t>::max()) + " expected";
 }
 
 // "500M", "2Gi" as bytes.
@@ -143,7 +154,9 @@ Argument& Argument::needs(std::string_view option) {
 
 template <class Value>
 Argument Command::option(std::string_view names, Value& value, std::string_view help) {
-  return Argument(*app_.add_option(std::string(names), value, std::string(help)));
+  CLI::Option& option = *app_.add_option(std::string(names), value, std::string(help));
+  if constexpr (std::is_same_v<Value, uint64_t>) option.check(CLI::Validator(require_unsigned, ""));
+  return Argument(option);
 }
 
 template <class Value>

@@ -1,13 +1,17 @@
 // fovea models: what there is.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <fovea/error.h>
 #include <fovea/inspect.h>
 #include <fovea/weights.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/options.h"
 #include "cli/terminal.h"
 
 namespace fovea::cli {
@@ -15,14 +19,18 @@ namespace {
 
 constexpr const char* kModelsFooter =
     R"(By family: names, parameters as published, and the tags of published weights, the default one and how many more there are. Any of them
-takes --weights none or a file. Examples:
-  fovea models
+takes --weights none or a file, and a name with a tag (resnet50.a1_in1k) takes those. Examples:
+  fovea models --family resnet
+  fovea models --filter '*dinov2*' --pretrained
   fovea models --markdown      the table of the README
   fovea summary resnet50 --size 224)";
 
 struct ModelsArguments {
-  bool markdown = false, json = false;
+  std::string family, filter;
+  bool pretrained = false, markdown = false, json = false;
 };
+
+using Tags = std::map<std::string, std::vector<std::string>>;  // of published weights, by the model's name
 
 // Numbers in names count as numbers: resnet18 stands before resnet101.
 bool before(const std::string& a, const std::string& b) {
@@ -53,23 +61,30 @@ bool grouped_before(const ModelInfo& a, const ModelInfo& b) {
   return before(a.name, b.name);
 }
 
+// Of many names the first, the last and a few that lie evenly between.
+std::string some_of(const std::vector<ModelInfo>& models) {
+  constexpr size_t kMost = 5;
+  const size_t shown = std::min(kMost, models.size());
+  std::string text;
+  for (size_t i = 0; i < shown; ++i) {
+    const size_t at = shown == 1 ? 0 : i * (models.size() - 1) / (shown - 1);
+    text += fmt::format("{}`{}`", i == 0 ? "" : " ", models[at].name);
+  }
+  return text;
+}
+
 void print_markdown(const std::vector<ModelInfo>& models) {
-  print("| family | variants | names of parameters | parameters |\n| --- | --- | --- | --- |\n");
+  print("| family | networks | parameters | some of them |\n| --- | ---: | --- | --- |\n");
   for (size_t at = 0; at < models.size();) {
-    const ModelInfo& first = models[at];
-    std::vector<std::string> names;
-    int64_t least = first.parameters, most = first.parameters;
-    for (; at < models.size() && models[at].family == first.family && models[at].layout == first.layout; ++at) {
-      names.push_back("`" + models[at].name + "`");
-      least = std::min(least, models[at].parameters);
-      most = std::max(most, models[at].parameters);
-    }
-    const std::string variants = fmt::format("{}", fmt::join(names, " "));
-    print("| {} | {} | {} | {} to {} |\n", first.family, variants, first.layout, as_millions(least), as_millions(most));
+    std::vector<ModelInfo> family;
+    for (const std::string name = models[at].family; at < models.size() && models[at].family == name; ++at) family.push_back(models[at]);
+    const auto [least, most] = std::ranges::minmax(family, {}, &ModelInfo::parameters);
+    print("| {} | {} | {} to {} | {} |\n", least.family, family.size(), as_millions(least.parameters), as_millions(most.parameters),
+          some_of(family));
   }
 }
 
-void print_table(const std::vector<ModelInfo>& models, std::map<std::string, std::vector<std::string>>& tags) {
+void print_table(const std::vector<ModelInfo>& models, Tags& tags) {
   Table table("<<>>><<");
   table.add({"family", "name", "parameters", "size", "features", "names of", "weights"});
   std::string family;
@@ -84,14 +99,28 @@ void print_table(const std::vector<ModelInfo>& models, std::map<std::string, std
   print("{}", table.text());
 }
 
+void select(std::vector<ModelInfo>& models, const ModelsArguments& options, const Tags& tags) {
+  std::set<std::string> families;
+  for (const ModelInfo& model : models) families.insert(model.family);
+  if (!options.family.empty() && !families.contains(options.family))
+    throw Error(ErrorKind::usage, fmt::format("there is no family {}; there are {}", options.family, fmt::join(families, ", ")));
+  std::erase_if(models, [&](const ModelInfo& model) {
+    return (!options.family.empty() && model.family != options.family) || (options.pretrained && !tags.contains(model.name)) ||
+           (!options.filter.empty() && !matches(options.filter, model.name));
+  });
+  if (models.empty() && !options.filter.empty())
+    throw Error(ErrorKind::usage, fmt::format("no name matches {} of those asked for", options.filter));
+}
+
 int list(const ModelsArguments& options) {
-  std::map<std::string, std::vector<std::string>> tags;
+  Tags tags;
   for (const WeightsInfo& weights : published_weights()) {
     auto& own = tags[weights.model];
     own.insert(weights.is_default ? own.begin() : own.end(), weights.tag);
   }
   std::vector<ModelInfo> models = list_models();
   std::ranges::sort(models, grouped_before);
+  select(models, options, tags);
   if (options.markdown) {
     print_markdown(models);
     return 0;
@@ -119,7 +148,10 @@ int list(const ModelsArguments& options) {
 void add_models(Command& program) {
   Command command = program.command("models", "The networks there are");
   const auto options = std::make_shared<ModelsArguments>();
-  command.flag("--markdown", options->markdown, "A row a family and library, as a table in Markdown");
+  command.option("--family", options->family, "Of this family alone").type("NAME");
+  command.option("--filter", options->filter, "Whose names match the pattern: '*dinov2*'").type("PATTERN");
+  command.flag("--pretrained", options->pretrained, "For which weights are published");
+  command.flag("--markdown", options->markdown, "A row a family, as a table in Markdown");
   command.flag(
       "--json", options->json,
       R"(For programs: [{"name", "family", "layout", "input_size", "feature_width", "parameters", "weights"}] on standard output)");

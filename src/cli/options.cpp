@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include <fnmatch.h>
 #include <fovea/pictures.h>
 #include <fovea/threads.h>
 #include <fovea/weights.h>
@@ -151,13 +152,15 @@ void apply(Model& model, const PreprocessingOptions& options) {
   model.set_preprocessing(wanted);
 }
 
+bool matches(const std::string& pattern, const std::string& name) {
+  return ::fnmatch(lower_case(pattern).c_str(), lower_case(name).c_str(), 0) == 0;
+}
+
 void say_limits(const std::string& model, const std::string& tag) {
-  const bool by_default = tag.empty() || tag == "default";
-  for (const WeightsInfo& weights : published_weights()) {
-    if (weights.model != model || (by_default ? !weights.is_default : weights.tag != tag)) continue;
-    if (weights.non_commercial) say(fmt::format("{} {}: licence {}", model, weights.tag, weights.licence));
-    if (!weights.classifies) say(fmt::format("{} {}: for features only, the classifier starts at random", model, weights.tag));
-  }
+  const auto weights = find_weights(model, tag == "default" ? "" : tag);
+  if (!weights) return;
+  if (weights->non_commercial) say(fmt::format("{} {}: licence {}", weights->model, weights->tag, weights->licence));
+  if (!weights->classifies) say(fmt::format("{} {}: for features only, a classifier is trained first", weights->model, weights->tag));
 }
 
 Model load(const ModelOptions& options, uint64_t seed) {

@@ -52,6 +52,9 @@ void add_decode(Command& command, PreprocessingOptions& options);          // of
 Preprocessing changed(Preprocessing preprocessing, const PreprocessingOptions& options);
 void apply(Model& model, const PreprocessingOptions& options);
 
+// Whether a pattern of fnmatch(3), with capital letters or small ones, stands for the name.
+bool matches(const std::string& pattern, const std::string& name);
+
 // One line where published weights ("default" or empty: the default ones) may not or cannot be used for everything.
 void say_limits(const std::string& model, const std::string& tag);
 // Loads with a progress bar where weights are fetched.

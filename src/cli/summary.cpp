@@ -156,8 +156,7 @@ int summarize(const SummaryArguments& options) {
   }
   // Published weights change nothing of what the summary tells but the size: none are fetched for it. A file's head or other channels do.
   ModelOptions model = options.model;
-  const auto published = published_weights();
-  const bool tagged = std::ranges::any_of(published, [&](const auto& row) { return row.model == model.model && row.tag == model.weights; });
+  const bool tagged = model.weights != "default" && find_weights(model.model, model.weights).has_value();
   if (tagged && model.channels == 0) summary_options.tag = model.weights;
   if (model.weights == "default" || !summary_options.tag.empty()) model.weights = "none";
   const bool plain = model.weights == "none" && model.channels == 0;

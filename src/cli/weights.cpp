@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kWeightsFooter =
     R"(Fetched files lie in FOVEA_CACHE, else XDG_CACHE_HOME/fovea, else ~/.cache/fovea, each checked by its SHA-256. What was cut off is
-continued the next time. With FOVEA_OFFLINE=1 nothing is fetched. On a machine without a network, put the file where `fovea weights list
+continued the next time. With FOVEA_OFFLINE=1 nothing is fetched. HF_ENDPOINT names a mirror of the hub, HF_TOKEN a token for it; what its own
+client has in HF_HUB_CACHE is used as it lies there. On a machine without a network, put the file where `fovea weights list
 --json` says ("path"), or name it: --weights FILE.)";
 
 Json to_json(const WeightsInfo& one) {
@@ -26,6 +27,7 @@ Json to_json(const WeightsInfo& one) {
           {"source", one.source},
           {"licence", one.licence},
           {"non_commercial", one.non_commercial},
+          {"classes", one.classes},
           {"classifies", one.classifies},
           {"accuracy1", one.accuracy1},
           {"accuracy5", one.accuracy5},
@@ -36,16 +38,20 @@ Json to_json(const WeightsInfo& one) {
 }
 
 constexpr const char* kRemarks =
-    R"(non-commercial: the licence (CC-BY-NC-4.0, facebookresearch/SWAG) forbids any other use.
-features only: the file's classifier holds nothing of use.
+    R"(non-commercial: the licence forbids any other use.
+features only: the file has no classifier, or none of use.
 Files, sources, digests and preprocessing: --json.)";
 
 std::string remark(const WeightsInfo& weights) {
-  return weights.non_commercial ? "non-commercial" : weights.classifies ? "" : "features only";
+  std::string remark = weights.non_commercial ? "non-commercial" : "";
+  if (!weights.classifies) remark += remark.empty() ? "features only" : ", features only";
+  return remark;
 }
 
-int list(bool json) {
-  const std::vector<WeightsInfo> all = published_weights();
+int list(const std::string& filter, bool json) {
+  std::vector<WeightsInfo> all = published_weights();
+  if (!filter.empty()) std::erase_if(all, [&](const WeightsInfo& one) { return !matches(filter, one.model + "." + one.tag); });
+  if (all.empty()) throw Error(ErrorKind::usage, fmt::format("no weights match {}, which stands for MODEL.TAG", filter));
   if (json) {
     Json result = Json::array();
     for (const WeightsInfo& one : all) result.push_back(to_json(one));
@@ -114,11 +120,16 @@ int convert(const Conversion& conversion) {
 
 void add_list(Command& weights) {
   Command command = weights.command("list", "Published weights: tags, accuracy as published, and which are here already");
-  const auto json = std::make_shared<bool>(false);
-  add_json(command, *json,
-           R"([{"model", "tag", "default", "file", "source", "licence", "non_commercial", "classifies", "accuracy1", "accuracy5",
+  struct Options {
+    std::string filter;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  command.option("--filter", options->filter, "Whose MODEL.TAG matches the pattern: 'resnet50.*', '*dinov2*'").type("PATTERN");
+  add_json(command, options->json,
+           R"([{"model", "tag", "default", "file", "source", "licence", "non_commercial", "classes", "classifies", "accuracy1", "accuracy5",
   "sha256", "preprocessing", "path", "cached"}])");
-  command.runs([json] { return list(*json); });
+  command.runs([options] { return list(options->filter, options->json); });
 }
 
 void add_fetch(Command& weights) {
@@ -129,7 +140,7 @@ void add_fetch(Command& weights) {
   };
   Command command = weights.command("fetch", "Gets weights into the cache and prints where they are");
   const auto options = std::make_shared<Options>();
-  command.positional("MODEL", options->models, "Names of `fovea models`");
+  command.positional("MODEL", options->models, "Names of `fovea models`, with a tag or without (resnet50.a1_in1k), or hf-hub:OWNER/NAME");
   command.option("--tag", options->tag, "Which weights (default: the model's default ones)").type("TAG");
   add_json(command, options->json, R"([{"model", "path"}])");
   command.footer("Example:\n  fovea weights fetch resnet50 --tag IMAGENET1K_V1");

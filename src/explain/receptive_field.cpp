@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/attention.h"
+#include "ops/cross_attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
@@ -98,7 +99,7 @@ Reach reach_of(const Graph& graph, const NodeInfo& node, const Reach& in, const 
     out.whole = node.op.as<View>() || in.whole;
     return out;
   }
-  if (node.op.as<Attention>() || node.op.as<GroupNorm>() || node.op.as<GlobalResponseNorm>()) {
+  if (node.op.as<Attention>() || node.op.as<CrossAttention>() || node.op.as<GroupNorm>() || node.op.as<GlobalResponseNorm>()) {
     Reach out = in;
     out.whole = true;
     return out;

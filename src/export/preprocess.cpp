@@ -98,8 +98,9 @@ std::string preprocess(Translation& to, const Preprocessing& p, const std::strin
   std::string x;
   if (p.fit == Fit::squash) {
     x = cast(to, resize(to, planes, to.ints({p.height, p.width}), p.interpolation), kFloat);
-  } else if (p.fit == Fit::crop) {
-    x = resize(to, planes, shorter_side(to, size_of(to, planes), p.resize), p.interpolation);
+  } else if (p.fit == Fit::crop || p.fit == Fit::squash_crop) {
+    const std::string shape = p.fit == Fit::crop ? size_of(to, planes) : to.ints({p.height, p.width});
+    x = resize(to, planes, shorter_side(to, shape, p.resize), p.interpolation);
     x = cast(to, crop(to, x, p), kFloat);
   } else {
     x = resize(to, planes, contained(to, size_of(to, planes), p), p.interpolation);

@@ -65,7 +65,7 @@ Size contained(Size source, Size most) {
 uint8_t mean_level(float mean) { return static_cast<uint8_t>(std::clamp(std::nearbyint(mean * 255.0f), 0.0f, 255.0f)); }
 
 void check_output(const Preprocessing& p) {
-  if (p.width <= 0 || p.height <= 0 || (p.fit == Fit::crop && p.resize <= 0)) {
+  if (p.width <= 0 || p.height <= 0 || ((p.fit == Fit::crop || p.fit == Fit::squash_crop) && p.resize <= 0)) {
     fail(ErrorKind::usage, "preprocessing to {} x {} pixels, resize {}", p.width, p.height, p.resize);
   }
   check_size(p.width, p.height);
@@ -84,8 +84,8 @@ std::array<std::array<float, 256>, 3> normalized_levels(const Preprocessing& p) 
 
 Placement placement_of(Size picture, const Preprocessing& p) {
   check_output(p);
-  if (p.fit == Fit::crop) {
-    const Size size = shorter_side(picture, p.resize);
+  if (p.fit == Fit::crop || p.fit == Fit::squash_crop) {
+    const Size size = shorter_side(p.fit == Fit::crop ? picture : Size{p.width, p.height}, p.resize);
     return {size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}};
   }
   if (p.fit == Fit::squash) return {{p.width, p.height}, {0, 0, p.width, p.height}};

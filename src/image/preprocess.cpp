@@ -18,7 +18,7 @@ struct Named {
 
 constexpr Named<Interpolation> interpolations[] = {
     {Interpolation::nearest, "nearest"}, {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"}};
-constexpr Named<Fit> fits[] = {{Fit::crop, "crop"}, {Fit::pad, "pad"}, {Fit::squash, "squash"}};
+constexpr Named<Fit> fits[] = {{Fit::crop, "crop"}, {Fit::pad, "pad"}, {Fit::squash, "squash"}, {Fit::squash_crop, "squash_crop"}};
 constexpr Named<Alpha> alphas[] = {{Alpha::white, "white"}, {Alpha::drop, "drop"}};
 constexpr Named<Decode> decodes[] = {{Decode::exact, "exact"}, {Decode::fast, "fast"}};
 
@@ -159,7 +159,9 @@ ValueRange parse_range(const std::string& text) {
   };
   if (ends.size() != 2 || !read(ends[0], range.min) || !read(ends[1], range.max))
     fail(ErrorKind::usage, "range \"{}\": auto or two numbers MIN,MAX expected", text);
-  if (range.min >= range.max) fail(ErrorKind::usage, "range \"{}\": its least value {} is not below {}", text, range.min, range.max);
+  if (range.min >= range.max)
+    fail(ErrorKind::usage, "range \"{}\": black at {} and white at {}, a range from a smaller number to a larger one expected", text,
+         range.min, range.max);
   return range;
 }
 

@@ -161,6 +161,9 @@ bool columns_first(const View& source, Size size) {
 
 void check_image(const Image& image) {
   if (image.width > 0 && image.height > 0 && static_cast<int64_t>(image.pixels.size()) == 3 * image.width * image.height) return;
+  if (image.width == 0 && image.height == 0 && image.pixels.empty()) fail(ErrorKind::usage, "an empty image: no picture was read into it");
+  if (image.width <= 0 || image.height <= 0)
+    fail(ErrorKind::usage, "an image of {} x {} pixels, at least 1 x 1 expected", image.width, image.height);
   fail(ErrorKind::usage, "an image of {} x {} pixels holds {} bytes, not {}", image.width, image.height, image.pixels.size(),
        3 * image.width * image.height);
 }

@@ -54,12 +54,20 @@ toff_t size_of(thandle_t handle) { return source_of(handle).bytes.size(); }
 int map_nothing(thandle_t, void**, toff_t*) { return 0; }
 void unmap_nothing(thandle_t, void*, toff_t) {}
 
+// libtiff says "at scanline 4294967295" where it reads a whole block and knows of no row.
+std::string without_unknown_place(std::string text) {
+  constexpr std::string_view kUnknown = " 4294967295";
+  const size_t number = text.find(kUnknown);
+  const size_t place = number == std::string::npos ? number : text.rfind(" at ", number);
+  return place == std::string::npos ? text : text.erase(place, number + kUnknown.size() - place);
+}
+
 int on_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {
   Source& source = *static_cast<Source*>(user);
   if (!source.message.empty()) return 1;
   char text[200];
   std::vsnprintf(text, sizeof text, format, arguments);
-  source.message = text;
+  source.message = without_unknown_place(text);
   return 1;  // the handlers of the process are not called
 }
 

@@ -15,7 +15,14 @@
   FAMILY(mnasnet) \
   FAMILY(efficientnet) \
   FAMILY(convnext) \
-  FAMILY(vit)
+  FAMILY(vit) \
+  FAMILY(vit_registers) \
+  FAMILY(deit) \
+  FAMILY(dinov2) \
+  FAMILY(clip) \
+  FAMILY(siglip) \
+  FAMILY(beit3) \
+  FAMILY(aimv2)
 // clang-format on
 
 namespace fovea::models {

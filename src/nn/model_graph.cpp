@@ -113,7 +113,13 @@ Features features_of(Value map) {
   return {map, pooled, pooled};
 }
 
+OutputView last_map(ModelGraph& model) {
+  const bool tokens = !model.taps.empty() && model.taps.back().tokens;
+  return tokens ? tokens_output(model, model.taps.back().value) : OutputView{model.map, OutputView::Form::map};
+}
+
 OutputView find_output(ModelGraph& model, const std::string& name) {
+  if (name == "last_map") return last_map(model);
   if (name == "logits" && model.logits.valid()) return {model.logits, OutputView::Form::vector};
   if (name == "pooled") return {model.pooled, OutputView::Form::vector};
   if (name == "head_input" && model.head_input.valid()) return {model.head_input, OutputView::Form::vector};

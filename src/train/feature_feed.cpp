@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <functional>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "image/loader.h"
+#include "look/views.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "passes/split_frozen.h"
@@ -138,7 +138,7 @@ class FeatureFeed final : public Feed {
       std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
       const image::Sample& sample = train_.samples[static_cast<size_t>(picture)];
       labels_[static_cast<size_t>(i)] = sample.label;
-      if (parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
+      if (phase_.loss.soft_targets || parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
     }
     return {data_, labels_, 0, 0, targets_};
   }
@@ -147,15 +147,20 @@ class FeatureFeed final : public Feed {
     Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
     const auto rows = static_cast<int64_t>(validation_.samples.size());
     inference_head().prepare();
+    const int64_t views = validation_.count();
     for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
       const int64_t count = std::min(kInferenceBatch, rows - begin);
-      std::vector<float> logits = answer(begin, count, 0);
-      for (int64_t view = 1; view < validation_.count(); ++view)
-        std::ranges::transform(logits, answer(begin, count, view), logits.begin(), std::plus<float>());
-      for (float& logit : logits) logit /= static_cast<float>(validation_.count());
-      const size_t classes = logits.size() / static_cast<size_t>(count);
-      for (size_t i = 0; i < static_cast<size_t>(count); ++i)
-        tally.add(std::span(logits).subspan(i * classes, classes), validation_.samples[static_cast<size_t>(begin) + i], true);
+      std::vector<std::vector<float>> by_view;
+      for (int64_t view = 0; view < views; ++view) by_view.push_back(answer(begin, count, view));
+      const size_t classes = by_view[0].size() / static_cast<size_t>(count);
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+        std::vector<float> answers;
+        for (const std::vector<float>& one : by_view) {
+          const auto logits = std::span(one).subspan(i * classes, classes);
+          answers.insert(answers.end(), logits.begin(), logits.end());
+        }
+        tally.add(look::mean(answers, views), validation_.samples[static_cast<size_t>(begin) + i], true);
+      }
     }
     return tally.finish();
   }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "train/feed.h"
+#include "train/logistic_regression.h"
 
 namespace fovea::training {
 namespace {
@@ -67,25 +68,21 @@ bool FeatureStore::add(const Parts& parts, Table& table, Fit fit, const std::vec
   Preprocessing preprocessing = parts.network->preprocessing();
   preprocessing.fit = fit;
   preprocessing.second_fit.reset();
+  const int64_t views = table.mirrored ? 2 : 1, rows = static_cast<int64_t>(samples.size());
   SpillArray<float> block;
-  int64_t next = 0;  // of the samples
-  const int64_t views = table.mirrored ? 2 : 1;
-  const auto take = [&](std::span<const float> plain, std::span<const float> mirrored, int64_t pictures) {
-    if (next == 0) {
-      width_ = static_cast<int64_t>(plain.size()) / pictures;
-      block = SpillArray<float>(spill_, static_cast<int64_t>(samples.size()) * views * width_);
+  const auto take = [&](int64_t index, std::span<float> row) {
+    const auto numbers = static_cast<int64_t>(row.size());
+    if (index == 0) {
+      width_ = numbers / views;
+      block = SpillArray<float>(spill_, rows * numbers);
     }
-    const auto width = static_cast<size_t>(width_);
-    for (int64_t i = 0; i < pictures; ++i) {
-      const auto row = block.part((next + i) * views * width_, views * width_);
-      std::ranges::copy(plain.subspan(static_cast<size_t>(i) * width, width), row.begin());
-      if (views > 1) std::ranges::copy(mirrored.subspan(static_cast<size_t>(i) * width, width), row.begin() + width_);
-    }
-    block.let_go(next * views * width_, pictures * views * width_);
-    next += pictures;
+    std::ranges::copy(row, block.part(index * numbers, numbers).begin());
+    if ((index + 1) % kRowsAtOnce == 0 || index + 1 == rows) block.let_go(0, (index + 1) * numbers);
   };
-  const PictureSource source{samples, preprocessing, parts.data.cache, false};
-  if (!compute_features(parts.session, source, table.mirrored, take, on_batch)) return false;
+  const look::Pictures pictures{samples, {.preprocessing = preprocessing, .cache = parts.data.cache}};
+  if (!look::look(pictures, look::program_of(parts.session, preprocessing, "head_input"), parts.network->channels(), table.mirrored, take,
+                  on_batch))
+    return false;
   for (size_t i = 0; i < samples.size(); ++i)
     table.rows.emplace(samples[i].path, block.values().data() + static_cast<int64_t>(i) * views * width_);
   table.blocks.push_back(std::move(block));

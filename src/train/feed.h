@@ -28,7 +28,7 @@ struct Parts {
   const TrainOptions& options;
 };
 
-// Appends what the picture has of `classes` classes: 1 or 0.
+// Appends what the picture has of `classes` classes: 1 or 0, or its soft targets.
 void append_targets(const image::Sample& sample, int64_t classes, std::vector<float>& targets);
 
 // The phase's step on this graph of the network, with these parameters frozen.

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "image/stratify.h"
-#include "train/evaluate.h"
+#include "look/views.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -25,17 +25,13 @@ constexpr double kRoughly = 1e-3;       // tolerance while choosing
 
 // The standardized mean of the picture's features over the fits, and over picture and mirror image.
 void write_row(const Standardization& standardization, const ProbePicture& picture, const Fits& fits, bool mirrored, std::span<float> out) {
-  std::vector<float> mean;
+  std::vector<float> rows;
   for (const Fit fit : fits) {
-    const std::span<const float> plain = picture.row(fit, false);
-    std::vector<float> row(plain.begin(), plain.end());
-    if (mirrored) average(row, picture.row(fit, true));
-    if (mean.empty())
-      mean = std::move(row);
-    else
-      average(mean, row);
+    const auto append = [&](std::span<const float> row) { rows.insert(rows.end(), row.begin(), row.end()); };
+    append(picture.row(fit, false));
+    if (mirrored) append(picture.row(fit, true));
   }
-  standardization.apply(mean, out);
+  standardization.apply(look::mean(rows, static_cast<int64_t>(fits.size()) * (mirrored ? 2 : 1)), out);
 }
 
 bool right(std::span<const double> logits, std::span<const float> targets, Likelihood likelihood) {

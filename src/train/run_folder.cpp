@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,21 @@ void remove_run(const fs::path& folder) {
   }
 }
 
+// Whether a training there, or one of its folds or seeds, has made a step. What cannot be read counts as one that has.
+bool has_begun(const fs::path& folder) {
+  std::vector<fs::path> checkpoints = partial_checkpoints(folder);
+  checkpoints.push_back(folder / kCheckpointFile);
+  return std::ranges::any_of(checkpoints, [](const fs::path& file) {
+    if (!fs::exists(file)) return false;
+    try {
+      const RunState there = read_checkpoint(file).state;
+      return there.finished || there.phase > 0 || there.step > 0 || !there.history.empty();
+    } catch (const Error&) {
+      return true;
+    }
+  });
+}
+
 // Moves what is in the one folder into the other, but for what has a namesake there.
 void move_others(const fs::path& from, const fs::path& to) {
   std::error_code none;
@@ -136,7 +152,10 @@ void check_run_folder(const TrainOptions& options) {
 }
 
 RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes)
-    : out_(options.overwrite ? resolved(options.out) : fs::path(options.out)), path_(out_) {
+    : out_(options.overwrite ? resolved(options.out) : fs::path(options.out)),
+      path_(out_),
+      continues_(options.resume),
+      exceptions_(std::uncaught_exceptions()) {
   if (options.overwrite) {
     const fs::path next = beside(out_);
     if (options.resume ? fs::exists(next) : holds_run(out_)) path_ = next;
@@ -159,8 +178,9 @@ RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes)
 }
 
 RunFolder::~RunFolder() {
-  unlock();
   std::error_code none;
+  if (std::uncaught_exceptions() > exceptions_ && !continues_ && !has_begun(path_)) remove_run(path_);
+  unlock();
   if (made_) fs::remove(path_, none);  // which does nothing to a folder that holds anything
 }
 

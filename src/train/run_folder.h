@@ -27,7 +27,9 @@ class RunFolder {
  public:
   // Throws Error(io) for a folder that cannot be made, with less room than `bytes`, or that another training writes to.
   RunFolder(const TrainOptions& options, uint64_t bytes);
-  ~RunFolder();  // a folder that it made goes, where it is still empty
+  // A folder that it made goes, where it is still empty. What a training wrote that an error ended before its first step goes first, so
+  // that the corrected command finds no run in its way.
+  ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
@@ -41,6 +43,8 @@ class RunFolder {
 
   const std::filesystem::path out_;
   std::filesystem::path path_;
+  const bool continues_;
+  const int exceptions_;  // under way when it was made
   bool made_ = false;
   int lock_ = -1, replaced_lock_ = -1;  // of path_, and of the run that will be replaced
 };

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "look/views.h"
 #include "train/metrics.h"
 
 namespace fovea::training {
@@ -61,6 +62,9 @@ std::vector<Fit> every_fit(const std::vector<Fits>& ways) {
 void write_targets(const image::Sample& sample, const LossOptions& loss, std::span<float> targets) {
   const bool binary = loss.kind == LossOptions::Kind::binary;
   const double rest = loss.smoothing / (binary ? 2.0 : static_cast<double>(targets.size()));
+  for (size_t i = 0; i < sample.targets.size(); ++i)
+    targets[i] = static_cast<float>((1 - loss.smoothing) * static_cast<double>(sample.targets[i]) + rest);
+  if (!sample.targets.empty()) return;
   std::ranges::fill(targets, static_cast<float>(rest));
   for (const int32_t label : image::labels_of(sample)) targets[static_cast<size_t>(label)] = static_cast<float>(1 - loss.smoothing + rest);
 }
@@ -105,7 +109,8 @@ ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group,
 
 Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, const FeatureStore& features,
                          const std::vector<image::Sample>& samples, bool keep_outcomes) {
-  const Preprocessing& preprocessing = network.preprocessing();
+  const std::vector<Fit> fits = fits_of(network.preprocessing());
+  const std::vector<bool> views = network.preprocessing().mirrored ? std::vector<bool>{false, true} : std::vector<bool>{false};
   const auto once = [&](const image::Sample& sample, Fit fit, bool mirrored) {
     const auto row = features.row(sample, fit, mirrored);
     std::vector<float> logits;
@@ -114,18 +119,17 @@ Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, 
           row.begin(), row.end(), head.weight.begin() + static_cast<std::ptrdiff_t>(k * row.size()), static_cast<double>(head.bias[k]))));
     return logits;
   };
-  const auto answer = [&](const image::Sample& sample, Fit fit) {
-    std::vector<float> logits = once(sample, fit, false);
-    if (preprocessing.mirrored) average(logits, once(sample, fit, true));
-    return logits;
-  };
   Tally tally(network.classes(), network.form().head.independent);
   int64_t read = 0;
   for (const image::Sample& sample : samples) {
     if (++read % kRowsAtOnce == 0) features.let_go();
-    std::vector<float> logits = answer(sample, preprocessing.fit);
-    if (preprocessing.second_fit) average(logits, answer(sample, *preprocessing.second_fit));
-    tally.add(logits, sample, keep_outcomes);
+    std::vector<float> answers;
+    for (const Fit fit : fits)
+      for (const bool mirrored : views) {
+        const std::vector<float> logits = once(sample, fit, mirrored);
+        answers.insert(answers.end(), logits.begin(), logits.end());
+      }
+    tally.add(look::mean(answers, static_cast<int64_t>(fits.size() * views.size())), sample, keep_outcomes);
   }
   features.let_go();
   return tally.finish();

@@ -6,7 +6,7 @@ namespace fovea::weights {
 
 const char* why_no_download() { return "this fovea was built without fetching (FOVEA_FETCH=OFF)"; }
 
-void download(const std::string& url, const std::filesystem::path&, const DownloadOptions&) {
+Downloaded download(const std::string& url, const std::filesystem::path&, const DownloadOptions&, bool) {
   fail(ErrorKind::unsupported, "{}: {}", url, why_no_download());
 }
 

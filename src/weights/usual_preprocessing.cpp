@@ -7,8 +7,25 @@ namespace fovea::weights {
 namespace {
 
 // From timm 1.0: pretrained_cfg of each name. The columns: model, size, shorter side before the crop (floor of size / crop_pct),
-// interpolation, mean and deviation (ImageNet's, all 0.5, or CLIP's), how the picture is fitted where that is no crop.
+// interpolation, mean and deviation (ImageNet's, all 0.5, CLIP's, or none: as the picture has them), how the picture is fitted where that is
+// no crop.
 constexpr std::string_view kTimm = R"(
+aimv2_1b_patch14_224 224 224 bicubic clip
+aimv2_1b_patch14_336 336 336 bicubic clip
+aimv2_1b_patch14_448 448 448 bicubic clip
+aimv2_3b_patch14_224 224 224 bicubic clip
+aimv2_3b_patch14_336 336 336 bicubic clip
+aimv2_3b_patch14_448 448 448 bicubic clip
+aimv2_huge_patch14_224 224 224 bicubic clip
+aimv2_huge_patch14_336 336 336 bicubic clip
+aimv2_huge_patch14_448 448 448 bicubic clip
+aimv2_large_patch14_224 224 224 bicubic clip
+aimv2_large_patch14_336 336 336 bicubic clip
+aimv2_large_patch14_448 448 448 bicubic clip
+beit3_base_patch16_224 224 224 bicubic imagenet
+beit3_giant_patch14_224 224 224 bicubic imagenet
+beit3_giant_patch14_336 336 336 bicubic imagenet
+beit3_large_patch16_224 224 224 bicubic imagenet
 convnext_atto 224 256 bicubic imagenet
 convnext_atto_ols 224 256 bicubic imagenet
 convnext_femto 224 256 bicubic imagenet
@@ -30,7 +47,16 @@ convnextv2_nano 224 256 bicubic imagenet
 convnextv2_pico 224 256 bicubic imagenet
 convnextv2_small 224 256 bicubic imagenet
 convnextv2_tiny 224 256 bicubic imagenet
+deit3_base_patch16_224 224 248 bicubic imagenet
+deit3_base_patch16_384 384 384 bicubic imagenet
+deit3_huge_patch14_224 224 248 bicubic imagenet
+deit3_large_patch16_224 224 248 bicubic imagenet
+deit3_large_patch16_384 384 384 bicubic imagenet
+deit3_medium_patch16_224 224 248 bicubic imagenet
+deit3_small_patch16_224 224 248 bicubic imagenet
+deit3_small_patch16_384 384 384 bicubic imagenet
 deit_base_patch16_224 224 248 bicubic imagenet
+deit_base_patch16_384 384 384 bicubic imagenet
 deit_small_patch16_224 224 248 bicubic imagenet
 deit_tiny_patch16_224 224 248 bicubic imagenet
 densenetblur121d 224 256 bicubic imagenet
@@ -60,10 +86,15 @@ efficientnet_x_b5 448 448 bicubic imagenet squash
 efficientnetv2_rw_m 320 320 bicubic imagenet
 efficientnetv2_rw_s 288 288 bicubic imagenet
 efficientnetv2_rw_t 224 224 bicubic imagenet
+eva_large_patch14_196 196 196 bicubic clip
+eva_large_patch14_336 336 336 bicubic clip squash
 fbnetc_100 224 256 bilinear imagenet
 fbnetv3_b 224 235 bilinear imagenet
 fbnetv3_d 224 235 bilinear imagenet
 fbnetv3_g 240 252 bilinear imagenet
+flexivit_base 240 252 bicubic half
+flexivit_large 240 252 bicubic half
+flexivit_small 240 252 bicubic half
 lcnet_050 224 256 bicubic imagenet
 lcnet_075 224 256 bicubic imagenet
 lcnet_100 224 256 bicubic imagenet
@@ -161,6 +192,10 @@ test_efficientnet 160 168 bicubic imagenet
 test_efficientnet_gn 160 168 bicubic half
 test_efficientnet_ln 160 168 bicubic imagenet
 test_resnet 160 168 bilinear half
+test_vit 160 168 bicubic half
+test_vit2 160 168 bicubic half
+test_vit3 160 168 bicubic half
+test_vit4 160 168 bicubic half
 tf_efficientnet_b0 224 256 bicubic imagenet
 tf_efficientnet_b1 240 272 bicubic imagenet
 tf_efficientnet_b2 260 292 bicubic imagenet
@@ -182,7 +217,7 @@ tf_efficientnet_lite4 380 413 bilinear half
 tf_efficientnetv2_b0 192 219 bicubic imagenet
 tf_efficientnetv2_b1 192 217 bicubic imagenet
 tf_efficientnetv2_b2 208 233 bicubic imagenet
-tf_efficientnetv2_b3 240 266 bicubic half
+tf_efficientnetv2_b3 240 266 bicubic half squash_crop
 tf_efficientnetv2_l 384 384 bicubic half squash
 tf_efficientnetv2_m 384 384 bicubic half squash
 tf_efficientnetv2_s 300 300 bicubic half
@@ -236,7 +271,143 @@ tinynet_c 184 210 bicubic imagenet
 tinynet_d 152 173 bicubic imagenet
 tinynet_e 106 121 bicubic imagenet
 vit_base_patch14_dinov2 518 518 bicubic imagenet
+vit_base_patch14_reg1_tipsv2 448 448 bicubic none
+vit_base_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_base_patch16_18x2_224 224 248 bicubic half
+vit_base_patch16_224 224 248 bicubic half
+vit_base_patch16_224_miil 224 256 bilinear none
+vit_base_patch16_384 384 384 bicubic half
+vit_base_patch16_clip_224 224 235 bicubic clip
+vit_base_patch16_clip_384 384 384 bicubic clip squash
+vit_base_patch16_clip_quickgelu_224 224 224 bicubic clip
+vit_base_patch16_gap_224 224 248 bicubic half
+vit_base_patch16_plus_240 240 252 bicubic half
+vit_base_patch16_plus_clip_240 240 240 bicubic clip
+vit_base_patch16_radio_v3 512 512 bicubic clip
+vit_base_patch16_reg4_gap_256 256 284 bicubic half
+vit_base_patch16_rpn_224 224 248 bicubic half
+vit_base_patch16_siglip_224 224 248 bicubic half
+vit_base_patch16_siglip_256 256 284 bicubic half
+vit_base_patch16_siglip_384 384 426 bicubic half
+vit_base_patch16_siglip_512 512 568 bicubic half
+vit_base_patch16_siglip_gap_224 224 248 bicubic half
+vit_base_patch16_siglip_gap_256 256 284 bicubic half
+vit_base_patch16_siglip_gap_384 384 426 bicubic half
+vit_base_patch16_siglip_gap_512 512 568 bicubic half
+vit_base_patch16_xp_224 224 248 bicubic half
+vit_base_patch32_224 224 248 bicubic half
+vit_base_patch32_384 384 384 bicubic half
+vit_base_patch32_clip_224 224 248 bicubic clip
+vit_base_patch32_clip_256 256 256 bicubic clip
+vit_base_patch32_clip_384 384 384 bicubic clip
+vit_base_patch32_clip_448 448 448 bicubic clip
+vit_base_patch32_clip_quickgelu_224 224 248 bicubic clip
+vit_base_patch32_plus_256 256 269 bicubic half
+vit_base_patch32_siglip_256 256 284 bicubic half
+vit_base_patch32_siglip_gap_256 256 284 bicubic half
+vit_base_patch8_224 224 248 bicubic half
+vit_betwixt_patch16_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg1_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg4_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg4_gap_384 384 384 bicubic half
+vit_betwixt_patch32_clip_224 224 248 bicubic clip
+vit_dlittle_patch16_reg1_gap_256 256 269 bicubic half
+vit_dpwee_patch16_reg1_gap_256 256 269 bicubic half
+vit_dwee_patch16_reg1_gap_256 256 269 bicubic half
+vit_giant_patch14_224 224 248 bicubic half
+vit_giant_patch14_clip_224 224 224 bicubic clip
+vit_giant_patch14_dinov2 518 518 bicubic imagenet
+vit_giant_patch14_reg1_tipsv2 448 448 bicubic none
+vit_giant_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_giant_patch16_gap_224 224 248 bicubic imagenet
+vit_giant_patch16_radio_v3 512 512 bicubic clip
+vit_giantopt_patch16_siglip_256 256 284 bicubic half
+vit_giantopt_patch16_siglip_384 384 426 bicubic half
+vit_giantopt_patch16_siglip_gap_256 256 284 bicubic half
+vit_giantopt_patch16_siglip_gap_384 384 426 bicubic half
+vit_gigantic_patch14_224 224 248 bicubic half
+vit_gigantic_patch14_clip_224 224 224 bicubic clip
+vit_gigantic_patch14_clip_378 378 378 bicubic clip squash
+vit_gigantic_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_huge_patch14_224 224 248 bicubic half
+vit_huge_patch14_clip_224 224 224 bicubic clip
+vit_huge_patch14_clip_336 336 336 bicubic clip squash
+vit_huge_patch14_clip_378 378 378 bicubic clip
+vit_huge_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_huge_patch14_clip_quickgelu_378 378 378 bicubic clip
+vit_huge_patch14_gap_224 224 248 bicubic imagenet
+vit_huge_patch14_xp_224 224 248 bicubic half
+vit_huge_patch16_gap_448 448 448 bicubic imagenet
+vit_huge_patch16_radio_v3 512 512 bicubic clip
+vit_huge_patch16_radio_v4 512 512 bicubic clip
+vit_intern300m_patch14_448 448 448 bicubic imagenet
+vit_large_patch14_224 224 248 bicubic half
+vit_large_patch14_clip_224 224 224 bicubic half
+vit_large_patch14_clip_336 336 336 bicubic half squash
+vit_large_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_large_patch14_clip_quickgelu_336 336 336 bicubic clip
+vit_large_patch14_dinov2 518 518 bicubic imagenet
+vit_large_patch14_reg1_tipsv2 448 448 bicubic none
+vit_large_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_large_patch14_xp_224 224 248 bicubic half
+vit_large_patch16_224 224 248 bicubic half
+vit_large_patch16_384 384 384 bicubic half
+vit_large_patch16_radio_v3 512 512 bicubic clip
+vit_large_patch16_siglip_256 256 284 bicubic half
+vit_large_patch16_siglip_384 384 426 bicubic half
+vit_large_patch16_siglip_512 512 568 bicubic half
+vit_large_patch16_siglip_gap_256 256 284 bicubic half
+vit_large_patch16_siglip_gap_384 384 426 bicubic half
+vit_large_patch16_siglip_gap_512 512 568 bicubic half
+vit_large_patch32_224 224 248 bicubic half
+vit_large_patch32_384 384 384 bicubic half
+vit_little_patch16_reg1_gap_256 256 269 bicubic half
+vit_little_patch16_reg4_gap_256 256 269 bicubic half
+vit_medium_patch16_clip_224 224 248 bicubic clip
+vit_medium_patch16_gap_240 240 252 bicubic half
+vit_medium_patch16_gap_256 256 269 bicubic half
+vit_medium_patch16_gap_384 384 404 bicubic half squash_crop
+vit_medium_patch16_reg1_gap_256 256 269 bicubic half
+vit_medium_patch16_reg4_gap_256 256 269 bicubic half
+vit_medium_patch32_clip_224 224 248 bicubic clip
+vit_mediumd_patch16_reg4_gap_256 256 269 bicubic half
+vit_mediumd_patch16_reg4_gap_384 384 384 bicubic half
+vit_pwee_patch16_reg1_gap_256 256 269 bicubic half
 vit_small_patch14_dinov2 518 518 bicubic imagenet
+vit_small_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_small_patch16_18x2_224 224 248 bicubic half
+vit_small_patch16_224 224 248 bicubic half
+vit_small_patch16_36x1_224 224 248 bicubic half
+vit_small_patch16_384 384 384 bicubic half
+vit_small_patch32_224 224 248 bicubic half
+vit_small_patch32_384 384 384 bicubic half
+vit_small_patch8_224 224 248 bicubic imagenet
+vit_so150m2_patch16_reg1_gap_256 256 256 bicubic half
+vit_so150m2_patch16_reg1_gap_384 384 384 bicubic half
+vit_so150m2_patch16_reg1_gap_448 448 448 bicubic half squash
+vit_so150m_patch16_reg4_gap_256 256 269 bicubic half
+vit_so150m_patch16_reg4_gap_384 384 384 bicubic half
+vit_so150m_patch16_reg4_map_256 256 284 bicubic half
+vit_so400m_patch14_reg1_tipsv2 448 448 bicubic none
+vit_so400m_patch14_siglip_224 224 248 bicubic half
+vit_so400m_patch14_siglip_378 378 420 bicubic half
+vit_so400m_patch14_siglip_384 384 426 bicubic half
+vit_so400m_patch14_siglip_gap_224 224 248 bicubic half
+vit_so400m_patch14_siglip_gap_378 378 420 bicubic half
+vit_so400m_patch14_siglip_gap_384 384 384 bicubic half
+vit_so400m_patch14_siglip_gap_448 448 448 bicubic half
+vit_so400m_patch14_siglip_gap_896 896 896 bicubic half
+vit_so400m_patch16_radio_v4 512 512 bicubic clip
+vit_so400m_patch16_siglip_256 256 284 bicubic half
+vit_so400m_patch16_siglip_384 384 426 bicubic half
+vit_so400m_patch16_siglip_512 512 568 bicubic half
+vit_so400m_patch16_siglip_gap_256 256 284 bicubic half
+vit_so400m_patch16_siglip_gap_384 384 426 bicubic half
+vit_so400m_patch16_siglip_gap_512 512 568 bicubic half
+vit_tiny_patch16_224 224 248 bicubic half
+vit_tiny_patch16_384 384 384 bicubic half
+vit_wee_patch16_reg1_gap_256 256 269 bicubic half
+vit_xsmall_patch16_clip_224 224 248 bicubic clip
 )";
 
 }  // namespace
@@ -254,6 +425,10 @@ std::optional<Preprocessing> usual_preprocessing(std::string_view model) {
     if (normalization == "clip") {
       usual.mean = {0.48145466f, 0.4578275f, 0.40821073f};
       usual.std = {0.26862954f, 0.26130258f, 0.27577711f};
+    }
+    if (normalization == "none") {
+      usual.mean = {0, 0, 0};
+      usual.std = {1, 1, 1};
     }
     if (std::string fit; words >> fit) usual.fit = parse_fit(fit);
     return usual;

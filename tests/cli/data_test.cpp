@@ -221,6 +221,20 @@ TEST_F(Data, WhatIsNotUsedIsTold) {
   EXPECT_THAT(run_fovea({"predict", folder_ / "run/model.safetensors", pictures()}).err, HasSubstr("red/.cache (hidden)"));
 }
 
+TEST_F(Data, EvaluatesThePartOfAFolderThatIsForIt) {
+  const fs::path parts = folder_.path() / "parts";
+  draw_classes(parts / "train", 6);
+  draw_classes(parts / "val", 2);
+  ASSERT_EQ(train(parts.string(), "run", {"--recipe", "probe"}).status, 0);
+  const auto evaluated = [&] { return run_fovea({"evaluate", folder_ / "run/model.safetensors", parts.string(), "--json"}); };
+  const Outcome validated = evaluated();
+  ASSERT_EQ(validated.status, 0) << validated.err;
+  EXPECT_EQ(validated.json().at("pictures"), 6);
+  EXPECT_THAT(validated.err, HasSubstr("not used: " + (parts / "train").string() + " (not evaluated beside val/)"));
+  draw_classes(parts / "test", 3);
+  EXPECT_EQ(evaluated().json().at("pictures"), 9);
+}
+
 TEST_F(Data, TablesAsPeopleHaveThem) {
   std::string table = "\tfile\tlabel\twidth\n";
   int64_t row = 0;

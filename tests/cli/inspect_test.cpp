@@ -174,6 +174,22 @@ TEST(ModelsCommand, ListsThemWithTheirWeights) {
   EXPECT_THAT(run_fovea({"models"}).out, HasSubstr("resnet152"));
 }
 
+TEST(ModelsCommand, SelectsByFamilyNameAndWeights) {
+  const auto names = [](std::vector<std::string> how) {
+    how.insert(how.begin(), {"models", "--json"});
+    std::vector<std::string> found;
+    const nlohmann::json json = run_fovea(how).json();
+    for (const nlohmann::json& model : json) found.push_back(model.at("name"));
+    return found;
+  };
+  for (const std::string& name : names({"--family", "densenet"})) EXPECT_THAT(name, HasSubstr("densenet"));
+  EXPECT_THAT(names({"--filter", "*LITE0"}), testing::UnorderedElementsAre("efficientnet_lite0", "tf_efficientnet_lite0"));
+  EXPECT_THAT(names({"--filter", "vit_small_patch14_dinov2"}), testing::ElementsAre("vit_small_patch14_dinov2"));
+  EXPECT_THAT(names({"--family", "convnext", "--pretrained"}), testing::Not(testing::Contains("convnextv2_small")));
+  expect_one_line(run_fovea({"models", "--family", "resnets"}), 2, {"there is no family resnets; there are", "densenet"});
+  expect_one_line(run_fovea({"models", "--filter", "*nothing*"}), 2, {"no name matches *nothing*"});
+}
+
 // The three tables add up to the same and, but for what else the machine does, to a run.
 void expect_whole_profile(const nlohmann::json& json, double run_milliseconds) {
   const nlohmann::json& profile = json.at("profile");

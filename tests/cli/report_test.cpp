@@ -265,7 +265,7 @@ TEST_F(Report, IsWrittenAgainWhereItIsMissingAndOnlyThen) {
   fs::create_directories(folder_.path() / "empty");
   expect_one_line(run_fovea({"report", folder_ / "empty"}), 1, {folder_ / "empty", "metrics.json"});
   write_all(run + "/metrics.json", "{\"test\": {\"pictures\": 3");
-  expect_one_line(run_fovea({"report", run}), 1, {"metrics.json"});
+  expect_one_line(run_fovea({"report", run}), 1, {"metrics.json", "it is no JSON, or not all of it"});
 }
 
 TEST_F(Report, OfAnEvaluationToo) {

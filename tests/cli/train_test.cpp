@@ -283,6 +283,7 @@ TEST_F(Train, FitsIntoTheMemoryAllowed) {
       EXPECT_NEAR(static_cast<double>(peak(out, "planned")) / static_cast<double>(peak(out, "measured")), 1, 0.05) << out;
 #endif
     expect_one_line(within("1M", "none", how), 2, {"1 MB of memory are allowed, a batch of 8 of resnet18 takes ", " MB at least"});
+    EXPECT_FALSE(fs::exists(folder_ / "none"));
   }
   expect_one_line(within("1X", "none", {}), 2, {"--memory 1X: a number with K, M or G behind it is expected"});
 }

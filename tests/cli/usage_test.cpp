@@ -86,6 +86,8 @@ TEST(Usage, NumbersAreToldTheirRange) {
   refused("--picture-cache", "5X", "size of 0 or more");
   refused("--folds", "1", "2 to 1000");
   refused("--checkpoint-every", "-1", "from 0");
+  for (const char* seed : {"-1", "+1", "1.5", "18446744073709551616", "x"})
+    refused("--seed", seed, "a whole number from 0 to 18446744073709551615");
   expect_one_line(run_fovea({"summary", "resnet18", "--size", "10000"}), 2, {"--size 10000", "1 to 4096"});
 }
 

@@ -35,29 +35,76 @@ TEST(WeightsCommand, FetchesNothingOffline) {
                   {"IMAGENET1K_V2 is a tag, and no model: --tag IMAGENET1K_V2"});
 }
 
+TEST(WeightsCommand, NamesWithTagsAndHubs) {
+  const Folder cache;
+  const std::string before = "FOVEA_OFFLINE=1 HF_HUB_CACHE=/nowhere FOVEA_CACHE=" + quoted(cache.path().string());
+  expect_one_line(run_fovea({"weights", "fetch", "resnet18.a1_in1k"}, before), 1,
+                  {"model.safetensors of timm/resnet18.a1_in1k", "offline"});
+  expect_one_line(run_fovea({"predict", "timm/resnet18.a1_in1k", FOVEA_COMMAND}, before), 1, {"timm/resnet18.a1_in1k", "offline"});
+  expect_one_line(run_fovea({"predict", "resnet18.none", FOVEA_COMMAND}, before), 2,
+                  {"timm/resnet18 has no weights 'none'; there are a1_in1k"});
+  expect_one_line(run_fovea({"predict", "hf-hub:people/net@v1", FOVEA_COMMAND}, before), 1, {"config.json of people/net", "offline"});
+  expect_one_line(run_fovea({"predict", "hf-hub:net", FOVEA_COMMAND}, before), 2, {"'net' is no repository of a hub"});
+  expect_one_line(run_fovea({"predict", "local-dir:/nowhere", FOVEA_COMMAND}, before), 1, {"/nowhere", "no config.json"});
+  EXPECT_EQ(run_fovea({"summary", "resnet18.a3_in1k", "--json"}, before).json().at("height"), 160);
+}
+
+// As a hub holds it: timm's names and a configuration, of which the weights are those of a model that was trained.
+TEST(WeightsCommand, AFolderOfAHubIsAModel) {
+  const Folder folder;
+  draw_classes(folder.path() / "pictures", 1);
+  const std::string model = small_model(folder), picture = folder / "pictures/red/0.bmp", hub = folder / "hub";
+  fs::create_directories(hub);
+  ASSERT_EQ(run_fovea({"weights", "convert", model, hub + "/model.safetensors", "--model", "timm/resnet18"}).status, 0);
+  write_all(
+      hub + "/config.json",
+      R"({"architecture": "resnet18", "num_classes": 3, "label_names": ["x", "y", "z"], "pretrained_cfg": {"input_size": [3, 32, 32], "crop_pct": 1.0}})");
+  for (const std::string& name : {hub, "local-dir:" + hub}) {
+    const Outcome outcome = run_fovea({"predict", name, picture, "--json"});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    std::set<std::string> names;
+    const nlohmann::json json = outcome.json();
+    for (const nlohmann::json& one : json[0].at("classes")) names.insert(one.at("name").get<std::string>());
+    EXPECT_EQ(names, (std::set<std::string>{"x", "y", "z"}));
+  }
+  EXPECT_EQ(run_fovea({"summary", hub, "--json"}).json().at("height"), 32);
+  EXPECT_EQ(run_fovea({"predict", "timm/resnet18", picture, "--weights", hub}).status, 0);
+  expect_one_line(run_fovea({"predict", "resnet34", picture, "--weights", hub}), 1,
+                  {"loading resnet34 from " + hub, "the folder holds a timm/resnet18"});
+  write_all(hub + "/config.json", R"({"architecture": "alexnet"})");
+  expect_one_line(run_fovea({"predict", hub, picture}), 2, {hub + "/config.json", "alexnet"});
+}
+
 TEST(WeightsCommand, ListSaysWhatMayNotBeUsedForEverything) {
   const Folder cache;
   const std::string before = "FOVEA_CACHE=" + quoted(cache.path().string());
   const std::string text = run_fovea({"weights", "list"}, before).out;
   std::istringstream lines(text);
-  int restricted = 0, features = 0;
+  int restricted = 0, features = 0, timm = 0;
   for (std::string line; std::getline(lines, line);) {
     if (line.find("The cache") == std::string::npos) {
       EXPECT_LE(line.size(), 100u) << line;
     }
     restricted += line.find("SWAG_") != std::string::npos && line.find("non-commercial") != std::string::npos;
+    timm +=
+        line.starts_with("timm/resnet18 ") && line.find("fb_swsl_ig1b_ft_in1k") != std::string::npos && line.ends_with("non-commercial");
     features += line.find("features only") != std::string::npos && line.starts_with("vgg16 ");
   }
   EXPECT_EQ(restricted, 6);
   EXPECT_EQ(features, 1);
+  EXPECT_EQ(timm, 1);
   int in_json = 0, without_classifier = 0;
   const nlohmann::json json = run_fovea({"weights", "list", "--json"}, before).json();
   for (const nlohmann::json& row : json) {
     in_json += row.at("non_commercial").get<bool>() && row.at("licence").get<std::string>().starts_with("CC-BY-NC-4.0");
-    without_classifier += !row.at("classifies").get<bool>() && row.at("accuracy1").is_null();
+    without_classifier += row.at("classes") == 1000 && !row.at("classifies").get<bool>() && row.at("accuracy1").is_null();
   }
   EXPECT_EQ(in_json, 6);
   EXPECT_EQ(without_classifier, 1);
+  const nlohmann::json some = run_fovea({"weights", "list", "--filter", "*resnet50.a?_in1k", "--json"}, before).json();
+  ASSERT_EQ(some.size(), 3u);
+  EXPECT_EQ(some.at(0).at("model"), "timm/resnet50");
+  EXPECT_THAT(some.at(0).at("source").get<std::string>(), testing::EndsWith("/timm/resnet50.a1_in1k/resolve/main/model.safetensors"));
 }
 
 TEST(WeightsCommand, ConvertsBothWays) {

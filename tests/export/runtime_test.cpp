@@ -99,6 +99,10 @@ constexpr Network kNetworks[] = {
     {"vit_b_32", 96, 128, false},
     {"deit_tiny_patch16_224", 64, 80, false},
     {"vit_small_patch14_dinov2", 56, 70, false},
+    {"test_vit3", 64, 80, false},
+    {"test_vit4", 64, 80, false},
+    {"vit_pwee_patch16_reg1_gap_256", 64, 80, false},
+    {"vit_dpwee_patch16_reg1_gap_256", 64, 80, false},
 };
 INSTANTIATE_TEST_SUITE_P(Slow, OnnxRuntimeNetworkSlow, testing::ValuesIn(kNetworks), [](const auto& info) {
   std::string name = info.param.name;
@@ -169,7 +173,7 @@ TEST_F(OnnxRuntimeSlow, PreparesPicturesAlike) {
   p.std = {1, 1, 1};
   for (const Interpolation interpolation : {Interpolation::bilinear, Interpolation::bicubic}) {
     p.interpolation = interpolation;
-    for (const Fit fit : {Fit::crop, Fit::pad, Fit::squash}) {
+    for (const Fit fit : {Fit::crop, Fit::pad, Fit::squash, Fit::squash_crop}) {
       p.fit = fit;
       for (const auto& [resize, height, width] : {std::array<int64_t, 3>{72, 64, 64}, {61, 48, 61}, {40, 64, 49}}) {
         p.resize = resize;

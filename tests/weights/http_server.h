@@ -1,4 +1,4 @@
-// A small HTTP server on this machine that serves one body under every path, with ranges, and can misbehave.
+// A small HTTP server on this machine that serves one body under every path, or a body a path, with ranges, and can misbehave.
 #pragma once
 
 #include <arpa/inet.h>
@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -45,9 +46,20 @@ class HttpServer {
     return ranges_;
   }
 
+  // What each request said, its first line first.
+  std::vector<std::string> asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
   // Set before the first request.
   std::string body;
-  size_t cut_after = SIZE_MAX;  // bytes of a body, then the connection is closed
+  std::map<std::string, std::string> bodies;  // by path, where there are any; 404 for others
+  std::string headers;                        // further ones of every good answer: "ETag: \"...\"\r\n"
+  std::string redirect;                       // where to send every request to
+  std::string token;                          // without which the answer is 401
+  int refusals = 0;                           // of so many requests with `status`, before the others are answered
+  size_t cut_after = SIZE_MAX;                // bytes of a body, then the connection is closed
   bool ignore_ranges = false;
   int status = 200;
 
@@ -68,17 +80,27 @@ class HttpServer {
       if (count <= 0) return;
       request.append(buffer, static_cast<size_t>(count));
     }
-    ++requests_;
+    const int number = requests_++;
     size_t start = 0;
     const size_t range = request.find("Range: bytes=");
     if (range != std::string::npos) start = std::stoul(request.substr(range + 13));
     {
       const std::lock_guard lock(mutex_);
       ranges_.push_back(static_cast<int64_t>(start));
+      asked_.push_back(request);
     }
     if (ignore_ranges) start = 0;
     const std::string end = "Connection: close\r\n\r\n";
-    if (status != 200) return send_all(connection, "HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 4\r\n" + end + "body");
+    const auto refuse = [&](int with) {
+      send_all(connection, "HTTP/1.1 " + std::to_string(with) + " No\r\nContent-Length: 4\r\n" + headers + end + "body");
+    };
+    if (!token.empty() && request.find("Authorization: Bearer " + token + "\r\n") == std::string::npos) return refuse(401);
+    if (status != 200 && (refusals == 0 || number < refusals)) return refuse(status);
+    if (!redirect.empty())
+      return send_all(connection, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + redirect + "\r\n" + headers + end);
+    const std::string path = request.substr(5, request.find(' ', 5) - 5);  // behind "GET /"
+    if (!bodies.empty() && !bodies.contains(path)) return refuse(404);
+    const std::string& body = bodies.empty() ? this->body : bodies.at(path);
     if (start > 0 && start >= body.size()) {
       return send_all(connection, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n" + end);
     }
@@ -87,7 +109,7 @@ class HttpServer {
       head += "Content-Range: bytes " + std::to_string(start) + "-" + std::to_string(body.size() - 1) + "/" + std::to_string(body.size()) +
               "\r\n";
     }
-    head += "Content-Length: " + std::to_string(body.size() - start) + "\r\n" + end;
+    head += "Content-Length: " + std::to_string(body.size() - start) + "\r\n" + headers + end;
     send_all(connection, head + body.substr(start, cut_after));
   }
 
@@ -105,6 +127,7 @@ class HttpServer {
   std::atomic<int> requests_{0};
   mutable std::mutex mutex_;
   std::vector<int64_t> ranges_;
+  std::vector<std::string> asked_;
 };
 
 }  // namespace fovea::weights

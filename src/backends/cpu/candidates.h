@@ -41,6 +41,8 @@ Planned plan_batch_norm_affine(const Request&);
 Planned plan_fold_batch_norm(const Request&);
 Planned plan_layer_norm(const Request&);
 Planned plan_layer_norm_grad(const Request&);
+Planned plan_rms_norm(const Request&);
+Planned plan_rms_norm_grad(const Request&);
 Planned plan_standardize_weight(const Request&);
 Planned plan_standardize_weight_grad(const Request&);
 Planned plan_group_norm(const Request&);
@@ -50,6 +52,8 @@ Planned plan_global_response_norm_grad(const Request&);
 
 Planned plan_attention_bf16(const Request&);
 Planned plan_attention(const Request&);
+Planned plan_cross_attention(const Request&);
+Planned plan_cross_attention_grad(const Request&);
 Planned plan_attention_grad_bf16(const Request&);
 Planned plan_attention_grad(const Request&);
 Planned plan_attention_probabilities(const Request&);

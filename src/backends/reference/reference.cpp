@@ -19,6 +19,7 @@
 #include "backends/reference/pool.h"
 #include "backends/reference/random_mask.h"
 #include "backends/reference/resample.h"
+#include "backends/reference/rms_norm.h"
 #include "backends/reference/scalars.h"
 #include "backends/reference/standardize_weight.h"
 #include "backends/reference/target_losses.h"
@@ -121,6 +122,8 @@ constexpr Row rows[] = {
     row<Conv2d>(),
     row<Conv2dInputGrad>(),
     row<Conv2dWeightGrad>(),
+    row<CrossAttention>(),
+    row<CrossAttentionGrad>(),
     row<CrossEntropy>(),
     row<CrossEntropyGrad>(),
     row<FoldBatchNorm>(),
@@ -143,6 +146,8 @@ constexpr Row rows[] = {
     row<RandomMask>(),
     row<ResizeBicubic>(),
     row<ResizeBicubicGrad>(),
+    row<RmsNorm>(),
+    row<RmsNormGrad>(),
     row<RmspropUpdate>(),
     row<SgdUpdate>(),
     row<Slice>(),

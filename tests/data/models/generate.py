@@ -13,8 +13,8 @@ NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)
 NAMES += ["timm/resnetv2_152", "timm/convnextv2_small"]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
 NAMES += ["torchvision/" + n for n in "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split()]
-NAMES += [f"timm/deit_{size}_patch16_224" for size in ("tiny", "small", "base")]
-NAMES += [f"timm/vit_{size}_patch14_dinov2" for size in ("small", "base")]
+# Those with a head for a distillation token have no place here yet.
+NAMES += ["timm/" + n for module in ("vision_transformer", "deit") for n in timm.list_models(module=module) if "distilled" not in n]
 # Published, of the modules below, and not here: README.md says why.
 LEFT_OUT = """convnext_zepto_rms convnext_zepto_rms_ols gc_efficientnetv2_rw_t mobilenetv4_hybrid_large mobilenetv4_hybrid_medium
 resnetv2_50d_evos test_convnext test_convnext2 test_efficientnet_evos tf_efficientnet_cc_b0_4e tf_efficientnet_cc_b0_8e
@@ -24,7 +24,7 @@ MODULES = "resnet resnetv2 vgg densenet mobilenetv3 efficientnet convnext".split
 PUBLISHED = {name.split(".")[0] for module in MODULES for name in timm.list_models(module=module, pretrained=True)}
 NAMES += sorted({f"timm/{name}" for name in PUBLISHED - set(LEFT_OUT)} - set(NAMES))
 AS_LOADED = {"fbnetc_100": {"bn_eps": 1e-3}}  # what timm does otherwise where it loads weights
-NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm
+NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm, timm.layers.RmsNorm
 
 
 def fnv1a64(text):
@@ -74,7 +74,7 @@ def row(spec):
     model, size, head = build(spec)
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
-    norms = {(m.eps, getattr(m, "momentum", "")) for m in model.modules() if isinstance(m, NORMS)}
+    norms = {(m.eps, getattr(m, "momentum", "")) for n, m in model.named_modules() if isinstance(m, NORMS) and not n.endswith("sub_norm")}
     (eps, momentum), = norms or {("", "")}
     dropout, depth = drop(model)
     library, name = spec.split("/")
@@ -83,8 +83,14 @@ def row(spec):
             feature_width(model, head), multiply_adds(model, size), published, eps, momentum, dropout, repr(depth)]
 
 
+# Rows of other networks stay as they are where names are given.
+wanted = sys.argv[1:] or NAMES
+known = {}
+if sys.argv[1:]:
+    with open("variants.csv") as file:
+        known = {line[0]: line for line in list(csv.reader(file))[1:]}
+rows = [row(spec) if spec in wanted else known[spec] for spec in NAMES if spec in wanted or spec in known]
 with open("variants.csv", "w") as file:
     out = csv.writer(file, lineterminator="\n")
     out.writerow("model size parameters states states_fnv1a64 head feature_width multiply_adds published_gmacs eps momentum dropout stochastic_depth".split())
-    for spec in NAMES:
-        out.writerow(row(spec))
+    out.writerows(rows)
