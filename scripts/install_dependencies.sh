@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 packages=(
-  g++ ccache cmake ninja-build pkg-config ca-certificates python3 python3-pip
+  g++ ccache cmake ninja-build pkg-config ca-certificates python3 python3-dev python3-pip
   libhwy-dev libjpeg-dev libspng-dev libwebp-dev libgif-dev libprotozero-dev
   libtiff-dev libheif-dev libopenjp2-7-dev libjxl-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev libminizip-dev libcurl4-openssl-dev nettle-dev

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fovea/api.h>
+#include <fovea/dataset.h>
 #include <fovea/pictures.h>
 
 namespace fovea {
@@ -59,6 +60,7 @@ struct AuditOptions {
 // Error(input) where there are no classes and pictures to look at.
 FOVEA_API Audit audit(const std::string& data, const AuditOptions& options = {});
 FOVEA_API Audit audit(const std::vector<std::string>& files, const AuditOptions& options = {});
+FOVEA_API Audit audit(const Dataset& data, const AuditOptions& options = {});
 
 // Everything in it as a JSON object, as `fovea audit --json` prints it.
 FOVEA_API std::string to_json(const Audit& audit);

@@ -7,6 +7,7 @@
 #include <fovea/tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,6 +61,28 @@ struct FeatureSet {
 // [1 + count, width], the mean and the components. PATH.csv: files and features in one ("file,f0,f1,..."), and PATH.json. Each is written
 // beside and renamed. The names of what was written. Throws Error: usage for another extension, io.
 FOVEA_API std::vector<std::string> save_features(const FeatureSet& features, const std::string& path);
+
+// The same files, written row by row, so that no row is held. They get their names in `finish`; without it nothing is left of them.
+class FOVEA_API FeatureFiles {
+ public:
+  // Throws Error: usage for an ending other than .npy and .csv, io where the files cannot be written.
+  explicit FeatureFiles(const std::string& path);
+  ~FeatureFiles();
+  FeatureFiles(FeatureFiles&&) noexcept;
+  FeatureFiles& operator=(FeatureFiles&&) noexcept;
+
+  // A picture's features, f32 [1, ...]. Throws Error: mismatch, naming both shapes, where those before had another one, io.
+  void add(const std::string& file, const Tensor& features);
+  std::vector<int64_t> shape() const;  // [pictures, ...] so far; [0] before the first
+  // The names of what was written. Throws Error(io).
+  std::vector<std::string> finish(const FeatureRecord& record, const std::optional<Pca>& pca = std::nullopt);
+
+ private:
+  friend FOVEA_API std::vector<std::string> save_features(const FeatureSet& features, const std::string& path);
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
 // Of PATH.npy. Throws Error: io, format for what cannot be read, mismatch where the files do not belong together, naming both values.
 FOVEA_API FeatureSet load_features(const std::string& path);
 

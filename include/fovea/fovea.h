@@ -4,6 +4,7 @@
 #include <fovea/api.h>
 #include <fovea/architecture.h>
 #include <fovea/audit.h>
+#include <fovea/dataset.h>
 #include <fovea/error.h>
 #include <fovea/export.h>
 #include <fovea/features.h>
@@ -18,5 +19,6 @@
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>
+#include <fovea/train_settings.h>
 #include <fovea/version.h>
 #include <fovea/weights.h>

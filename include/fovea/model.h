@@ -110,11 +110,16 @@ class FOVEA_API Model {
   Tensor embed(const Tensor& images) const;
   // Outputs by name; runs only the part of the network that they need. Maps are [N, channels, height, width], vectors [N, width], tokens
   // [N, tokens, channels]. Names: a tap (of a transformer: the grid of its patches; "TAP:tokens" and "TAP:class_token" for the tokens
-  // themselves), "pooled" (the mean of the last map, or the class token), "pre_logits", "logits", and any layer by its parameters' path
+  // themselves), "last_map", "pooled" (the mean of the last map, or the class token), "pre_logits", "logits", and any layer by its
+  // parameters' path
   // ("layer1.0.conv2"; what follows it is "layer1.0.bn2:relu" and the like) or any block ("layer1.0"). Throws Error(usage) with the nearest
   // names for an unknown one.
   std::map<std::string, Tensor> features(const Tensor& images, const std::vector<std::string>& taps) const;
   std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
+  // "last_map" is what a network gives before pooling: its last map, of a transformer all tokens. What comes behind it, alone: the
+  // "logits", "pre_logits" or "pooled" [N, width] of last maps. Throws Error(usage) for a map that the network does not have, naming both
+  // shapes.
+  Tensor behind_last_map(const Tensor& map, const std::string& output = "logits") const;
   std::vector<TapInfo> taps() const;  // at the size of the preprocessing
   std::vector<TapInfo> taps(int64_t height, int64_t width) const;
 

@@ -47,10 +47,32 @@ struct Embeddings {
 };
 
 // The same numbers as Model::predict and Model::features give for each file alone. Each core decodes and looks at one picture at a
-// time. Those that
-// cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
+// time. Those that cannot be read are left out and listed, never an error. Mirror images are for vectors: Error(usage) for maps and tokens.
 FOVEA_API Predictions predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
 FOVEA_API Embeddings embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options = {});
+
+// The same for any number of files: what comes of each is handed to `take`, in the order of the files, and nothing of it is kept. An
+// embedding is f32 [1, ...]. `take` is called by the calling thread; what it throws is thrown. Returns the pictures that were left out.
+using TakePrediction = std::function<void(Prediction prediction)>;
+using TakeEmbedding = std::function<void(const std::string& file, const Tensor& embedding)>;
+FOVEA_API std::vector<BadPicture> predict_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                                const TakePrediction& take);
+FOVEA_API std::vector<BadPicture> embed_files(const Model& model, const std::vector<std::string>& files, const PictureOptions& options,
+                                              const TakeEmbedding& take);
+
+// Pictures that are no files, or not only: `picture(i)` gives the i-th of `count`. It is called once for each, on any core, on several at
+// the same time; what it throws as Error(input) leaves the picture out, under `name(i)`, and anything else ends the call.
+struct PictureSource {
+  int64_t count = 0;
+  std::function<Image(int64_t index)> picture = {};
+  std::function<std::string(int64_t index)> name = {};  // empty: the index
+};
+FOVEA_API Predictions predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options = {});
+FOVEA_API Embeddings embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options = {});
+FOVEA_API std::vector<BadPicture> predict_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                                   const TakePrediction& take);
+FOVEA_API std::vector<BadPicture> embed_pictures(const Model& model, const PictureSource& source, const PictureOptions& options,
+                                                 const TakeEmbedding& take);
 
 // NumPy's format 1.0, for f32, f64, i64, i32 and u8. Written beside and renamed. Throws Error(io), or Error(unsupported) for another type.
 FOVEA_API void save_npy(const Tensor& tensor, const std::string& path);

@@ -19,5 +19,8 @@ FOVEA_API std::string write_report(const std::string& run);
 // would repeat it; both may be empty.
 FOVEA_API void write_report(const Model& model, const Evaluation& evaluation, const std::string& path, const std::string& data = {},
                             const std::vector<std::string>& command = {});
+// The same of an evaluation of this dataset, from which the page takes its pictures.
+FOVEA_API void write_report(const Model& model, const Evaluation& evaluation, const std::string& path, const Dataset& data,
+                            const std::vector<std::string>& command = {});
 
 }  // namespace fovea

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fovea/api.h>
+#include <fovea/dataset.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>
 
@@ -211,6 +212,13 @@ struct Outcome {
   double label_probability = 0;      // of the label; of several labels 0
 };
 
+// What an evaluation keeps of each picture, beside what it counts.
+struct EvaluateOptions {
+  bool outcomes = true;
+  bool probabilities = true;  // in each outcome those of all classes; without them Outcome::probabilities is empty
+  std::function<bool(int64_t done, int64_t total)> progress = {};  // pictures; called now and then. false: stop there, and count those
+};
+
 struct Evaluation {
   Score score;
   double top5 = 0;  // of several labels 0
@@ -260,6 +268,11 @@ FOVEA_API TrainResult train(Model& model, const std::string& folder, const Train
 // is given twice.
 FOVEA_API TrainResult train(Model& model, const std::vector<std::string>& files, const TrainOptions& options = {});
 
+// The same on pictures from anywhere: those of Part::train train; where none is of Part::validation or Part::test they are taken from these
+// by the options' shares. The pictures of a group stay together in every division, folds too, which are an Error(input) for a class that is
+// all of one group. A dataset of indices without names trains the classes of the model where they are as many.
+FOVEA_API TrainResult train(Model& model, const Dataset& data, const TrainOptions& options = {});
+
 // What training with these options shows of pictures, to look at: a row for each picture, first as validation sees it, then in so many
 // epochs; one picture alone fills several rows. Mixup and cutmix mix the pictures of a column, as they do those of a batch. Only the seed
 // and what the options say about augmentation matter. Throws Error(usage) for mixing one picture with itself.
@@ -289,6 +302,7 @@ FOVEA_API RateCurve find_rate(const Model& model, const std::string& folder, con
                               const RateSearch& search = {});
 FOVEA_API RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},
                               const RateSearch& search = {});
+FOVEA_API RateCurve find_rate(const Model& model, const Dataset& data, const TrainOptions& options = {}, const RateSearch& search = {});
 
 // The loss (cross entropy) of prepared pictures and its gradients, as a first step of training would have them: batch norms use the
 // batch's own statistics, dropout drops. What is frozen has none. The model does not change.
@@ -306,7 +320,9 @@ FOVEA_API std::vector<std::string> find_classes(const std::string& folder);
 FOVEA_API std::vector<std::string> find_classes(const std::vector<std::string>& files);
 
 // `folder` has folders named after the model's classes, each of `files` lies in one. Pictures that cannot be read are left out and listed.
-FOVEA_API Evaluation evaluate(const Model& model, const std::string& folder);
-FOVEA_API Evaluation evaluate(const Model& model, const std::vector<std::string>& files);
+FOVEA_API Evaluation evaluate(const Model& model, const std::string& folder, const EvaluateOptions& options = {});
+FOVEA_API Evaluation evaluate(const Model& model, const std::vector<std::string>& files, const EvaluateOptions& options = {});
+// All pictures of it, whatever their part, by the names of the classes; indices without names are those of the model's classes.
+FOVEA_API Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 }  // namespace fovea

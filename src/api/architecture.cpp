@@ -155,10 +155,8 @@ Map Layers::position_embedding(Map x) const {
     const Size2 grid{value.height(), value.width()};
     const Size2 from{grid.height * context_->native.height / context_->picture.height,
                      grid.width * context_->native.width / context_->picture.width};
-    const int64_t width = value.channels(), positions = from.height * from.width;
-    const Value table = s.parameter("weight", {1, positions, width}, {1, positions, width}, truncated_normal_init(0.02));
-    const Value tokens = fovea::resize_positions(s, s.emit(View{{1, width, positions, 1}}, {table}), {.from = from, .to = grid});
-    return value + fovea::to_map(s, tokens, grid);
+    const Value table = fovea::position_table(s, "weight", value.channels(), {.from = from, .to = grid}, truncated_normal_init(0.02));
+    return value + fovea::to_map(s, table, grid);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "audit/audit.h"
 
+#include "api/dataset.h"
 #include "base/json.h"
 #include "base/json_value.h"
 #include "train/data.h"
@@ -22,6 +23,8 @@ Audit audit(const std::string& data, const AuditOptions& options) { return audit
 Audit audit(const std::vector<std::string>& files, const AuditOptions& options) {
   return audit_of(training::find_pictures(files), options);
 }
+
+Audit audit(const Dataset& data, const AuditOptions& options) { return audit_of(splits_of(data), options); }
 
 std::string to_json(const Audit& audit) {
   nlohmann::json json = auditing::audit_json(audit);

@@ -167,45 +167,149 @@ Tensor mean_and_components(const Pca& pca) {
   return both;
 }
 
-std::string table(const FeatureSet& set) {
-  const size_t rows = set.files.size(), width = rows == 0 ? 0 : static_cast<size_t>(set.features.size()) / rows;
-  std::string csv = "file";
-  for (size_t i = 0; i < width; ++i) csv += fmt::format(",f{}", i);
-  csv += "\n";
-  const auto values = set.features.values<float>();
-  for (size_t row = 0; row < rows; ++row) {
-    csv += csv_field(set.files[row]);
-    for (size_t i = 0; i < width; ++i) csv += fmt::format(",{}", values[row * width + i]);
-    csv += "\n";
+// The type as NumPy writes it, little-endian.
+const char* numpy_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "<f4";
+    case DType::f64:
+      return "<f8";
+    case DType::i64:
+      return "<i8";
+    case DType::i32:
+      return "<i4";
+    case DType::u8:
+      return "|u1";
+    default:
+      fail(ErrorKind::unsupported, "{} has no form in .npy files; f32, f64, i64, i32 and u8 have", to_string(dtype));
   }
-  return csv;
+}
+
+// As NumPy writes it, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, with its room for the first dimension to
+// grow, so that the header of the same file with more rows is as long.
+std::string npy_header(DType dtype, const std::vector<int64_t>& shape) {
+  constexpr size_t kPreamble = 10, kAlignment = 64;  // of the data
+  constexpr size_t kMostDigits = 21;                 // of the first dimension
+  std::string dims;
+  for (const int64_t dim : shape) dims += fmt::format("{}{}", dims.empty() ? "" : ", ", dim);
+  if (shape.size() == 1) dims += ",";
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", numpy_type(dtype), dims);
+  if (!shape.empty()) header.append(kMostDigits - std::to_string(shape[0]).size(), ' ');
+  header.append(kAlignment - 1 - (kPreamble + header.size()) % kAlignment, ' ');
+  header += '\n';
+  std::string preamble("\x93NUMPY\x01\x00", 8);
+  preamble += static_cast<char>(header.size() & 0xFF);
+  preamble += static_cast<char>(header.size() >> 8);
+  return preamble + header;
 }
 
 }  // namespace
 
+class [[gnu::visibility("hidden")]] FeatureFiles::Implementation {
+ public:
+  explicit Implementation(const std::string& path) : path_(path), table_(fs::path(path).extension() == ".csv") {
+    if (!table_ && fs::path(path).extension() != ".npy") fail(ErrorKind::usage, "{}: features are written as .npy or .csv", path);
+    features_.emplace(path, true);
+    if (!table_) names_.emplace(beside(path, ".csv"));
+  }
+
+  void add(const std::string& file, std::vector<int64_t> shape, std::span<const float> values) {
+    if (!begun_)
+      begin(std::move(shape));
+    else if (!std::equal(shape.begin() + 1, shape.end(), shape_.begin() + 1, shape_.end()))
+      fail(ErrorKind::mismatch, "{}: features {}, those before are {}", file, shape_string(shape), shape_string(this->shape()));
+    ++rows_;
+    std::string line = csv_field(file);
+    if (table_) {
+      for (const float value : values) line += fmt::format(",{}", value);
+      features_->write(line + "\n");
+    } else {
+      features_->write(values.data(), values.size_bytes());
+      names_->write(line + "\n");
+    }
+  }
+
+  // The rows' shape is that of a set, whose first dimension is not looked at.
+  void begin(std::vector<int64_t> shape) {
+    shape_ = std::move(shape);
+    begun_ = true;
+    if (!table_) {
+      features_->write(npy_header(DType::f32, this->shape()));
+      names_->write("file\n");
+      return;
+    }
+    int64_t width = shape_.size() > 1 ? 1 : 0;
+    for (size_t i = 1; i < shape_.size(); ++i) width *= shape_[i];
+    std::string line = "file";
+    for (int64_t i = 0; i < width; ++i) line += fmt::format(",f{}", i);
+    features_->write(line + "\n");
+  }
+
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> shape = shape_;
+    shape[0] = rows_;
+    return shape;
+  }
+
+  std::vector<std::string> finish(const FeatureRecord& record, const std::optional<Pca>& pca) {
+    if (!begun_) begin(shape_);
+    if (!table_) {
+      const std::string header = npy_header(DType::f32, shape());
+      features_->write_at(0, header.data(), header.size());
+    }
+    features_->commit();
+    std::vector<std::string> written{path_};
+    if (!table_) {
+      names_->commit();
+      written.push_back(beside(path_, ".csv").string());
+    }
+    if (pca) {
+      written.push_back(beside(path_, ".pca.npy").string());
+      save_npy(mean_and_components(*pca), written.back());
+    }
+    written.push_back(beside(path_, ".json").string());
+    write_text(written.back(), json_text(to_json(record, shape()), 2) + "\n");
+    return written;
+  }
+
+ private:
+  const std::string path_;
+  const bool table_;                            // files and features in one .csv
+  std::optional<AtomicFile> features_, names_;  // names_: of a .npy
+  std::vector<int64_t> shape_{0};
+  bool begun_ = false;
+  int64_t rows_ = 0;
+};
+
+FeatureFiles::FeatureFiles(const std::string& path) : implementation_(std::make_unique<Implementation>(path)) {}
+FeatureFiles::~FeatureFiles() = default;
+FeatureFiles::FeatureFiles(FeatureFiles&&) noexcept = default;
+FeatureFiles& FeatureFiles::operator=(FeatureFiles&&) noexcept = default;
+
+void FeatureFiles::add(const std::string& file, const Tensor& features) {
+  if (features.shape().size() < 2 || features.shape()[0] != 1)
+    fail(ErrorKind::mismatch, "{}: features {}, [1, ...] expected of one picture", file, shape_string(features.shape()));
+  implementation_->add(file, features.shape(), features.values<float>());
+}
+std::vector<int64_t> FeatureFiles::shape() const { return implementation_->shape(); }
+std::vector<std::string> FeatureFiles::finish(const FeatureRecord& record, const std::optional<Pca>& pca) {
+  return implementation_->finish(record, pca);
+}
+
 std::vector<std::string> save_features(const FeatureSet& set, const std::string& path) {
-  const std::string extension = fs::path(path).extension().string();
-  const std::string record = beside(path, ".json").string();
-  const std::string text = json_text(to_json(set.record, set.features.shape()), 2) + "\n";
-  std::vector<std::string> written{path};
-  if (extension == ".csv") {
-    write_text(path, table(set));
-  } else if (extension == ".npy") {
-    std::string csv = "file\n";
-    for (const std::string& file : set.files) csv += csv_field(file) + "\n";
-    save_npy(set.features, path);
-    written.push_back(beside(path, ".csv").string());
-    write_text(written.back(), csv);
-  } else {
-    fail(ErrorKind::usage, "{}: features are written as .npy or .csv", path);
-  }
-  if (set.pca) {
-    written.push_back(beside(path, ".pca.npy").string());
-    save_npy(mean_and_components(*set.pca), written.back());
-  }
-  write_text(record, text);
-  written.push_back(record);
-  return written;
+  FeatureFiles::Implementation files(path);
+  const auto values = set.features.values<float>();
+  const size_t width = set.files.empty() ? 0 : values.size() / set.files.size();
+  files.begin(set.features.shape());
+  for (size_t row = 0; row < set.files.size(); ++row) files.add(set.files[row], set.features.shape(), values.subspan(row * width, width));
+  return files.finish(set.record, set.pca);
+}
+
+void save_npy(const Tensor& tensor, const std::string& path) {
+  AtomicFile file(path);
+  file.write(npy_header(tensor.dtype(), tensor.shape()));
+  file.write(tensor.raw(), tensor.bytes());
+  file.commit();
 }
 
 FeatureSet load_features(const std::string& path) {

@@ -1,13 +1,12 @@
 #include <fovea/train.h>
 
+#include "api/dataset.h"
 #include "api/implementation.h"
-#include "api/training.h"
 #include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/parallel.h"
-#include "train/freeze.h"
-#include "train/preset.h"
+#include "train/job.h"
 #include "train/rate_finder.h"
 
 namespace fovea {
@@ -37,26 +36,16 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   const size_t states = implementation.network().store()->bytes();
   engine::MemoryAccount memory(options.memory_bytes, states);
   const std::shared_ptr<engine::Network> network = implementation.network().clone();
-  const bool pretrained = implementation.loaded.source != "none";
-
-  image::Splits found = find();
-  HeadOptions head = options.head.value_or(network->form().head);
-  head.independent = found.train.multi_label;
-  const bool new_head = found.train.classes != network->classes() || !(head == network->form().head);
-  Preprocessing preprocessing = preprocessing_for(*network, new_head, options);
-  if (options.freeze == "auto")
-    options.freeze = training::choose_freeze(*network, static_cast<int64_t>(found.train.samples.size()),
-                                             static_cast<int64_t>(found.train.classes.size()))
-                         .freeze;
-  const bool random_crops = crops_at_random(plan_for(options, facts_of(found, pretrained, head)));
-  training::Data data = training::load_data(std::move(found), options, preprocessing, random_crops, check_progress(options));
-  const double area = training::median_area(data);
-  prepare_size(preprocessing, *network, options, data);
-  if (new_head) network->replace_head(data.splits.train.classes, head, options.seed);
-  network->set_preprocessing(preprocessing);
+  training::Job job(implementation.network(), options, implementation.loaded.source != "none", plan_for);
+  job.take(find());
+  job.look();
+  training::Data& data = job.data();
+  training::divide(data, options);
+  const training::Plan plan = job.plan(data.splits, options);
+  if (job.new_head()) network->replace_head(job.classes(), job.head(), options.seed);
+  network->set_preprocessing(job.preprocessing());
   if (options.dropout >= 0) network->set_dropout(options.dropout);
 
-  const training::Plan plan = plan_for(options, facts_of(data.splits, pretrained, head, area));
   const training::Phase& phase = plan.phases.back();
   // Where the head comes first it is no longer random when the rest trains.
   if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);
@@ -82,6 +71,10 @@ RateCurve find_rate(const Model& model, const std::string& folder, const TrainOp
 
 RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options, const RateSearch& search) {
   return find_rate_on(model, options, search, [&] { return training::find_pictures(files); });
+}
+
+RateCurve find_rate(const Model& model, const Dataset& data, const TrainOptions& options, const RateSearch& search) {
+  return find_rate_on(model, options, search, [&] { return splits_of(data, model.classes()); });
 }
 
 }  // namespace fovea

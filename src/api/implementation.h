@@ -51,6 +51,9 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   std::shared_ptr<const Inference> for_lists_;
 };
 
+// "0", "1", ...: classes without names of their own.
+std::vector<std::string> numbered(int64_t count);
+
 std::vector<TapInfo> taps_of(const ModelGraph& model);
 
 // The network of a registered name or a model file with nothing loaded: all zero, or random where a seed is given. With the tag of a name's

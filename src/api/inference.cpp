@@ -8,7 +8,7 @@
 #include "base/parallel.h"
 #include "image/channels.h"
 #include "image/fit.h"
-#include "train/evaluate.h"
+#include "look/views.h"
 
 namespace fovea {
 namespace {
@@ -75,10 +75,10 @@ std::vector<float> Inference::answer(std::span<float> image, std::span<float> se
   const Preprocessing& preprocessing = network_->preprocessing();
   std::vector<float> logits = run(image, "logits");
   if (preprocessing.mirrored) {
-    training::mirror(image, 1, preprocessing.height, preprocessing.width);
-    training::average(logits, run(image, "logits"));
+    look::mirror(image, 1, preprocessing.height, preprocessing.width);
+    look::average(logits, run(image, "logits"));
   }
-  if (!second.empty()) training::average(logits, answer(second, {}));
+  if (!second.empty()) look::average(logits, answer(second, {}));
   return logits;
 }
 
@@ -89,7 +89,7 @@ Tensor Inference::answers(const Tensor& images) const {
   const auto values = mirrored.mutable_values<float>();
   const auto width = static_cast<size_t>(images.shape().back());
   for (size_t row = 0; row < values.size(); row += width) std::ranges::reverse(values.subspan(row, width));
-  training::average(logits.mutable_values<float>(), session_->run(mirrored, {"logits"}).front().values<float>());
+  look::average(logits.mutable_values<float>(), session_->run(mirrored, {"logits"}).front().values<float>());
   return logits;
 }
 
@@ -109,8 +109,8 @@ Tensor Inference::output_with_mirror_image(std::span<float> image, const std::st
   Tensor mean = output(image, name);
   if (mean.shape().size() != 2)
     fail(ErrorKind::usage, "{} gives {} of a picture; with its mirror image a vector is averaged", name, shape_string(mean.shape()));
-  training::mirror(image, 1, network_->preprocessing().height, network_->preprocessing().width);
-  training::average(mean.mutable_values<float>(), output(image, name).values<float>());
+  look::mirror(image, 1, network_->preprocessing().height, network_->preprocessing().width);
+  look::average(mean.mutable_values<float>(), output(image, name).values<float>());
   return mean;
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <span>
 
 #include "api/implementation.h"
@@ -19,15 +18,16 @@
 #include "weights/usual_preprocessing.h"
 
 namespace fovea {
-namespace {
-
-namespace fs = std::filesystem;
 
 std::vector<std::string> numbered(int64_t count) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
   return names;
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 std::vector<std::string> classes_for(int64_t count) {
   const auto& imagenet = weights::imagenet_classes();
@@ -150,26 +150,23 @@ struct FileForm {
   std::vector<std::string> start_new = {};  // prefixes of what leads to the head alone, where the file lacks that too
 };
 
-// Of position embeddings [1, prefix + height * width, C].
-Size2 native_of(const models::Variant& variant, const ModelGraph& model, const std::vector<int64_t>& table) {
-  int64_t prefix = 0;
-  for (const Tap& tap : model.taps) prefix = std::max(prefix, tap.prefix);
-  const int64_t places = table[1] - prefix, side = std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(places, 0))));
+// The size that position embeddings of so many rows belong to; 0: they are of no square.
+Size2 native_of(const models::Variant& variant, const PositionTable& own, int64_t rows) {
+  const int64_t places = std::max<int64_t>(rows - own.prefix, 0), side = std::llround(std::sqrt(static_cast<double>(places)));
+  if (places == own.grid.height * own.grid.width) return {variant.input_size, variant.input_size};
   if (side * side != places) return {0, 0};
-  return {side * variant.size_multiple, side * variant.size_multiple};
+  const int64_t patch = variant.input_size / own.grid.height;
+  return {side * patch, side * patch};
 }
 
 FileForm file_form(const models::Variant& variant, const weights::StateDict& file) {
   std::vector<weights::ExpectedTensor> expected;
-  std::map<std::string, std::vector<int64_t>> shapes;  // in the model
   BuildOptions options;
   options.height = options.width = variant.input_size;
   const ModelGraph model = models::build(variant, options);
   const std::string first = engine::first_convolution(model);
-  for (const State& state : model.graph.states()) {
+  for (const State& state : model.graph.states())
     expected.push_back({state.name, state.stored_shape, model.graph.type(state.value).dtype == DType::i64});
-    shapes[state.name] = state.stored_shape;
-  }
   const weights::Naming naming = weights::name_tensors(file, expected, "", engine::head_place(variant));
   FileForm form{naming.head_missing ? 0 : variant.classes, 3, {0, 0}, naming.start_new};
   for (size_t i = 0; i < file.size(); ++i) {
@@ -177,9 +174,8 @@ FileForm file_form(const models::Variant& variant, const weights::StateDict& fil
     const auto& shape = file[i].tensor.shape();
     if (name == variant.head + ".weight" && !shape.empty() && shape[0] > 0) form.classes = shape[0];
     if (name == first && shape.size() == 4 && shape[1] > 0) form.channels = shape[1];
-    const auto known = shapes.find(name);
-    if (known != shapes.end() && engine::is_position_table(known->second) && engine::is_position_table(shape))
-      form.native = native_of(variant, model, shape);
+    for (const PositionTable& table : model.positions)
+      if (table.name == name && shape.size() == 3) form.native = native_of(variant, table, shape[1]);
   }
   return form;
 }

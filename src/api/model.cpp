@@ -140,6 +140,10 @@ std::map<std::string, Tensor> Model::features(const Image& image, const std::vec
   return implementation_->inference().features(image, taps);
 }
 
+Tensor Model::behind_last_map(const Tensor& map, const std::string& output) const {
+  return implementation_->session().run_head(map, output);
+}
+
 std::vector<TapInfo> Model::taps() const { return taps(preprocessing().height, preprocessing().width); }
 
 std::vector<TapInfo> Model::taps(int64_t height, int64_t width) const {

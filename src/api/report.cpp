@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "api/dataset.h"
 #include "api/report.h"
 #include "backends/cpu/cpu.h"
 #include "base/atomic_file.h"
@@ -17,6 +18,7 @@
 #include "base/json.h"
 #include "base/json_value.h"
 #include "base/parallel.h"
+#include "image/picture.h"
 #include "saliency/heat_maps.h"
 #include "train/evaluation_json.h"
 #include "weights/digest.h"
@@ -69,6 +71,24 @@ void require_of_one_run(const fs::path& folder) {
          kMetricsFile, kModelFile, there, told);
 }
 
+void write_evaluation_page(const Model& model, const Evaluation& evaluation, const std::string& path, const std::string& data,
+                           const std::vector<std::string>& command, const PicturesByName& pictures) {
+  const training::Origin origin = origin_of(model, data);
+  json metrics{{"test", training::evaluation_json(evaluation)},
+               {"model", model.name()},
+               {"weights", origin.weights},
+               {"data", data},
+               {"command", command},
+               {"threads", threads()},
+               {"classes", model.classes()},
+               {"preprocessing", to_string(model.preprocessing())},
+               {"versions", json::array()},
+               {"left_out", json::array()}};
+  for (const auto& [name, version] : origin.versions) metrics["versions"].push_back({name, version});
+  for (const BadPicture& bad : evaluation.left_out) metrics["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
+  write_page(path, metrics, model.implementation(), pictures);
+}
+
 }  // namespace
 
 training::Origin origin_of(const Model& model, std::string data) {
@@ -83,12 +103,21 @@ bool needs_page(const fs::path& run) {
   return missing || page < fs::last_write_time(run / kMetricsFile, missing);
 }
 
-void write_page(const fs::path& path, const json& metrics, Model::Implementation& model) {
+void add_pictures(PicturesByName& pictures, const std::vector<image::Sample>& samples) {
+  for (const image::Sample& sample : samples)
+    if (sample.source) pictures.emplace(sample.path, sample);
+}
+
+void write_page(const fs::path& path, const json& metrics, Model::Implementation& model, const PicturesByName& pictures) {
   const Preprocessing& preprocessing = model.network().preprocessing();
   const auto alone = model.session().alone();
   std::optional<saliency::HeatMaps> maps;
   report::Eyes eyes;
   eyes.preprocessing = preprocessing;
+  eyes.read = [&](const std::string& name) {
+    const auto found = pictures.find(name);
+    return image::read_picture(found == pictures.end() ? image::Sample{name} : found->second, {preprocessing});
+  };
   eyes.look = [&](const Image& picture, const Image& thumbnail, int64_t class_index) {
     if (!maps) maps.emplace(model.shared_network(), cpu::cpu_backend());
     const saliency::Grid grid = maps->look(picture, class_index).look.grid;
@@ -97,8 +126,8 @@ void write_page(const fs::path& path, const json& metrics, Model::Implementation
   write_text(path, report::page(metrics, eyes));
 }
 
-void write_run_page(const fs::path& run, Model::Implementation& model) {
-  write_page(run / kReportFile, read_metrics_json(run / kMetricsFile), model);
+void write_run_page(const fs::path& run, Model::Implementation& model, const PicturesByName& pictures) {
+  write_page(run / kReportFile, read_metrics_json(run / kMetricsFile), model, pictures);
 }
 
 std::string write_report(const std::string& run) {
@@ -114,20 +143,14 @@ std::string write_report(const std::string& run) {
 
 void write_report(const Model& model, const Evaluation& evaluation, const std::string& path, const std::string& data,
                   const std::vector<std::string>& command) {
-  const training::Origin origin = origin_of(model, data);
-  json metrics{{"test", training::evaluation_json(evaluation)},
-               {"model", model.name()},
-               {"weights", origin.weights},
-               {"data", data},
-               {"command", command},
-               {"threads", threads()},
-               {"classes", model.classes()},
-               {"preprocessing", to_string(model.preprocessing())},
-               {"versions", json::array()},
-               {"left_out", json::array()}};
-  for (const auto& [name, version] : origin.versions) metrics["versions"].push_back({name, version});
-  for (const BadPicture& bad : evaluation.left_out) metrics["left_out"].push_back({{"file", bad.file}, {"reason", bad.reason}});
-  write_page(path, metrics, model.implementation());
+  write_evaluation_page(model, evaluation, path, data, command, {});
+}
+
+void write_report(const Model& model, const Evaluation& evaluation, const std::string& path, const Dataset& data,
+                  const std::vector<std::string>& command) {
+  PicturesByName pictures;
+  add_pictures(pictures, data.implementation().samples);
+  write_evaluation_page(model, evaluation, path, data.implementation().where, command, pictures);
 }
 
 }  // namespace fovea

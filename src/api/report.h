@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "api/implementation.h"
+#include "image/folder.h"
 #include "train/metrics_file.h"
 
 namespace fovea {
@@ -17,7 +19,12 @@ training::Origin origin_of(const Model& model, std::string data);
 
 // Whether the page in a run's folder is missing, or older than the metrics that it should show.
 bool needs_page(const std::filesystem::path& run);
-void write_page(const std::filesystem::path& path, const nlohmann::json& metrics, Model::Implementation& model);
-void write_run_page(const std::filesystem::path& run, Model::Implementation& model);
+// Where pictures without a file come from, by their names.
+using PicturesByName = std::map<std::string, image::Sample>;
+void add_pictures(PicturesByName& pictures, const std::vector<image::Sample>& samples);
+
+void write_page(const std::filesystem::path& path, const nlohmann::json& metrics, Model::Implementation& model,
+                const PicturesByName& pictures);
+void write_run_page(const std::filesystem::path& run, Model::Implementation& model, const PicturesByName& pictures = {});
 
 }  // namespace fovea

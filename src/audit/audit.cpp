@@ -215,7 +215,7 @@ Audit audit(const image::Splits& splits, const Looks& looks) {
   for (const Picture& picture : good) {
     const std::string extension = lower_extension(picture.sample->path);
     const image::Look& look = *picture.look;
-    if (!fits(extension, look.format)) result.wrong_extensions.push_back({picture.sample->path, fmt::format("is {}", look.format)});
+    if (!picture.sample->source && !fits(extension, look.format)) result.wrong_extensions.push_back({picture.sample->path, fmt::format("is {}", look.format)});
     result.turned += look.orientation != 1;
     result.grey += look.grey;
     result.transparent += look.transparent;

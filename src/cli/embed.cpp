@@ -4,6 +4,7 @@
 #include <fovea/pictures.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/json.h"
@@ -20,8 +21,8 @@ pictures the same way.
 --tap takes the output of another layer: feature maps are [pictures, channels, height, width], tokens [pictures, tokens, channels]. `fovea summary
 MODEL` lists the taps, with --nodes every layer; pooled (the mean of the last map, or the class token) and logits are there too.
 --mirror averages a picture's vector with its mirror image's, as training does where that answers better: features that do not tell left from right.
---pca keeps the N principal components, of maps those of all their numbers; FILE.pca.npy holds the mean and the components. --normalize divides
-by the length (L2), after the PCA where there is one.
+--pca keeps the N principal components, of maps those of all their numbers; FILE.pca.npy holds the mean and the components. Rows are written as
+they come; with --pca all of them are in memory until the end. --normalize divides by the length (L2), after the PCA where there is one.
 A picture that cannot be read gets one line on standard error and has no row; the exit status is 1 only if none could be read.
 
 Examples:
@@ -40,42 +41,71 @@ struct EmbedArguments {
   bool mirror = false, normalize = false, json = false;
 };
 
-// With what the options ask for done to them.
-FeatureSet feature_set(const EmbedArguments& options, const Model& model, const Embeddings& embeddings) {
-  FeatureSet set;
-  set.record = record_of(model, options.model.model, options.model.weights, options.tap);
-  set.files = embeddings.files;
-  set.features = embeddings.features;
-  set.record.mirrored = options.mirror;
-  if (options.pca > 0) {
-    set.pca = fit_pca(set.features, options.pca);
-    set.features = project(*set.pca, set.features);
-    set.record.pca = options.pca;
-  }
-  if (options.normalize) set.features = normalized(set.features);
-  set.record.normalized = options.normalize;
-  return set;
+FeatureRecord record_for(const EmbedArguments& options, const Model& model) {
+  FeatureRecord record = record_of(model, options.model.model, options.model.weights, options.tap);
+  record.mirrored = options.mirror;
+  record.pca = options.pca;
+  record.normalized = options.normalize;
+  return record;
 }
 
-void print_result(const EmbedArguments& options, const FeatureSet& set, const std::vector<BadPicture>& left_out,
-                  const std::vector<std::string>& written) {
-  const auto& shape = set.features.shape();
+// What was written, and of what.
+struct Embedded {
+  std::vector<std::string> written;
+  std::vector<int64_t> shape{0};  // [pictures, ...]; written is empty where none could be read
+  std::vector<BadPicture> left_out;
+  std::optional<Pca> pca;
+};
+
+// Row by row, so that no more than one is held.
+Embedded embed_each(const EmbedArguments& options, const Model& model, const std::vector<std::string>& files,
+                    const PictureOptions& pictures) {
+  Embedded result;
+  FeatureFiles out(options.out);
+  result.left_out = embed_files(model, files, pictures, [&](const std::string& file, const Tensor& row) {
+    out.add(file, options.normalize ? normalized(row) : row);
+  });
+  result.shape = out.shape();
+  if (result.shape[0] > 0) result.written = out.finish(record_for(options, model));
+  return result;
+}
+
+// The components are known when all pictures are, so all rows are held until then.
+Embedded embed_with_pca(const EmbedArguments& options, const Model& model, const std::vector<std::string>& files,
+                        const PictureOptions& pictures) {
+  Embeddings embeddings = embed_files(model, files, pictures);
+  Embedded result;
+  result.left_out = std::move(embeddings.left_out);
+  if (embeddings.files.empty()) return result;
+  FeatureSet set;
+  set.pca = result.pca = fit_pca(embeddings.features, options.pca);
+  set.features = project(*set.pca, embeddings.features);
+  if (options.normalize) set.features = normalized(set.features);
+  set.record = record_for(options, model);
+  set.files = std::move(embeddings.files);
+  result.shape = set.features.shape();
+  result.written = save_features(set, options.out);
+  return result;
+}
+
+void print_result(const EmbedArguments& options, const Embedded& done) {
+  const auto& shape = done.shape;
   double share = 0;
-  if (set.pca)
-    for (double one : set.pca->shares) share += one;
+  if (done.pca)
+    for (double one : done.pca->shares) share += one;
   if (options.json) {
     Json json{{"features", options.out}, {"files", std::filesystem::path(options.out).replace_extension(".csv").string()},
-              {"written", written},      {"pictures", shape[0]},
+              {"written", done.written}, {"pictures", shape[0]},
               {"width", shape[1]},       {"tap", options.tap},
-              {"shape", shape},          {"left_out", left_out_json(left_out)}};
-    if (set.pca) json.set("variance", share);
+              {"shape", shape},          {"left_out", left_out_json(done.left_out)}};
+    if (done.pca) json.set("variance", share);
     return print_json(json);
   }
   result_is_in_files();
   const std::vector<int64_t> one(shape.begin() + 1, shape.end());
   print("{} of {} {} each: {}\n", counted(shape[0], "picture", "pictures"), options.tap, shape_string(one),
-        fmt::format("{}", fmt::join(written, ", ")));
-  if (set.pca)
+        fmt::format("{}", fmt::join(done.written, ", ")));
+  if (done.pca)
     print("{} keep {} of the variance\n", counted(options.pca, "principal component", "principal components"), as_percent(share));
 }
 
@@ -96,13 +126,12 @@ int embed(const EmbedArguments& options) {
     progress.show("embedding", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {} pictures", done, total));
     return true;
   };
-  const Embeddings embeddings = embed_files(model, files, pictures);
+  const Embedded done = (options.pca > 0 ? embed_with_pca : embed_each)(options, model, files, pictures);
   progress.clear();
-  report_left_out(embeddings.left_out);
-  if (embeddings.files.empty())
+  report_left_out(done.left_out);
+  if (done.written.empty())
     return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
-  const FeatureSet set = feature_set(options, model, embeddings);
-  print_result(options, set, embeddings.left_out, save_features(set, options.out));
+  print_result(options, done);
   return 0;
 }
 

@@ -117,7 +117,16 @@ int evaluate(const EvaluateArguments& options) {
   }
   Model model = load(options.model);
   apply(model, options.preprocessing);
-  const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files) : fovea::evaluate(model, data.folder);
+  Progress progress;
+  EvaluateOptions keep;  // what each picture was taken for is shown on the page alone
+  keep.outcomes = !options.report.empty();
+  keep.probabilities = model.head().independent;
+  keep.progress = [&](int64_t done, int64_t total) {
+    progress.show("evaluating", static_cast<double>(done), static_cast<double>(total), fmt::format("{} of {} pictures", done, total));
+    return true;
+  };
+  const Evaluation evaluation = data.folder.empty() ? fovea::evaluate(model, data.files, keep) : fovea::evaluate(model, data.folder, keep);
+  progress.clear();
   for (const std::string& line : unused_lines(evaluation.unused)) say(line);
   report_left_out(evaluation.left_out);
   if (!options.report.empty()) {

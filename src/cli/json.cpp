@@ -35,11 +35,6 @@ Json Json::parse(const std::string& text) { return Json(Value{nlohmann::ordered_
 void Json::push_back(const Json& value) { value_->json.push_back(value.value_->json); }
 void Json::set(std::string_view key, const Json& value) { value_->json[std::string(key)] = value.value_->json; }
 std::string Json::line() const { return value_->json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace); }
-std::vector<Json> Json::elements() const {
-  std::vector<Json> all;
-  for (const nlohmann::ordered_json& one : value_->json) all.push_back(Json(Value{one}));
-  return all;
-}
 std::string Json::text() const { return value_->json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace); }
 
 }  // namespace fovea::cli

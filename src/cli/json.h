@@ -42,7 +42,6 @@ class Json {
 
   void push_back(const Json& value);                  // of an array
   void set(std::string_view key, const Json& value);  // of an object
-  std::vector<Json> elements() const;                 // of an array
   std::string line() const;                           // as text, without line breaks
   std::string text() const;  // indented; bytes that are no UTF-8, as in the names of files, become the replacement character
 

@@ -32,22 +32,16 @@ struct NeighborsArguments {
   ListFormat json;
 };
 
-void print_text(const std::vector<Neighborhood>& found) {
-  for (const Neighborhood& one : found) {
-    print("{}\n", one.file);
-    for (const Neighbor& neighbor : one.neighbors) print("  {:>6.3f}  {}\n", neighbor.similarity, neighbor.file);
-  }
+void print_text(const Neighborhood& one) {
+  print("{}\n", one.file);
+  for (const Neighbor& neighbor : one.neighbors) print("  {:>6.3f}  {}\n", neighbor.similarity, neighbor.file);
 }
 
-Json to_json(const std::vector<Neighborhood>& found) {
-  Json list = Json::array();
-  for (const Neighborhood& one : found) {
-    Json neighbors = Json::array();
-    for (const Neighbor& neighbor : one.neighbors)
-      neighbors.push_back({{"file", neighbor.file}, {"row", neighbor.row}, {"similarity", neighbor.similarity}});
-    list.push_back({{"file", one.file}, {"neighbors", neighbors}});
-  }
-  return list;
+Json to_json(const Neighborhood& one) {
+  Json neighbors = Json::array();
+  for (const Neighbor& neighbor : one.neighbors)
+    neighbors.push_back({{"file", neighbor.file}, {"row", neighbor.row}, {"similarity", neighbor.similarity}});
+  return {{"file", one.file}, {"neighbors", neighbors}};
 }
 
 // The nearest but for the picture itself, where it is among the features.
@@ -86,10 +80,9 @@ int neighbors(const NeighborsArguments& options) {
   if (found.empty())
     return report_error(fmt::format("none of {} could be read", counted(static_cast<int64_t>(files.size()), "file", "files")), 1);
   if (!options.out.empty()) save_text(neighbors_page(features, found), options.out);
-  if (options.json.any())
-    print_list(options.json, to_json(found));
-  else
-    print_text(found);
+  ListPrinter list(options.json);
+  for (const Neighborhood& one : found) options.json.any() ? list.add(to_json(one)) : print_text(one);
+  if (options.json.any()) list.finish();
   if (!options.out.empty() && !options.json.any()) print("{}\n", options.out);
   return 0;
 }

@@ -248,9 +248,16 @@ void add_json_list(Command& command, ListFormat& format, const char* form) {
   command.flag("--jsonl", format.lines, "The same, an element a line");
 }
 
-void print_list(const ListFormat& format, const Json& list) {
-  if (format.lines) return print_json_lines(list);
-  print_json(list);
+void ListPrinter::add(const Json& element) {
+  if (format_.lines) return write_output(element.line() + "\n");
+  std::string text = (empty_ ? "[\n" : ",\n") + element.text();
+  empty_ = false;
+  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, "  ");
+  write_output(text);
+}
+
+void ListPrinter::finish() {
+  if (!format_.lines) write_output(empty_ ? "[]\n" : "\n]\n");
 }
 
 void add_json(Command& command, bool& json, const char* form) {

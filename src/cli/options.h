@@ -86,6 +86,16 @@ struct ListFormat {
   bool any() const { return json || lines; }
 };
 void add_json_list(Command& command, ListFormat& format, const char* form);
-void print_list(const ListFormat& format, const Json& list);
+// Prints a list as such, each element as soon as it is there.
+class ListPrinter {
+ public:
+  explicit ListPrinter(const ListFormat& format) : format_(format) {}
+  void add(const Json& element);
+  void finish();
+
+ private:
+  const ListFormat format_;
+  bool empty_ = true;
+};
 
 }  // namespace fovea::cli

@@ -10,7 +10,7 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kPredictFooter =
-    R"(Prints each file, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
+    R"(Prints each file as soon as it was looked at, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
 The probabilities of a model of classes that do not exclude each other are each class's own: their sum is not 1.
 A picture that cannot be read gets one line on standard error and is left out; the exit status is 1 only if none could be read.
 
@@ -27,21 +27,15 @@ struct PredictArguments {
   ListFormat json;
 };
 
-void print_text(const Predictions& predictions) {
-  for (const Prediction& picture : predictions.pictures) {
-    print("{}\n", picture.file);
-    for (const ClassProbability& one : picture.classes) print("  {:>7}  {}\n", as_percent(one.probability), one.name);
-  }
+void print_text(const Prediction& picture) {
+  print("{}\n", picture.file);
+  for (const ClassProbability& one : picture.classes) print("  {:>7}  {}\n", as_percent(one.probability), one.name);
 }
 
-Json to_json(const Predictions& predictions) {
-  Json list = Json::array();
-  for (const Prediction& picture : predictions.pictures) {
-    Json classes = Json::array();
-    for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
-    list.push_back({{"file", picture.file}, {"classes", classes}});
-  }
-  return list;
+Json to_json(const Prediction& picture) {
+  Json classes = Json::array();
+  for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
+  return {{"file", picture.file}, {"classes", classes}};
 }
 
 int predict(const PredictArguments& options) {
@@ -57,15 +51,18 @@ int predict(const PredictArguments& options) {
       return true;
     };
   }
-  const Predictions predictions = predict_files(model, files, pictures);
+  ListPrinter list(options.json);
+  bool any = false;
+  const std::vector<BadPicture> left_out = predict_files(model, files, pictures, [&](const Prediction& picture) {
+    any = true;
+    progress.clear();
+    options.json.any() ? list.add(to_json(picture)) : print_text(picture);
+  });
   progress.clear();
-  report_left_out(predictions.left_out);
-  if (options.json.any())
-    print_list(options.json, to_json(predictions));
-  else
-    print_text(predictions);
-  if (predictions.pictures.empty() && files.size() > 1) return report_error(fmt::format("none of {} files could be read", files.size()), 1);
-  return predictions.pictures.empty() ? 1 : 0;
+  if (options.json.any()) list.finish();
+  report_left_out(left_out);
+  if (any) return 0;
+  return files.size() > 1 ? report_error(fmt::format("none of {} files could be read", files.size()), 1) : 1;
 }
 
 }  // namespace

@@ -59,10 +59,6 @@ int output_error() {
 
 void print_json(const Json& json) { write_output(json.text() + "\n"); }
 
-void print_json_lines(const Json& list) {
-  for (const Json& one : list.elements()) write_output(one.line() + "\n");
-}
-
 void report_left_out(const std::vector<BadPicture>& left_out) {
   for (const BadPicture& bad : left_out) {
     const bool named = bad.reason.starts_with(bad.file);

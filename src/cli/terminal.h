@@ -33,7 +33,6 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
   write_output(fmt::format(format, std::forward<Args>(args)...));
 }
 void print_json(const Json& json);
-void print_json_lines(const Json& list);  // an element a line
 
 // One line a picture that could not be read, on standard error.
 void report_left_out(const std::vector<BadPicture>& left_out);

@@ -122,7 +122,7 @@ std::string spread_text(const Spread& spread) {
                      counted(static_cast<int64_t>(spread.values.size()), "run", "runs"), as_percent(spread.low), as_percent(spread.high));
 }
 
-void print_result(const TrainArguments& options, const TrainResult& result) {
+void print_result(const TrainOptions& training, const TrainResult& result) {
   Table table("<<");
   table.add({"validation", score_text(result.validation)});
   table.add({"test", score_text(result.test)});
@@ -132,9 +132,8 @@ void print_result(const TrainArguments& options, const TrainResult& result) {
   table.add({"epochs", fmt::format("{}, the best one {}", result.epochs, result.best_epoch)});
   table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
   if (!result.left_out.empty()) table.add({"left out", counted(static_cast<int64_t>(result.left_out.size()), "picture", "pictures")});
-  table.add({"model", (std::filesystem::path(options.training.train.out) / "model.safetensors").string()});
-  if (options.training.train.report && !options.training.no_report)
-    table.add({"report", (std::filesystem::path(options.training.train.out) / "report.html").string()});
+  table.add({"model", (std::filesystem::path(training.out) / "model.safetensors").string()});
+  if (training.report) table.add({"report", (std::filesystem::path(training.out) / "report.html").string()});
   print("{}", table.text());
 }
 
@@ -151,7 +150,7 @@ Json spread_json(const Spread& spread) {
           {spread.of + "_interval", std::vector{spread.low, spread.high}}};
 }
 
-Json result_json(const TrainArguments& options, const TrainResult& result) {
+Json result_json(const TrainOptions& training, const TrainResult& result) {
   Json json{{"validation", score_json(result.validation)},
             {"test", score_json(result.test)},
             {"seconds", result.seconds},
@@ -160,7 +159,7 @@ Json result_json(const TrainArguments& options, const TrainResult& result) {
             {"epochs", result.epochs},
             {"best_epoch", result.best_epoch},
             {"left_out", left_out_json(result.left_out)},
-            {"out", options.training.train.out}};
+            {"out", training.out}};
   if (result.folds) json.set("folds", spread_json(*result.folds));
   if (result.seeds) json.set("seeds", spread_json(*result.seeds));
   return json;
@@ -221,10 +220,10 @@ int run_rate_search(const TrainArguments& options, const LabelledData& data, con
   return 0;
 }
 
-int run_training(TrainArguments& options) {
+int run_training(const TrainArguments& options) {
   if (options.data.empty()) throw Error(ErrorKind::usage, "DATA is required (fovea train --help tells more)");
-  if (options.training.train.out.empty()) options.training.train.out = usual_folder(options.training.train);
   TrainOptions training = train_options(options.training);
+  if (training.out.empty()) training.out = usual_folder(training);
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
   if (data.folder.empty())
@@ -268,11 +267,11 @@ int run_training(TrainArguments& options) {
                         interrupted_status());
   }
   if (options.json) {
-    print_json(result_json(options, result));
+    print_json(result_json(training, result));
     return 0;
   }
   result_is_in_files();
-  print_result(options, result);
+  print_result(training, result);
   return 0;
 }
 

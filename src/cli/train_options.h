@@ -1,8 +1,9 @@
 // What `fovea train` can be told about how to train.
 #pragma once
 
-#include <fovea/train.h>
+#include <fovea/train_settings.h>
 
+#include <map>
 #include <string>
 
 #include "cli/options.h"
@@ -11,10 +12,8 @@ namespace fovea::cli {
 
 struct TrainingOptions {
   PreprocessingOptions preprocessing;
-  std::string recipe = "auto", optimizer, schedule, loss, freeze, head, mirrored, cache, memory;
-  HeadOptions head_options;
-  bool no_augment = false, no_report = false;
-  TrainOptions train;  // what needs no translation
+  std::map<std::string, std::string> values;  // of settings, by name; empty: not given
+  std::map<std::string, bool> switches;       // settings without a value
 };
 
 // How pictures are changed before the network sees them.

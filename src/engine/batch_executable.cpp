@@ -67,7 +67,7 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
     if (input.name != kImage) fail(ErrorKind::internal, "an input '{}' beside the image", input.name);
     result->image_ = of_batch(checked(input), batch);
   }
-  size_t end = aligned(result->image_.bytes());
+  size_t end = result->image_room();
   for (const NamedValue& output : graph.outputs()) {
     const Type type = checked(output);
     result->outputs_.push_back({output.name, of_batch(type, batch), end, type.bytes() / static_cast<size_t>(cut.pictures)});
@@ -116,32 +116,50 @@ void BatchExecutable::run() { run_groups({}); }
 void BatchExecutable::run_timed(std::span<double> seconds) { run_groups(seconds); }
 
 void BatchExecutable::run_groups(std::span<double> seconds) {
-  std::mutex mutex;
-  std::exception_ptr failure;
   for (auto& own : seconds_) own.assign(seconds.size(), 0.0);
-  next_group_ = 0;
-  const auto work = [&](int64_t begin, int64_t end) {
-    try {
-      for (int64_t worker = begin; worker < end; ++worker)
-        for (int64_t group; (group = next_group_++) < grouping_.groups;)
-          run_group(static_cast<size_t>(worker), group, seconds_[static_cast<size_t>(worker)]);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      failure = std::current_exception();
-    }
-  };
-  parallel_for(static_cast<int64_t>(workers_.size()), 1, work);
-  if (failure) std::rethrow_exception(failure);
+  share_out(grouping_.groups, [&](size_t worker, int64_t group) { run_group(worker, group, seconds_[worker]); });
   for (const auto& own : seconds_)
     for (size_t i = 0; i < seconds.size(); ++i) seconds[i] += own[i] / static_cast<double>(seconds_.size());
 }
 
-void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> seconds) {
+void BatchExecutable::for_groups(int64_t groups, const std::function<void(int64_t, Group&)>& body) {
+  for (size_t worker = 0; worker < workers_.size(); ++worker)
+    workers_[worker]->bind_input(kImage, reinterpret_cast<std::byte*>(Group(*this, worker).image().data()));
+  share_out(groups, [&](size_t worker, int64_t group) {
+    Group own(*this, worker);
+    body(group, own);
+  });
+}
+
+std::span<float> BatchExecutable::Group::image() const {
+  const int64_t numbers = owner_.picture_numbers() * pictures();
+  return {reinterpret_cast<float*>(owner_.arena_->data()) + static_cast<int64_t>(worker_) * numbers, static_cast<size_t>(numbers)};
+}
+
+std::span<const float> BatchExecutable::Group::output(std::string_view name) const {
+  return {reinterpret_cast<const float*>(owner_.workers_[worker_]->output(name)),
+          static_cast<size_t>(owner_.picture_numbers(name) * pictures())};
+}
+
+void BatchExecutable::share_out(int64_t groups, const std::function<void(size_t, int64_t)>& body) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  next_group_ = 0;
+  parallel_for(static_cast<int64_t>(workers_.size()), 1, [&](int64_t begin, int64_t end) {
+    try {
+      for (int64_t worker = begin; worker < end; ++worker)
+        for (int64_t group; (group = next_group_++) < groups;) body(static_cast<size_t>(worker), group);
+    } catch (...) {
+      next_group_ = groups;  // nobody begins another one
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
+}
+
+void BatchExecutable::run_worker(size_t worker, std::span<double> seconds) {
   Executable& executable = *workers_[worker];
-  // The last one begins where it fills its pictures; of those that the one before has too, that one's results count.
-  const int64_t wanted = group * grouping_.pictures, begin = std::min(wanted, batch_ - grouping_.pictures);
-  const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
-  executable.bind_input(kImage, arena_->data() + static_cast<size_t>(begin) * picture);
   const auto run = [&] {
     if (seconds.empty())
       executable.run();
@@ -152,6 +170,15 @@ void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> 
     on_cores(1, run);
   else
     run();
+}
+
+void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> seconds) {
+  Executable& executable = *workers_[worker];
+  // The last one begins where it fills its pictures; of those that the one before has too, that one's results count.
+  const int64_t wanted = group * grouping_.pictures, begin = std::min(wanted, batch_ - grouping_.pictures);
+  const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
+  executable.bind_input(kImage, arena_->data() + static_cast<size_t>(begin) * picture);
+  run_worker(worker, seconds);
   const auto skipped = static_cast<size_t>(wanted - begin), count = static_cast<size_t>(grouping_.pictures) - skipped;
   for (const Output& output : outputs_)
     std::memcpy(arena_->data() + output.offset + static_cast<size_t>(wanted) * output.picture_bytes,
@@ -165,8 +192,13 @@ MemoryUse BatchExecutable::memory() const {
   return use;
 }
 
+size_t BatchExecutable::image_room() const {
+  const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
+  return aligned(picture * static_cast<size_t>(std::max(batch_, grouping_.pictures * int64_t{grouping_.workers})));
+}
+
 size_t BatchExecutable::arena_bytes() const {
-  size_t sum = aligned(workers_[0]->arena_bytes()) * workers_.size() + aligned(image_.bytes());
+  size_t sum = aligned(workers_[0]->arena_bytes()) * workers_.size() + image_room();
   for (const Output& output : outputs_) sum += aligned(output.type.bytes());
   return sum;
 }

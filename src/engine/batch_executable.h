@@ -36,6 +36,9 @@ class BatchExecutable {
   int64_t batch() const { return batch_; }
   const Grouping& grouping() const { return grouping_; }
   int64_t picture_numbers() const { return image_.elements() / batch_; }
+  int64_t picture_numbers(std::string_view output) const { return find(output).type.elements() / batch_; }
+  // Pictures of the groups that are run at the same time.
+  int64_t pictures_at_once() const { return grouping_.pictures * static_cast<int64_t>(workers_.size()); }
   const Executable& of_group() const { return *workers_[0]; }
 
   // These do what an Executable's do.
@@ -53,6 +56,26 @@ class BatchExecutable {
   // The same; seconds spent in each node of the group's graph, as a core's share of them, are added to `seconds`.
   void run_timed(std::span<double> seconds);
 
+  // A group in the hands of one core, which fills its image and runs it, as often as it likes.
+  class Group {
+   public:
+    int64_t pictures() const { return owner_.grouping_.pictures; }
+    // [pictures, height, width, channels], in the engine's order; kept by runs.
+    std::span<float> image() const;
+    void run() const { owner_.run_worker(worker_, {}); }
+    std::span<const float> output(std::string_view name) const;  // [pictures, ...]; valid until the next run
+
+   private:
+    friend class BatchExecutable;
+    Group(BatchExecutable& owner, size_t worker) : owner_(owner), worker_(worker) {}
+    BatchExecutable& owner_;
+    size_t worker_;
+  };
+  // Calls body(i, group) for any number of groups, in no order and, where the batch is cut into several, on several cores at once, so that
+  // each of them reads and computes without waiting for another. A picture's numbers are those that `run` gives it. What was in the batch's
+  // image is lost. What a body throws is thrown once no other works any more.
+  void for_groups(int64_t groups, const std::function<void(int64_t, Group&)>& body);
+
   MemoryUse memory() const;
   size_t arena_bytes() const;  // of `memory`
 
@@ -67,6 +90,10 @@ class BatchExecutable {
   BatchExecutable() = default;
   void run_groups(std::span<double> seconds);
   void run_group(size_t worker, int64_t group, std::span<double> seconds);
+  void run_worker(size_t worker, std::span<double> seconds);
+  // Calls body(worker, group) for all of them, a thread for each worker.
+  void share_out(int64_t groups, const std::function<void(size_t, int64_t)>& body);
+  size_t image_room() const;  // bytes of the arena: of the batch, and of a group for each worker
   const Output& find(std::string_view name) const;
 
   int64_t batch_ = 0;

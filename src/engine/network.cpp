@@ -42,8 +42,6 @@ void keep_rows(const Tensor& from, const std::map<std::string, size_t>& old_row,
 
 }  // namespace
 
-bool is_position_table(const std::vector<int64_t>& shape) { return shape.size() == 3 && shape[0] == 1 && shape[1] > 1; }
-
 std::string first_convolution(const ModelGraph& model) {
   const Graph& graph = model.graph;
   for (const NodeInfo& node : graph.nodes()) {
@@ -150,8 +148,10 @@ weights::LoadReport Network::load(const weights::StateDict& file, std::vector<st
                                                         const Tensor& found) -> std::optional<Tensor> {
     if (wanted.name == first && found.shape().size() == 4 && found.shape()[1] == 3 && wanted.shape[1] != 3)
       return weights::adapt_input_channels(found, wanted.shape[1]);
-    if (is_position_table(wanted.shape) && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
-      return resize_positions(found, model);
+    for (const PositionTable& table : model.positions)
+      if (table.name == wanted.name && found.shape().size() == 3 && found.shape()[1] != wanted.shape[1])
+        return weights::resize_position_table(found, table.prefix, weights::square_grid(found.shape()[1] - table.prefix),
+                                              {table.grid.height, table.grid.width});
     return std::nullopt;
   };
   return weights::match(file, expected, options, [&](size_t i, const Tensor& tensor) { store_->set(expected[i].name, tensor); });
@@ -162,15 +162,6 @@ weights::StateDict Network::state_dict() const {
   const ModelGraph model = build(1);
   for (const State& state : model.graph.states()) result.add(state.name, store_->get(state.name));
   return result;
-}
-
-Tensor Network::resize_positions(const Tensor& table, const ModelGraph& model) const {
-  int64_t prefix = 0;
-  for (const Tap& tap : model.taps) prefix = std::max(prefix, tap.prefix);
-  const int64_t patch = variant_->size_multiple;
-  const Size2 native = form_.native.height > 0 ? form_.native : Size2{variant_->input_size, variant_->input_size};
-  return weights::resize_position_table(table, prefix, weights::square_grid(table.shape()[1] - prefix),
-                                        {native.height / patch, native.width / patch});
 }
 
 std::set<std::string> Network::frozen_by(const std::string& freeze) const {

@@ -26,8 +26,6 @@ struct NetworkForm {
   Size2 native = {0, 0};  // the size that parameters shaped by it (position embeddings) belong to; 0: the variant's own
 };
 
-// Whether parameters of this shape are position embeddings: [1, positions, channels], as no other is but a class token, which has one.
-bool is_position_table(const std::vector<int64_t>& shape);
 // The name of the weight of the convolution that reads the pictures; it may be standardized on the way.
 std::string first_convolution(const ModelGraph& model);
 // Where weights of the variant have their linear head.
@@ -85,8 +83,6 @@ class Network {
  private:
   void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
                    std::set<std::string>& frozen) const;
-  // A file's position embeddings for this network's native size.
-  Tensor resize_positions(const Tensor& table, const ModelGraph& model) const;
 
   const models::Variant* variant_;
   NetworkForm form_;

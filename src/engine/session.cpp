@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "engine/head_graph.h"
 #include "passes/drop_dead.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
@@ -34,6 +35,18 @@ std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const
                                                    std::shared_ptr<Arena> arena) {
   return compile_inference(network, pictures, {last_output(network.build(1, pictures.height, pictures.width))}, backend, std::move(arena));
 }
+
+namespace {
+
+std::unique_ptr<BatchExecutable> compile_head(const Network& network, const PictureBatch& pictures, const std::string& output,
+                                              const backend::Backend& backend, std::shared_ptr<Arena> arena) {
+  const auto build = [&](int64_t batch) {
+    return head_graph(network.build(batch, pictures.height, pictures.width), output, network.precision());
+  };
+  return BatchExecutable::compile(build, pictures.batch, backend, network.store(), std::move(arena), network.packed_weights());
+}
+
+}  // namespace
 
 struct Session::Seat {
   explicit Seat(std::shared_ptr<Arena> memory) : arena(std::move(memory)) {}
@@ -109,11 +122,12 @@ Session::Entry& Session::compiled(Seat& seat, const Key& key) {
       const auto by_use = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
       seat.executables.erase(std::min_element(seat.executables.begin(), seat.executables.end(), by_use));
     }
-    const auto& [batch, height, width, outputs] = key;
     Entry entry;
     const std::lock_guard lock(compiling_);
+    const PictureBatch pictures{key.batch, key.height, key.width};
     entry.executable =
-        compile_inference(*network_, {batch, height, width}, outputs, backend_, seat.arena, &entry.forms, network_->packed_weights());
+        key.head ? compile_head(*network_, pictures, key.outputs[0], backend_, seat.arena)
+                 : compile_inference(*network_, pictures, key.outputs, backend_, seat.arena, &entry.forms, network_->packed_weights());
     found = seat.executables.emplace(key, std::move(entry)).first;
   }
   Entry& entry = found->second;
@@ -135,7 +149,45 @@ void require_pixels(const Tensor& images) {
   fail(ErrorKind::input, "picture {} of {} holds a pixel of {}, which is no number", at / each + 1, images.shape()[0], *bad);
 }
 
+// How large pictures are whose last map has this shape: the preprocessing's size, or by the map's stride. Throws Error(usage) for a map
+// that no pictures have, naming the usual one.
+PictureBatch pictures_of_map(const Network& network, const std::vector<int64_t>& shape) {
+  ModelGraph usual = network.build(1);
+  const OutputView view = last_map(usual);
+  const Shape& type = usual.graph.type(view.value).shape;
+  const std::vector<int64_t> expected = view.form == OutputView::Form::tokens
+                                            ? std::vector<int64_t>{type[1], type[2]}
+                                            : std::vector<int64_t>{type.channels(), type.height(), type.width()};
+  const auto refuse = [&] {
+    std::string words = "[N";
+    for (int64_t dim : expected) words += "," + std::to_string(dim);
+    fail(ErrorKind::usage, "a last map of {}, {}] expected", shape_string(shape), words);
+  };
+  if (shape.size() != expected.size() + 1 || shape[0] < 1) refuse();
+  if (std::equal(expected.begin(), expected.end(), shape.begin() + 1)) return {shape[0], 0, 0};
+  if (view.form == OutputView::Form::tokens || shape[1] != expected[0]) refuse();
+  const int64_t stride = strides_from(usual.graph, usual.image)[view.value.index];
+  return {shape[0], shape[2] * stride, shape[3] * stride};
+}
+
 }  // namespace
+
+Tensor Session::run_head(const Tensor& map, const std::string& output) {
+  if (map.dtype() != DType::f32) fail(ErrorKind::usage, "a last map of {}, f32 expected", to_string(map.dtype()));
+  const PictureBatch pictures = pictures_of_map(*network_, map.shape());
+  const Turn turn(*this);
+  const CoresScope scope(cores_);
+  BatchExecutable& executable = *find(*turn.seat_, {pictures.batch, pictures.height, pictures.width, {output}, true}).executable;
+  if (static_cast<int64_t>(executable.image().size()) != map.size())
+    fail(ErrorKind::usage, "a last map of {}, which no pictures have", shape_string(map.shape()));
+  if (map.shape().size() == 3)
+    std::ranges::copy(map.values<float>(), executable.image().begin());  // tokens lie in memory as they are given
+  else
+    executable.write_image(map);
+  executable.run();
+  const Tensor result = executable.read_output(output);
+  return result.reshaped({result.shape()[0], result.shape()[1]});
+}
 
 std::vector<Tensor> Session::run(const Tensor& images, const std::vector<std::string>& outputs) {
   const auto& shape = images.shape();

@@ -1,12 +1,12 @@
 // Inference on a network: executables compiled on demand for a set of outputs, a batch and a size, sharing weights and working memory.
 #pragma once
 
+#include <compare>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "base/parallel.h"
@@ -46,16 +46,24 @@ class Session {
   // Runs images f32 [N,C,H,W] through the part of the network that the outputs need; the results in logical order, f32: vectors [N,K], maps
   // [N,C,H,W], tokens [N,T,C]. Callable from several threads.
   std::vector<Tensor> run(const Tensor& images, const std::vector<std::string>& outputs);
+  // An output of what lies behind the last map, which is given as `run` gives "last_map": f32 [N,C,H,W], of transformers [N,T,C].
+  Tensor run_head(const Tensor& map, const std::string& output);
   // The same without copies: `fill` writes N,H,W,C floats (BatchExecutable::image), `take` reads what came out (output), before the seat's
   // next call may start.
   template <class Fill, class Take>
   void run(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Fill&& fill, Take&& take) {
+    lend(batch, height, width, outputs, [&](BatchExecutable& executable) {
+      fill(executable);
+      executable.run();
+      take(static_cast<const BatchExecutable&>(executable));
+    });
+  }
+  // Calls body(executable), which may run it as often as it likes.
+  template <class Body>
+  void lend(int64_t batch, int64_t height, int64_t width, const std::vector<std::string>& outputs, Body&& body) {
     const Turn turn(*this);
     const CoresScope scope(cores_);
-    BatchExecutable& executable = *find(*turn.seat_, {batch, height, width, outputs}).executable;
-    fill(executable);
-    executable.run();
-    take(static_cast<const BatchExecutable&>(executable));
+    body(*find(*turn.seat_, {batch, height, width, outputs}).executable);
   }
 
   const Network& network() const { return *network_; }
@@ -72,7 +80,13 @@ class Session {
   Turn alone() const { return Turn(*this); }
 
  private:
-  using Key = std::tuple<int64_t, int64_t, int64_t, std::vector<std::string>>;
+  // Batch, height and width of the pictures, outputs, and whether it is the head alone, which runs from the last map of such pictures on.
+  struct Key {
+    int64_t batch, height, width;
+    std::vector<std::string> outputs;
+    bool head = false;
+    auto operator<=>(const Key&) const = default;
+  };
   struct Entry {
     std::unique_ptr<BatchExecutable> executable;
     std::vector<OutputView::Form> forms;  // of the outputs

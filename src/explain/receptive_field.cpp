@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "ops/attention.h"
+#include "ops/cross_attention.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
 #include "ops/global_average_pool.h"
 #include "ops/global_response_norm.h"
@@ -83,6 +85,7 @@ Reach reach_of(const Graph& graph, const NodeInfo& node, const Reach& in, const 
   }
   if (const auto* pool = node.op.as<MaxPool2d>()) return through(in, window_of(pool->kernel, pool->stride));
   if (const auto* pool = node.op.as<AveragePool2d>()) return through(in, window_of(pool->kernel, pool->stride));
+  if (const auto* blur = node.op.as<BlurPool2d>()) return through(in, window_of({3, 3}, {blur->stride, blur->stride}));
   if (node.op.as<GlobalAveragePool>()) return everything(in);
   if (node.op.as<AdaptiveAveragePool2d>()) {
     if (places(y) == 1) return everything(in);
@@ -96,7 +99,7 @@ Reach reach_of(const Graph& graph, const NodeInfo& node, const Reach& in, const 
     out.whole = node.op.as<View>() || in.whole;
     return out;
   }
-  if (node.op.as<Attention>() || node.op.as<GroupNorm>() || node.op.as<GlobalResponseNorm>()) {
+  if (node.op.as<Attention>() || node.op.as<CrossAttention>() || node.op.as<GroupNorm>() || node.op.as<GlobalResponseNorm>()) {
     Reach out = in;
     out.whole = true;
     return out;

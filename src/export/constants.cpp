@@ -15,22 +15,24 @@ std::vector<bool> known_values(const Graph& graph) {
   std::vector<bool> known(graph.value_count());
   for (const State& state : graph.states()) known[state.value.index] = true;
   for (const NodeInfo& node : graph.nodes()) {
-    bool all = !node.op.as<BroadcastTo>();
+    // What is repeated for each picture is not there once.
+    bool all = !node.op.as<BroadcastTo>() || graph.type(node.inputs[0]).shape[0] == graph.type(node.outputs[0]).shape[0];
     for (ValueId input : node.inputs) all = all && known[input.index];
     for (ValueId output : node.outputs) known[output.index] = all;
   }
   return known;
 }
 
-// The parameter that a value was made of, in the first place.
-const State& source_of(const Graph& graph, ValueId id) {
+// The parameter that a value was made of, in the first place; null for a constant of the network's text.
+const State* source_of(const Graph& graph, ValueId id) {
   while (!graph.state_of(id)) {
     const ValueInfo& value = graph.value(id);
     const NodeInfo& node = graph.node(value.producer);
+    if (node.inputs.empty()) return nullptr;
     const size_t beta = 2;  // which folding makes the bias of
     id = node.inputs[node.op.as<FoldBatchNorm>() && value.result == 1 ? beta : 0];
   }
-  return *graph.state_of(id);
+  return graph.state_of(id);
 }
 
 std::vector<int64_t> dims_of(const Shape& shape) { return {shape.dims().begin(), shape.dims().end()}; }
@@ -61,9 +63,11 @@ std::vector<Constant> compute_constants(const Graph& graph, const std::shared_pt
       engine::Executable::compile(passes::keep_outputs(with_outputs, names), backend, weights, std::make_shared<engine::Arena>());
   executable->prepare();
   for (const auto& [name, id] : wanted) {
-    const State& source = source_of(graph, id);
-    constants[id.index] = {executable->read_output(name), source.name, weights->get(source.name),
-                           std::string(graph.node(graph.value(id).producer).op.name())};
+    const State* const source = source_of(graph, id);
+    const NodeInfo& node = graph.node(graph.value(id).producer);
+    const Tensor value = executable->read_output(name);
+    constants[id.index] = {value, source ? source->name : node.name, source ? weights->get(source->name) : value,
+                           std::string(node.op.name())};
   }
   return constants;
 }

@@ -10,15 +10,18 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
+#include "ops/cross_attention.h"
 #include "ops/global_average_pool.h"
 #include "ops/global_response_norm.h"
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
+#include "ops/rms_norm.h"
 #include "ops/slice.h"
 #include "ops/view.h"
 
@@ -68,6 +71,16 @@ std::string activate(Translation& to, ActivationKind kind, const std::string& x)
       const std::string erf = to.emit("Erf", {to.emit("Div", {x, to.number(std::numbers::sqrt2)})});
       return to.emit("Mul", {to.emit("Mul", {x, to.emit("Add", {erf, to.number(1)})}), to.number(0.5)});
     }
+    case ActivationKind::gelu_tanh: {
+      const double scale = 2 * std::sqrt(2 / std::numbers::pi);
+      const std::string square = to.emit("Mul", {to.emit("Mul", {x, x}), to.number(0.044715 * scale)});
+      const std::string argument = to.emit("Mul", {x, to.emit("Add", {square, to.number(scale)})});
+      return to.emit("Mul", {x, to.emit("Sigmoid", {argument})});
+    }
+    case ActivationKind::exp:
+      return to.emit("Exp", {x});
+    case ActivationKind::quick_gelu:
+      return to.emit("Mul", {x, to.emit("Sigmoid", {to.emit("Mul", {x, to.number(1.702)})})});
   }
   fail(ErrorKind::internal, "an activation without a name");
 }
@@ -178,6 +191,14 @@ void convert(Translation& to, const NodeInfo& node, const LayerNorm& op) {
          to.emit("LayerNormalization", inputs, {{"axis", int64_t{-1}}, {"epsilon", static_cast<float>(op.eps)}}));
 }
 
+// RMSNormalization came late (23).
+void convert(Translation& to, const NodeInfo& node, const RmsNorm& op) {
+  const std::string x = to.value(node.inputs[0], channels_last);
+  const std::string square = to.emit("ReduceMean", {to.emit("Mul", {x, x}), to.ints({3})});
+  const std::string rms = to.emit("Sqrt", {to.emit("Add", {square, to.number(op.eps)})});
+  to.set(node.outputs[0], channels_last, to.emit("Mul", {to.emit("Div", {x, rms}), to.vector(node.inputs[1])}));
+}
+
 // GroupNormalization came late (21): the groups as the channels of InstanceNormalization, then gamma and beta of each channel.
 void convert(Translation& to, const NodeInfo& node, const GroupNorm& op) {
   const Shape& x = to.shape(node.inputs[0]);
@@ -201,19 +222,39 @@ void convert(Translation& to, const NodeInfo& node, const GlobalResponseNorm& op
   to.set(node.outputs[0], layout, to.emit("Add", {x, to.emit("Add", {scaled, to.value(node.inputs[2], layout)})}));
 }
 
+// Tokens of queries, keys or values, the channels of a head side by side.
+struct HeadTokens {
+  std::string tokens;
+  int64_t count, channels;
+};
+
+std::string attention(Translation& to, int64_t heads, const HeadTokens& q, const HeadTokens& k, const HeadTokens& v) {
+  const auto by_head = [&](const HeadTokens& part, std::vector<int64_t> order) {
+    return to.transpose(to.reshape(part.tokens, {0, part.count, heads, part.channels / heads}), std::move(order));
+  };
+  const double scale = 1 / std::sqrt(static_cast<double>(q.channels / heads));
+  const std::string query = to.emit("Mul", {by_head(q, {0, 2, 1, 3}), to.number(scale)});
+  const std::string scores = to.emit("MatMul", {query, by_head(k, {0, 2, 3, 1})});
+  const std::string probabilities = to.emit("Softmax", {scores}, {{"axis", int64_t{-1}}});
+  const std::string mixed = to.emit("MatMul", {probabilities, by_head(v, {0, 2, 1, 3})});
+  return to.reshape(to.transpose(mixed, {0, 2, 1, 3}), {0, q.count, 1, v.channels});
+}
+
 void convert(Translation& to, const NodeInfo& node, const Attention& op) {
   const Shape& qkv = to.shape(node.inputs[0]);
-  const int64_t tokens = qkv.height(), channels = qkv.channels() / 3, width = channels / op.heads;
+  const int64_t tokens = qkv.height(), channels = qkv.channels() / 3;
   const auto parts =
       to.emit("Split", {to.value(node.inputs[0], channels_last), to.ints({channels, channels, channels})}, {{"axis", int64_t{3}}}, 3);
-  const auto heads = [&](const std::string& part, std::vector<int64_t> order) {
-    return to.transpose(to.reshape(part, {0, tokens, op.heads, width}), std::move(order));
+  const auto part = [&](size_t which) { return HeadTokens{parts[which], tokens, channels}; };
+  to.set(node.outputs[0], channels_last, attention(to, op.heads, part(0), part(1), part(2)));
+}
+
+void convert(Translation& to, const NodeInfo& node, const CrossAttention& op) {
+  const auto part = [&](size_t which) {
+    const ValueId id = node.inputs[which];
+    return HeadTokens{to.value(id, channels_last), to.shape(id).height(), to.shape(id).channels()};
   };
-  const std::string query = to.emit("Mul", {heads(parts[0], {0, 2, 1, 3}), to.number(1 / std::sqrt(static_cast<double>(width)))});
-  const std::string scores = to.emit("MatMul", {query, heads(parts[1], {0, 2, 3, 1})});
-  const std::string probabilities = to.emit("Softmax", {scores}, {{"axis", int64_t{-1}}});
-  const std::string mixed = to.emit("MatMul", {probabilities, heads(parts[2], {0, 2, 1, 3})});
-  to.set(node.outputs[0], channels_last, to.reshape(to.transpose(mixed, {0, 2, 1, 3}), {0, tokens, 1, channels}));
+  to.set(node.outputs[0], channels_last, attention(to, op.heads, part(0), part(1), part(2)));
 }
 
 void convert(Translation& to, const NodeInfo& node, const MaxPool2d& op) {
@@ -227,6 +268,22 @@ void average_pool(Translation& to, const NodeInfo& node, Size2 kernel, Size2 str
          to.emit("AveragePool", {to.value(node.inputs[0], channels_first)}, {{"kernel_shape", both(kernel)}, {"strides", both(stride)}}));
 }
 void convert(Translation& to, const NodeInfo& node, const AveragePool2d& op) { average_pool(to, node, op.kernel, op.stride); }
+
+// A convolution of each channel by itself.
+void convert(Translation& to, const NodeInfo& node, const BlurPool2d& op) {
+  constexpr float kFilter[] = {0.25f, 0.5f, 0.25f};
+  const int64_t channels = to.shape(node.inputs[0]).channels();
+  std::vector<float> weights;
+  for (int64_t c = 0; c < channels; ++c)
+    for (const float down : kFilter)
+      for (const float across : kFilter) weights.push_back(down * across);
+  const std::vector<int64_t> border{0, 0, 1, 1, 0, 0, 1, 1};
+  const std::string mode = op.reflect ? "reflect" : "constant";
+  const std::string padded = to.emit("Pad", {to.value(node.inputs[0], channels_first), to.ints(border)}, {{"mode", mode}});
+  to.set(node.outputs[0], channels_first,
+         to.emit("Conv", {padded, to.floats(weights, {channels, 1, 3, 3})},
+                 {{"kernel_shape", both({3, 3})}, {"strides", both({op.stride, op.stride})}, {"group", channels}}));
+}
 
 // Row i averages the columns of window i: [places, size].
 std::vector<float> window_means(int64_t size, int64_t places) {
@@ -278,9 +335,11 @@ constexpr Row kRows[] = {
     row<Attention>(),
     row<AveragePool2d>(),
     row<BatchNormInference>(),
+    row<BlurPool2d>(),
     row<BroadcastTo>(),
     row<Concat>(),
     row<Conv2d>(),
+    row<CrossAttention>(),
     row<GlobalAveragePool>(),
     row<GlobalResponseNorm>(),
     row<GroupNorm>(),
@@ -288,6 +347,7 @@ constexpr Row kRows[] = {
     row<MaxPool2d>(),
     row<Multiply>(),
     row<Pad>(),
+    row<RmsNorm>(),
     row<Slice>(),
     row<View>(),
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "image/picture.h"
+
 namespace fovea::image {
 
 namespace {
@@ -26,21 +28,21 @@ bool ImageCache::serves(const Use& use) const {
   return preprocessing_.alpha == other.alpha && preprocessing_.range == other.range && preprocessing_.page == other.page;
 }
 
-std::shared_ptr<const Image> ImageCache::get(const std::string& path, const Use& use) {
+std::shared_ptr<const Image> ImageCache::get(const Sample& sample, const Use& use) {
   {
     const std::lock_guard lock(mutex_);
-    const auto found = images_.find(key_of(path, use, fitted_));
+    const auto found = images_.find(key_of(sample.path, use, fitted_));
     if (found != images_.end()) return found->second;
   }
-  return keep(path, use, read_for_use(path, use));
+  return keep(sample, use, read_picture(sample, use));
 }
 
-std::shared_ptr<const Image> ImageCache::keep(const std::string& path, const Use& use, Image image) {
+std::shared_ptr<const Image> ImageCache::keep(const Sample& sample, const Use& use, Image image) {
   if (fitted_) image = fit(image, use.preprocessing);
   auto shared = std::make_shared<const Image>(std::move(image));
   const std::lock_guard lock(mutex_);
   const size_t size = shared->pixels.size();
-  if (size <= budget_bytes_ - bytes_ && images_.emplace(key_of(path, use, fitted_), shared).second) bytes_ += size;
+  if (size <= budget_bytes_ - bytes_ && images_.emplace(key_of(sample.path, use, fitted_), shared).second) bytes_ += size;
   return shared;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "image/folder.h"
 #include "image/use.h"
 
 namespace fovea::image {
@@ -24,10 +25,10 @@ class ImageCache {
 
   // Whether `get` gives this use what it would read itself, or, with `fitted`, read and fit.
   bool serves(const Use& use) const;
-  // The picture of a path, from memory or read now; throws as read_image does.
-  std::shared_ptr<const Image> get(const std::string& path, const Use& use);
-  // The same with the picture as read_for_use gives it, which somebody has read already.
-  std::shared_ptr<const Image> keep(const std::string& path, const Use& use, Image image);
+  // The picture, from memory or read now; throws as read_picture does.
+  std::shared_ptr<const Image> get(const Sample& sample, const Use& use);
+  // The same with the picture as read_picture gives it, which somebody has read already.
+  std::shared_ptr<const Image> keep(const Sample& sample, const Use& use, Image image);
   size_t bytes() const;
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "image/picture.h"
 
 namespace fovea::image {
 namespace {
@@ -54,15 +55,15 @@ std::vector<BadPicture> check_pictures(Dataset& dataset, ImageCache* cache, cons
   const Use use{preprocessing};
   std::vector<Look> seen(looks ? dataset.samples.size() : 0);
   const std::vector<std::string> wrong = messages(dataset.samples.size(), progress, [&](size_t i) {
-    const std::string& path = dataset.samples[i].path;
+    const Sample& sample = dataset.samples[i];
     if (looks) {
-      Inspection picture = inspect_image(path, use);
+      Inspection picture = inspect_picture(sample, use);
       seen[i] = look_of(picture);
-      if (cache) cache->keep(path, use, std::move(picture.image));
+      if (cache) cache->keep(sample, use, std::move(picture.image));
     } else if (cache) {
-      cache->get(path, use);
+      cache->get(sample, use);
     } else {
-      read_image(path);
+      read_picture(sample, {});
     }
   });
   std::vector<BadPicture> bad;

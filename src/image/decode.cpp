@@ -163,11 +163,16 @@ Inspection inspect_image(const std::string& path, const Use& use) {
       seen.height = decoded.height;
     }
     seen.image = {decoded.width, decoded.height, std::move(decoded.pixels)};
-    const std::vector<uint8_t>& pixels = seen.image.pixels;
-    seen.grey = true;
-    for (size_t i = 0; i < pixels.size() && seen.grey; i += 3) seen.grey = pixels[i] == pixels[i + 1] && pixels[i] == pixels[i + 2];
+    seen.grey = is_grey(seen.image);
     return seen;
   });
+}
+
+bool is_grey(const Image& image) {
+  const std::vector<uint8_t>& pixels = image.pixels;
+  for (size_t i = 0; i < pixels.size(); i += 3)
+    if (pixels[i] != pixels[i + 1] || pixels[i] != pixels[i + 2]) return false;
+  return true;
 }
 
 Look look_of(const Inspection& seen) {

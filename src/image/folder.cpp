@@ -99,9 +99,7 @@ Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string
       fail(ErrorKind::input, "{}: \"{}\" is none of the {} known classes", file.path, file.folder, dataset.classes.size());
     dataset.samples.push_back({file.path, label->second, file.folder + "/" + file.name});
   }
-  std::sort(dataset.samples.begin(), dataset.samples.end(), [](const Sample& a, const Sample& b) {
-    return std::tie(a.label, a.name, a.path) < std::tie(b.label, b.name, b.path);  // paths: of the same name in two folders of that name
-  });
+  sort_samples(dataset.samples);
   return dataset;
 }
 
@@ -110,6 +108,12 @@ Dataset dataset_of(const std::vector<ListedFile>& files, std::vector<std::string
 std::vector<int32_t> labels_of(const Sample& sample) {
   if (sample.label >= 0) return {sample.label};
   return sample.labels;
+}
+
+void sort_samples(std::vector<Sample>& samples) {
+  std::ranges::sort(samples, [](const Sample& a, const Sample& b) {
+    return std::tie(a.label, a.name, a.path) < std::tie(b.label, b.name, b.path);  // paths: of the same name in two folders of that name
+  });
 }
 
 Dataset scan_folder(const std::string& folder) {
@@ -301,7 +305,7 @@ class Dealer {
     std::map<int64_t, std::vector<size_t>> grouped;
     for (size_t i = 0; i < groups.size(); ++i) grouped[groups[i]].push_back(i);
     for (auto& [number, group] : grouped)
-      if (group.size() > 1 && !takes_all(group))
+      if (group.size() > 1 && (is_inseparable(group) || !takes_all(group)))
         for (size_t i : group) together_[i] = group;
   }
 
@@ -331,6 +335,9 @@ class Dealer {
     std::map<size_t, size_t> counts;
     for (size_t i : group) ++counts[label_of(i)];
     return counts;
+  }
+  bool is_inseparable(const std::vector<size_t>& group) const {
+    return std::ranges::any_of(group, [&](size_t i) { return !dataset_.samples[i].group.empty(); });
   }
   bool takes_all(const std::vector<size_t>& group) const {
     return std::ranges::any_of(counts_of(group), [&](const auto& one) { return one.second == by_class_[one.first].size(); });

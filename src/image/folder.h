@@ -1,8 +1,11 @@
 // Datasets on disk: one folder a class, train/, validation/ and test/ of such folders, or a list of files. CSV files: labels_csv.h.
 #pragma once
 
+#include <fovea/dataset.h>
+
 #include <cstdint>
 #include <iosfwd>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,14 +16,20 @@
 namespace fovea::image {
 
 struct Sample {
-  std::string path;
+  std::string path;       // of a file; where the picture has none, its name, which no other picture has
   int32_t label = 0;      // into Dataset::classes; -1 with Dataset::multi_label
   std::string name = {};  // "class/file": the path from the class folder on, the same wherever that lies; in a CSV file as written there
   std::vector<int32_t> labels = {};  // with Dataset::multi_label: all of them, ascending
+  std::vector<float> targets = {};   // soft ones, a number a class, of which `label` is the largest and `labels` are the halves and more
+  std::string group = {};            // of pictures that are never divided; empty: none
+  std::shared_ptr<const DatasetSource> source = {};  // null: the picture is the file
+  int64_t index = 0;                                 // in the source
 };
 
 // Its one label, or all of several.
 std::vector<int32_t> labels_of(const Sample& sample);
+// By class, then by name.
+void sort_samples(std::vector<Sample>& samples);
 
 // Classes and samples are sorted bytewise, samples by class, then by path: the same on every machine.
 struct Dataset {
@@ -64,15 +73,11 @@ struct EvaluatedSplit {
 };
 std::optional<EvaluatedSplit> evaluated_split(const std::string& folder, std::span<const std::string> classes);
 
-struct SplitOptions {
-  double validation = 0, test = 0;  // fractions of each class
-  uint64_t seed = 0;
-};
-
 // Splits class by class. Of n pictures a fraction f > 0 takes f * n, halves rounded up, but at least one where the class has three or more;
 // training keeps at least one (validation gives up first). Which ones is decided by (seed, class name, place in the sorted list) alone, and
 // the test pictures do not depend on the fraction for validation. Samples with the same number in `groups` (empty: none) stay together,
-// unless they are all of a class; then counts are as near as groups allow. Of several labels: as stratify does it.
+// unless they are all of a class and have no Sample::group; counts are then as near as groups allow. Of several labels: as stratify does
+// it.
 Splits split(const Dataset& dataset, const SplitOptions& options, std::span<const int64_t> groups = {});
 
 // The pictures to look at for a path: a file itself, or every file at any depth in a folder (walk.h), sorted bytewise. Throws Error(input)

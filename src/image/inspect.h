@@ -13,7 +13,7 @@ namespace fovea::image {
 struct Inspection {
   Image image;
   int64_t width = 0, height = 0;  // of the whole picture, upright; of `image` too unless it was decoded at a part of its size
-  std::string format;             // its name in formats.h, lower case: "jpeg", "tiff"
+  std::string format;             // its name in formats.h, lower case: "jpeg", "tiff"; empty: it is no file
   int orientation = 1;            // EXIF, 1..8
   bool transparent = false;       // some pixel is
   bool grey = false;              // every pixel is
@@ -21,6 +21,8 @@ struct Inspection {
 
 // `image` as read_for_use gives it. Throws as read_image.
 Inspection inspect_image(const std::string& path, const Use& use = {});
+
+bool is_grey(const Image& image);  // every pixel is
 
 // What is kept of it.
 struct Look {

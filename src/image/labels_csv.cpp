@@ -25,8 +25,6 @@ constexpr std::array<std::string_view, 14> kFileColumns{"file", "filename", "fil
 constexpr std::array<std::string_view, 12> kLabelColumns{"label",    "labels",     "class", "classes", "class_name", "classname",
                                                          "category", "categories", "tag",   "tags",    "target",     "targets"};
 
-enum class Part { train, validation, test };
-
 struct Entry {
   int64_t line = 0;
   std::string file, path;           // as written; where it lies

@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "image/fit.h"
 
 namespace fovea::image {
 namespace {
@@ -63,24 +62,11 @@ std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t se
   return shuffled;
 }
 
-Loader::Loader(std::vector<Sample> samples, LoaderOptions options) : samples_(std::move(samples)), options_(std::move(options)) {
+Loader::Loader(std::vector<Sample> samples, LoaderOptions options)
+    : samples_(std::move(samples)),
+      options_(std::move(options)),
+      preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache}) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
-  if (options_.augmentation) check_augmentation(*options_.augmentation);
-  Use use{options_.preprocessing};
-  if (const auto& a = options_.augmentation; a && a->random_resized_crop) use.crops = CropRange{a->scale_min, a->ratio_min, a->ratio_max};
-  if (const auto& a = options_.augmentation; a && a->enlarged > 0) {
-    const Size size = enlarged_size(*a, options_.preprocessing);
-    use.preprocessing.fit = Fit::squash;
-    use.preprocessing.width = size.width;
-    use.preprocessing.height = size.height;
-  }
-  cache_serves_ = options_.cache && options_.cache->serves(use);
-  uses_.push_back(use);
-  if (options_.second_fit && options_.preprocessing.second_fit) {
-    if (options_.augmentation) fail(ErrorKind::internal, "pictures in a second shape are not augmented");
-    use.preprocessing.fit = *options_.preprocessing.second_fit;
-    uses_.push_back(use);
-  }
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();
   try {
@@ -183,13 +169,13 @@ void Loader::open_slot(Slot& slot, int64_t sequence) {
     ordered_epoch_ = place.epoch;
   }
   const auto [begin, end] = batch_range(place.batch);
-  const int64_t floats = 3 * options_.preprocessing.height * options_.preprocessing.width;
-  if (slot.pixels.empty()) slot.pixels.resize(static_cast<size_t>(largest_batch() * floats) * uses_.size());
+  const int64_t floats = preparer_.numbers();
+  if (slot.pixels.empty()) slot.pixels.resize(static_cast<size_t>(largest_batch() * floats) * preparer_.shapes());
   slot.batch.epoch = place.epoch;
   slot.batch.number = place.batch;
   const auto values = static_cast<size_t>((end - begin) * floats);
   slot.batch.images = std::span(slot.pixels).first(values);
-  if (uses_.size() > 1) slot.batch.second = std::span(slot.pixels).subspan(values, values);
+  if (preparer_.shapes() > 1) slot.batch.second = std::span(slot.pixels).subspan(values, values);
   slot.batch.labels.clear();
   slot.batch.indices.clear();
   slot.batch.draws.clear();
@@ -241,26 +227,27 @@ void Loader::work() {
 
 void Loader::run(const Task& task) {
   Batch& batch = task.slot->batch;
-  const auto floats = static_cast<size_t>(3 * options_.preprocessing.height * options_.preprocessing.width);
+  const auto floats = static_cast<size_t>(preparer_.numbers());
   const int64_t index = batch.indices[static_cast<size_t>(task.position)];
   const Sample& sample = samples_[static_cast<size_t>(index)];
-  const std::span<float> shapes[] = {batch.images, batch.second};
-  const auto place = [&](size_t shape) { return shapes[shape].subspan(static_cast<size_t>(task.position) * floats, floats); };
+  std::vector<std::span<float>> shapes;
+  for (const std::span<float> all : {batch.images, batch.second})
+    if (!all.empty()) shapes.push_back(all.subspan(static_cast<size_t>(task.position) * floats, floats));
   std::exception_ptr failure;
   std::string message;  // of a bad picture that is only listed
   try {
     const int64_t draw = batch.draws[static_cast<size_t>(task.position)], views = options_.stored_views;
     const Draw drawn =
         views > 0 ? Draw{options_.seed, stored_view(batch.epoch, draw, views), index} : Draw{options_.seed, batch.epoch, draw};
-    std::optional<Image> decoded;
-    for (size_t shape = 0; shape < uses_.size(); ++shape) prepare(sample, drawn, uses_[shape], decoded, place(shape));
+    preparer_.prepare(sample, drawn, shapes);
   } catch (const Error& error) {
     failure = std::current_exception();
     if (options_.skip_bad && error.kind() == ErrorKind::input) message = error.what();
   } catch (...) {
     failure = std::current_exception();
   }
-  for (size_t shape = 0; failure && shape < uses_.size(); ++shape) std::ranges::fill(place(shape), 0.0f);
+  for (const std::span<float> shape : shapes)
+    if (failure) std::ranges::fill(shape, 0.0f);
 
   const std::lock_guard lock(mutex_);
   if (!message.empty()) {
@@ -272,30 +259,6 @@ void Loader::run(const Task& task) {
   --task.slot->remaining;
   --busy_;
   if (task.slot->remaining == 0 || busy_ == 0) done_.notify_all();
-}
-
-// `decoded`: the picture as an earlier use of it has decoded it, or empty.
-void Loader::prepare(const Sample& sample, const Draw& draw, const Use& use, std::optional<Image>& decoded, std::span<float> out) const {
-  Preprocessing p = options_.preprocessing;
-  p.fit = use.preprocessing.fit;
-  const auto& augmentation = options_.augmentation;
-  const auto normalize = [&](const Image& fitted) {
-    normalize_fitted_into(fitted, p, out.data());
-    if (augmentation) augment_normalized(out, {p.width, p.height}, *augmentation, draw);
-  };
-  const auto finish = [&](const Image& image) {
-    normalize(augmentation ? augment(image, *augmentation, options_.preprocessing, draw) : fit(image, p));
-  };
-  if (!cache_serves_) {
-    if (!decoded || p.decode == Decode::fast) decoded = read_for_use(sample.path, use);
-    return finish(*decoded);
-  }
-  const std::shared_ptr<const Image> cached = options_.cache->get(sample.path, use);
-  if (!options_.cache->fitted()) return finish(*cached);
-  if (!augmentation) return normalize(*cached);
-  Image image = *cached;
-  augment_fitted(image, *augmentation, draw);
-  normalize(image);
 }
 
 }  // namespace fovea::image

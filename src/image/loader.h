@@ -16,6 +16,7 @@
 #include "image/cache.h"
 #include "image/check.h"
 #include "image/folder.h"
+#include "image/prepare.h"
 
 namespace fovea::image {
 
@@ -110,13 +111,11 @@ class Loader {
   void open_slot(Slot& slot, int64_t sequence);
   void work();
   void run(const Task& task);
-  void prepare(const Sample& sample, const Draw& draw, const Use& use, std::optional<Image>& decoded, std::span<float> out) const;
   void stop();
 
   const std::vector<Sample> samples_;
   const LoaderOptions options_;
-  std::vector<Use> uses_;  // a shape each
-  bool cache_serves_ = false;
+  const Preparer preparer_;
   double waited_seconds_ = 0;  // of the thread that takes the batches alone
 
   // Everything below is guarded by mutex_, but for the pixels of a slot, which the workers that fill it share out by position. Batches are

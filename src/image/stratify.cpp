@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -40,13 +41,27 @@ std::vector<Item> items_of(const Dataset& dataset, std::span<const int64_t> grou
     const bool takes_all = item.samples.size() > 1 && std::ranges::any_of(item.labels, [&](const auto& one) {
                              return one.second == counts[static_cast<size_t>(one.first)];
                            });
-    if (!takes_all) {
+    const bool inseparable = std::ranges::any_of(item.samples, [&](size_t i) { return !dataset.samples[i].group.empty(); });
+    if (inseparable || !takes_all) {
       items.push_back(std::move(item));
       continue;
     }
     for (size_t i : item.samples) add(items.emplace_back(), i);
   }
   return items;
+}
+
+// What a fold tests of a class, others train.
+void require_groups(const Dataset& dataset, std::span<const int64_t> groups) {
+  if (groups.empty() || dataset.multi_label) return;
+  std::vector<std::set<int64_t>> of(dataset.classes.size());
+  for (size_t i = 0; i < dataset.samples.size(); ++i) of[static_cast<size_t>(dataset.samples[i].label)].insert(groups[i]);
+  for (size_t label = 0; label < of.size(); ++label) {
+    const auto one = [&](const Sample& sample) { return sample.label == static_cast<int32_t>(label) && !sample.group.empty(); };
+    if (const auto found = std::ranges::find_if(dataset.samples, one); of[label].size() == 1 && found != dataset.samples.end())
+      fail(ErrorKind::input, "folds, but all pictures of class \"{}\" are of one group (\"{}\"): a fold would test what no picture trains",
+           dataset.classes[label], found->group);
+  }
 }
 
 // Larger items first, while there is room to even them out.
@@ -113,6 +128,7 @@ std::vector<Splits> make_folds(const Dataset& dataset, int64_t folds, uint64_t s
       fail(ErrorKind::input, "{} folds, but class \"{}\" has {} pictures: a fold would test none of them", folds, dataset.classes[label],
            counts[label]);
   }
+  require_groups(dataset, groups);
   const std::vector<double> shares(static_cast<size_t>(folds), 1 / static_cast<double>(folds));
   const std::vector<size_t> parts = stratify(dataset, shares, seed, groups);
   std::vector<Splits> result;

@@ -14,14 +14,21 @@
   FAMILY(mobilenet) \
   FAMILY(efficientnet) \
   FAMILY(convnext) \
-  FAMILY(vit)
+  FAMILY(vit) \
+  FAMILY(vit_registers) \
+  FAMILY(deit) \
+  FAMILY(dinov2) \
+  FAMILY(clip) \
+  FAMILY(siglip) \
+  FAMILY(beit3) \
+  FAMILY(aimv2)
 // clang-format on
 
 namespace fovea::models {
 
-#define FOVEA_DECLARE_FAMILY(NAME)  \
-  namespace NAME {                   \
-  std::vector<Variant> variants();   \
+#define FOVEA_DECLARE_FAMILY(NAME) \
+  namespace NAME {                 \
+  std::vector<Variant> variants(); \
   }
 FOVEA_FAMILIES(FOVEA_DECLARE_FAMILY)
 #undef FOVEA_DECLARE_FAMILY

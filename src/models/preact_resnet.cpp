@@ -1,6 +1,6 @@
 // Pre-activation ResNet: He et al. 2016, arXiv:1603.05027, figures 1b and 4e; the stride sits on the 3x3. BiT (Kolesnikov et al. 2020,
-// arXiv:1912.11370, section 3.1) normalizes by groups, standardizes its convolutions' weights and widens everything. Both follow the layout
-// of timm's weights.
+// arXiv:1912.11370, section 3.1) normalizes by groups, standardizes its convolutions' weights and widens everything; "d" has the stem and
+// the shortcut of He et al. 2018, arXiv:1812.01187, figure 2. All follow the layout of timm's weights.
 #include <array>
 
 #include "models/families.h"
@@ -11,13 +11,21 @@ namespace fovea::models::preact_resnet {
 namespace {
 
 enum class BlockKind { basic, bottleneck };
-enum class Recipe { batch_norm, bit };
+enum class Norm { batch, group };
+
+// What a variant does otherwise than the paper's network.
+struct Changes {
+  Norm norm = Norm::batch;
+  bool standardized = false;     // weights, and zeros around the stem's max-pool that take part in the maximum
+  bool deep_stem = false;        // three 3x3 in place of the 7x7
+  bool pooled_shortcut = false;  // means of 2x2 before the projection, which then has no stride
+};
 
 struct Row {
   const char* name;
   BlockKind block;
   std::array<int64_t, 4> blocks;  // a stage
-  Recipe recipe = Recipe::batch_norm;
+  Changes changes = {};
   int64_t widening = 1;      // factor of every layer's channels
   int64_t input_size = 224;  // of timm's default weights
 };
@@ -30,11 +38,11 @@ struct Block {
 
 Conv2dOptions as_in(const Row& row, Conv2dOptions conv) {
   conv.padding = (conv.kernel - 1) / 2;
-  if (row.recipe == Recipe::bit) conv.standardize_eps = 1e-8;
+  if (row.changes.standardized) conv.standardize_eps = 1e-8;
   return conv;
 }
 
-Value norm_relu(Scope s, Value x, const Row& row) { return relu(row.recipe == Recipe::bit ? group_norm(s, x) : batch_norm(s, x)); }
+Value norm_relu(Scope s, Value x, const Row& row) { return relu(row.changes.norm == Norm::group ? group_norm(s, x) : batch_norm(s, x)); }
 
 // Figure 4e from its first weights on.
 Value basic_branch(Scope s, Value x, const Block& block) {
@@ -52,26 +60,35 @@ Value bottleneck_branch(Scope s, Value x, const Block& block) {
 // Where the shapes differ the shortcut is a projection, of the normalized and activated input.
 Value residual_block(Scope s, Value x, const Block& block) {
   const bool projects = block.stride != 1 || x.channels() != block.out;
-  const Conv2dOptions projection = as_in(block.row, {.out = block.out, .stride = block.stride});
+  const bool pools = block.row.changes.pooled_shortcut && block.stride != 1;
+  const Conv2dOptions projection = as_in(block.row, {.out = block.out, .stride = pools ? 1 : block.stride});
   const Scope place = s["downsample"]["conv"];
   const Value weight = projects ? conv2d_weight(place, x.channels(), projection) : Value();
 
   const Value active = norm_relu(s["norm1"], x, block.row);
-  const Value shortcut = projects ? conv2d(place, active, weight, projection) : x;
+  const Value pooled = pools ? average_pool2d(s["downsample"]["pool"], active, {.keep_rest = true}) : active;
+  const Value shortcut = projects ? conv2d(place, pooled, weight, projection) : x;
   return (block.row.block == BlockKind::basic ? basic_branch(s, active, block) : bottleneck_branch(s, active, block)) + shortcut;
+}
+
+Value stem_convolutions(Scope s, Value x, const Row& row) {
+  const int64_t out = 64 * row.widening;
+  if (!row.changes.deep_stem) return s["conv"].tap(conv2d(s["conv"], x, as_in(row, {.out = out, .kernel = 7, .stride = 2})));
+  x = conv2d(s["conv1"], x, as_in(row, {.out = out / 2, .kernel = 3, .stride = 2}));
+  x = conv2d(s["conv2"], norm_relu(s["norm1"], x, row), as_in(row, {.out = out / 2, .kernel = 3}));
+  return s["conv3"].tap(conv2d(s["conv3"], norm_relu(s["norm2"], x, row), as_in(row, {.out = out, .kernel = 3})));
 }
 
 // BiT's zeros around its max-pool take part in the maximum, unlike a max-pool's own padding.
 Value stem_pool(Scope s, Value x, const Row& row) {
-  if (row.recipe == Recipe::batch_norm) return max_pool2d(s["pool"], x, {.kernel = 3, .stride = 2, .padding = 1});
+  if (!row.changes.standardized) return max_pool2d(s["pool"], x, {.kernel = 3, .stride = 2, .padding = 1});
   for (const int64_t axis : {2, 3}) x = s["pad"].emit(Pad{axis, 1, 1}, {x});
   return max_pool2d(s["pool"], x, {.kernel = 3, .stride = 2});
 }
 
 Features preact_resnet(const Row& row, Scope s, Value x) {
   const Scope stem = s["stem"];
-  x = stem["conv"].tap(conv2d(stem["conv"], x, as_in(row, {.out = 64 * row.widening, .kernel = 7, .stride = 2})));
-  x = stem.tap(stem_pool(stem, x, row));
+  x = stem.tap(stem_pool(stem, stem_convolutions(stem, x, row), row));
   for (size_t i = 0; i < row.blocks.size(); ++i) {
     const Scope stage = s["stages"][static_cast<int64_t>(i)];
     const int64_t width = (int64_t{64} << i) * row.widening, out = row.block == BlockKind::basic ? width : 4 * width;
@@ -81,16 +98,23 @@ Features preact_resnet(const Row& row, Scope s, Value x) {
   return features_of(s["norm"].tap(norm_relu(s["norm"], x, row)));
 }
 
+constexpr Changes kD{.deep_stem = true, .pooled_shortcut = true}, kBit{.norm = Norm::group, .standardized = true};
+
 constexpr Row kRows[] = {
     {"resnetv2_18", BlockKind::basic, {2, 2, 2, 2}},
+    {"resnetv2_18d", BlockKind::basic, {2, 2, 2, 2}, kD},
     {"resnetv2_34", BlockKind::basic, {3, 4, 6, 3}},
+    {"resnetv2_34d", BlockKind::basic, {3, 4, 6, 3}, kD},
     {"resnetv2_50", BlockKind::bottleneck, {3, 4, 6, 3}},
     {"resnetv2_101", BlockKind::bottleneck, {3, 4, 23, 3}},
     {"resnetv2_152", BlockKind::bottleneck, {3, 8, 36, 3}},
-    {"resnetv2_50x1_bit", BlockKind::bottleneck, {3, 4, 6, 3}, Recipe::bit},
-    {"resnetv2_50x3_bit", BlockKind::bottleneck, {3, 4, 6, 3}, Recipe::bit, 3, 448},
-    {"resnetv2_101x1_bit", BlockKind::bottleneck, {3, 4, 23, 3}, Recipe::bit, 1, 448},
-    {"resnetv2_101x3_bit", BlockKind::bottleneck, {3, 4, 23, 3}, Recipe::bit, 3, 448},
+    {"resnetv2_50d_gn", BlockKind::bottleneck, {3, 4, 6, 3}, {.norm = Norm::group, .deep_stem = true, .pooled_shortcut = true}},
+    {"resnetv2_50x1_bit", BlockKind::bottleneck, {3, 4, 6, 3}, kBit},
+    {"resnetv2_50x3_bit", BlockKind::bottleneck, {3, 4, 6, 3}, kBit, 3, 448},
+    {"resnetv2_101x1_bit", BlockKind::bottleneck, {3, 4, 23, 3}, kBit, 1, 448},
+    {"resnetv2_101x3_bit", BlockKind::bottleneck, {3, 4, 23, 3}, kBit, 3, 448},
+    {"resnetv2_152x2_bit", BlockKind::bottleneck, {3, 8, 36, 3}, kBit, 2},
+    {"resnetv2_152x4_bit", BlockKind::bottleneck, {3, 8, 36, 3}, kBit, 4, 480},
 };
 
 Init head_weight_init(int64_t, int64_t) { return normal_init(0.01); }

@@ -62,7 +62,9 @@ void check_options(const Variant& variant, const BuildOptions& options) {
   if (options.height < least || options.width < least)
     fail(ErrorKind::usage, "{} takes pictures of at least {}x{}, not {}x{}", variant.name, least, least, options.height, options.width);
   const int64_t multiple = variant.size_multiple;
-  if (options.height % multiple != 0 || options.width % multiple != 0)
+  // Some networks' own size is none: what is left at the right and the bottom belongs to no patch.
+  const auto takes = [&](int64_t size) { return size % multiple == 0 || size == variant.input_size; };
+  if (!takes(options.height) || !takes(options.width))
     fail(ErrorKind::usage, "{} takes pictures whose sides are multiples of {}, not {}x{}", variant.name, multiple, options.height,
          options.width);
   if (options.head.hidden < 1) fail(ErrorKind::usage, "{}: a head {} wide inside, at least 1 expected", variant.name, options.head.hidden);
@@ -107,7 +109,7 @@ ModelGraph build(const Variant& variant, const BuildOptions& options) {
   return in_context(variant.name, [&] {
     ModelGraph model;
     Graph& graph = model.graph;
-    Scope scope(graph, model.taps);
+    Scope scope(graph, model.taps, model.positions);
     const Value image(graph, graph.input("image", {DType::f32, {options.batch, options.channels, options.height, options.width}}));
     const Size2 native{options.native_height > 0 ? options.native_height : variant.input_size,
                        options.native_width > 0 ? options.native_width : variant.input_size};

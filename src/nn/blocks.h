@@ -11,8 +11,16 @@ struct SqueezeExcite {
   int64_t squeezed = 0;  // channels between the two
   ActivationKind activation = ActivationKind::relu, gate = ActivationKind::sigmoid;
   FanOut fan_out = FanOut::all_groups;
+  bool uniform_biases = false;  // they start as torch.nn.Conv2d's do, otherwise from 0
 };
 Value squeeze_excite(Scope reduce, Scope expand, Value x, const SqueezeExcite& options);
+
+// Efficient channel attention (Wang et al. 2020, arXiv:1910.03151, figure 2): a gate a channel, from the means of the channels around it,
+// by one convolution along the channels, whose kernel grows with the logarithm of their number.
+Value efficient_channel_attention(Scope conv, Value x);
+
+// `channels` to the nearest multiple of 8, at least 8.
+int64_t nearest_multiple_of_8(double channels);
 
 // `channels` times a width multiplier, to the nearest multiple of 8 that is not more than a tenth below (Sandler et al. 2018's reference
 // code, and every mobile network since).

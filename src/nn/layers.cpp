@@ -10,9 +10,11 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
+#include "ops/cross_attention.h"
 #include "ops/dropout.h"
 #include "ops/global_average_pool.h"
 #include "ops/global_response_norm.h"
@@ -21,6 +23,7 @@
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
+#include "ops/rms_norm.h"
 #include "ops/slice.h"
 #include "ops/standardize_weight.h"
 #include "ops/view.h"
@@ -83,15 +86,28 @@ Value conv2d(Scope s, Value x, const Conv2dOptions& options) {
   return conv2d(s, x, weight, options);
 }
 
-Value linear(Scope s, Value x, const LinearOptions& options) {
-  const int64_t in = x.channels(), out = options.out;
+LinearParameters linear_parameters(Scope s, int64_t in, const LinearOptions& options) {
+  const int64_t out = options.out;
   const std::string_view name = options.prefix;
   const std::string prefix = name.empty() ? "" : fmt::format("{}_", name);
-  const Scope place = name.empty() ? s : s[name];
   const std::vector<int64_t> stored = options.as_convolution ? std::vector<int64_t>{out, in, 1, 1} : std::vector<int64_t>{out, in};
   const Value weight = s.parameter(prefix + "weight", {out, in, 1, 1}, stored, options.weight);
-  if (!options.has_bias) return place.emit(Conv2d{}, {x, weight});
-  return place.emit(Conv2d{}, {x, weight, channel_parameter(s, prefix + "bias", out, options.bias)});
+  return {weight, options.has_bias ? channel_parameter(s, prefix + "bias", out, options.bias) : Value()};
+}
+
+Value linear(Scope s, Value x, const LinearOptions& options) {
+  const LinearParameters parameters = linear_parameters(s, x.channels(), options);
+  const std::string_view name = options.prefix;
+  return linear(name.empty() ? s : s[name], x, parameters, 0, options.out);
+}
+
+Value linear(Scope s, Value x, const LinearParameters& parameters, int64_t begin, int64_t end) {
+  const auto part = [&](Value all, int64_t axis) {
+    return begin == 0 && end == all.shape()[static_cast<int>(axis)] ? all : s.emit(Slice{axis, begin, end}, {all});
+  };
+  const Value weight = part(parameters.weight, 0);
+  if (!parameters.bias.valid()) return s.emit(Conv2d{}, {x, weight});
+  return s.emit(Conv2d{}, {x, weight, part(parameters.bias, 1)});
 }
 
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
@@ -104,15 +120,19 @@ Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
   return s.emit(BatchNorm{options.eps, options.momentum}, {x, gamma, beta, mean, var});
 }
 
-Value layer_norm(Scope s, Value x, double eps) {
+Value layer_norm(Scope s, Value x, double eps, double first_weight) {
   const int64_t channels = x.channels();
-  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(first_weight));
   return s.emit(LayerNorm{eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
+}
+
+Value rms_norm(Scope s, Value x, double eps, double first_weight) {
+  return s.emit(RmsNorm{eps}, {x, channel_parameter(s, "weight", x.channels(), constant_init(first_weight))});
 }
 
 Value group_norm(Scope s, Value x, const GroupNormOptions& options) {
   const int64_t channels = x.channels();
-  const Value gamma = channel_parameter(s, "weight", channels, constant_init(1));
+  const Value gamma = channel_parameter(s, "weight", channels, constant_init(options.first_weight));
   return s.emit(GroupNorm{options.groups, options.eps}, {x, gamma, channel_parameter(s, "bias", channels, constant_init(0))});
 }
 
@@ -134,12 +154,26 @@ Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options) {
 }
 
 Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options) {
+  // A last row alone is the mean of itself taken twice.
+  for (const int axis : {2, 3})
+    if (const int64_t size = x.shape()[axis]; options.keep_rest && size % options.stride != 0)
+      x = s.emit(Concat{axis}, {x, s.emit(Slice{axis, size - 1, size}, {x})});
   return s.emit(AveragePool2d{{options.kernel, options.kernel}, {options.stride, options.stride}}, {x});
 }
+
+Value blur_pool2d(Scope s, Value x, const BlurPool2dOptions& options) { return s.emit(BlurPool2d{options.stride, options.reflect}, {x}); }
 
 Value adaptive_average_pool2d(Scope s, Value x, Size2 size) { return s.emit(AdaptiveAveragePool2d{size}, {x}); }
 
 Value attention(Scope s, Value qkv, int64_t heads) { return s.emit(Attention{heads}, {qkv}); }
+
+Value cross_attention(Scope s, Value q, Value k, Value v, int64_t heads) { return s.emit(CrossAttention{heads}, {q, k, v}); }
+
+Value by_head(Value tokens, int64_t heads, const std::function<Value(Value)>& layer) {
+  const Shape shape = tokens.shape();
+  const Value each = layer(apply(View{{shape.batch(), shape.channels() / heads, shape.height(), heads}}, {tokens}));
+  return apply(View{shape}, {each});
+}
 
 Value to_tokens(Scope s, Value map) { return s.emit(View{{map.batch(), map.channels(), map.height() * map.width(), 1}}, {map}); }
 
@@ -147,10 +181,17 @@ Value to_map(Scope s, Value tokens, Size2 grid) {
   return s.emit(View{{tokens.batch(), tokens.channels(), grid.height, grid.width}}, {tokens});
 }
 
-Value resize_positions(Scope s, Value table, const PositionGrid& grid) {
+Value token_table(Scope s, std::string_view leaf, int64_t count, int64_t channels, Init init) {
+  return s[leaf].emit(View{{1, channels, count, 1}}, {s.parameter(leaf, {1, count, channels}, {1, count, channels}, init)});
+}
+
+Value position_table(Scope s, std::string_view leaf, int64_t channels, const PositionGrid& grid, Init init) {
+  const Value rows = s.positions(leaf, channels, grid.prefix, grid.from, init);
+  const Scope place = s[leaf];
+  const Value table = place.emit(View{{1, channels, rows.shape()[1], 1}}, {rows});
   if (grid.from == grid.to) return table;
-  const Value map = to_map(s, slice_tokens(table, grid.prefix, table.height()), grid.from);
-  const Value resized = to_tokens(s, s.emit(ResizeBicubic{grid.to}, {map}));
+  const Value map = to_map(place, grid.prefix == 0 ? table : slice_tokens(table, grid.prefix, table.height()), grid.from);
+  const Value resized = to_tokens(place, place.emit(ResizeBicubic{grid.to}, {map}));
   return grid.prefix == 0 ? resized : concat(slice_tokens(table, 0, grid.prefix), resized, 2);
 }
 

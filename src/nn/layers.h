@@ -1,6 +1,7 @@
 // The layers that model texts are made of. Each declares its parameters in its scope, in the order of PyTorch's state dictionaries.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "nn/init.h"
@@ -41,6 +42,12 @@ struct LinearOptions {
 };
 // weight [out, in], bias [out], on x [N, in, H, W]: at every pixel, or of every token of [N, in, T, 1].
 Value linear(Scope s, Value x, const LinearOptions& options);
+// The parameters by themselves, and the layer of its outputs `begin` to `end` - 1 alone: where the library stores several layers as one.
+struct LinearParameters {
+  Value weight, bias;  // bias: invalid where there is none
+};
+LinearParameters linear_parameters(Scope s, int64_t in, const LinearOptions& options);
+Value linear(Scope s, Value x, const LinearParameters& parameters, int64_t begin, int64_t end);
 
 struct BatchNormOptions {
   double eps = 1e-5, momentum = 0.1;
@@ -50,11 +57,14 @@ struct BatchNormOptions {
 // text reads: lowering increments it where the layer trains.
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options = {});
 
-// weight 1 and bias 0, both [C].
-Value layer_norm(Scope s, Value x, double eps = 1e-6);
+// weight from `first_weight`, bias 0, both [C].
+Value layer_norm(Scope s, Value x, double eps = 1e-6, double first_weight = 1);
+// weight from `first_weight`, [C].
+Value rms_norm(Scope s, Value x, double eps = 1e-6, double first_weight = 1);
 struct GroupNormOptions {
   int64_t groups = 32;
   double eps = 1e-5;
+  double first_weight = 1;
 };
 Value group_norm(Scope s, Value x, const GroupNormOptions& options = {});
 // weight and bias from 0, both [C].
@@ -70,22 +80,36 @@ struct MaxPool2dOptions {
 Value max_pool2d(Scope s, Value x, const MaxPool2dOptions& options);
 struct AveragePool2dOptions {
   int64_t kernel = 2, stride = 2;
+  bool keep_rest = false;  // a last row or column that fills no window is averaged by itself (ceil_mode); for windows of two alone
 };
 Value average_pool2d(Scope s, Value x, const AveragePool2dOptions& options = {});
+// One place in `stride` of what a binomial filter of three places gives; beyond the border lies its reflection, or zeros.
+struct BlurPool2dOptions {
+  int64_t stride = 2;
+  bool reflect = true;
+};
+Value blur_pool2d(Scope s, Value x, const BlurPool2dOptions& options = {});
 // Means over height x width windows of as equal a size as can be; the identity where x has that size already.
 Value adaptive_average_pool2d(Scope s, Value x, Size2 size);
 
 // Multi-head self-attention between the projections: qkv [N, 3 C, T, 1] -> [N, C, T, 1].
 Value attention(Scope s, Value qkv, int64_t heads);
+// Attention of queries q [N, C, Q, 1] to the keys k [N, C, T, 1] and values v [N, V, T, 1] of other tokens -> [N, V, Q, 1].
+Value cross_attention(Scope s, Value q, Value k, Value v, int64_t heads);
+// What a layer makes of every head by itself: tokens [N, C, T, 1] become [N, C / heads, T, heads] for it, and again tokens.
+Value by_head(Value tokens, int64_t heads, const std::function<Value(Value)>& layer);
 // A map [N, C, H, W] as tokens [N, C, H W, 1], row by row, and back.
 Value to_tokens(Scope s, Value map);
 Value to_map(Scope s, Value tokens, Size2 grid);
-// The position embeddings `table`, tokens [1, C, prefix + grid, 1], for another grid: bicubic, the prefix as it is.
+// Learned tokens [1, C, count, 1], the parameter `leaf` of this place, stored as [1, count, C].
+Value token_table(Scope s, std::string_view leaf, int64_t count, int64_t channels, Init init);
+// Position embeddings, tokens [1, C, prefix + places of `to`, 1], from those of the grid `from`: bicubic, the prefix as it is. Stored as
+// [1, prefix + places of `from`, C].
 struct PositionGrid {
   int64_t prefix = 0;
   Size2 from, to;
 };
-Value resize_positions(Scope s, Value table, const PositionGrid& grid);
+Value position_table(Scope s, std::string_view leaf, int64_t channels, const PositionGrid& grid, Init init);
 
 // Elements (dropout) or whole pictures (stochastic depth) are dropped with this probability in training; nothing is emitted for 0.
 Value dropout(Scope s, Value x, double probability);

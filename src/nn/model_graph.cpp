@@ -11,6 +11,7 @@
 #include "nn/layers.h"
 #include "ops/activation.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/view.h"
@@ -112,7 +113,13 @@ Features features_of(Value map) {
   return {map, pooled, pooled};
 }
 
+OutputView last_map(ModelGraph& model) {
+  const bool tokens = !model.taps.empty() && model.taps.back().tokens;
+  return tokens ? tokens_output(model, model.taps.back().value) : OutputView{model.map, OutputView::Form::map};
+}
+
 OutputView find_output(ModelGraph& model, const std::string& name) {
+  if (name == "last_map") return last_map(model);
   if (name == "logits" && model.logits.valid()) return {model.logits, OutputView::Form::vector};
   if (name == "pooled") return {model.pooled, OutputView::Form::vector};
   if (name == "head_input" && model.head_input.valid()) return {model.head_input, OutputView::Form::vector};
@@ -160,6 +167,7 @@ std::vector<int64_t> strides_from(const Graph& graph, ValueId image) {
     if (const auto* conv = node.op.as<Conv2d>()) stride *= conv->stride.height;
     if (const auto* pool = node.op.as<MaxPool2d>()) stride *= pool->stride.height;
     if (const auto* pool = node.op.as<AveragePool2d>()) stride *= pool->stride.height;
+    if (const auto* pool = node.op.as<BlurPool2d>()) stride *= pool->stride;
     for (ValueId output : node.outputs) strides[output.index] = stride;
   }
   return strides;

@@ -39,6 +39,7 @@ struct ModelGraph {
   ValueId head_input;     // [N, K, 1, 1]: all that the head reads; invalid without a head
   ValueId logits;         // [N, classes, 1, 1]; invalid without a head
   std::vector<Tap> taps;  // in the order of the network
+  std::vector<PositionTable> positions;
 };
 
 // The states of the layers that `value` depends on, counters included, in the graph's order: what freezing a tap freezes.
@@ -51,7 +52,10 @@ struct OutputView {
   Form form = Form::map;
 };
 
-// "logits", "pooled", "pre_logits"; a tap (tokens as a map of their grid; "TAP:tokens": all of them, the class token too;
+// What the network's text gives before any pooling and head: the last map, of transformers all tokens.
+OutputView last_map(ModelGraph& model);
+
+// "logits", "pooled", "pre_logits", "last_map"; a tap (tokens as a map of their grid; "TAP:tokens": all of them, the class token too;
 // "TAP:class_token"); a node by its label (see node_labels), or a place: "layer1.0" is what the last node below it gives. May append nodes
 // to the graph. Throws Error(usage) with the nearest names and the taps for an unknown one.
 OutputView find_output(ModelGraph& model, const std::string& name);

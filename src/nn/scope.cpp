@@ -36,4 +36,10 @@ Value Scope::tap_tokens(Value value, Size2 grid, int64_t prefix) const {
   return value;
 }
 
+Value Scope::positions(std::string_view leaf, int64_t channels, int64_t prefix, Size2 grid, Init init) const {
+  positions_->push_back({name(leaf), prefix, grid});
+  const int64_t rows = prefix + grid.height * grid.width;
+  return parameter(leaf, {1, rows, channels}, {1, rows, channels}, init);
+}
+
 }  // namespace fovea

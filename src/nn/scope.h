@@ -21,10 +21,18 @@ struct Tap {
   int64_t prefix = 0;
 };
 
+// A parameter [1, prefix + places, C] with a row for each place of a grid, so that its shape follows from the size that it was made for.
+struct PositionTable {
+  std::string name;
+  int64_t prefix = 0;  // rows before the grid's, of tokens that belong to no place
+  Size2 grid{0, 0};
+};
+
 class Scope {
  public:
-  // The graph and the list of taps live as long as every scope of them.
-  Scope(Graph& graph, std::vector<Tap>& taps) : graph_(&graph), taps_(&taps) {}
+  // The graph and the lists live as long as every scope of them.
+  Scope(Graph& graph, std::vector<Tap>& taps, std::vector<PositionTable>& positions)
+      : graph_(&graph), taps_(&taps), positions_(&positions) {}
 
   // The place below: s["layer1"][0]["conv1"] has the path "layer1.0.conv1".
   Scope operator[](std::string_view name) const;
@@ -42,10 +50,13 @@ class Scope {
   // Makes `value` the tap of this place, and returns it.
   Value tap(Value value) const;
   Value tap_tokens(Value value, Size2 grid, int64_t prefix) const;
+  // A parameter [1, prefix + places, channels], stored so, whose rows belong to places of the grid.
+  Value positions(std::string_view leaf, int64_t channels, int64_t prefix, Size2 grid, Init init) const;
 
  private:
   Graph* graph_;
   std::vector<Tap>* taps_;
+  std::vector<PositionTable>* positions_;
   std::string path_;
 };
 

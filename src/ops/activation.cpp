@@ -9,12 +9,13 @@
 namespace fovea {
 
 std::span<const char* const> names_of(ActivationKind) {
-  static constexpr const char* names[] = {"identity", "relu", "relu6", "silu", "sigmoid", "hard_swish", "hard_sigmoid", "gelu"};
+  static constexpr const char* names[] = {"identity",     "relu", "relu6",     "silu",       "sigmoid", "hard_swish",
+                                          "hard_sigmoid", "gelu", "gelu_tanh", "quick_gelu", "exp"};
   return names;
 }
 
 bool derivative_from_result(ActivationKind kind) {
-  return kind == ActivationKind::relu || kind == ActivationKind::relu6 || kind == ActivationKind::sigmoid;
+  return kind == ActivationKind::relu || kind == ActivationKind::relu6 || kind == ActivationKind::sigmoid || kind == ActivationKind::exp;
 }
 
 namespace {
@@ -22,6 +23,16 @@ namespace {
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 // A NaN passes through: divergence has to show.
 double clamp6(double x) { return x < 0 ? 0 : (x > 6 ? 6 : x); }
+// The argument of gelu_tanh's sigmoid, and its derivative.
+const double kTanhScale = 2 * std::sqrt(2 / std::numbers::pi);
+constexpr double kTanhCube = 0.044715, kQuick = 1.702;
+double tanh_argument(double x) { return kTanhScale * (x + kTanhCube * x * x * x); }
+double tanh_slope(double x) { return kTanhScale * (1 + 3 * kTanhCube * x * x); }
+// d/dx of x sigmoid(argument), where the argument's own derivative is `slope`.
+double gated_derivative(double x, double argument, double slope) {
+  const double s = sigmoid(argument);
+  return s == 0 ? 0 : s * (1 + x * slope * sigmoid(-argument));
+}
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 double normal_density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
@@ -45,6 +56,12 @@ double activate(ActivationKind kind, double x) {
       return clamp6(x + 3) / 6;
     case ActivationKind::gelu:
       return x * normal_cdf(x);
+    case ActivationKind::gelu_tanh:
+      return x * sigmoid(tanh_argument(x));
+    case ActivationKind::quick_gelu:
+      return x * sigmoid(kQuick * x);
+    case ActivationKind::exp:
+      return std::exp(x);
   }
   return x;
 }
@@ -70,6 +87,12 @@ double activation_derivative(ActivationKind kind, double x_or_y) {
       return x > -3 && x < 3 ? 1.0 / 6 : 0;
     case ActivationKind::gelu:
       return normal_cdf(x) + x * normal_density(x);
+    case ActivationKind::gelu_tanh:
+      return gated_derivative(x, tanh_argument(x), tanh_slope(x));
+    case ActivationKind::quick_gelu:
+      return gated_derivative(x, kQuick * x, kQuick);
+    case ActivationKind::exp:
+      return y;
   }
   return 1;
 }

@@ -8,7 +8,7 @@ namespace fovea {
 
 std::span<const char* const> names_of(ActivationKind);
 
-// Whether the derivative is a function of the result (relu, relu6, sigmoid); otherwise it is taken from the argument.
+// Whether the derivative is a function of the result (relu, relu6, sigmoid, exp); otherwise it is taken from the argument.
 bool derivative_from_result(ActivationKind kind);
 
 // The functions themselves, in double: the definition that kernels are measured against.

@@ -8,11 +8,13 @@
 #include "ops/attention.h"
 #include "ops/average_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/blur_pool2d.h"
 #include "ops/broadcast_to.h"
 #include "ops/cast.h"
 #include "ops/concat.h"
 #include "ops/constant.h"
 #include "ops/conv2d.h"
+#include "ops/cross_attention.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/global_average_pool.h"
@@ -25,6 +27,7 @@
 #include "ops/max_pool2d.h"
 #include "ops/multiply.h"
 #include "ops/resize_bicubic.h"
+#include "ops/rms_norm.h"
 #include "ops/rmsprop_update.h"
 #include "ops/sgd_update.h"
 #include "ops/slice.h"
@@ -69,6 +72,8 @@ constexpr Row rows[] = {
     row<BatchNormTrainingGrad>(),
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
+    row<BlurPool2d>(),
+    row<BlurPool2dGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
     row<Cast>(),
@@ -77,6 +82,8 @@ constexpr Row rows[] = {
     row<Conv2d>(),
     row<Conv2dInputGrad>(),
     row<Conv2dWeightGrad>(),
+    row<CrossAttention>(),
+    row<CrossAttentionGrad>(),
     row<CrossEntropy>(),
     row<CrossEntropyGrad>(),
     row<Dropout>(),
@@ -100,6 +107,8 @@ constexpr Row rows[] = {
     row<RandomMask>(),
     row<ResizeBicubic>(),
     row<ResizeBicubicGrad>(),
+    row<RmsNorm>(),
+    row<RmsNormGrad>(),
     row<RmspropUpdate>(),
     row<SgdUpdate>(),
     row<Slice>(),

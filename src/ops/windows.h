@@ -2,6 +2,7 @@
 // map is resampled along its height and its width, and the weights multiply.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "base/bicubic.h"
@@ -23,6 +24,28 @@ struct StridedMeans {
 struct AdaptiveMeans {
   int64_t from, to;
   MeanWindow operator()(int64_t place) const { return {place * from / to, ((place + 1) * from + to - 1) / to}; }
+};
+
+struct BlurWindow {
+  int64_t begin, end;
+  double weights[3];
+  double weight(int64_t i) const { return weights[i - begin]; }
+};
+
+// BlurPool2d along one axis of `size` places.
+struct BlurWindows {
+  int64_t stride, size;
+  bool reflect;
+  BlurWindow operator()(int64_t place) const {
+    const int64_t centre = place * stride, begin = std::max<int64_t>(centre - 1, 0), end = std::min(centre + 2, size);
+    BlurWindow window{begin, end, {}};
+    for (int64_t i = centre - 1; i <= centre + 1; ++i) {
+      const bool inside = i >= 0 && i < size;
+      if (!inside && !reflect) continue;
+      window.weights[(inside ? i : 2 * centre - i) - begin] += i == centre ? 0.5 : 0.25;
+    }
+    return window;
+  }
 };
 
 struct CubicWindow {

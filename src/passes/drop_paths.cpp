@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ops/add.h"
 #include "ops/attention.h"
+#include "ops/cross_attention.h"
 #include "ops/dropout.h"
 #include "passes/rewrite.h"
 
@@ -17,24 +18,54 @@ struct Branch {
   int64_t block = 0;
 };
 
-// By node: the residual additions.
+// By node: whether it depends on `value`, and `end` on it.
+std::vector<bool> between(const Graph& graph, ValueId value, ValueId end) {
+  std::vector<bool> from(graph.value_count()), to(graph.value_count()), result(graph.node_count());
+  from[value.index] = to[end.index] = true;
+  const auto any = [](const std::vector<bool>& set, std::span<const ValueId> ids) {
+    return std::ranges::any_of(ids, [&](ValueId id) { return set[id.index]; });
+  };
+  for (uint32_t n = 0; n < graph.node_count(); ++n) {
+    const NodeInfo& node = graph.node(NodeId{n});
+    result[n] = any(from, node.inputs);
+    for (ValueId id : node.outputs) from[id.index] = from[id.index] || result[n];
+  }
+  for (auto n = static_cast<uint32_t>(graph.node_count()); n-- > 0;) {
+    const NodeInfo& node = graph.node(NodeId{n});
+    const bool reaches = any(to, node.outputs);
+    for (ValueId id : node.inputs) to[id.index] = to[id.index] || reaches;
+    result[n] = result[n] && reaches;
+  }
+  return result;
+}
+
+// By node: the residual additions. Those inside a branch, as of an attention and an MLP side by side, are none.
 std::map<uint32_t, Branch> find_branches(const Graph& graph, ValueId image) {
   std::map<uint32_t, Branch> branches;
   std::vector<int64_t> way(graph.value_count(), -1);  // nodes between the image and a value, the longest way; -1: none
   way[image.index] = 0;
-  int64_t block = -1;
-  bool attends = false, after_attention = false;
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
     const NodeInfo& node = graph.node(NodeId{n});
     int64_t longest = -1;
     for (ValueId id : node.inputs) longest = std::max(longest, way[id.index]);
     for (ValueId id : node.outputs) way[id.index] = longest < 0 ? -1 : longest + 1;
-    attends = attends || node.op.as<Attention>();
     if (!node.op.as<Add>()) continue;
     const ValueId a = node.inputs[0], b = node.inputs[1];
     if (way[a.index] < 0 || way[b.index] < 0 || !(graph.type(a) == graph.type(b))) continue;
-    block += after_attention ? 0 : 1;
-    branches[n] = {way[a.index] >= way[b.index] ? size_t{0} : size_t{1}, block};
+    const bool first = way[a.index] >= way[b.index];
+    const std::vector<bool> inside = between(graph, first ? b : a, first ? a : b);
+    std::erase_if(branches, [&](const auto& other) { return inside[other.first]; });
+    branches[n] = {first ? size_t{0} : size_t{1}, 0};
+  }
+  int64_t block = -1;
+  bool attends = false, after_attention = false;
+  for (uint32_t n = 0; n < graph.node_count(); ++n) {
+    const Op& op = graph.node(NodeId{n}).op;
+    attends = attends || op.as<Attention>() || op.as<CrossAttention>();
+    const auto branch = branches.find(n);
+    if (branch == branches.end()) continue;
+    block += after_attention && !attends ? 0 : 1;
+    branch->second.block = block;
     after_attention = attends;
     attends = false;
   }

@@ -12,7 +12,7 @@ namespace {
 
 std::string pictures_of(const std::string& file, int64_t predicted, const std::string& guess, const Eyes& eyes) {
   try {
-    const Image picture = read_image(file, eyes.preprocessing), small = thumbnail(picture);
+    const Image picture = eyes.read ? eyes.read(file) : read_image(file, eyes.preprocessing), small = thumbnail(picture);
     std::string text = picture_element(small, std::filesystem::path(file).filename().string());
     if (eyes.look) text += picture_element(eyes.look(picture, small, predicted), "where the network looked for " + guess);
     return text;

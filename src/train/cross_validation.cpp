@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <tuple>
 
 #include "base/csv.h"
 #include "base/error.h"
@@ -44,9 +43,7 @@ std::string names_of(const std::vector<std::string>& classes, const Outcome& out
 image::Dataset together(const image::Dataset& a, const image::Dataset& b) {
   image::Dataset all = a;
   all.samples.insert(all.samples.end(), b.samples.begin(), b.samples.end());
-  std::ranges::sort(all.samples, [](const image::Sample& x, const image::Sample& y) {
-    return std::tie(x.label, x.name, x.path) < std::tie(y.label, y.name, y.path);
-  });
+  image::sort_samples(all.samples);
   return all;
 }
 

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "image/labels_csv.h"
+#include "image/picture.h"
+#include "weights/digest.h"
 
 namespace fovea::training {
 namespace {
@@ -17,13 +20,20 @@ void check_shares(const TrainOptions& options) {
     fail(ErrorKind::usage, "validation {} and test {} together leave nothing to train on", options.validation, options.test);
 }
 
+// What a change of the picture changes: the size of its file, or its pixels.
+uint64_t mark_of(const image::Sample& sample, const auditing::Looks& looks) {
+  if (sample.source) return looks.pictures.at(sample.path).print.pixels;
+  std::error_code missing;
+  const auto bytes = std::filesystem::file_size(sample.path, missing);
+  return missing ? 0 : bytes;
+}
+
 // Names from the class folder on, so that a run goes on where its pictures have moved, or come as a list.
-void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part) {
+void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part, const auditing::Looks& looks) {
   hash = fnv1a64(part, hash);
   for (const image::Sample& sample : dataset.samples) {
-    std::error_code missing;
-    const auto bytes = std::filesystem::file_size(sample.path, missing);
-    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", sample.name, fmt::join(image::labels_of(sample), ";"), missing ? 0 : bytes), hash);
+    hash = fnv1a64(fmt::format("{}\n{}\n{}\n", sample.name, fmt::join(image::labels_of(sample), ";"), mark_of(sample, looks)), hash);
+    if (!sample.targets.empty()) hash = fnv1a64(fmt::format("{}\n", fmt::join(sample.targets, ";")), hash);
   }
 }
 
@@ -35,6 +45,19 @@ image::Splits only_training(image::Dataset dataset) {
 }
 
 }  // namespace
+
+std::string digest_of(const image::Sample& sample) {
+  if (!sample.source) return weights::sha256_of_file(sample.path);
+  const Image image = image::read_picture(sample, {});
+  return fmt::format("{}x{} {}", image.width, image.height, weights::sha256(std::as_bytes(std::span(image.pixels))));
+}
+
+bool has_soft_targets(const image::Splits& splits) {
+  const auto soft = [](const image::Dataset& part) {
+    return std::ranges::any_of(part.samples, [](const image::Sample& sample) { return !sample.targets.empty(); });
+  };
+  return soft(splits.train) || soft(splits.validation);
+}
 
 image::Splits find_pictures(const std::string& folder) {
   if (image::is_labels_csv(folder)) return image::read_labels_csv(folder);
@@ -67,17 +90,34 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
 }
 
 std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures) {
-  std::vector<int64_t> groups;
-  if (data.same_picture.empty()) return groups;
-  for (size_t i = 0; i < pictures.samples.size(); ++i) {
-    const auto known = data.same_picture.find(pictures.samples[i].path);
-    groups.push_back(known != data.same_picture.end() ? -1 - known->second : static_cast<int64_t>(i));
+  const bool grouped = std::ranges::any_of(pictures.samples, [](const image::Sample& sample) { return !sample.group.empty(); });
+  if (data.same_picture.empty() && !grouped) return {};
+  // What belongs together by way of others has the number of its first picture.
+  std::vector<size_t> first(pictures.samples.size());
+  std::iota(first.begin(), first.end(), size_t{0});
+  const auto root = [&](size_t i) {
+    while (first[i] != i) i = first[i] = first[first[i]];
+    return i;
+  };
+  const auto join = [&](auto& seen, const auto& key, size_t i) {
+    const auto [other, added] = seen.emplace(key, i);
+    const size_t a = root(other->second), b = root(i);
+    first[std::max(a, b)] = std::min(a, b);
+  };
+  std::map<int64_t, size_t> copies;
+  std::map<std::string, size_t> groups;
+  for (size_t i = 0; i < first.size(); ++i) {
+    const image::Sample& sample = pictures.samples[i];
+    if (const auto known = data.same_picture.find(sample.path); known != data.same_picture.end()) join(copies, known->second, i);
+    if (!sample.group.empty()) join(groups, sample.group, i);
   }
-  return groups;
+  std::vector<int64_t> numbers;
+  for (size_t i = 0; i < first.size(); ++i) numbers.push_back(static_cast<int64_t>(root(i)));
+  return numbers;
 }
 
 void divide(Data& data, const TrainOptions& options) {
-  image::SplitOptions shares{options.validation, options.test, options.seed};
+  SplitOptions shares{options.validation, options.test, options.seed};
   if (!data.splits.validation.samples.empty()) shares.validation = 0;
   if (!data.splits.test.samples.empty()) shares.test = 0;
   if (shares.validation > 0 || shares.test > 0) {
@@ -87,9 +127,9 @@ void divide(Data& data, const TrainOptions& options) {
     if (shares.test > 0) data.splits.test = std::move(parts.test);
   }
   uint64_t hash = fnv1a64("pictures");
-  add_to(hash, data.splits.train, "train");
-  add_to(hash, data.splits.validation, "validation");
-  add_to(hash, data.splits.test, "test");
+  add_to(hash, data.splits.train, "train", *data.looks);
+  add_to(hash, data.splits.validation, "validation", *data.looks);
+  add_to(hash, data.splits.test, "test", *data.looks);
   data.fingerprint = fmt::format("{:016x}", hash);
 }
 

@@ -16,6 +16,9 @@
 
 namespace fovea::training {
 
+// SHA-256 of a picture: of its file, or of the pixels that its source makes.
+std::string digest_of(const image::Sample& sample);
+
 struct Data {
   image::Splits splits;
   std::vector<BadPicture> left_out;
@@ -33,13 +36,16 @@ image::Splits find_pictures(std::span<const std::string> files);
 // gets them. Throws Error(input) for a class that is left without a picture to train on.
 Data read_pictures(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                    const image::Progress& progress = {});
-// A number for each sample, the same for copies of one picture; empty where there are none.
+// A number for each sample, the same for copies of one picture and for those of one Sample::group; empty where there are none.
 std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures);
 // Takes validation and test pictures from those to train on where there are none. Copies of a picture stay together.
 void divide(Data& data, const TrainOptions& options);
 // read_pictures(), then divide().
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                const image::Progress& progress = {});
+
+// Whether some picture that may train has soft targets.
+bool has_soft_targets(const image::Splits& splits);
 
 // For the loss: by inverse frequency, 1 on average over the classes.
 std::vector<float> class_weights_of(const image::Dataset& dataset);

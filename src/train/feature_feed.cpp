@@ -1,13 +1,14 @@
 #include <algorithm>
-#include <functional>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "image/loader.h"
+#include "look/views.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "passes/split_frozen.h"
 #include "train/feed.h"
+#include "train/logistic_regression.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -30,14 +31,12 @@ struct Rows {
   };
   int64_t width = 0;
   std::vector<View> views;
-  std::vector<float> values;  // [pictures, views, width]
+  SpillArray<float> values;  // [pictures, views, width]
   std::vector<image::Sample> samples;
 
-  std::span<const float> row(int64_t picture, int64_t view) const {
-    return std::span(values).subspan(static_cast<size_t>((picture * count() + view) * width), static_cast<size_t>(width));
-  }
+  std::span<const float> row(int64_t picture, int64_t view) const { return values.part((picture * count() + view) * width, width); }
   int64_t count() const { return static_cast<int64_t>(views.size()); }  // of views
-  size_t bytes() const { return values.size() * sizeof(float); }
+  size_t bytes() const { return values.bytes_of_memory(); }
 };
 
 std::vector<Rows::View> views_of(const std::vector<Fit>& fits, bool mirrored) {
@@ -49,22 +48,31 @@ std::vector<Rows::View> views_of(const std::vector<Fit>& fits, bool mirrored) {
   return views;
 }
 
-void append(Rows& rows, const FeatureStore& features, const std::vector<image::Sample>& samples, const Standardization& standardization) {
-  const size_t width = static_cast<size_t>(rows.width);
-  for (const image::Sample& sample : samples) {
-    for (const Rows::View& view : rows.views) {
-      rows.values.resize(rows.values.size() + width);
-      standardization.apply(features.row(sample, view.fit, view.mirrored), std::span(rows.values).last(width));
+Rows rows_of(const FeatureStore& features, std::vector<image::Sample> samples, std::vector<Rows::View> views,
+             const Standardization& standardization) {
+  Rows rows{features.width(), std::move(views), {}, std::move(samples)};
+  const auto pictures = static_cast<int64_t>(rows.samples.size());
+  rows.values = SpillArray<float>(features.spill(), pictures * rows.count() * rows.width);
+  for (int64_t i = 0; i < pictures; ++i) {
+    for (int64_t v = 0; v < rows.count(); ++v) {
+      const Rows::View& view = rows.views[static_cast<size_t>(v)];
+      standardization.apply(features.row(rows.samples[static_cast<size_t>(i)], view.fit, view.mirrored),
+                            rows.values.part((i * rows.count() + v) * rows.width, rows.width));
     }
-    rows.samples.push_back(sample);
+    if ((i + 1) % kRowsAtOnce != 0) continue;
+    features.let_go();
+    rows.values.let_go();
   }
+  return rows;
 }
 
 void count(Standardization& standardization, const FeatureStore& features, Fit fit, const std::vector<image::Sample>& samples,
            bool mirrored) {
+  int64_t read = 0;
   for (const image::Sample& sample : samples) {
     standardization.count(features.row(sample, fit, false));
     if (mirrored) standardization.count(features.row(sample, fit, true));
+    if (++read % kRowsAtOnce == 0) features.let_go();
   }
 }
 
@@ -82,18 +90,15 @@ class FeatureFeed final : public Feed {
     const Preprocessing& preprocessing = parts.network->preprocessing();
     const Fit fit = preprocessing.fit;
     const bool mirrored = phase.augmentation.has_value();
-    if (standardizes_) {
-      count(standardization_, features, fit, splits.train.samples, mirrored);
-      if (phase.with_validation) count(standardization_, features, fit, splits.validation.samples, mirrored);
-    }
+    std::vector<image::Sample> train = splits.train.samples;
+    const std::vector<image::Sample>& validation = splits.validation.samples;
+    if (phase.with_validation) train.insert(train.end(), validation.begin(), validation.end());
+    if (standardizes_) count(standardization_, features, fit, train, mirrored);
     standardization_.finish();
-    train_.width = validation_.width = features.width();
-    train_.views = views_of({fit}, mirrored);
-    append(train_, features, splits.train.samples, standardization_);
-    if (phase.with_validation) append(train_, features, splits.validation.samples, standardization_);
+    train_ = rows_of(features, std::move(train), views_of({fit}, mirrored), standardization_);
     // Answered as later predictions are.
-    validation_.views = views_of(fits_of(preprocessing), preprocessing.mirrored);
-    append(validation_, features, splits.validation.samples, standardization_);
+    validation_ = rows_of(features, validation, views_of(fits_of(preprocessing), preprocessing.mirrored), standardization_);
+    features.let_go();
   }
 
   Batches batches() const override { return {static_cast<int64_t>(train_.samples.size()), phase_.batch, phase_.accumulate}; }
@@ -133,7 +138,7 @@ class FeatureFeed final : public Feed {
       std::ranges::copy(train_.row(picture, view), data_.begin() + i * train_.width);
       const image::Sample& sample = train_.samples[static_cast<size_t>(picture)];
       labels_[static_cast<size_t>(i)] = sample.label;
-      if (parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
+      if (phase_.loss.soft_targets || parts_.data.splits.train.multi_label) append_targets(sample, parts_.network->class_count(), targets_);
     }
     return {data_, labels_, 0, 0, targets_};
   }
@@ -142,15 +147,20 @@ class FeatureFeed final : public Feed {
     Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
     const auto rows = static_cast<int64_t>(validation_.samples.size());
     inference_head().prepare();
+    const int64_t views = validation_.count();
     for (int64_t begin = 0; begin < rows; begin += kInferenceBatch) {
       const int64_t count = std::min(kInferenceBatch, rows - begin);
-      std::vector<float> logits = answer(begin, count, 0);
-      for (int64_t view = 1; view < validation_.count(); ++view)
-        std::ranges::transform(logits, answer(begin, count, view), logits.begin(), std::plus<float>());
-      for (float& logit : logits) logit /= static_cast<float>(validation_.count());
-      const size_t classes = logits.size() / static_cast<size_t>(count);
-      for (size_t i = 0; i < static_cast<size_t>(count); ++i)
-        tally.add(std::span(logits).subspan(i * classes, classes), validation_.samples[static_cast<size_t>(begin) + i], true);
+      std::vector<std::vector<float>> by_view;
+      for (int64_t view = 0; view < views; ++view) by_view.push_back(answer(begin, count, view));
+      const size_t classes = by_view[0].size() / static_cast<size_t>(count);
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+        std::vector<float> answers;
+        for (const std::vector<float>& one : by_view) {
+          const auto logits = std::span(one).subspan(i * classes, classes);
+          answers.insert(answers.end(), logits.begin(), logits.end());
+        }
+        tally.add(look::mean(answers, views), validation_.samples[static_cast<size_t>(begin) + i], true);
+      }
     }
     return tally.finish();
   }

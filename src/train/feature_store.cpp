@@ -1,11 +1,18 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "train/feed.h"
+#include "train/logistic_regression.h"
 
 namespace fovea::training {
 namespace {
+
+// Where files go: into the run's folder, or, where there is none, into the system's for temporary files.
+std::filesystem::path spill_folder(const TrainOptions& options) {
+  return options.out.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(options.out);
+}
 
 // Everything that features depend on beside the picture and how it is fitted. A word of the weights at a time: it is read for every run.
 uint64_t origin_of(const engine::Network& network) {
@@ -27,12 +34,6 @@ uint64_t origin_of(const engine::Network& network) {
 
 int64_t batches_of(size_t pictures) { return (static_cast<int64_t>(pictures) + kInferenceBatch - 1) / kInferenceBatch; }
 
-void add(engine::FeatureTable& table, const engine::FeatureTable& more) {
-  table.width = more.width;
-  table.rows += more.rows;
-  table.values.insert(table.values.end(), more.values.begin(), more.values.end());
-}
-
 }  // namespace
 
 std::vector<image::Sample> FeatureStore::missing(const Wanted& wanted, Fit fit) {
@@ -48,27 +49,43 @@ std::vector<image::Sample> FeatureStore::missing(const Wanted& wanted, Fit fit) 
 bool FeatureStore::compute(const Parts& parts, const std::vector<Wanted>& wanted, const OnBatch& on_batch) {
   if (const uint64_t origin = origin_of(*parts.network); origin != origin_) {
     tables_.clear();
+    width_ = 0;
+    spill_ = Spill(parts.options.cache_bytes, spill_folder(parts.options));
     origin_ = origin;
   }
   int64_t done = 0, all = 0;
   for (const Wanted& one : wanted)
     for (Fit fit : one.fits) all += batches_of(missing(one, fit).size());
-  for (const Wanted& one : wanted) {
-    for (Fit fit : one.fits) {
-      const std::vector<image::Sample> samples = missing(one, fit);
-      if (samples.empty()) continue;
-      Preprocessing preprocessing = parts.network->preprocessing();
-      preprocessing.fit = fit;
-      preprocessing.second_fit.reset();
-      Table& table = tables_.at(fit);
-      const Views views = compute_features(parts.session, {samples, preprocessing, parts.data.cache, false}, table.mirrored,
-                                           [&](int64_t, int64_t) { return !on_batch || on_batch(++done, all); });
-      if (!views.complete) return false;
-      for (const image::Sample& sample : samples) table.rows.emplace(sample.path, static_cast<int64_t>(table.rows.size()));
-      add(table.views.plain, views.plain);
-      if (table.mirrored) add(table.views.mirrored, views.mirrored);
+  const OnBatch count = [&](int64_t, int64_t) { return !on_batch || on_batch(++done, all); };
+  for (const Wanted& one : wanted)
+    for (Fit fit : one.fits)
+      if (!add(parts, tables_.at(fit), fit, missing(one, fit), count)) return false;
+  return true;
+}
+
+bool FeatureStore::add(const Parts& parts, Table& table, Fit fit, const std::vector<image::Sample>& samples, const OnBatch& on_batch) {
+  if (samples.empty()) return true;
+  Preprocessing preprocessing = parts.network->preprocessing();
+  preprocessing.fit = fit;
+  preprocessing.second_fit.reset();
+  const int64_t views = table.mirrored ? 2 : 1, rows = static_cast<int64_t>(samples.size());
+  SpillArray<float> block;
+  const auto take = [&](int64_t index, std::span<float> row) {
+    const auto numbers = static_cast<int64_t>(row.size());
+    if (index == 0) {
+      width_ = numbers / views;
+      block = SpillArray<float>(spill_, rows * numbers);
     }
-  }
+    std::ranges::copy(row, block.part(index * numbers, numbers).begin());
+    if ((index + 1) % kRowsAtOnce == 0 || index + 1 == rows) block.let_go(0, (index + 1) * numbers);
+  };
+  const look::Pictures pictures{samples, {.preprocessing = preprocessing, .cache = parts.data.cache}};
+  if (!look::look(pictures, look::program_of(parts.session, preprocessing, "head_input"), parts.network->channels(), table.mirrored, take,
+                  on_batch))
+    return false;
+  for (size_t i = 0; i < samples.size(); ++i)
+    table.rows.emplace(samples[i].path, block.values().data() + static_cast<int64_t>(i) * views * width_);
+  table.blocks.push_back(std::move(block));
   return true;
 }
 
@@ -76,13 +93,19 @@ std::span<const float> FeatureStore::row(const image::Sample& sample, Fit fit, b
   const Table& table = tables_.at(fit);
   const auto found = table.rows.find(sample.path);
   if (found == table.rows.end()) fail(ErrorKind::internal, "{}: no features of it were computed", sample.path);
-  return (mirrored ? table.views.mirrored : table.views.plain).row(found->second);
+  return {found->second + (mirrored ? width_ : 0), static_cast<size_t>(width_)};
 }
 
 size_t FeatureStore::bytes() const {
   size_t sum = 0;
-  for (const auto& [fit, table] : tables_) sum += table.views.plain.bytes() + table.views.mirrored.bytes();
+  for (const auto& [fit, table] : tables_)
+    for (const auto& block : table.blocks) sum += block.bytes_of_memory();
   return sum;
+}
+
+void FeatureStore::let_go() const {
+  for (const auto& [fit, table] : tables_)
+    for (const auto& block : table.blocks) block.let_go();
 }
 
 }  // namespace fovea::training

@@ -17,6 +17,7 @@ StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGrap
 
 void append_targets(const image::Sample& sample, int64_t classes, std::vector<float>& targets) {
   const size_t begin = targets.size();
+  if (!sample.targets.empty()) return static_cast<void>(targets.insert(targets.end(), sample.targets.begin(), sample.targets.end()));
   targets.resize(begin + static_cast<size_t>(classes), 0.0f);
   for (int32_t label : image::labels_of(sample)) targets[begin + static_cast<size_t>(label)] = 1;
 }

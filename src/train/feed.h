@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/spill.h"
 #include "train/data.h"
 #include "train/evaluate.h"
 #include "train/recipes.h"
@@ -27,7 +28,7 @@ struct Parts {
   const TrainOptions& options;
 };
 
-// Appends what the picture has of `classes` classes: 1 or 0.
+// Appends what the picture has of `classes` classes: 1 or 0, or its soft targets.
 void append_targets(const image::Sample& sample, int64_t classes, std::vector<float>& targets);
 
 // The phase's step on this graph of the network, with these parameters frozen.
@@ -67,8 +68,9 @@ std::unique_ptr<Feed> picture_feed(const Parts& parts, const Phase& phase, uint6
 // The same, to be planned for and not to be run: nothing is computed.
 std::unique_ptr<Feed> planned_feed(const Parts& parts, const Phase& phase, uint64_t seed);
 
-// What the head reads of pictures, computed when first asked for and kept by picture. Runs that start from the same weights, on the same
-// pictures or parts of them, may share one; other weights or another preprocessing, but for the fit, empty it.
+// What the head reads of pictures, computed when first asked for and kept by picture: in memory, and beyond the options' `cache_bytes` in
+// nameless files of the run's folder. Runs that start from the same weights, on the same pictures or parts of them, may share one; other
+// weights or another preprocessing, but for the fit, empty it.
 class FeatureStore {
  public:
   struct Wanted {
@@ -79,19 +81,27 @@ class FeatureStore {
   // Whether all is there: false where `on_batch` stopped.
   bool compute(const Parts& parts, const std::vector<Wanted>& wanted, const OnBatch& on_batch);
   std::span<const float> row(const image::Sample& sample, Fit fit, bool mirrored) const;
-  int64_t width() const { return tables_.empty() ? 0 : tables_.begin()->second.views.plain.width; }
-  size_t bytes() const;
+  int64_t width() const { return width_; }
+  size_t bytes() const;  // of memory
+  // Called after many rows were read, so that those in a file do not stay in memory.
+  void let_go() const;
+  // Whatever is made of the features shares their limit.
+  const Spill& spill() const { return spill_; }
 
  private:
   struct Table {
-    std::unordered_map<std::string, int64_t> rows;  // by path
+    std::unordered_map<std::string, const float*> rows;  // by path: the picture's row, followed by its mirror image's
     bool mirrored = false;
-    Views views;
+    std::vector<SpillArray<float>> blocks;  // [pictures, 1 or 2, width] each
   };
   // Of the samples, those not yet in the table, which is made empty where it lacks mirror images.
   std::vector<image::Sample> missing(const Wanted& wanted, Fit fit);
+  // Adds the pictures to the table. False: stopped.
+  bool add(const Parts& parts, Table& table, Fit fit, const std::vector<image::Sample>& samples, const OnBatch& on_batch);
 
   uint64_t origin_ = 0;  // of the weights and the preprocessing
+  int64_t width_ = 0;
+  Spill spill_;
   std::map<Fit, Table> tables_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "engine/batch_executable.h"
 #include "engine/network.h"
+#include "look/look.h"
 
 namespace fovea::training {
 
@@ -35,6 +36,10 @@ class FrozenPrefix {
   int64_t picture_numbers() const { return executable_->picture_numbers(); }
   std::vector<std::string> inputs() const;  // of the rest, in the order of `arrange`
 
+  // To look at pictures with: a row is what `run` gives of a picture.
+  look::Program program() const {
+    return {inputs(), [this](const auto& body) { body(*executable_); }};
+  }
   // A row for each of `count` pictures [count, height, width, channels], in the engine's order; any count.
   // Seconds by node are added to `by_node` where that is not empty (BatchExecutable::run_timed).
   void run(std::span<const float> images, int64_t count, std::span<float> rows, std::span<double> by_node = {});

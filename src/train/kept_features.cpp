@@ -6,9 +6,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "image/channels.h"
 #include "image/codecs.h"
-#include "image/loader.h"
 #include "weights/digest.h"
 
 namespace fovea::training {
@@ -67,7 +65,7 @@ std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepReq
   }
   if (request.augmentation) text += fmt::format("{} views of {} by {}\n", request.views, to_string(*request.augmentation), request.seed);
   for (const auto& samples : {request.train, request.validation}) {
-    for (const image::Sample& sample : samples) text += weights::sha256_of_file(sample.path) + "\n";
+    for (const image::Sample& sample : samples) text += digest_of(sample) + "\n";
     text += "\n";
   }
   return weights::sha256(std::as_bytes(std::span(text)));
@@ -76,33 +74,25 @@ std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepReq
 // Every picture in its order, once a view. False: stopped.
 bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch,
              engine::FeatureCollector& collector) {
-  const auto batches = [&](std::span<const image::Sample> samples) {
-    return (static_cast<int64_t>(samples.size()) + prefix.batch() - 1) / prefix.batch();
+  const auto batches = [](std::span<const image::Sample> samples) {
+    return (static_cast<int64_t>(samples.size()) + look::kBatch - 1) / look::kBatch;
   };
   const int64_t all = request.views * batches(request.train) + batches(request.validation);
   int64_t done = 0;
-  std::vector<float> room, rows;
-  const auto pass = [&](std::span<const image::Sample> samples, const std::optional<image::Augmentation>& augmentation, int64_t views) {
-    if (samples.empty()) return true;
-    image::LoaderOptions options;
-    options.preprocessing = parts.network->preprocessing();
-    options.augmentation = augmentation;
-    options.batch = prefix.batch();
-    options.cache = parts.data.cache;
-    options.seed = request.seed;
-    image::Loader loader({samples.begin(), samples.end()}, options);
-    for (int64_t view = 0; view < views; ++view) {
-      loader.start(view);  // an epoch's draws are a view's
-      while (const image::Batch* batch = loader.next()) {
-        rows.resize(static_cast<size_t>(batch->size() * prefix.width()));
-        prefix.run(image::with_channels(batch->images, options.preprocessing, parts.network->channels(), room), batch->size(), rows);
-        collector.append(rows);
-        if (on_batch && !on_batch(++done, all)) return false;
-      }
-    }
-    return true;
+  look::Pictures pictures{
+      request.train,
+      {.preprocessing = parts.network->preprocessing(), .augmentation = request.augmentation, .cache = parts.data.cache},
+      request.seed};
+  const auto pass = [&] {
+    return look::look(
+        pictures, prefix.program(), parts.network->channels(), false, [&](int64_t, std::span<float> row) { collector.append(row); },
+        [&](int64_t, int64_t) { return !on_batch || on_batch(++done, all); });
   };
-  return pass(request.train, request.augmentation, request.views) && pass(request.validation, std::nullopt, 1);
+  for (; pictures.epoch < request.views; ++pictures.epoch)  // an epoch's draws are a view's
+    if (!pass()) return false;
+  pictures.samples = request.validation;
+  pictures.prepare.augmentation.reset();
+  return pass();
 }
 
 }  // namespace

@@ -20,39 +20,61 @@ using View = Eigen::Map<Matrix>;
 using ConstView = Eigen::Map<const Matrix>;
 
 ConstView view(std::span<const double> values, int64_t rows, int64_t columns) { return {values.data(), rows, columns}; }
+ConstView view(const Matrix& matrix) { return {matrix.data(), matrix.rows(), matrix.cols()}; }
 
-// result = a b, the rows of `a` shared out among the threads.
-void multiply(const ConstView& a, const ConstView& b, View result) {
+// result = a b, or with `add` result += a b, the rows of `a` shared out among the threads.
+void multiply(const ConstView& a, const ConstView& b, View result, bool add = false) {
   constexpr int64_t kGrain = 16;
-  parallel_for(a.rows(), kGrain,
-               [&](int64_t begin, int64_t end) { result.middleRows(begin, end - begin).noalias() = a.middleRows(begin, end - begin) * b; });
+  parallel_for(a.rows(), kGrain, [&](int64_t begin, int64_t end) {
+    auto part = result.middleRows(begin, end - begin);
+    const auto factor = a.middleRows(begin, end - begin);
+    if (add)
+      part.noalias() += factor * b;
+    else
+      part.noalias() = factor * b;
+  });
 }
+
+// Calls body(begin, count) for rows [0, rows), kRowsAtOnce at a time.
+template <class Body>
+void in_stretches(int64_t rows, Body&& body) {
+  for (int64_t begin = 0; begin < rows; begin += kRowsAtOnce) body(begin, std::min(kRowsAtOnce, rows - begin));
+}
+
+// The rows that L-BFGS works on: features [count, rank], each scaled by its principal coordinate's scale, and targets [count, classes].
+struct ObjectiveRows {
+  int64_t count, rank, classes;
+  SpillArray<double> features, targets;
+
+  ObjectiveRows(const Spill& spill, int64_t rows, int64_t coordinates, int64_t kinds)
+      : count(rows), rank(coordinates), classes(kinds), features(spill, rows * coordinates), targets(spill, rows * kinds) {}
+  View features_of(int64_t begin, int64_t size) const { return {features.part(begin * rank, size * rank).data(), size, rank}; }
+  View targets_of(int64_t begin, int64_t size) const { return {targets.part(begin * classes, size * classes).data(), size, classes}; }
+  void let_go(int64_t begin, int64_t size) const {
+    features.let_go(begin * rank, size * rank);
+    targets.let_go(begin * classes, size * classes);
+  }
+};
 
 // What L-BFGS sees: in each principal coordinate z the unknown is w / scale, which makes the curvature about the same in all of them.
 class Objective {
  public:
-  Objective(Matrix rows, Matrix targets, Vector weights, Vector scale, double lambda, Likelihood likelihood)
-      : rows_(std::move(rows)),
-        targets_(std::move(targets)),
-        weights_(std::move(weights)),
-        scale_(std::move(scale)),
-        lambda_(lambda),
-        likelihood_(likelihood) {
-    rows_.array().rowwise() *= scale_.transpose().array();
+  Objective(ObjectiveRows rows, Vector weights, Vector scale, double lambda, Likelihood likelihood)
+      : rows_(std::move(rows)), weights_(std::move(weights)), scale_(std::move(scale)), lambda_(lambda), likelihood_(likelihood) {
     weights_ /= weights_.sum();
     // A thread more for so many products.
     constexpr int64_t kGrain = int64_t{1} << 19;
-    const int64_t parts = std::min<int64_t>(threads(), 1 + rows_.size() * targets_.cols() / kGrain);
-    parts_.assign(static_cast<size_t>(parts), Part{Matrix(rows_.cols() + 1, targets_.cols()), 0});
+    const int64_t parts = std::min<int64_t>(threads(), 1 + rows_.count * rows_.rank * rows_.classes / kGrain);
+    parts_.assign(static_cast<size_t>(parts), Part{Matrix(rows_.rank + 1, rows_.classes), 0});
   }
 
-  int64_t unknowns() const { return (rows_.cols() + 1) * targets_.cols(); }
+  int64_t unknowns() const { return (rows_.rank + 1) * rows_.classes; }
   const Vector& scale() const { return scale_; }
 
   double evaluate(const double* values, double* gradient) {
-    const int64_t rank = rows_.cols(), classes = targets_.cols();
+    const int64_t rank = rows_.rank, classes = rows_.classes;
     const ConstView solution(values, rank + 1, classes);
-    const auto count = static_cast<int64_t>(parts_.size()), all = rows_.rows();
+    const auto count = static_cast<int64_t>(parts_.size()), all = rows_.count;
     parallel_for(count, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) add_rows(solution, p * all / count, (p + 1) * all / count, parts_[static_cast<size_t>(p)]);
     });
@@ -75,22 +97,35 @@ class Objective {
   };
 
   void add_rows(const ConstView& solution, int64_t begin, int64_t end, Part& part) const {
-    const int64_t rank = rows_.cols(), classes = targets_.cols();
-    const auto own = rows_.middleRows(begin, end - begin);
-    Matrix residual = own * solution.topRows(rank);
-    residual.rowwise() += solution.row(rank);
     part.loss = 0;
-    for (int64_t i = begin; i < end; ++i) {
-      double* row = residual.row(i - begin).data();
-      const auto size = static_cast<size_t>(classes);
-      part.loss += weights_[i] * logistic_loss(likelihood_, {row, size}, {targets_.row(i).data(), size});
-      residual.row(i - begin) *= weights_[i];
-    }
-    part.gradient.topRows(rank).noalias() = own.transpose() * residual;
-    part.gradient.row(rank) = residual.colwise().sum();
+    part.gradient.setZero();
+    in_stretches(end - begin, [&](int64_t from, int64_t count) { add_stretch(solution, begin + from, count, from == 0, part); });
   }
 
-  Matrix rows_, targets_;
+  void add_stretch(const ConstView& solution, int64_t begin, int64_t count, bool first, Part& part) const {
+    const int64_t rank = rows_.rank;
+    const auto own = rows_.features_of(begin, count);
+    const auto targets = rows_.targets_of(begin, count);
+    Matrix residual = own * solution.topRows(rank);
+    residual.rowwise() += solution.row(rank);
+    for (int64_t i = 0; i < count; ++i) {
+      double* row = residual.row(i).data();
+      const auto size = static_cast<size_t>(rows_.classes);
+      part.loss += weights_[begin + i] * logistic_loss(likelihood_, {row, size}, {targets.row(i).data(), size});
+      residual.row(i) *= weights_[begin + i];
+    }
+    auto gradient = part.gradient.topRows(rank);
+    if (first) {
+      gradient.noalias() = own.transpose() * residual;
+      part.gradient.row(rank) = residual.colwise().sum();
+    } else {
+      gradient.noalias() += own.transpose() * residual;
+      part.gradient.row(rank) += residual.colwise().sum();
+    }
+    rows_.let_go(begin, count);
+  }
+
+  ObjectiveRows rows_;
   Vector weights_, scale_;
   double lambda_;
   Likelihood likelihood_;
@@ -147,8 +182,11 @@ Minimum minimize(Objective& objective, lbfgsfloatval_t* values, double tolerance
 
 std::vector<double> column_means(const LogisticData& data) {
   std::vector<double> mean(static_cast<size_t>(data.width));
-  for (int64_t i = 0; i < data.rows; ++i)
-    for (size_t j = 0; j < mean.size(); ++j) mean[j] += static_cast<double>(data.features[static_cast<size_t>(i * data.width) + j]);
+  in_stretches(data.rows, [&](int64_t begin, int64_t count) {
+    const std::span<const float> rows = data.features(begin, count);
+    for (size_t i = 0; i < rows.size(); i += mean.size())
+      for (size_t j = 0; j < mean.size(); ++j) mean[j] += static_cast<double>(rows[i + j]);
+  });
   for (double& value : mean) value /= static_cast<double>(data.rows);
   return mean;
 }
@@ -185,19 +223,43 @@ double logistic_loss(Likelihood likelihood, std::span<double> logits, std::span<
   return loss + share * std::log(sum);
 }
 
-LogisticRegression::LogisticRegression(const LogisticData& data)
-    : width_(data.width), classes_(data.classes), likelihood_(data.likelihood), mean_(column_means(data)) {
-  targets_.assign(data.targets.begin(), data.targets.end());
+RowSource rows_in(std::span<const float> values, int64_t width) {
+  return
+      [=](int64_t begin, int64_t count) { return values.subspan(static_cast<size_t>(begin * width), static_cast<size_t>(count * width)); };
+}
+
+LogisticRegression::LogisticRegression(const LogisticData& data, Spill spill)
+    : spill_(std::move(spill)),
+      count_(data.rows),
+      width_(data.width),
+      classes_(data.classes),
+      likelihood_(data.likelihood),
+      mean_(column_means(data)),
+      targets_(spill_, data.rows * data.classes) {
+  in_stretches(count_, [&](int64_t begin, int64_t count) {
+    std::ranges::copy(data.targets(begin, count), targets_.part(begin * classes_, count * classes_).begin());
+    targets_.let_go(begin * classes_, count * classes_);
+  });
   weights_.assign(data.weights.begin(), data.weights.end());
   if (weights_.empty()) weights_.assign(static_cast<size_t>(data.rows), 1.0);
 
-  const Matrix x = centred(data.features, mean_);
   const bool few = data.rows <= data.width;
-  Matrix products(few ? data.rows : data.width, few ? data.rows : data.width);
-  const Matrix transposed = x.transpose();
-  const ConstView plain(x.data(), x.rows(), x.cols()), turned(transposed.data(), transposed.rows(), transposed.cols());
+  Matrix all(few ? data.rows : 0, data.width);  // centred, where they are few
+  Matrix products = Matrix::Zero(few ? data.rows : data.width, few ? data.rows : data.width);
   View into(products.data(), products.rows(), products.cols());
-  few ? multiply(plain, turned, into) : multiply(turned, plain, into);
+  in_stretches(count_, [&](int64_t begin, int64_t count) {
+    const Matrix x = centred(data.features(begin, count), mean_);
+    if (few) {
+      all.middleRows(begin, count) = x;
+      return;
+    }
+    const Matrix transposed = x.transpose();
+    multiply(view(transposed), view(x), into, begin > 0);
+  });
+  if (few) {
+    const Matrix transposed = all.transpose();
+    multiply(view(all), view(transposed), into);
+  }
   const Eigenvectors eigen = eigenvectors(products);
 
   // Ascending there, descending here; what rounding alone put there is left out.
@@ -212,20 +274,23 @@ LogisticRegression::LogisticRegression(const LogisticData& data)
   const Matrix leading = eigen.vectors.rightCols(rank_).rowwise().reverse().transpose();
   View axes(axes_.data(), rank_, width_);
   if (few) {
-    multiply({leading.data(), rank_, data.rows}, plain, axes);
+    multiply({leading.data(), rank_, data.rows}, view(all), axes);
     for (int64_t j = 0; j < rank_; ++j) axes.row(j) /= std::sqrt(values[size - 1 - j]);
   } else {
     axes = leading;
   }
   mean_square_ = std::accumulate(squares_.begin(), squares_.end(), 0.0);
-  rows_ = coordinates(data.features);
+  rows_ = coordinates(count_, data.features);
 }
 
-std::vector<double> LogisticRegression::coordinates(std::span<const float> features) const {
-  const Matrix x = centred(features, mean_);
+SpillArray<double> LogisticRegression::coordinates(int64_t rows, const RowSource& features) const {
   const Matrix turned = view(axes_, rank_, width_).transpose();
-  std::vector<double> result(static_cast<size_t>(x.rows() * rank_));
-  multiply({x.data(), x.rows(), x.cols()}, {turned.data(), width_, rank_}, {result.data(), x.rows(), rank_});
+  SpillArray<double> result(spill_, rows * rank_);
+  in_stretches(rows, [&](int64_t begin, int64_t count) {
+    const Matrix x = centred(features(begin, count), mean_);
+    multiply(view(x), view(turned), {result.part(begin * rank_, count * rank_).data(), count, rank_});
+    result.let_go(begin * rank_, count * rank_);
+  });
   return result;
 }
 
@@ -238,19 +303,25 @@ LogisticRegression::Solution LogisticRegression::solve(double lambda, const Subs
     chosen = all;
   }
   const auto count = static_cast<int64_t>(chosen.size());
-  Matrix rows(count, rank_), targets(count, classes_);
-  Vector weights(count);
-  const auto all_rows = view(rows_, static_cast<int64_t>(weights_.size()), rank_);
-  const auto all_targets = view(targets_, all_rows.rows(), classes_);
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t row = chosen[static_cast<size_t>(i)];
-    rows.row(i) = all_rows.row(row);
-    targets.row(i) = all_targets.row(row);
-    weights[i] = weights_[static_cast<size_t>(row)];
-  }
   constexpr double kCurvature = 0.25;  // of a cross entropy along a logit, at most
   const Vector scale = (kCurvature * Eigen::Map<const Vector>(squares_.data(), rank_).array() + lambda).sqrt().inverse();
-  Objective objective(std::move(rows), std::move(targets), std::move(weights), scale, lambda, likelihood_);
+  ObjectiveRows rows(spill_, count, rank_, classes_);
+  Vector weights(count);
+  in_stretches(count, [&](int64_t begin, int64_t size) {
+    View features = rows.features_of(begin, size), targets = rows.targets_of(begin, size);
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t row = chosen[static_cast<size_t>(begin + i)];
+      std::ranges::copy(rows_.part(row * rank_, rank_), features.row(i).data());
+      std::ranges::copy(targets_.part(row * classes_, classes_), targets.row(i).data());
+      weights[begin + i] = weights_[static_cast<size_t>(row)];
+    }
+    features.array().rowwise() *= scale.transpose().array();
+    rows.let_go(begin, size);
+    const int64_t first = chosen[static_cast<size_t>(begin)], rest = chosen[static_cast<size_t>(begin + size - 1)] + 1 - first;
+    rows_.let_go(first * rank_, rest * rank_);
+    targets_.let_go(first * classes_, rest * classes_);
+  });
+  Objective objective(std::move(rows), std::move(weights), scale, lambda, likelihood_);
 
   const auto unknowns = static_cast<size_t>(objective.unknowns());
   const Unknowns x(lbfgs_malloc(static_cast<int>(unknowns)));

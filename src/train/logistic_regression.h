@@ -2,17 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
+
+#include "base/spill.h"
 
 namespace fovea::training {
 
 enum class Likelihood { softmax, binary };
 
+// Gives rows from `begin` on; what it gives is valid until the next call. Never asked for more than kRowsAtOnce.
+using RowSource = std::function<std::span<const float>(int64_t begin, int64_t count)>;
+// Rows are taken so many at a time, whatever memory there is, so that the limit of a Spill changes no bit.
+constexpr int64_t kRowsAtOnce = 4096;
+// Of rows [.., width] that lie in memory.
+RowSource rows_in(std::span<const float> values, int64_t width);
+
 struct LogisticData {
   int64_t rows = 0, width = 0, classes = 0;
-  std::span<const float> features;  // [rows, width]
-  std::span<const float> targets;   // [rows, classes]: softmax: shares of one; binary: each from 0 to 1
+  RowSource features;               // [rows, width]
+  RowSource targets;                // [rows, classes]: softmax: shares of one; binary: each from 0 to 1
   std::span<const double> weights;  // [rows]: how much a row counts; empty: all alike
   Likelihood likelihood = Likelihood::softmax;
 };
@@ -26,7 +36,8 @@ struct LogisticData {
 // lambda and every subset of the rows.
 class LogisticRegression {
  public:
-  explicit LogisticRegression(const LogisticData& data);
+  // What it keeps by row, and what `solve` works on, comes from `spill`. The data's sources are not asked later on.
+  explicit LogisticRegression(const LogisticData& data, Spill spill = {});
 
   int64_t rank() const { return rank_; }
   // Mean over the rows of |x - mean|^2: the size that a lambda is to be compared with.
@@ -38,7 +49,7 @@ class LogisticRegression {
     int64_t steps = 0;
   };
   struct Subset {
-    std::span<const int64_t> rows = {};  // empty: all
+    std::span<const int64_t> rows = {};  // ascending; empty: all
     double tolerance = 1e-6;             // length of the gradient beside that of the solution
     const Solution* start = nullptr;     // of another lambda; null: from zero
   };
@@ -46,7 +57,7 @@ class LogisticRegression {
   Solution solve(double lambda, const Subset& subset) const;
 
   // Principal coordinates [rows, rank] of any rows [rows, width].
-  std::vector<double> coordinates(std::span<const float> features) const;
+  SpillArray<double> coordinates(int64_t rows, const RowSource& features) const;
   // Of a row's principal coordinates, as logits [classes].
   void logits(const Solution& solution, std::span<const double> coordinates, std::span<double> result) const;
 
@@ -56,14 +67,16 @@ class LogisticRegression {
   Linear linear(const Solution& solution) const;
 
  private:
-  int64_t width_, classes_, rank_ = 0;
+  Spill spill_;
+  int64_t count_, width_, classes_, rank_ = 0;
   Likelihood likelihood_;
   double mean_square_ = 0;
   std::vector<double> mean_;     // [width]
   std::vector<double> axes_;     // [rank, width], of length 1
   std::vector<double> squares_;  // [rank]: mean square of the rows along an axis
-  std::vector<double> rows_;     // [rows, rank]
-  std::vector<double> targets_, weights_;
+  SpillArray<double> rows_;      // [rows, rank]
+  SpillArray<float> targets_;    // [rows, classes]
+  std::vector<double> weights_;  // [rows]
 };
 
 // loss of one row and, in place of the logits, its gradient.

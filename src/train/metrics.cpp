@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/logistic_regression.h"
+
 namespace fovea::training {
 
 int64_t argmax(std::span<const float> logits) { return std::max_element(logits.begin(), logits.end()) - logits.begin(); }
@@ -12,6 +14,13 @@ double cross_entropy(std::span<const float> logits, int64_t label) {
   double sum = 0;
   for (float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<size_t>(label)]);
+}
+
+double target_loss(std::span<const float> logits, std::span<const float> targets, bool independent) {
+  std::vector<double> values(logits.begin(), logits.end());
+  const double sum =
+      logistic_loss(independent ? Likelihood::binary : Likelihood::softmax, values, std::vector<double>(targets.begin(), targets.end()));
+  return independent ? sum / static_cast<double>(targets.size()) : sum;
 }
 
 double measure_of(const Score& score) { return score.labels ? score.labels->mean_average_precision : score.accuracy; }
@@ -30,7 +39,8 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
   return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
 }
 
-Tally::Tally(std::vector<std::string> classes, bool independent) : independent_(independent) {
+Tally::Tally(std::vector<std::string> classes, bool independent, const EvaluateOptions& keep)
+    : independent_(independent), outcomes_(keep.outcomes), probabilities_(keep.probabilities) {
   if (!independent) counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
   for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
 }
@@ -41,6 +51,7 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
     std::vector<float> probabilities = softmax(logits);
     const double confidence = static_cast<double>(probabilities[static_cast<size_t>(predicted)]);
     const auto of_label = static_cast<double>(probabilities[static_cast<size_t>(label)]);
+    if (!probabilities_) probabilities = {};
     counts_.outcomes.push_back({file, label, predicted, confidence, std::move(probabilities), {}, of_label});
   }
   ClassScore& own = counts_.classes[static_cast<size_t>(label)];
@@ -53,9 +64,13 @@ void Tally::add(std::span<const float> logits, int64_t label, const std::string&
 }
 
 void Tally::add(std::span<const float> logits, const image::Sample& sample, bool keep_outcome) {
-  const std::string file = keep_outcome ? sample.path : std::string();
-  if (!independent_) return add(logits, sample.label, file);
-  add_labels(logits, image::labels_of(sample), file);
+  const std::string file = keep_outcome && outcomes_ ? sample.path : std::string();
+  const double before = loss_;
+  if (independent_)
+    add_labels(logits, image::labels_of(sample), file);
+  else
+    add(logits, sample.label, file);
+  if (!sample.targets.empty()) loss_ = before + target_loss(logits, sample.targets, independent_);
 }
 
 void Tally::add_labels(std::span<const float> logits, std::span<const int32_t> labels, const std::string& file) {
@@ -66,7 +81,7 @@ void Tally::add_labels(std::span<const float> logits, std::span<const int32_t> l
   for (float logit : logits) {
     const auto yes = static_cast<float>(sigmoid(static_cast<double>(logit)));
     outcome.confidence = std::min(outcome.confidence, static_cast<double>(std::max(yes, 1 - yes)));
-    outcome.probabilities.push_back(yes);
+    if (probabilities_) outcome.probabilities.push_back(yes);
   }
   counts_.outcomes.push_back(std::move(outcome));
 }

@@ -17,6 +17,8 @@ namespace fovea::training {
 int64_t argmax(std::span<const float> logits);
 // -log softmax(logits)[label], in double.
 double cross_entropy(std::span<const float> logits, int64_t label);
+// The same of soft targets, a number a class; independent: the mean over the classes of binary cross entropies.
+double target_loss(std::span<const float> logits, std::span<const float> targets, bool independent);
 // What runs and epochs are compared by: accuracy, or mean average precision where pictures have several labels.
 double measure_of(const Score& score);
 // In double, rounded once.
@@ -26,8 +28,8 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k);
 
 class Tally {
  public:
-  // `independent`: pictures may have several labels, or none.
-  explicit Tally(std::vector<std::string> classes, bool independent = false);
+  // `independent`: pictures may have several labels, or none. `keep`: of the outcomes.
+  explicit Tally(std::vector<std::string> classes, bool independent = false, const EvaluateOptions& keep = {});
 
   // `file`: of the picture, for its outcome; without one none is kept.
   void add(std::span<const float> logits, int64_t label, const std::string& file = {});
@@ -39,7 +41,7 @@ class Tally {
   void add_labels(std::span<const float> logits, std::span<const int32_t> labels, const std::string& file);
 
   Evaluation counts_;
-  const bool independent_;
+  const bool independent_, outcomes_, probabilities_;
   LabelTable table_;  // where they are
   int64_t top5_ = 0;
   double loss_ = 0;

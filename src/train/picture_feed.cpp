@@ -5,6 +5,7 @@
 #include "image/channels.h"
 #include "image/loader.h"
 #include "image/mix.h"
+#include "look/views.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "passes/set_precision.h"
@@ -101,21 +102,16 @@ class PictureFeed final : public Feed {
     const PictureSource source{samples, parts_.network->preprocessing(), parts_.data.cache, false};
     if (!prefix_) return evaluate(*parts_.network, parts_.session, source);
     rest().prepare();
-    if (!kept_ || source.preprocessing.mirrored || source.preprocessing.second_fit)
-      return evaluate(*parts_.network, source,
-                      [&](std::span<const float> pictures, int64_t count) { return logits_of(rows_of(pictures, count), count); });
     Tally tally(parts_.network->classes(), parts_.network->form().head.independent);
-    const size_t classes = parts_.network->classes().size();
-    for (size_t begin = 0; begin < samples.size(); begin += kInferenceBatch) {
-      const size_t count = std::min<size_t>(kInferenceBatch, samples.size() - begin);
-      rows_.clear();
-      for (size_t i = 0; i < count; ++i) {
-        const auto row = kept_->validation(static_cast<int64_t>(begin + i));
-        rows_.insert(rows_.end(), row.begin(), row.end());
-      }
-      const auto logits = logits_of(rows_, static_cast<int64_t>(count));
-      for (size_t i = 0; i < count; ++i) tally.add(logits.subspan(i * classes, classes), samples[begin + i], true);
+    rows_.clear();
+    if (kept_ && !source.preprocessing.mirrored && !source.preprocessing.second_fit) {
+      for (int64_t i = 0; i < static_cast<int64_t>(samples.size()); ++i) validate_row(i, kept_->validation(i), 1, tally);
+      return tally.finish();
     }
+    const look::Pictures pictures{samples, {.preprocessing = source.preprocessing, .second_fit = true, .cache = source.cache}};
+    const int64_t views = look::views_of(pictures.prepare, source.preprocessing.mirrored);
+    look::look(pictures, prefix_->program(), parts_.network->channels(), source.preprocessing.mirrored,
+               [&](int64_t i, std::span<float> rows) { validate_row(i, rows, views, tally); });
     return tally.finish();
   }
 
@@ -151,14 +147,14 @@ class PictureFeed final : public Feed {
   double waited_seconds() const override { return loader_ ? loader_->waited_seconds() : 0; }
 
  private:
-  bool multi_label() const { return parts_.data.splits.train.multi_label; }
+  bool has_targets() const { return phase_.loss.soft_targets || parts_.data.splits.train.multi_label; }
 
   void add_targets(int64_t picture) { append_targets(samples_[static_cast<size_t>(picture)], parts_.network->class_count(), targets_); }
 
   // What pictures have of each class, where that is not one label; mixes the pictures where the phase does.
   void set_targets(const image::Batch& batch) {
     targets_.clear();
-    if (!phase_.mixing.any() && !multi_label()) return;
+    if (!has_targets()) return;
     for (int64_t index : batch.indices) add_targets(index);
     if (!phase_.mixing.any()) return;
     const image::Size size{parts_.network->preprocessing().width, parts_.network->preprocessing().height};
@@ -185,7 +181,7 @@ class PictureFeed final : public Feed {
       const int64_t view = kept_->views() > 1 ? image::stored_view(epoch_, drawn, kept_->views()) : 0;
       prefix_->arrange(kept_->train(picture, view), i, size, data_);
       labels_[static_cast<size_t>(i)] = samples_[static_cast<size_t>(picture)].label;
-      if (multi_label()) add_targets(picture);
+      if (has_targets()) add_targets(picture);
     }
     return {data_, labels_, 0, 0, targets_};
   }
@@ -215,6 +211,30 @@ class PictureFeed final : public Feed {
     Graph graph = passes::optimize(passes::set_precision(lowered, parts_.network->precision()));
     rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena, {.reserve = false});
     return *rest_;
+  }
+
+  // Collects what the prefix gave of validation pictures, [views, width] each, in their order; a full batch, and the last one, is answered.
+  void validate_row(int64_t picture, std::span<const float> rows, int64_t views, Tally& tally) {
+    const std::vector<image::Sample>& samples = parts_.data.splits.validation.samples;
+    rows_.insert(rows_.end(), rows.begin(), rows.end());
+    const int64_t count = picture % kInferenceBatch + 1, first = picture + 1 - count;
+    if (count < kInferenceBatch && picture + 1 < static_cast<int64_t>(samples.size())) return;
+    const auto width = static_cast<size_t>(prefix_->width()), classes = parts_.network->classes().size(), all = static_cast<size_t>(views);
+    std::vector<float> answers(static_cast<size_t>(count) * all * classes);
+    for (size_t view = 0; view < all; ++view) {
+      std::vector<float> batch;
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+        const auto row = std::span(rows_).subspan((i * all + view) * width, width);
+        batch.insert(batch.end(), row.begin(), row.end());
+      }
+      const auto logits = logits_of(batch, count);
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i)
+        std::ranges::copy(logits.subspan(i * classes, classes), answers.begin() + static_cast<std::ptrdiff_t>((i * all + view) * classes));
+    }
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i)
+      tally.add(look::mean(std::span(answers).subspan(i * all * classes, all * classes), views), samples[static_cast<size_t>(first) + i],
+                true);
+    rows_.clear();
   }
 
   // Of at most kInferenceBatch rows; the rest of the batch is zeros.

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "image/stratify.h"
-#include "train/evaluate.h"
+#include "look/views.h"
 #include "train/metrics.h"
 #include "train/standardize.h"
 
@@ -23,20 +23,15 @@ constexpr int kPatience = 2;            // weaker penalties without a lower loss
 constexpr double kUsualPenalty = 1e-4;  // where there are too few pictures to choose by
 constexpr double kRoughly = 1e-3;       // tolerance while choosing
 
-// Rows [pictures, fits, width] of standardized features: the mean over the fits, and over picture and mirror image.
-void append(std::vector<float>& rows, const Standardization& standardization, const ProbePicture& picture, const Fits& fits,
-            bool mirrored) {
-  std::vector<float> mean;
+// The standardized mean of the picture's features over the fits, and over picture and mirror image.
+void write_row(const Standardization& standardization, const ProbePicture& picture, const Fits& fits, bool mirrored, std::span<float> out) {
+  std::vector<float> rows;
   for (const Fit fit : fits) {
-    std::vector<float> row(picture.plain.at(fit).begin(), picture.plain.at(fit).end());
-    if (mirrored) average(row, picture.mirrored.at(fit));
-    if (mean.empty())
-      mean = std::move(row);
-    else
-      average(mean, row);
+    const auto append = [&](std::span<const float> row) { rows.insert(rows.end(), row.begin(), row.end()); };
+    append(picture.row(fit, false));
+    if (mirrored) append(picture.row(fit, true));
   }
-  rows.resize(rows.size() + mean.size());
-  standardization.apply(mean, std::span(rows).last(mean.size()));
+  standardization.apply(look::mean(rows, static_cast<int64_t>(fits.size()) * (mirrored ? 2 : 1)), out);
 }
 
 bool right(std::span<const double> logits, std::span<const float> targets, Likelihood likelihood) {
@@ -63,31 +58,57 @@ Probe::~Probe() = default;
 Probe::Probe(Probe&&) noexcept = default;
 
 Probe::Probe(ProbeData data) : data_(std::move(data)) {
-  standardization_ = std::make_unique<Standardization>(data_.width);
-  for (const ProbePicture& picture : data_.pictures)
-    for (const Fits& fits : data_.fits)
-      for (const Fit fit : fits) {
-        standardization_->count(picture.plain.at(fit));
-        if (data_.train_on_mirrored) standardization_->count(picture.mirrored.at(fit));
-      }
-  standardization_->finish();
-  for (const ProbePicture& picture : data_.pictures)
-    for (const Fits& fits : data_.fits) {
-      append(rows_, *standardization_, picture, fits, data_.train_on_mirrored);
-      targets_.insert(targets_.end(), picture.targets.begin(), picture.targets.end());
-      weights_.push_back(picture.weight);
+  standardize();
+  const auto ways = static_cast<int64_t>(data_.fits.size()), pictures = static_cast<int64_t>(data_.pictures.size());
+  for (const ProbePicture& picture : data_.pictures) weights_.insert(weights_.end(), data_.fits.size(), picture.weight);
+  std::vector<float> targets;
+  const RowSource targets_of = [&](int64_t begin, int64_t count) -> std::span<const float> {
+    targets.clear();
+    for (int64_t row = begin; row < begin + count; ++row) {
+      const auto own = data_.targets_of(row / ways);
+      targets.insert(targets.end(), own.begin(), own.end());
     }
+    data_.targets.let_go();
+    return targets;
+  };
   regression_ = std::make_unique<LogisticRegression>(
-      LogisticData{static_cast<int64_t>(weights_.size()), data_.width, data_.classes, rows_, targets_, weights_, data_.likelihood});
+      LogisticData{pictures * ways, data_.width, data_.classes, rows_of(data_.fits, data_.train_on_mirrored), targets_of, weights_,
+                   data_.likelihood},
+      data_.spill);
 
   for (const Fits& fits : data_.answers) {
     for (const bool mirrored : {false, true}) {
       if (mirrored ? data_.mirrored == Choice::off : data_.mirrored == Choice::on) continue;
-      std::vector<float> rows;
-      for (const ProbePicture& picture : data_.pictures) append(rows, *standardization_, picture, fits, mirrored);
-      asked_.push_back({{fits, mirrored, 0, 0, 0}, regression_->coordinates(rows)});
+      asked_.push_back({{fits, mirrored, 0, 0, 0}, regression_->coordinates(pictures, rows_of({fits}, mirrored))});
     }
   }
+}
+
+void Probe::standardize() {
+  standardization_ = std::make_unique<Standardization>(data_.width);
+  for (size_t i = 0; i < data_.pictures.size(); ++i) {
+    const ProbePicture& picture = data_.pictures[i];
+    for (const Fits& fits : data_.fits)
+      for (const Fit fit : fits) {
+        standardization_->count(picture.row(fit, false));
+        if (data_.train_on_mirrored) standardization_->count(picture.row(fit, true));
+      }
+    if (data_.let_go && (i + 1) % kRowsAtOnce == 0) data_.let_go();
+  }
+  standardization_->finish();
+}
+
+RowSource Probe::rows_of(const std::vector<Fits>& ways, bool mirrored) const {
+  return [this, ways, mirrored, rows = std::vector<float>()](int64_t begin, int64_t count) mutable -> std::span<const float> {
+    const auto width = static_cast<size_t>(data_.width), all = ways.size();
+    rows.resize(static_cast<size_t>(count) * width);
+    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+      const size_t row = static_cast<size_t>(begin) + i;
+      write_row(*standardization_, data_.pictures[row / all], ways[row % all], mirrored, std::span(rows).subspan(i * width, width));
+    }
+    if (data_.let_go) data_.let_go();
+    return rows;
+  };
 }
 
 ProbeChoice Probe::choose() const {
@@ -135,13 +156,17 @@ void Probe::hold_out(int64_t fold, double penalty, std::vector<LogisticRegressio
     for (size_t f = 0; f < views && data_.fold_of[i] != fold; ++f) rows.push_back(static_cast<int64_t>(i * views + f));
   LogisticRegression::Subset subset{rows, kRoughly, starts.empty() ? nullptr : &starts.front()};
   LogisticRegression::Solution solution = regression_->solve(penalty * regression_->mean_square(), subset);
-  const auto rank = static_cast<size_t>(regression_->rank());
+  const int64_t rank = regression_->rank();
   std::vector<double> logits(static_cast<size_t>(data_.classes)), targets(logits.size());
   for (size_t a = 0; a < asked_.size(); ++a)
-    for (size_t i = 0; i < pictures; ++i) {
-      if (data_.fold_of[i] != fold) continue;
-      regression_->logits(solution, std::span(asked_[a].places).subspan(i * rank, rank), logits);
-      const std::vector<float>& own = data_.pictures[i].targets;
+    for (int64_t i = 0; i < static_cast<int64_t>(pictures); ++i) {
+      if ((i + 1) % kRowsAtOnce == 0) {
+        asked_[a].places.let_go();
+        data_.targets.let_go();
+      }
+      if (data_.fold_of[static_cast<size_t>(i)] != fold) continue;
+      regression_->logits(solution, asked_[a].places.part(i * rank, rank), logits);
+      const std::span<const float> own = data_.targets_of(i);
       trials[a].accuracy += right(logits, own, data_.likelihood);
       std::ranges::copy(own, targets.begin());
       trials[a].loss += logistic_loss(data_.likelihood, logits, targets);

@@ -4,7 +4,8 @@
 
 #include <fovea/train.h>
 
-#include <map>
+#include <array>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,10 +19,15 @@ namespace fovea::training {
 // The ways of fitting a picture whose features are averaged: one, or two.
 using Fits = std::vector<Fit>;
 
+constexpr size_t kFits = 3;
+static_assert(static_cast<size_t>(Fit::squash) + 1 == kFits);
+
 struct ProbePicture {
-  std::map<Fit, std::span<const float>> plain, mirrored;  // features; none of mirror images where they were not computed
-  std::vector<float> targets;                             // by class
-  double weight = 1;                                      // in the loss
+  // Features by Fit; none of mirror images where they were not computed.
+  std::array<std::span<const float>, kFits> plain, mirrored;
+  double weight = 1;  // in the loss
+
+  std::span<const float> row(Fit fit, bool of_mirror_image) const { return (of_mirror_image ? mirrored : plain)[static_cast<size_t>(fit)]; }
 };
 
 struct ProbeData {
@@ -33,7 +39,12 @@ struct ProbeData {
   bool train_on_mirrored = true;  // on the mean of the features of picture and mirror image
   Choice mirrored = Choice::off;  // whether the mean answers, too; automatic: where that has the lower loss
   std::vector<ProbePicture> pictures;
+  SpillArray<float> targets;     // [pictures, classes]
   std::vector<int64_t> fold_of;  // by picture: when it is held out; empty: there are too few to choose by
+  Spill spill;                   // of what the probe keeps of the pictures
+  std::function<void()> let_go;  // called when a stretch of features was read; may be empty
+
+  std::span<const float> targets_of(int64_t picture) const { return targets.part(picture * classes, classes); }
 };
 
 // How one way of asking did on the pictures that were held out.
@@ -76,15 +87,17 @@ class Probe {
 
  private:
   void hold_out(int64_t fold, double penalty, std::vector<LogisticRegression::Solution>& starts, std::vector<ProbeTrial>& trials) const;
+  void standardize();
+  // Rows [pictures, ways.size(), width] of standardized features: the mean over the fits of a way, and over picture and mirror image.
+  RowSource rows_of(const std::vector<Fits>& ways, bool mirrored) const;
 
   ProbeData data_;
   std::unique_ptr<Standardization> standardization_;
-  std::vector<float> rows_, targets_;
   std::vector<double> weights_;
   std::unique_ptr<LogisticRegression> regression_;
   struct Asked {  // a way of asking: the place of every picture
     ProbeTrial trial;
-    std::vector<double> places;  // [pictures, rank]
+    SpillArray<double> places;  // [pictures, rank]
   };
   std::vector<Asked> asked_;
 };

@@ -296,6 +296,7 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
   if (recipe == Recipe::probe && tries_both(options, facts)) try_both(plan, options, facts);
   if (facts.multi_label)
     for (Phase& phase : plan.phases) phase.loss.kind = LossOptions::Kind::binary;
+  for (Phase& phase : plan.phases) phase.loss.soft_targets = phase.loss.soft_targets || facts.soft_targets;
   apply_preset(plan, options, facts);
   const bool solves = std::ranges::any_of(plan.phases, [](const Phase& phase) { return phase.solved; });
   if (options.fit_by_validation && !solves)

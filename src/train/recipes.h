@@ -56,7 +56,8 @@ struct Facts {
   bool multi_label = false;  // pictures have several labels or none: classes are told each on its own
   bool linear_head = true;   // which can be solved for
   int64_t classes = 0;
-  double median_area = 0;  // of the pictures, in pixels; 0: nobody has looked yet
+  double median_area = 0;     // of the pictures, in pixels; 0: nobody has looked yet
+  bool soft_targets = false;  // some picture has a number for each class in place of labels
 };
 
 // The numbers, where the caller leaves them open (AdamW / SGD with momentum 0.9):

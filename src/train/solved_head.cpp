@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "look/views.h"
 #include "train/metrics.h"
 
 namespace fovea::training {
@@ -42,7 +43,9 @@ std::vector<FitGroup> fit_groups(const Phase& phase, const Preprocessing& own) {
 
 // Square pictures look the same squashed and padded.
 bool look_alike(const FeatureStore& features, const std::vector<image::Sample>& samples, const Fits& fits) {
+  int64_t read = 0;
   return std::ranges::all_of(samples, [&](const image::Sample& sample) {
+    if (++read % kRowsAtOnce == 0) features.let_go();
     return std::ranges::all_of(
         fits, [&](Fit fit) { return std::ranges::equal(features.row(sample, fit, false), features.row(sample, fits.front(), false)); });
   });
@@ -55,12 +58,15 @@ std::vector<Fit> every_fit(const std::vector<Fits>& ways) {
   return {all.begin(), all.end()};
 }
 
-std::vector<float> targets_of(const image::Sample& sample, int64_t classes, const LossOptions& loss) {
+// A picture's targets by class.
+void write_targets(const image::Sample& sample, const LossOptions& loss, std::span<float> targets) {
   const bool binary = loss.kind == LossOptions::Kind::binary;
-  const double rest = loss.smoothing / (binary ? 2.0 : static_cast<double>(classes));
-  std::vector<float> targets(static_cast<size_t>(classes), static_cast<float>(rest));
+  const double rest = loss.smoothing / (binary ? 2.0 : static_cast<double>(targets.size()));
+  for (size_t i = 0; i < sample.targets.size(); ++i)
+    targets[i] = static_cast<float>((1 - loss.smoothing) * static_cast<double>(sample.targets[i]) + rest);
+  if (!sample.targets.empty()) return;
+  std::ranges::fill(targets, static_cast<float>(rest));
   for (const int32_t label : image::labels_of(sample)) targets[static_cast<size_t>(label)] = static_cast<float>(1 - loss.smoothing + rest);
-  return targets;
 }
 
 // Every class the same in the loss, where that is asked for.
@@ -83,23 +89,28 @@ ProbeData data_of(const Parts& parts, const Phase& phase, const FitGroup& group,
   data.train_on_mirrored = phase.augmentation.has_value();
   data.mirrored = phase.mirrored;
   data.fold_of = fold_of;
+  data.spill = features.spill();
+  data.let_go = [&features] { features.let_go(); };
+  data.targets = SpillArray<float>(data.spill, static_cast<int64_t>(samples.size()) * data.classes);
   const bool mirrored = data.train_on_mirrored || data.mirrored != Choice::off;
+  const std::vector<Fit> fits = every_fit(group.fits);
   for (const image::Sample& sample : samples) {
-    ProbePicture picture;
-    for (const Fit fit : every_fit(group.fits)) {
-      picture.plain.emplace(fit, features.row(sample, fit, false));
-      if (mirrored) picture.mirrored.emplace(fit, features.row(sample, fit, true));
+    const auto index = static_cast<int64_t>(data.pictures.size());
+    ProbePicture& picture = data.pictures.emplace_back();
+    for (const Fit fit : fits) {
+      picture.plain[static_cast<size_t>(fit)] = features.row(sample, fit, false);
+      if (mirrored) picture.mirrored[static_cast<size_t>(fit)] = features.row(sample, fit, true);
     }
-    picture.targets = targets_of(sample, data.classes, phase.loss);
-    data.pictures.push_back(std::move(picture));
+    write_targets(sample, phase.loss, data.targets.part(index * data.classes, data.classes));
   }
   if (phase.loss.class_weights) weigh_classes(data.pictures, samples, data.classes);
   return data;
 }
 
 Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, const FeatureStore& features,
-                         const std::vector<image::Sample>& samples) {
-  const Preprocessing& preprocessing = network.preprocessing();
+                         const std::vector<image::Sample>& samples, bool keep_outcomes) {
+  const std::vector<Fit> fits = fits_of(network.preprocessing());
+  const std::vector<bool> views = network.preprocessing().mirrored ? std::vector<bool>{false, true} : std::vector<bool>{false};
   const auto once = [&](const image::Sample& sample, Fit fit, bool mirrored) {
     const auto row = features.row(sample, fit, mirrored);
     std::vector<float> logits;
@@ -108,17 +119,19 @@ Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, 
           row.begin(), row.end(), head.weight.begin() + static_cast<std::ptrdiff_t>(k * row.size()), static_cast<double>(head.bias[k]))));
     return logits;
   };
-  const auto answer = [&](const image::Sample& sample, Fit fit) {
-    std::vector<float> logits = once(sample, fit, false);
-    if (preprocessing.mirrored) average(logits, once(sample, fit, true));
-    return logits;
-  };
   Tally tally(network.classes(), network.form().head.independent);
+  int64_t read = 0;
   for (const image::Sample& sample : samples) {
-    std::vector<float> logits = answer(sample, preprocessing.fit);
-    if (preprocessing.second_fit) average(logits, answer(sample, *preprocessing.second_fit));
-    tally.add(logits, sample, true);
+    if (++read % kRowsAtOnce == 0) features.let_go();
+    std::vector<float> answers;
+    for (const Fit fit : fits)
+      for (const bool mirrored : views) {
+        const std::vector<float> logits = once(sample, fit, mirrored);
+        answers.insert(answers.end(), logits.begin(), logits.end());
+      }
+    tally.add(look::mean(answers, static_cast<int64_t>(fits.size() * views.size())), sample, keep_outcomes);
   }
+  features.let_go();
   return tally.finish();
 }
 
@@ -178,9 +191,9 @@ std::optional<SolvedHead> solve_head(const Parts& parts, const Phase& phase, Fea
   const ProbeHead head = best->solve(solved.choice.best.penalty);
   put(head, *parts.network);
   apply(solved.choice, *parts.network);
-  solved.training = evaluate_head(*parts.network, head, features, samples);
+  solved.training = evaluate_head(*parts.network, head, features, samples, false);
   if (!phase.with_validation && !splits.validation.samples.empty())
-    solved.validation = evaluate_head(*parts.network, head, features, splits.validation.samples);
+    solved.validation = evaluate_head(*parts.network, head, features, splits.validation.samples, true);
   solved.pictures = static_cast<int64_t>(samples.size());
   solved.steps = head.steps;
   solved.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

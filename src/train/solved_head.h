@@ -10,7 +10,7 @@ namespace fovea::training {
 
 struct SolvedHead {
   ProbeChoice choice;
-  Evaluation training;
+  Evaluation training;                   // without outcomes
   std::optional<Evaluation> validation;  // empty where there are none, or they trained too
   int64_t pictures = 0, steps = 0;       // trained on; of L-BFGS
   double seconds = 0;                    // without the features

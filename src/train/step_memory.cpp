@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "image/loader.h"
+#include "base/parallel.h"
 
 namespace fovea::training {
 
@@ -41,8 +41,9 @@ size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const P
 
 size_t evaluation_bytes(const engine::Network& network) {
   const Preprocessing& size = network.preprocessing();
-  const size_t batches = image::kBatchesHeld * fits_of(size).size();
-  return batches * static_cast<size_t>(kInferenceBatch * size.height * size.width * 3) * sizeof(float);
+  const engine::Grouping group = engine::grouping(kInferenceBatch, threads());  // those that the cores look at
+  const size_t pictures = static_cast<size_t>(group.pictures * group.workers) * fits_of(size).size();
+  return pictures * static_cast<size_t>(size.height * size.width * 3) * sizeof(float);
 }
 
 }  // namespace fovea::training

@@ -21,7 +21,7 @@ StepRunner runner_of(const Parts& parts, const Feed& feed, uint64_t seed);
 size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const Phase& phase, const Held& held,
                      engine::MemoryAccount& account);
 
-// Of the loader that hands pictures to a validation or a test.
+// Of the pictures that a validation or a test looks at at the same time.
 size_t evaluation_bytes(const engine::Network& network);
 
 }  // namespace fovea::training

@@ -15,6 +15,11 @@ void copy(std::span<const T> from, std::span<T> to, const char* what) {
   std::ranges::copy(from, to.begin());
 }
 
+bool is_right(std::span<const float> targets, int64_t guess) {
+  const float target = targets[static_cast<size_t>(guess)];
+  return target >= 0.5f || (target > 0 && target == std::ranges::max(targets));
+}
+
 }  // namespace
 
 StepRunner::StepRunner(Build build, std::vector<std::string> data, const backend::Backend& backend,
@@ -111,7 +116,7 @@ StepResult StepRunner::run(const StepInput& input) {
   const size_t classes = logits.size() / input.labels.size();
   for (size_t i = 0; i < input.labels.size(); ++i) {
     const int64_t guess = argmax(logits.subspan(i * classes, classes));
-    result.correct += input.targets.empty() ? guess == input.labels[i] : input.targets[i * classes + static_cast<size_t>(guess)] >= 0.5f;
+    result.correct += input.targets.empty() ? guess == input.labels[i] : is_right(input.targets.subspan(i * classes, classes), guess);
   }
   return result;
 }

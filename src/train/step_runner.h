@@ -44,7 +44,7 @@ struct StepInput {
 
 struct StepResult {
   double loss = 0;
-  int64_t correct = 0;  // pictures whose largest logit is their label's, or a class whose target is a half or more
+  int64_t correct = 0;  // pictures whose largest logit is their label's, or of a class whose target is a half or more, or the largest
 };
 
 class StepRunner {

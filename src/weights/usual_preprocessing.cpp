@@ -7,34 +7,127 @@ namespace fovea::weights {
 namespace {
 
 // From timm 1.0: pretrained_cfg of each name. The columns: model, size, shorter side before the crop (floor of size / crop_pct),
-// interpolation, mean and deviation (ImageNet's, or all 0.5), how the picture is fitted where that is no crop.
+// interpolation, mean and deviation (ImageNet's, all 0.5, CLIP's, or none: as the picture has them), how the picture is fitted where that is
+// no crop.
 constexpr std::string_view kTimm = R"(
+aimv2_1b_patch14_224 224 224 bicubic clip
+aimv2_1b_patch14_336 336 336 bicubic clip
+aimv2_1b_patch14_448 448 448 bicubic clip
+aimv2_3b_patch14_224 224 224 bicubic clip
+aimv2_3b_patch14_336 336 336 bicubic clip
+aimv2_3b_patch14_448 448 448 bicubic clip
+aimv2_huge_patch14_224 224 224 bicubic clip
+aimv2_huge_patch14_336 336 336 bicubic clip
+aimv2_huge_patch14_448 448 448 bicubic clip
+aimv2_large_patch14_224 224 224 bicubic clip
+aimv2_large_patch14_336 336 336 bicubic clip
+aimv2_large_patch14_448 448 448 bicubic clip
+beit3_base_patch16_224 224 224 bicubic imagenet
+beit3_giant_patch14_224 224 224 bicubic imagenet
+beit3_giant_patch14_336 336 336 bicubic imagenet
+beit3_large_patch16_224 224 224 bicubic imagenet
 convnextv2_atto 224 256 bicubic imagenet
 convnextv2_base 224 256 bicubic imagenet
 convnextv2_femto 224 256 bicubic imagenet
 convnextv2_large 224 256 bicubic imagenet
 convnextv2_nano 224 256 bicubic imagenet
 convnextv2_pico 224 256 bicubic imagenet
+convnextv2_small 224 256 bicubic imagenet
 convnextv2_tiny 224 256 bicubic imagenet
+deit3_base_patch16_224 224 248 bicubic imagenet
+deit3_base_patch16_384 384 384 bicubic imagenet
+deit3_huge_patch14_224 224 248 bicubic imagenet
+deit3_large_patch16_224 224 248 bicubic imagenet
+deit3_large_patch16_384 384 384 bicubic imagenet
+deit3_medium_patch16_224 224 248 bicubic imagenet
+deit3_small_patch16_224 224 248 bicubic imagenet
+deit3_small_patch16_384 384 384 bicubic imagenet
 deit_base_patch16_224 224 248 bicubic imagenet
+deit_base_patch16_384 384 384 bicubic imagenet
 deit_small_patch16_224 224 248 bicubic imagenet
 deit_tiny_patch16_224 224 248 bicubic imagenet
+ecaresnet101d 224 256 bicubic imagenet
+ecaresnet269d 320 336 bicubic imagenet
+ecaresnet26t 256 292 bicubic imagenet
+ecaresnet50d 224 256 bicubic imagenet
+ecaresnet50t 256 292 bicubic imagenet
+ecaresnetlight 224 256 bicubic imagenet
 efficientnet_lite0 224 256 bicubic imagenet
 efficientnet_lite1 240 272 bicubic imagenet
 efficientnet_lite2 260 292 bicubic imagenet
 efficientnet_lite3 300 331 bicubic imagenet
 efficientnet_lite4 380 412 bicubic imagenet
+eva_large_patch14_196 196 196 bicubic clip
+eva_large_patch14_336 336 336 bicubic clip squash
+flexivit_base 240 252 bicubic half
+flexivit_large 240 252 bicubic half
+flexivit_small 240 252 bicubic half
 mobilenetv1_100 224 256 bicubic half
 mobilenetv1_125 224 248 bicubic half
+resnet101c 224 256 bicubic imagenet
+resnet101d 256 269 bicubic imagenet
+resnet101s 224 256 bicubic imagenet
+resnet10t 176 201 bicubic imagenet
+resnet14t 176 201 bicubic imagenet
+resnet152c 224 256 bicubic imagenet
+resnet152d 256 269 bicubic imagenet
+resnet152s 224 256 bicubic imagenet
+resnet18d 224 256 bicubic imagenet
+resnet200d 256 269 bicubic imagenet
+resnet26 224 256 bicubic imagenet
+resnet26d 224 256 bicubic imagenet
+resnet26t 256 272 bicubic imagenet
+resnet34d 224 256 bicubic imagenet
+resnet50_gn 224 238 bicubic imagenet
+resnet50c 224 256 bicubic imagenet
+resnet50d 224 256 bicubic imagenet
+resnet50s 224 256 bicubic imagenet
+resnetaa101d 224 235 bicubic imagenet
+resnetaa50 224 235 bicubic imagenet
+resnetaa50d 224 235 bicubic imagenet
+resnetblur50 224 256 bicubic imagenet
+resnetrs101 192 204 bicubic imagenet
+resnetrs152 256 256 bicubic imagenet
+resnetrs200 256 256 bicubic imagenet
+resnetrs270 256 256 bicubic imagenet
+resnetrs350 288 288 bicubic imagenet
+resnetrs420 320 320 bicubic imagenet
+resnetrs50 160 175 bicubic imagenet
 resnetv2_101 224 235 bicubic half
 resnetv2_101x1_bit 448 448 bilinear half
 resnetv2_101x3_bit 448 448 bilinear half
 resnetv2_152 224 256 bicubic half
+resnetv2_152x2_bit 224 256 bicubic half
+resnetv2_152x4_bit 480 480 bilinear half
 resnetv2_18 224 248 bicubic half
+resnetv2_18d 224 248 bicubic half
 resnetv2_34 224 248 bicubic half
+resnetv2_34d 224 248 bicubic half
 resnetv2_50 224 235 bicubic half
+resnetv2_50d_gn 224 235 bicubic half
 resnetv2_50x1_bit 224 256 bicubic half
 resnetv2_50x3_bit 448 448 bilinear half
+resnext101_32x16d 224 256 bilinear imagenet
+resnext101_32x32d 224 256 bilinear imagenet
+resnext101_32x4d 224 256 bilinear imagenet
+resnext50d_32x4d 224 256 bicubic imagenet
+senet154 224 256 bicubic imagenet
+seresnet152d 256 269 bicubic imagenet
+seresnet50 224 235 bicubic imagenet
+seresnext101_32x4d 224 256 bicubic imagenet
+seresnext101_32x8d 224 235 bicubic imagenet
+seresnext101_64x4d 224 256 bicubic imagenet
+seresnext101d_32x8d 224 235 bicubic imagenet
+seresnext26d_32x4d 224 256 bicubic imagenet
+seresnext26t_32x4d 224 256 bicubic imagenet
+seresnext50_32x4d 224 256 bicubic imagenet
+seresnextaa101d_32x8d 288 303 bicubic imagenet
+seresnextaa201d_32x8d 384 384 bicubic imagenet
+test_resnet 160 168 bilinear half
+test_vit 160 168 bicubic half
+test_vit2 160 168 bicubic half
+test_vit3 160 168 bicubic half
+test_vit4 160 168 bicubic half
 tf_efficientnet_b0 224 256 bicubic imagenet
 tf_efficientnet_b1 240 272 bicubic imagenet
 tf_efficientnet_b2 260 292 bicubic imagenet
@@ -64,7 +157,7 @@ timm/efficientnet_b1 240 266 bicubic half
 timm/efficientnet_b2 256 292 bicubic imagenet
 timm/efficientnet_b3 288 329 bicubic imagenet
 timm/efficientnet_b4 320 365 bicubic imagenet
-timm/efficientnet_b5 448 448 bicubic imagenet
+timm/efficientnet_b5 448 448 bicubic imagenet squash
 timm/efficientnet_b6 528 560 bicubic imagenet
 timm/efficientnet_b7 600 632 bicubic imagenet
 timm/resnet101 224 235 bicubic imagenet
@@ -86,7 +179,143 @@ timm/vgg19_bn 224 256 bilinear imagenet
 timm/wide_resnet101_2 224 256 bilinear imagenet
 timm/wide_resnet50_2 224 256 bicubic imagenet
 vit_base_patch14_dinov2 518 518 bicubic imagenet
+vit_base_patch14_reg1_tipsv2 448 448 bicubic none
+vit_base_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_base_patch16_18x2_224 224 248 bicubic half
+vit_base_patch16_224 224 248 bicubic half
+vit_base_patch16_224_miil 224 256 bilinear none
+vit_base_patch16_384 384 384 bicubic half
+vit_base_patch16_clip_224 224 235 bicubic clip
+vit_base_patch16_clip_384 384 384 bicubic clip squash
+vit_base_patch16_clip_quickgelu_224 224 224 bicubic clip
+vit_base_patch16_gap_224 224 248 bicubic half
+vit_base_patch16_plus_240 240 252 bicubic half
+vit_base_patch16_plus_clip_240 240 240 bicubic clip
+vit_base_patch16_radio_v3 512 512 bicubic clip
+vit_base_patch16_reg4_gap_256 256 284 bicubic half
+vit_base_patch16_rpn_224 224 248 bicubic half
+vit_base_patch16_siglip_224 224 248 bicubic half
+vit_base_patch16_siglip_256 256 284 bicubic half
+vit_base_patch16_siglip_384 384 426 bicubic half
+vit_base_patch16_siglip_512 512 568 bicubic half
+vit_base_patch16_siglip_gap_224 224 248 bicubic half
+vit_base_patch16_siglip_gap_256 256 284 bicubic half
+vit_base_patch16_siglip_gap_384 384 426 bicubic half
+vit_base_patch16_siglip_gap_512 512 568 bicubic half
+vit_base_patch16_xp_224 224 248 bicubic half
+vit_base_patch32_224 224 248 bicubic half
+vit_base_patch32_384 384 384 bicubic half
+vit_base_patch32_clip_224 224 248 bicubic clip
+vit_base_patch32_clip_256 256 256 bicubic clip
+vit_base_patch32_clip_384 384 384 bicubic clip
+vit_base_patch32_clip_448 448 448 bicubic clip
+vit_base_patch32_clip_quickgelu_224 224 248 bicubic clip
+vit_base_patch32_plus_256 256 269 bicubic half
+vit_base_patch32_siglip_256 256 284 bicubic half
+vit_base_patch32_siglip_gap_256 256 284 bicubic half
+vit_base_patch8_224 224 248 bicubic half
+vit_betwixt_patch16_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg1_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg4_gap_256 256 269 bicubic half
+vit_betwixt_patch16_reg4_gap_384 384 384 bicubic half
+vit_betwixt_patch32_clip_224 224 248 bicubic clip
+vit_dlittle_patch16_reg1_gap_256 256 269 bicubic half
+vit_dpwee_patch16_reg1_gap_256 256 269 bicubic half
+vit_dwee_patch16_reg1_gap_256 256 269 bicubic half
+vit_giant_patch14_224 224 248 bicubic half
+vit_giant_patch14_clip_224 224 224 bicubic clip
+vit_giant_patch14_dinov2 518 518 bicubic imagenet
+vit_giant_patch14_reg1_tipsv2 448 448 bicubic none
+vit_giant_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_giant_patch16_gap_224 224 248 bicubic imagenet
+vit_giant_patch16_radio_v3 512 512 bicubic clip
+vit_giantopt_patch16_siglip_256 256 284 bicubic half
+vit_giantopt_patch16_siglip_384 384 426 bicubic half
+vit_giantopt_patch16_siglip_gap_256 256 284 bicubic half
+vit_giantopt_patch16_siglip_gap_384 384 426 bicubic half
+vit_gigantic_patch14_224 224 248 bicubic half
+vit_gigantic_patch14_clip_224 224 224 bicubic clip
+vit_gigantic_patch14_clip_378 378 378 bicubic clip squash
+vit_gigantic_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_huge_patch14_224 224 248 bicubic half
+vit_huge_patch14_clip_224 224 224 bicubic clip
+vit_huge_patch14_clip_336 336 336 bicubic clip squash
+vit_huge_patch14_clip_378 378 378 bicubic clip
+vit_huge_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_huge_patch14_clip_quickgelu_378 378 378 bicubic clip
+vit_huge_patch14_gap_224 224 248 bicubic imagenet
+vit_huge_patch14_xp_224 224 248 bicubic half
+vit_huge_patch16_gap_448 448 448 bicubic imagenet
+vit_huge_patch16_radio_v3 512 512 bicubic clip
+vit_huge_patch16_radio_v4 512 512 bicubic clip
+vit_intern300m_patch14_448 448 448 bicubic imagenet
+vit_large_patch14_224 224 248 bicubic half
+vit_large_patch14_clip_224 224 224 bicubic half
+vit_large_patch14_clip_336 336 336 bicubic half squash
+vit_large_patch14_clip_quickgelu_224 224 224 bicubic clip
+vit_large_patch14_clip_quickgelu_336 336 336 bicubic clip
+vit_large_patch14_dinov2 518 518 bicubic imagenet
+vit_large_patch14_reg1_tipsv2 448 448 bicubic none
+vit_large_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_large_patch14_xp_224 224 248 bicubic half
+vit_large_patch16_224 224 248 bicubic half
+vit_large_patch16_384 384 384 bicubic half
+vit_large_patch16_radio_v3 512 512 bicubic clip
+vit_large_patch16_siglip_256 256 284 bicubic half
+vit_large_patch16_siglip_384 384 426 bicubic half
+vit_large_patch16_siglip_512 512 568 bicubic half
+vit_large_patch16_siglip_gap_256 256 284 bicubic half
+vit_large_patch16_siglip_gap_384 384 426 bicubic half
+vit_large_patch16_siglip_gap_512 512 568 bicubic half
+vit_large_patch32_224 224 248 bicubic half
+vit_large_patch32_384 384 384 bicubic half
+vit_little_patch16_reg1_gap_256 256 269 bicubic half
+vit_little_patch16_reg4_gap_256 256 269 bicubic half
+vit_medium_patch16_clip_224 224 248 bicubic clip
+vit_medium_patch16_gap_240 240 252 bicubic half
+vit_medium_patch16_gap_256 256 269 bicubic half
+vit_medium_patch16_gap_384 384 404 bicubic half squash_crop
+vit_medium_patch16_reg1_gap_256 256 269 bicubic half
+vit_medium_patch16_reg4_gap_256 256 269 bicubic half
+vit_medium_patch32_clip_224 224 248 bicubic clip
+vit_mediumd_patch16_reg4_gap_256 256 269 bicubic half
+vit_mediumd_patch16_reg4_gap_384 384 384 bicubic half
+vit_pwee_patch16_reg1_gap_256 256 269 bicubic half
 vit_small_patch14_dinov2 518 518 bicubic imagenet
+vit_small_patch14_reg4_dinov2 518 518 bicubic imagenet
+vit_small_patch16_18x2_224 224 248 bicubic half
+vit_small_patch16_224 224 248 bicubic half
+vit_small_patch16_36x1_224 224 248 bicubic half
+vit_small_patch16_384 384 384 bicubic half
+vit_small_patch32_224 224 248 bicubic half
+vit_small_patch32_384 384 384 bicubic half
+vit_small_patch8_224 224 248 bicubic imagenet
+vit_so150m2_patch16_reg1_gap_256 256 256 bicubic half
+vit_so150m2_patch16_reg1_gap_384 384 384 bicubic half
+vit_so150m2_patch16_reg1_gap_448 448 448 bicubic half squash
+vit_so150m_patch16_reg4_gap_256 256 269 bicubic half
+vit_so150m_patch16_reg4_gap_384 384 384 bicubic half
+vit_so150m_patch16_reg4_map_256 256 284 bicubic half
+vit_so400m_patch14_reg1_tipsv2 448 448 bicubic none
+vit_so400m_patch14_siglip_224 224 248 bicubic half
+vit_so400m_patch14_siglip_378 378 420 bicubic half
+vit_so400m_patch14_siglip_384 384 426 bicubic half
+vit_so400m_patch14_siglip_gap_224 224 248 bicubic half
+vit_so400m_patch14_siglip_gap_378 378 420 bicubic half
+vit_so400m_patch14_siglip_gap_384 384 384 bicubic half
+vit_so400m_patch14_siglip_gap_448 448 448 bicubic half
+vit_so400m_patch14_siglip_gap_896 896 896 bicubic half
+vit_so400m_patch16_radio_v4 512 512 bicubic clip
+vit_so400m_patch16_siglip_256 256 284 bicubic half
+vit_so400m_patch16_siglip_384 384 426 bicubic half
+vit_so400m_patch16_siglip_512 512 568 bicubic half
+vit_so400m_patch16_siglip_gap_256 256 284 bicubic half
+vit_so400m_patch16_siglip_gap_384 384 426 bicubic half
+vit_so400m_patch16_siglip_gap_512 512 568 bicubic half
+vit_tiny_patch16_224 224 248 bicubic half
+vit_tiny_patch16_384 384 384 bicubic half
+vit_wee_patch16_reg1_gap_256 256 269 bicubic half
+vit_xsmall_patch16_clip_224 224 248 bicubic clip
 )";
 
 }  // namespace
@@ -101,6 +330,14 @@ std::optional<Preprocessing> usual_preprocessing(std::string_view model) {
     usual.width = usual.height;
     usual.interpolation = parse_interpolation(interpolation);
     if (normalization == "half") usual.mean = usual.std = {0.5f, 0.5f, 0.5f};
+    if (normalization == "clip") {
+      usual.mean = {0.48145466f, 0.4578275f, 0.40821073f};
+      usual.std = {0.26862954f, 0.26130258f, 0.27577711f};
+    }
+    if (normalization == "none") {
+      usual.mean = {0, 0, 0};
+      usual.std = {1, 1, 1};
+    }
     if (std::string fit; words >> fit) usual.fit = parse_fit(fit);
     return usual;
   }

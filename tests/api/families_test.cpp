@@ -62,6 +62,14 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 
 class EveryFamily : public testing::TestWithParam<Encoder> {};
 
+TEST_P(EveryFamily, GivesWhatComesBehindItsLastMap) {
+  const Model model = load(GetParam().name);
+  const auto features = model.features(pictures(2, 3, 64, 96), {"last_map", "pooled", "pre_logits", "logits"});
+  for (const char* vector : {"pooled", "pre_logits", "logits"})
+    EXPECT_LE(largest_difference(model.behind_last_map(features.at("last_map"), vector), features.at(vector)), 1e-4) << vector;
+  EXPECT_THROW(model.behind_last_map(Tensor(DType::f32, {2, 3, 4, 4})), Error);
+}
+
 // The map of every tap has the shape that was announced before anything ran; vectors and any layer come by name.
 TEST_P(EveryFamily, GivesFeaturesByName) {
   const Model model = load(GetParam().name);

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "support/files.h"
+
 namespace fovea {
 namespace {
 
@@ -40,8 +42,7 @@ class FindRate : public testing::Test {
   std::string saved(const Model& model) const {
     const std::string path = (folder_ / "saved").string();
     model.save(path);
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return contents_of(path);
   }
 
   const fs::path folder_ = fs::path(testing::TempDir()) / ("fovea_find_rate_" + std::to_string(getpid()));

@@ -10,6 +10,7 @@
 #include "base/json_value.h"
 #include "base/random.h"
 #include "image/codecs.h"
+#include "support/files.h"
 #include "train/data.h"
 
 namespace fovea {
@@ -70,10 +71,7 @@ class AuditTest : public testing::Test {
     write_png(path(name), image);
   }
   void write(const std::string& name, const std::string& text) const { std::ofstream(path(name), std::ios::binary) << text; }
-  std::string bytes(const std::string& name) const {
-    std::ifstream file(path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  std::string bytes(const std::string& name) const { return contents_of(path(name)); }
   Audit result() const { return audit(folder_.string()); }
 
   fs::path folder_;

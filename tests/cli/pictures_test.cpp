@@ -143,7 +143,7 @@ TEST_F(Pictures, AreEmbeddedWithTheirNamesBeside) {
   ASSERT_EQ(npy.substr(0, 8), std::string("\x93NUMPY\x01\x00", 8));
   const size_t header = static_cast<uint8_t>(npy[8]) + 256u * static_cast<uint8_t>(npy[9]), data = 10 + header;
   EXPECT_EQ(data % 64, 0u);
-  EXPECT_TRUE(npy.substr(10, header).starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (4,512,), }"));
+  EXPECT_TRUE(npy.substr(10, header).starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 512), }"));
   ASSERT_EQ(npy.size(), data + 4 * 512 * 4);
   const Tensor expected = Model::load(model_).embed(picture("red/1.bmp"));
   EXPECT_EQ(std::memcmp(npy.data() + data + 512 * 4, expected.raw(), 512 * 4), 0);

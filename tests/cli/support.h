@@ -17,15 +17,13 @@
 #include <vector>
 
 #include "base/json_value.h"
+#include "support/files.h"
 
 namespace fovea::cli {
 
 namespace fs = std::filesystem;
 
-inline std::string read_all(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
+inline std::string read_all(const fs::path& path) { return contents_of(path); }
 
 inline void write_all(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());

@@ -27,7 +27,7 @@ inline Value tiny_unit(Scope s, Value x, int64_t channels, int64_t stride, const
 inline ModelGraph tiny_model(const TinyOptions& options = {}) {
   ModelGraph model;
   model.image = model.graph.input("image", {DType::f32, {options.batch, 3, options.size, options.size}});
-  const Scope s(model.graph, model.taps);
+  const Scope s(model.graph, model.taps, model.positions);
   Value x(model.graph, model.image);
   x = activate(options.activation,
                batch_norm(s["stem"]["bn"], conv2d(s["stem"]["conv"], x, {.out = 8, .kernel = 3, .stride = 2, .padding = 1})));

@@ -91,6 +91,10 @@ constexpr Network kNetworks[] = {
     {"vit_b_32", 96, 128, false},
     {"deit_tiny_patch16_224", 64, 80, false},
     {"vit_small_patch14_dinov2", 56, 70, false},
+    {"test_vit3", 64, 80, false},
+    {"test_vit4", 64, 80, false},
+    {"vit_pwee_patch16_reg1_gap_256", 64, 80, false},
+    {"vit_dpwee_patch16_reg1_gap_256", 64, 80, false},
 };
 INSTANTIATE_TEST_SUITE_P(Slow, OnnxRuntimeNetworkSlow, testing::ValuesIn(kNetworks), [](const auto& info) {
   std::string name = info.param.name;

@@ -429,9 +429,9 @@ TEST_F(LoaderTest, CheckLooksAtPicturesAsTheyAreDecoded) {
   for (size_t i = 0; i < samples.size(); ++i) {
     const std::string& path = samples[i].path;
     const size_t before = cache.bytes();
-    EXPECT_EQ(cache.get(path, {fast})->pixels, read_image(path, fast).pixels) << path;
+    EXPECT_EQ(cache.get({path}, {fast})->pixels, read_image(path, fast).pixels) << path;
     EXPECT_EQ(cache.bytes(), before) << "read again: " << path;
-    expected += cache.get(path, {fast})->pixels.size();
+    expected += cache.get({path}, {fast})->pixels.size();
     const Look exact = look_of(inspect_image(path));
     EXPECT_EQ(looks[i].print.width, exact.print.width) << path;
     EXPECT_EQ(looks[i].print.height, exact.print.height) << path;

@@ -44,7 +44,7 @@ TEST(Registry, SuggestsTheNearestNames) {
   EXPECT_THAT(usage_error([] { models::get("torchvison/vgg16"); }), HasSubstr(": torchvision/vgg16"));
   EXPECT_THAT(usage_error([] { models::get("vgg-16"); }), HasSubstr(": vgg16"));
   EXPECT_THAT(usage_error([] { models::get("resnext50"); }), HasSubstr(": resnext50_32x4d"));
-  EXPECT_THAT(usage_error([] { models::get("DINOv2"); }), HasSubstr(": vit_base_patch14_dinov2, vit_small_patch14_dinov2"));
+  EXPECT_THAT(usage_error([] { models::get("DINOv2"); }), HasSubstr(": vit_base_patch14_dinov2, vit_giant_patch14_dinov2"));
   EXPECT_THAT(usage_error([] { models::get("mobilenetv1_100.ra4_e3600_r224_in1k"); }), HasSubstr(": mobilenetv1_100"));
   EXPECT_THAT(usage_error([] { models::get("timm/mobilenet_v2"); }), HasSubstr(": mobilenet_v2"));
 }

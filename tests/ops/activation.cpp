@@ -7,7 +7,7 @@ namespace fovea::testing {
 std::vector<OpCase> activation_cases() {
   using enum ActivationKind;
   std::vector<OpCase> cases;
-  for (ActivationKind kind : {identity, relu, relu6, silu, sigmoid, hard_swish, hard_sigmoid, gelu}) {
+  for (ActivationKind kind : {identity, relu, relu6, silu, sigmoid, hard_swish, hard_sigmoid, gelu, gelu_tanh, quick_gelu, exp}) {
     const std::string name = print_field(kind);
     cases.push_back({name, Activation{kind}, {away_from_kinks({2, 19, 5, 3})}, "f32[2,19,5,3]", {0}, {}, 0, 1e-6});
     cases.push_back({name + "_one_row", Activation{kind}, {away_from_kinks({1, 1, 1, 1})}, "f32[1,1,1,1]", {}, {}, 0, 1e-6});
@@ -16,7 +16,7 @@ std::vector<OpCase> activation_cases() {
         {name, ActivationGrad{kind}, {normal({2, 19, 5, 3}), away_from_kinks({2, 19, 5, 3})}, "f32[2,19,5,3]", {}, {}, 0, 1e-6});
   }
   // Far out, where exp overflows or the result is all rounding.
-  for (ActivationKind kind : {silu, sigmoid, gelu, hard_swish}) {
+  for (ActivationKind kind : {silu, sigmoid, gelu, gelu_tanh, quick_gelu, hard_swish}) {
     const CaseInput far{{DType::f32, {1, 8, 1, 1}}, {-200, -100, -88, -20, 20, 88, 100, 200}};
     cases.push_back({print_field(kind) + "_far", Activation{kind}, {far}, "f32[1,8,1,1]", {}, {}, 0, 1e-6});
     if (kind == sigmoid) continue;  // its derivative takes the result, never more than 1

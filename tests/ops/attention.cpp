@@ -1,6 +1,7 @@
 #include "ops/attention.h"
 
 #include "cases.h"
+#include "ops/cross_attention.h"
 
 namespace fovea::testing {
 namespace {
@@ -11,6 +12,61 @@ struct Size {
   int64_t product() const { return batch * tokens * tokens * channels(); }
   CaseInput qkv() const { return normal({batch, 3 * channels(), tokens, 1}); }
 };
+
+// Of one operand for each of queries, keys and values.
+struct CrossSize {
+  int64_t batch, heads, width, value_width, queries, tokens;
+  CaseInput q() const { return normal({batch, heads * width, queries, 1}); }
+  CaseInput k() const { return normal({batch, heads * width, tokens, 1}, 1); }
+  CaseInput v() const { return normal({batch, heads * value_width, tokens, 1}, 2); }
+  int64_t product(int64_t channels) const { return batch * heads * queries * tokens * channels; }
+};
+
+void add_cross_attention(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, const CrossSize& size) {
+    const auto& [batch, heads, width, value_width, queries, tokens] = size;
+    const Shape result{batch, heads * value_width, queries, 1}, sums{batch, heads, queries, 1};
+    cases.push_back({name,
+                     CrossAttention{heads},
+                     {size.q(), size.k(), size.v()},
+                     f32_text(result) + " " + f32_text(sums),
+                     {0, 1, 2},
+                     {},
+                     size.product(width + value_width),
+                     2e-6});
+    cases.push_back({name,
+                     CrossAttentionGrad{heads},
+                     {normal(result, 3), size.q(), size.k(), size.v(), normal(result, 4), positive(sums, 5)},
+                     f32_text({batch, heads * width, queries, 1}) + " " + f32_text({batch, heads * width, tokens, 1}) + " " +
+                         f32_text({batch, heads * value_width, tokens, 1}),
+                     {},
+                     {},
+                     size.product(3 * width + 2 * value_width),
+                     4e-6});
+  };
+  add("pool", {2, 3, 64, 64, 1, 49});
+  add("wider_values", {2, 2, 16, 32, 50, 50});
+  add("narrower_values", {1, 3, 24, 7, 13, 9});
+  add("two_keys", {2, 1, 8, 5, 1, 2});
+  add("several_blocks", {1, 1, 16, 12, 300, 20});
+
+  const CaseInput q = only("f32[2,12,5,1]"), k = only("f32[2,12,7,1]"), v = only("f32[2,6,7,1]");
+  cases.push_back({"heads", CrossAttention{0}, {q, k, v}, "error: cross_attention: 0 heads, at least 1"});
+  cases.push_back({"count", CrossAttention{2}, {q, k}, "error: cross_attention: 2 inputs, it takes 3"});
+  cases.push_back({"channels", CrossAttention{4}, {q, k, v}, "error: cross_attention: 6 channels of v are no multiple of 4 heads"});
+  cases.push_back(
+      {"keys", CrossAttention{2}, {q, only("f32[2,10,7,1]"), v}, "error: cross_attention: k is [2,10,7,1], [2,12,7,1] is wanted"});
+  cases.push_back(
+      {"pictures", CrossAttention{2}, {q, k, only("f32[1,6,7,1]")}, "error: cross_attention: v [1,6,7,1] is of 1 pictures, q of 2"});
+  cases.push_back({"map",
+                   CrossAttention{2},
+                   {only("f32[2,12,5,2]"), k, v},
+                   "error: cross_attention: q [2,12,5,2] has width 2, tokens [N,C,T,1] have 1"});
+  cases.push_back({"log_sum",
+                   CrossAttentionGrad{2},
+                   {only("f32[2,6,5,1]"), q, k, v, only("f32[2,6,5,1]"), only("f32[2,6,5,1]")},
+                   "error: cross_attention_grad: log_sum is [2,6,5,1], [2,2,5,1] is wanted"});
+}
 
 }  // namespace
 
@@ -64,6 +120,7 @@ std::vector<OpCase> attention_cases() {
                    AttentionGrad{2},
                    {only("f32[2,30,5,1]"), only("f32[2,30,5,1]"), only("f32[2,10,5,1]"), only("f32[2,2,5,1]")},
                    "error: attention_grad: dy is [2,30,5,1], [2,10,5,1] is wanted"});
+  add_cross_attention(cases);
   cases.push_back({"channels",
                    AttentionProbabilities{3},
                    {only("f32[2,30,5,1]")},

@@ -13,10 +13,10 @@ std::vector<OpCase> conv2d_cases();
 std::vector<OpCase> copy_cases();  // concat, slice, pad, view
 std::vector<OpCase> cross_entropy_cases();
 std::vector<OpCase> dropout_cases();
-std::vector<OpCase> norm_cases();         // layer_norm, group_norm, standardize_weight, global_response_norm, their gradients
+std::vector<OpCase> norm_cases();         // layer_norm, rms_norm, group_norm, standardize_weight, global_response_norm, their gradients
 std::vector<OpCase> optimizer_cases();    // updates, accumulate, squared_norm, clip_factor
 std::vector<OpCase> pool_cases();         // max_pool2d, global_average_pool
-std::vector<OpCase> resample_cases();     // average_pool2d, adaptive_average_pool2d, resize_bicubic, their gradients
+std::vector<OpCase> resample_cases();     // average_pool2d, blur_pool2d, adaptive_average_pool2d, resize_bicubic, their gradients
 std::vector<OpCase> scalar_cases();       // constant, increment
 std::vector<OpCase> target_loss_cases();  // soft_cross_entropy, binary_cross_entropy, their gradients
 

@@ -2,6 +2,7 @@
 #include "ops/global_response_norm.h"
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/rms_norm.h"
 #include "ops/standardize_weight.h"
 
 namespace fovea::testing {
@@ -47,6 +48,29 @@ void add_layer_norm(std::vector<OpCase>& cases) {
                    LayerNormGrad{},
                    {only("f32[2,8,4,4]"), x, c, pixels, pixels},
                    "error: layer_norm_grad: dy is [2,8,4,4], [2,8,4,5] is wanted"});
+}
+
+void add_rms_norm(std::vector<OpCase>& cases) {
+  const auto norm = [&](const std::string& name, const Shape& x) {
+    const Shape vector{1, x.channels(), 1, 1}, pixels{x.batch(), 1, x.height(), x.width()};
+    cases.push_back({name, RmsNorm{1e-6}, {normal(x), positive_channel_vector(x.channels(), 1)}, types({x, pixels}), {0, 1}, {}, 0, 1e-6});
+    const std::vector<CaseInput> operands{normal(x, 3), normal(x), channel_vector(x.channels(), 4), positive(pixels, 5)};
+    cases.push_back({name, RmsNormGrad{}, operands, types({x, vector}), {}, {1}, 0, 2e-6});
+  };
+  norm("tokens", {2, 96, 50, 1});
+  norm("heads", {2, 24, 13, 3});
+  norm("odd", {1, 19, 5, 3});
+  norm("vector", {3, 768, 1, 1});
+  norm("many_rows", {1, 36, 20, 20});
+
+  const CaseInput x = only("f32[2,8,4,5]"), c = only("f32[1,8,1,1]"), pixels = only("f32[2,1,4,5]");
+  cases.push_back({"vectors", RmsNorm{}, {x, only("f32[1,9,1,1]")}, "error: rms_norm: gamma is [1,9,1,1], [1,8,1,1] is wanted"});
+  cases.push_back({"count", RmsNorm{}, {x, c, c}, "error: rms_norm: 3 inputs, it takes 2"});
+  cases.push_back({"rank", RmsNorm{}, {only("f32[2,8]"), c}, "error: rms_norm: x [2,8] has 2 dimensions, 4 are wanted"});
+  cases.push_back({"types", RmsNorm{}, {x, only("f64[1,8,1,1]")}, "error: rms_norm: gamma is f64[1,8,1,1], x is f32[2,8,4,5]"});
+  cases.push_back({"statistics", RmsNormGrad{}, {x, x, c, c}, "error: rms_norm_grad: inv_rms is [1,8,1,1], [2,1,4,5] is wanted"});
+  cases.push_back(
+      {"dy", RmsNormGrad{}, {only("f32[2,8,4,4]"), x, c, pixels}, "error: rms_norm_grad: dy is [2,8,4,4], [2,8,4,5] is wanted"});
 }
 
 void add_group_norm(std::vector<OpCase>& cases) {
@@ -131,6 +155,7 @@ void add_global_response_norm(std::vector<OpCase>& cases) {
 std::vector<OpCase> norm_cases() {
   std::vector<OpCase> cases;
   add_layer_norm(cases);
+  add_rms_norm(cases);
   add_group_norm(cases);
   add_standardize_weight(cases);
   add_global_response_norm(cases);

@@ -1,5 +1,6 @@
 #include "cases.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/resize_bicubic.h"
 
 namespace fovea::testing {
@@ -33,6 +34,28 @@ void add_average_pool2d(std::vector<OpCase>& cases) {
                    AveragePool2dGrad{{2, 2}, {2, 2}, {8, 8}},
                    {only("f32[1,3,2,2]")},
                    "error: average_pool2d_grad: dy is [1,3,2,2], [1,3,4,4] is wanted"});
+}
+
+void add_blur_pool2d(std::vector<OpCase>& cases) {
+  const auto blur = [&](const std::string& name, const BlurPool2d& op, const Shape& shape, const Size2& size) {
+    const int64_t multiply_adds = 9 * shape.batch() * shape.channels() * size.height * size.width;
+    cases.push_back({name, op, {normal(shape)}, with_size(shape, size), {0}, {}, multiply_adds, 1e-6});
+    const Shape blurred{shape.batch(), shape.channels(), size.height, size.width};
+    const BlurPool2dGrad grad{op.stride, op.reflect, {shape.height(), shape.width()}};
+    cases.push_back({name, grad, {normal(blurred)}, to_string(Type{DType::f32, shape}), {}, {}, multiply_adds, 1e-6});
+  };
+  blur("even", {2, true}, {2, 32, 8, 6}, {4, 3});
+  blur("odd", {2, true}, {2, 19, 9, 7}, {5, 4});
+  blur("smallest", {2, true}, {1, 5, 2, 2}, {1, 1});
+  blur("no_stride", {1, true}, {1, 8, 5, 4}, {5, 4});
+  blur("zeros", {2, false}, {2, 24, 7, 8}, {4, 4});
+  blur("one_pixel", {2, false}, {1, 3, 1, 1}, {1, 1});
+  cases.push_back(
+      {"reflection", BlurPool2d{}, {only("f32[1,3,1,8]")}, "error: blur_pool2d: a map of 1x8 has no row or no column to reflect"});
+  cases.push_back({"stride", BlurPool2d{0, true}, {only("f32[1,3,4,8]")}, "error: blur_pool2d: stride 0 along the height, at least 1"});
+  cases.push_back({"rank", BlurPool2d{}, {only("f32[3,4]")}, "error: blur_pool2d: x [3,4] has 2 dimensions, 4 are wanted"});
+  cases.push_back(
+      {"size", BlurPool2dGrad{2, true, {8, 8}}, {only("f32[1,3,2,2]")}, "error: blur_pool2d_grad: dy is [1,3,2,2], [1,3,4,4] is wanted"});
 }
 
 // Changes of height and width alone, with their gradient as an operation of its own.
@@ -83,6 +106,7 @@ void add_resize_bicubic(std::vector<OpCase>& cases) {
 std::vector<OpCase> resample_cases() {
   std::vector<OpCase> cases;
   add_average_pool2d(cases);
+  add_blur_pool2d(cases);
   add_adaptive_average_pool2d(cases);
   add_resize_bicubic(cases);
   return cases;

@@ -11,7 +11,7 @@ LOADER.exec_module(build_times)
 
 # A tenth above what it was when this was written.
 MOST_LINES = 8_200_000
-MOST_CODE = 7_150_000
+MOST_CODE = 7_900_000
 
 
 class BuildCostTest(unittest.TestCase):

@@ -33,7 +33,8 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"image", {"base"}},
       {"explain", {"models"}},
       {"engine", {"passes", "autodiff", "backend", "weights", "nn", "models"}},
-      {"train", {"engine", "image", "audit", "weights", "nn", "models"}},
+      {"look", {"engine", "image"}},
+      {"train", {"look", "engine", "image", "audit", "weights", "nn", "models"}},
       {"export", {"engine"}},
       {"audit", {"image"}},
       {"saliency", {"engine", "image"}},
@@ -180,8 +181,8 @@ Findings check_includes(const File& file) {
       report(fmt::format("\"{}\": includes are written from src/, tests/ or the file's own folder", target));
     const std::string to = layer_of("src/" + target);
     if (layer == "public") report(fmt::format("public includes {} (\"{}\"): public headers include <fovea/...> only", to, target));
-    if (layer == "examples" && target.find('/') != std::string::npos) {
-      report(fmt::format("examples includes {} (\"{}\"): examples include <fovea/...> only", to, target));
+    if ((layer == "examples" || layer == "python") && target.find('/') != std::string::npos) {
+      report(fmt::format("{0} includes {1} (\"{2}\"): {0} includes <fovea/...> only", layer, to, target));
     }
     if (in_src && !allowed.count(to)) {
       report(fmt::format("{} includes {} (\"{}\"): {} may include {}", layer, to, target, layer, fmt::join(allowed, ", ")));
@@ -253,7 +254,10 @@ Findings check_model(const File& file) {
 
 Findings check_name(const File& file) {
   static const std::regex snake_case("[a-z0-9]+(_[a-z0-9]+)*(-inl)?");  // -inl: Highway's mark for a file that is compiled once a target
+  static const std::regex of_a_package(
+      "_[a-z0-9]+(_[a-z0-9]+)*|__(init|main)__");  // Python's marks for what is private, and for two modules
   if (!is_cpp(file) && !has_extension(file, {".py", ".sh"})) return {};
+  if (file.path.rfind("python/", 0) == 0 && std::regex_match(fs::path(file.path).stem().string(), of_a_package)) return {};
   if (std::regex_match(fs::path(file.path).stem().string(), snake_case)) return {};
   return {fmt::format("{}:1: file names are snake_case", file.path)};
 }

@@ -31,7 +31,7 @@ constexpr int64_t kSize = 8, kClasses = 3;
 // No batch norm: the loss of a batch is the mean of its pictures'.
 ModelGraph plain_network(int64_t batch) {
   ModelGraph model;
-  Scope s(model.graph, model.taps);
+  Scope s(model.graph, model.taps, model.positions);
   Value x(model.graph, model.graph.input("image", {DType::f32, {batch, 3, kSize, kSize}}));
   model.image = x.id();
   const Init init = uniform_init(0.3);
@@ -121,7 +121,8 @@ TEST(StochasticDepth, RisesLinearlyOverTheBlocks) {
   for (const auto& [name, blocks, branches] :
        {std::tuple("resnet18", 8, 8), std::tuple("resnetv2_50", 16, 16), std::tuple("convnext_tiny", 18, 18),
         std::tuple("vit_b_32", 12, 24), std::tuple("deit_tiny_patch16_224", 12, 24), std::tuple("efficientnet_b0", 9, 9),
-        std::tuple("mobilenet_v2", 10, 10)}) {
+        std::tuple("mobilenet_v2", 10, 10), std::tuple("vit_dwee_patch16_reg1_gap_256", 14, 28),
+        std::tuple("vit_pwee_patch16_reg1_gap_256", 16, 16)}) {
     const std::vector<double> rates = drop_rates(name, 0.3);
     ASSERT_EQ(rates.size(), static_cast<size_t>(branches)) << name;
     const int64_t each = branches / blocks;

@@ -31,8 +31,8 @@ Regression read_regression(const nlohmann::json& text) {
   one.data = {text.at("rows"),
               text.at("width"),
               text.at("classes"),
-              one.features,
-              one.targets,
+              rows_in(one.features, text.at("width")),
+              rows_in(one.targets, text.at("classes")),
               one.weights,
               text.at("binary") ? Likelihood::binary : Likelihood::softmax};
   one.lambda = text.at("lambda");
@@ -47,8 +47,7 @@ std::vector<double> logits_of(const LogisticRegression& regression, const Logist
     for (int64_t k = 0; k < data.classes; ++k) {
       double sum = bias[static_cast<size_t>(k)];
       for (int64_t j = 0; j < data.width; ++j)
-        sum +=
-            weight[static_cast<size_t>(k * data.width + j)] * static_cast<double>(data.features[static_cast<size_t>(i * data.width + j)]);
+        sum += weight[static_cast<size_t>(k * data.width + j)] * static_cast<double>(data.features(i, 1)[static_cast<size_t>(j)]);
       result.push_back(sum);
     }
   return result;
@@ -66,7 +65,7 @@ struct Sample {
         features.push_back(static_cast<float>(random.normal(static_cast<uint64_t>(i * width + j)) + (j % classes == i % classes ? 1 : 0)));
       for (int64_t k = 0; k < classes; ++k) targets.push_back(k == i % classes ? 1.0f : 0.0f);
     }
-    data = {rows, width, classes, features, targets, {}, Likelihood::softmax};
+    data = {rows, width, classes, rows_in(features, width), rows_in(targets, classes), {}, Likelihood::softmax};
   }
 };
 
@@ -105,8 +104,6 @@ TEST(LogisticRegression, ASubsetIsTheProblemOfItsRowsAlone) {
   std::iota(rows.begin(), rows.end(), int64_t{0});
   LogisticData own = all.data;
   own.rows = few;
-  own.features = own.features.first(static_cast<size_t>(few * own.width));
-  own.targets = own.targets.first(static_cast<size_t>(few * own.classes));
   const LogisticRegression whole(all.data), alone(own);
   const auto a = whole.solve(0.01, {.rows = rows, .tolerance = 1e-10}), b = alone.solve(0.01, {.tolerance = 1e-10});
   EXPECT_NEAR(a.loss, b.loss, 1e-9);
@@ -120,13 +117,41 @@ TEST(LogisticRegression, CoordinatesGiveTheSameLogitsAsFeatures) {
   const LogisticRegression regression(sample.data);
   const auto solution = regression.solve(0.1, {});
   const auto expected = logits_of(regression, solution, sample.data);
-  const auto places = regression.coordinates(sample.features);
-  const auto rank = static_cast<size_t>(regression.rank());
+  const auto places = regression.coordinates(20, sample.data.features);
+  const int64_t rank = regression.rank();
   std::vector<double> logits(3);
-  for (size_t i = 0; i < 20; ++i) {
-    regression.logits(solution, std::span(places).subspan(i * rank, rank), logits);
-    for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(logits[k], expected[3 * i + k], 1e-8);
+  for (int64_t i = 0; i < 20; ++i) {
+    regression.logits(solution, places.part(i * rank, rank), logits);
+    for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(logits[k], expected[3 * static_cast<size_t>(i) + k], 1e-8);
   }
+}
+
+// More rows than are taken at a time, on memory and on files.
+TEST(LogisticRegression, WhereItsRowsLieChangesNoBit) {
+  const Sample sample(kRowsAtOnce + 300, 5, 3);
+  const LogisticRegression held(sample.data), spilled(sample.data, Spill(0, testing::TempDir()));
+  EXPECT_EQ(held.mean_square(), spilled.mean_square());
+  EXPECT_EQ(held.solve(0.01, {}).values, spilled.solve(0.01, {}).values);
+  std::vector<int64_t> odd;
+  for (int64_t i = 1; i < sample.data.rows; i += 2) odd.push_back(i);
+  EXPECT_EQ(held.solve(0.01, {.rows = odd}).values, spilled.solve(0.01, {.rows = odd}).values);
+}
+
+// Stretch by stretch the sums are those of all rows together, but for rounding.
+TEST(LogisticRegression, ManyRowsAreSolvedAsTheSameRowsOnce) {
+  const Sample few(512, 5, 3);
+  Sample many = few;
+  for (int i = 1; i < 10; ++i) {
+    many.features.insert(many.features.end(), few.features.begin(), few.features.end());
+    many.targets.insert(many.targets.end(), few.targets.begin(), few.targets.end());
+  }
+  many.data = {10 * few.data.rows, 5, 3, rows_in(many.features, 5), rows_in(many.targets, 3), {}, Likelihood::softmax};
+  ASSERT_GT(many.data.rows, kRowsAtOnce);
+  const LogisticRegression a(few.data), b(many.data);
+  const auto once = a.solve(0.01, {.tolerance = 1e-9}), often = b.solve(0.01, {.tolerance = 1e-9});
+  EXPECT_NEAR(once.loss, often.loss, 1e-10);
+  const auto first = logits_of(a, once, few.data), second = logits_of(b, often, few.data);
+  for (size_t i = 0; i < first.size(); ++i) EXPECT_NEAR(first[i], second[i], 1e-5);
 }
 
 TEST(LogisticRegression, StartsFromAnotherSolutionAndEndsInTheSame) {
@@ -140,7 +165,7 @@ TEST(LogisticRegression, StartsFromAnotherSolutionAndEndsInTheSame) {
 
 TEST(LogisticRegression, RowsAllAlikeLeaveTheShares) {
   std::vector<float> features(8, 2.0f), targets{1, 0, 1, 0, 1, 0, 0, 1};
-  const LogisticRegression regression({4, 2, 2, features, targets, {}, Likelihood::softmax});
+  const LogisticRegression regression({4, 2, 2, rows_in(features, 2), rows_in(targets, 2), {}, Likelihood::softmax});
   EXPECT_EQ(regression.rank(), 0);
   const auto [weight, bias] = regression.linear(regression.solve(0.1, {}));
   EXPECT_NEAR(bias[0] - bias[1], std::log(3.0), 1e-5);

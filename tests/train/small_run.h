@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu.h"
 #include "base/random.h"
 #include "nn/layers.h"
+#include "support/files.h"
 #include "train/trainer.h"
 
 namespace fovea::training {
@@ -89,9 +90,6 @@ inline SmallRun run_small(const std::filesystem::path& pictures, const TrainOpti
   return run_small(find_pictures(pictures.string()), options, pretrained);
 }
 
-inline std::string bytes_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+inline std::string bytes_of(const std::filesystem::path& path) { return contents_of(path); }
 
 }  // namespace fovea::training

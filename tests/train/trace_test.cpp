@@ -30,7 +30,7 @@ Tensor wave(const std::vector<int64_t>& shape, double phase, double scale, doubl
 
 ModelGraph network() {
   ModelGraph model;
-  Scope s(model.graph, model.taps);
+  Scope s(model.graph, model.taps, model.positions);
   Value x(model.graph, model.graph.input("image", {DType::f32, {kTraceBatch, 3, kTraceSize, kTraceSize}}));
   model.image = x.id();
   x = silu(batch_norm(s["1"], conv2d(s["0"], x, {.out = 8, .kernel = 3, .stride = 2, .padding = 1})));

@@ -1,4 +1,5 @@
 #include "weights/fetch.h"
+#include "support/files.h"
 
 #include <sys/wait.h>
 
@@ -21,10 +22,7 @@ std::string body_of(size_t bytes) {
 
 std::string digest_of(const std::string& text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
 
-std::string content_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
+std::string content_of(const std::filesystem::path& path) { return contents_of(path); }
 
 class Cache : public testing::Test {
  protected:

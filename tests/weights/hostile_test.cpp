@@ -73,7 +73,10 @@ TEST(Hostile, ChangedBytes) {
     if (original.size() > 20000) continue;
     const Reader reader = reader_for(files[f]);
     const RandomStream random(1, f);
-    for (uint64_t round = 0; round < 400; ++round) {
+    // A bomb of a few bytes is as much work as the reader ever does: a few changes of it take as long as all those of the others.
+    const bool bomb = files[f].filename().string().find("bomb") != std::string::npos;
+    const uint64_t rounds = bomb ? 20 : 400;
+    for (uint64_t round = 0; round < rounds; ++round) {
       auto bytes = original;
       const uint64_t changes = 1 + random.below(1000 * round, 4);
       for (uint64_t change = 0; change < changes; ++change) {

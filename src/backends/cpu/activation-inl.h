@@ -127,6 +127,21 @@ HWY_INLINE V gelu_derivative(D d, V x) {
   return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 1.0f), left), left);
 }
 
+// What gelu_tanh takes the sigmoid of.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V tanh_argument(D d, V x) {
+  return hn::Mul(x, hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.0713548163f), hn::Set(d, 1.59576912f)));
+}
+
+// The derivative of v sigmoid(u), where u's own is `slope`: s (1 + v slope (1 - s)), 1 - s taken from exp(-u) because the difference would
+// cancel.
+template <bool kBrief, class D, class V = hn::Vec<D>>
+HWY_INLINE V gated_derivative(D d, V v, V u, V slope) {
+  const V one = hn::Set(d, 1.0f);
+  const V e = exp_for<kBrief>(d, hn::Min(hn::Neg(u), hn::Set(d, 88.0f))), s = quotient<kBrief>(d, one, hn::Add(one, e));
+  return hn::Mul(s, hn::MulAdd(hn::Mul(v, slope), hn::Mul(e, s), one));
+}
+
 // T: the type that the result will be rounded to.
 template <ActivationKind K, class T, class D, class V = hn::Vec<D>>
 HWY_INLINE V activate_vector(D d, V x) {
@@ -139,6 +154,13 @@ HWY_INLINE V activate_vector(D d, V x) {
     return K == ActivationKind::hard_swish ? hn::Mul(x, gate) : gate;
   }
   if constexpr (K == ActivationKind::gelu) return gelu<brief<T>()>(d, x);
+  if constexpr (K == ActivationKind::gelu_tanh) return hn::Mul(x, logistic<brief<T>()>(d, tanh_argument(d, x)));
+  if constexpr (K == ActivationKind::quick_gelu) return hn::Mul(x, logistic<brief<T>()>(d, hn::Mul(x, hn::Set(d, 1.702f))));
+  if constexpr (K == ActivationKind::exp) {
+    // As a square, so that what no float holds becomes infinity or 0.
+    const V root = exp_for<brief<T>()>(d, hn::Min(hn::Mul(x, hn::Set(d, 0.5f)), hn::Set(d, 88.0f)));
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Mul(root, root));
+  }
   return x;
 }
 
@@ -149,17 +171,22 @@ HWY_INLINE V derivative_vector(D d, V v) {
   if constexpr (K == ActivationKind::relu) return hn::IfThenElseZero(hn::Gt(v, zero), one);
   if constexpr (K == ActivationKind::relu6) return hn::IfThenElseZero(hn::And(hn::Gt(v, zero), hn::Lt(v, hn::Set(d, 6.0f))), one);
   if constexpr (K == ActivationKind::sigmoid) return hn::Mul(v, hn::Sub(one, v));
-  if constexpr (K == ActivationKind::silu) {
-    // s (1 + v (1 - s)), 1 - s taken from exp(-v) because the difference would cancel.
-    const V e = exp_for<brief<T>()>(d, hn::Min(hn::Neg(v), hn::Set(d, 88.0f))), s = quotient<brief<T>()>(d, one, hn::Add(one, e));
-    return hn::Mul(s, hn::MulAdd(v, hn::Mul(e, s), one));
-  }
+  if constexpr (K == ActivationKind::silu) return gated_derivative<brief<T>()>(d, v, v, one);
   if constexpr (K == ActivationKind::hard_swish) {
     const V inner = hn::MulAdd(v, hn::Set(d, 1.0f / 3.0f), hn::Set(d, 0.5f));
     return hn::IfThenElse(hn::Le(v, hn::Neg(three)), zero, hn::IfThenElse(hn::Ge(v, three), one, inner));
   }
   if constexpr (K == ActivationKind::hard_sigmoid) return hn::IfThenElseZero(hn::Lt(hn::Abs(v), three), hn::Set(d, 1.0f / 6.0f));
   if constexpr (K == ActivationKind::gelu) return gelu_derivative<brief<T>()>(d, v);
+  if constexpr (K == ActivationKind::gelu_tanh) {
+    const V slope = hn::MulAdd(hn::Mul(v, v), hn::Set(d, 0.214064449f), hn::Set(d, 1.59576912f));
+    return gated_derivative<brief<T>()>(d, v, tanh_argument(d, v), slope);
+  }
+  if constexpr (K == ActivationKind::quick_gelu) {
+    const V slope = hn::Set(d, 1.702f);
+    return gated_derivative<brief<T>()>(d, v, hn::Mul(v, slope), slope);
+  }
+  if constexpr (K == ActivationKind::exp) return v;
   return one;
 }
 
@@ -183,6 +210,12 @@ HWY_INLINE void by_activation(ActivationKind kind, const Args&... args) {
       return Loop<ActivationKind::hard_sigmoid>::run(args...);
     case ActivationKind::gelu:
       return Loop<ActivationKind::gelu>::run(args...);
+    case ActivationKind::gelu_tanh:
+      return Loop<ActivationKind::gelu_tanh>::run(args...);
+    case ActivationKind::quick_gelu:
+      return Loop<ActivationKind::quick_gelu>::run(args...);
+    case ActivationKind::exp:
+      return Loop<ActivationKind::exp>::run(args...);
   }
 }
 

@@ -38,7 +38,7 @@ HWY_INLINE HWY_ATTR void exponentials(float* row, int64_t tokens, int64_t wide, 
 void AttentionPack(const simd::HeadSize& size, const simd::HeadRows& keys, const simd::HeadRows& values,
                    const simd::ForwardScratch& scratch) {
   pack_transposed(keys, size.tokens, size.width, scratch.keys);
-  if (values.data) copy_padded(values, size.tokens, size.width, 1, scratch.values, size.tokens, size.columns());
+  if (values.data) copy_padded(values, size.tokens, size.value_width, 1, scratch.values, size.tokens, size.value_columns());
 }
 
 // The block's exponentials into scratch.scores; calls done(row, largest, sum) for each query.
@@ -64,7 +64,7 @@ HWY_INLINE HWY_ATTR void scaled_copy(const float* from, int64_t n, float scale, 
 }
 
 void AttentionForward(const simd::ForwardBlock& b, const simd::ForwardScratch& scratch) {
-  const int64_t columns = b.size.columns(), wide = b.size.wide();
+  const int64_t columns = b.size.value_columns(), wide = b.size.wide();
   float* const sums = scratch.queries;  // the queries have been read when the sums are known
   score_block(b, scratch, [&](int64_t row, float largest, float sum) HWY_ATTR {
     sums[row] = sum;
@@ -74,7 +74,7 @@ void AttentionForward(const simd::ForwardBlock& b, const simd::ForwardScratch& s
   product<false>(
       {simd::padded_rows(b.rows), columns, b.size.tokens, scratch.scores, wide, scratch.values, columns, scratch.results, columns});
   for (int64_t row = 0; row < b.rows; ++row)
-    scaled_copy(scratch.results + row * columns, b.size.width, 1 / sums[row], b.y + (b.first + row) * b.y_stride);
+    scaled_copy(scratch.results + row * columns, b.size.value_width, 1 / sums[row], b.y + (b.first + row) * b.y_stride);
 }
 
 void AttentionProbabilities(const simd::ForwardBlock& b, const simd::ForwardScratch& scratch) {
@@ -87,7 +87,7 @@ void AttentionProbabilities(const simd::ForwardBlock& b, const simd::ForwardScra
 void AttentionGradPack(const simd::HeadSize& size, const simd::HeadRows& keys, const simd::HeadRows& values,
                        const simd::BackwardScratch& scratch) {
   pack_transposed(keys, size.tokens, size.width, scratch.keys_transposed);
-  pack_transposed(values, size.tokens, size.width, scratch.values_transposed);
+  pack_transposed(values, size.tokens, size.value_width, scratch.values_transposed);
   copy_padded(keys, size.tokens, size.width, 1, scratch.keys, size.tokens, size.columns());
 }
 
@@ -113,23 +113,23 @@ HWY_INLINE HWY_ATTR float dot(const float* a, const float* b, int64_t n) {
 }
 
 void AttentionGrad(const simd::BackwardBlock& b, const simd::BackwardScratch& s) {
-  const auto& [tokens, width, most_rows] = b.size;
-  const int64_t rows = simd::padded_rows(b.rows), columns = b.size.columns(), wide = b.size.wide();
+  const auto& [tokens, width, value_width, most_rows] = b.size;
+  const int64_t rows = simd::padded_rows(b.rows), columns = b.size.columns(), value_columns = b.size.value_columns(), wide = b.size.wide();
   const auto from_first = [&](const simd::HeadRows& all) { return simd::HeadRows{all.data + b.first * all.stride, all.stride}; };
   const simd::HeadRows dy = from_first(b.dy), y = from_first(b.y), log_sum = from_first(b.log_sum);
   const float scale = scale_of(b.size);
   copy_padded(from_first(b.queries), b.rows, width, scale, s.queries, rows, columns);
-  copy_padded(dy, b.rows, width, 1, s.slopes, rows, columns);
+  copy_padded(dy, b.rows, value_width, 1, s.slopes, rows, value_columns);
   product<false>({rows, wide, width, s.queries, columns, s.keys_transposed, 0, s.scores, wide});
-  product<false>({rows, wide, width, s.slopes, columns, s.values_transposed, 0, s.score_slopes, wide});
+  product<false>({rows, wide, value_width, s.slopes, value_columns, s.values_transposed, 0, s.score_slopes, wide});
   for (int64_t row = 0; row < b.rows; ++row)
     softmax_grad(s.scores + row * wide, s.score_slopes + row * wide, wide, log_sum.data[row * log_sum.stride],
-                 dot(dy.data + row * dy.stride, y.data + row * y.stride, width));
+                 dot(dy.data + row * dy.stride, y.data + row * y.stride, value_width));
   product<false>({rows, columns, tokens, s.score_slopes, wide, s.keys, columns, s.results, columns});
-  for (int64_t row = 0; row < b.rows; ++row)
+  for (int64_t row = 0; b.dqueries && row < b.rows; ++row)
     scaled_copy(s.results + row * columns, width, scale, b.dqueries + (b.first + row) * b.dqueries_stride);
   const int64_t keys = simd::padded_rows(tokens);
-  product<true>({keys, columns, b.rows, s.scores, wide, s.slopes, columns, s.dvalues, columns, b.add});
+  product<true>({keys, value_columns, b.rows, s.scores, wide, s.slopes, value_columns, s.dvalues, value_columns, b.add});
   product<true>({keys, columns, b.rows, s.score_slopes, wide, s.queries, columns, s.dkeys, columns, b.add});
 }
 

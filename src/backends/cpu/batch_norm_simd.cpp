@@ -101,6 +101,9 @@ HWY_INLINE void by_usual_activation(ActivationKind kind, const Args&... args) {
     case ActivationKind::sigmoid:
     case ActivationKind::hard_sigmoid:
     case ActivationKind::gelu:
+    case ActivationKind::gelu_tanh:
+    case ActivationKind::quick_gelu:
+    case ActivationKind::exp:
       return Loop<kOther>::run(args...);
   }
 }
@@ -109,6 +112,9 @@ HWY_INLINE HWY_ATTR V activated(D d, ActivationKind kind, V x) {
   if constexpr (K != kOther) return activate_vector<K, T>(d, x);
   if (kind == ActivationKind::sigmoid) return activate_vector<ActivationKind::sigmoid, T>(d, x);
   if (kind == ActivationKind::hard_sigmoid) return activate_vector<ActivationKind::hard_sigmoid, T>(d, x);
+  if (kind == ActivationKind::gelu_tanh) return activate_vector<ActivationKind::gelu_tanh, T>(d, x);
+  if (kind == ActivationKind::exp) return activate_vector<ActivationKind::exp, T>(d, x);
+  if (kind == ActivationKind::quick_gelu) return activate_vector<ActivationKind::quick_gelu, T>(d, x);
   return activate_vector<ActivationKind::gelu, T>(d, x);
 }
 template <ActivationKind K, class T, class D, class V = hn::Vec<D>>
@@ -116,6 +122,9 @@ HWY_INLINE HWY_ATTR V slope(D d, ActivationKind kind, V x_or_y) {
   if constexpr (K != kOther) return derivative_vector<K, T>(d, x_or_y);
   if (kind == ActivationKind::sigmoid) return derivative_vector<ActivationKind::sigmoid, T>(d, x_or_y);
   if (kind == ActivationKind::hard_sigmoid) return derivative_vector<ActivationKind::hard_sigmoid, T>(d, x_or_y);
+  if (kind == ActivationKind::gelu_tanh) return derivative_vector<ActivationKind::gelu_tanh, T>(d, x_or_y);
+  if (kind == ActivationKind::exp) return derivative_vector<ActivationKind::exp, T>(d, x_or_y);
+  if (kind == ActivationKind::quick_gelu) return derivative_vector<ActivationKind::quick_gelu, T>(d, x_or_y);
   return derivative_vector<ActivationKind::gelu, T>(d, x_or_y);
 }
 

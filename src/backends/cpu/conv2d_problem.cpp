@@ -103,6 +103,15 @@ dnnl::primitive_attr epilogue_attributes(const ConvProblem& problem, const memor
     case ActivationKind::gelu:
       after.append_eltwise(algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
       break;
+    case ActivationKind::gelu_tanh:
+      after.append_eltwise(algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
+      break;
+    case ActivationKind::quick_gelu:
+      after.append_eltwise(algorithm::eltwise_swish, 1.702f, 0.0f);
+      break;
+    case ActivationKind::exp:
+      after.append_eltwise(algorithm::eltwise_exp, 0.0f, 0.0f);
+      break;
   }
   attributes.set_post_ops(after);
   return attributes;

@@ -14,6 +14,7 @@
 
 #include "backends/cpu/panels.h"
 #include "backends/cpu/unroll.h"
+#include "base/checked_memory.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace fovea::cpu::HWY_NAMESPACE {
@@ -46,7 +47,7 @@ struct Ahead {
 
 // a(row, k) is a[k a_stride + row] where it is read transposed.
 template <bool kTransposed, int64_t kRows, int64_t kVectors>
-HWY_NOINLINE HWY_ATTR void matrix_tile(const TileMatrix& p, const float* a, const float* b, float* c, Ahead ahead) {
+HWY_NOINLINE HWY_ATTR FOVEA_CHECKED_BEFORE void matrix_tile(const TileMatrix& p, const float* a, const float* b, float* c, Ahead ahead) {
   const UnitTag d;
   using V = hn::Vec<UnitTag>;
   V sums[kRows][kVectors];
@@ -88,7 +89,11 @@ constexpr auto kMatrixTiles = tiles_of_units<kTransposed>(std::make_index_sequen
 // few rows only, waiting for them would take as long as the products.
 template <bool kTransposed>
 HWY_INLINE HWY_ATTR void multiply_tiles(const TileMatrix& p) {
-  constexpr int64_t kColumns = kMostUnits * kPanelUnit, kLine = 16;
+  constexpr int64_t kColumns = kMostUnits * kPanelUnit, kLine = 16, kNumber = sizeof(float);
+  const int64_t lines = kTransposed ? p.depth : p.rows, numbers = kTransposed ? p.rows : p.depth;
+  check_memory(p.a, lines, numbers * kNumber, p.a_stride * kNumber);
+  check_memory(p.b, 1, p.depth * p.columns * kNumber, 0);
+  check_memory(p.c, 1, p.rows * p.columns * kNumber, 0);
   const int64_t blocks = (p.rows + kMostRows - 1) / kMostRows, calls = blocks * ((p.columns + kColumns - 1) / kColumns);
   Ahead ahead{p.b + p.depth * p.columns, std::max<int64_t>(1, p.columns / kLine / calls) * kLine};
   const float* const end = ahead.at + p.depth * p.columns;

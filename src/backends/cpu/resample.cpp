@@ -1,11 +1,12 @@
-// Means over windows, bicubic resampling, and their gradients: every pixel of the result is a weighted sum over a rectangle of pixels,
-// whose weights are made when the kernel is planned.
+// Means over windows, blurring, bicubic resampling, and their gradients: every pixel of the result is a weighted sum over a rectangle of
+// pixels, whose weights are made when the kernel is planned.
 #include <algorithm>
 #include <vector>
 
 #include "backends/cpu/candidates.h"
 #include "backends/cpu/simd.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/resize_bicubic.h"
 #include "ops/windows.h"
 
@@ -88,7 +89,8 @@ Planned plan_windows(const Request& request, const Windows& rows, const Windows&
 template <class Windows>
 Planned plan_windows_grad(const Request& request, const Windows& rows, const Windows& columns) {
   const Shape &dy = request.inputs[0].type.shape, &dx = request.outputs[0].type.shape;
-  return plan_taps(request, transposed_taps(taps_of(rows, dy.height()), dx.height()), transposed_taps(taps_of(columns, dy.width()), dx.width()));
+  return plan_taps(request, transposed_taps(taps_of(rows, dy.height()), dx.height()),
+                   transposed_taps(taps_of(columns, dy.width()), dx.width()));
 }
 
 template <class Windows>
@@ -111,6 +113,15 @@ Planned plan_average_pool2d(const Request& request) {
 Planned plan_average_pool2d_grad(const Request& request) {
   const AveragePool2dGrad op = *request.op.as<AveragePool2dGrad>();
   return plan_windows_grad(request, StridedMeans{op.kernel.height, op.stride.height}, StridedMeans{op.kernel.width, op.stride.width});
+}
+Planned plan_blur_pool2d(const Request& request) {
+  const BlurPool2d op = *request.op.as<BlurPool2d>();
+  const Shape& x = request.inputs[0].type.shape;
+  return plan_windows(request, BlurWindows{op.stride, x.height(), op.reflect}, BlurWindows{op.stride, x.width(), op.reflect});
+}
+Planned plan_blur_pool2d_grad(const Request& request) {
+  const BlurPool2dGrad op = *request.op.as<BlurPool2dGrad>();
+  return plan_windows_grad(request, BlurWindows{op.stride, op.size.height, op.reflect}, BlurWindows{op.stride, op.size.width, op.reflect});
 }
 Planned plan_adaptive_average_pool2d(const Request& request) { return plan_resize<AdaptiveMeans>(request); }
 Planned plan_adaptive_average_pool2d_grad(const Request& request) { return plan_resize_grad<AdaptiveMeans>(request); }

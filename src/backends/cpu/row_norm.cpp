@@ -1,11 +1,12 @@
-// Layer normalization and weight standardization: statistics of rows. Sums by channel are cut into as many parts as there were threads at
-// planning: float inside blocks of rows, double between them.
+// Layer and root mean square normalization, weight standardization: statistics of rows. Sums by channel are cut into as many parts as there
+// were threads at planning: float inside blocks of rows, double between them.
 #include "backends/cpu/row_norm.h"
 
 #include <algorithm>
 
 #include "backends/cpu/candidates.h"
 #include "ops/layer_norm.h"
+#include "ops/rms_norm.h"
 #include "ops/standardize_weight.h"
 
 namespace fovea::cpu {
@@ -25,6 +26,29 @@ struct Parts {
     return {bound.scratch<double>(at), bound.scratch<double>(at) + channels, bound.scratch<float>(at + doubles())};
   }
 };
+
+// The gradient of every row by `pass`, and the sums by channel of dy and of dy n where they are asked for.
+template <class Pass>
+void grad_of_rows(const Bound& bound, const Parts& parts, int64_t rows, const Pass& pass, float* sum, float* product) {
+  const bool with_sums = sum || product;
+  parallel_kernel(parts.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const simd::ColumnSums sums = with_sums ? parts.sums(bound, part) : simd::ColumnSums{};
+      if (with_sums) std::fill_n(sums.first, 2 * parts.channels, 0.0);
+      const int64_t row = rows * part / parts.count;
+      simd::row_norm_grad(pass, row, rows * (part + 1) / parts.count - row, parts.channels, sums);
+    }
+  });
+  for (int64_t c = 0; with_sums && c < parts.channels; ++c) {
+    double first = 0, second = 0;
+    for (int64_t part = 0; part < parts.count; ++part) {
+      first += parts.sums(bound, part).first[c];
+      second += parts.sums(bound, part).second[c];
+    }
+    if (product) product[c] = static_cast<float>(second);
+    if (sum) sum[c] = static_cast<float>(first);
+  }
+}
 
 }  // namespace
 
@@ -56,24 +80,47 @@ Planned plan_layer_norm_grad(const Request& request) {
     const simd::RowNormGrad pass{bound.source(0, type), bound.source(1, type), bound.in(2), bound.in(3),
                                  bound.in(4),           bound.target(0, type), dy.stride,   x.stride,
                                  mean_stride,           inv_std_stride,        dx.stride};
-    const bool with_sums = bound.outputs[1] || bound.outputs[2];
-    parallel_kernel(parts.count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t part = begin; part < end; ++part) {
-        const simd::ColumnSums sums = with_sums ? parts.sums(bound, part) : simd::ColumnSums{};
-        if (with_sums) std::fill_n(sums.first, 2 * x.channels, 0.0);
-        const int64_t row = x.count * part / parts.count;
-        simd::row_norm_grad(pass, row, x.count * (part + 1) / parts.count - row, x.channels, sums);
-      }
-    });
-    for (int64_t c = 0; with_sums && c < x.channels; ++c) {
-      double first = 0, second = 0;
-      for (int64_t part = 0; part < parts.count; ++part) {
-        first += parts.sums(bound, part).first[c];
-        second += parts.sums(bound, part).second[c];
-      }
-      if (bound.outputs[1]) bound.out(1)[c] = static_cast<float>(second);
-      if (bound.outputs[2]) bound.out(2)[c] = static_cast<float>(first);
-    }
+    grad_of_rows(bound, parts, x.count, pass, bound.out(2), bound.out(1));
+  });
+}
+
+Planned plan_rms_norm(const Request& request) {
+  if (!has_pixels(request.inputs[0])) return refuse("{} has nothing to normalize", to_string(request.inputs[0].type));
+  if (!of_one_type({&request.inputs[0], &request.outputs[0]})) return refuse("maps of several types");
+  const DType type = request.inputs[0].type.dtype;
+  const double eps = request.op.as<RmsNorm>()->eps;
+  const Rows x = rows_of(request.inputs[0]), y = rows_of(request.outputs[0]);
+  const int64_t inv_rms_stride = request.outputs[1].row_stride;
+  return accept([=](const Bound& bound) {
+    const simd::RowNorm pass{
+        eps, bound.source(0, type), bound.in(1), nullptr, bound.target(0, type), nullptr, bound.out(1), x.stride, y.stride,
+        1,   inv_rms_stride,        false};
+    parallel_kernel(x.count, grain_of(x.channels),
+                    [&](int64_t begin, int64_t end) { simd::row_norm(pass, begin, end - begin, x.channels); });
+  });
+}
+
+Planned plan_rms_norm_grad(const Request& request) {
+  if (!has_pixels(request.inputs[1])) return refuse("{} has nothing to normalize", to_string(request.inputs[1].type));
+  if (!of_one_type({&request.inputs[0], &request.inputs[1], &request.outputs[0]})) return refuse("maps of several types");
+  if (request.inputs[3].type.dtype != DType::f32) return refuse("statistics in bf16");
+  const DType type = request.inputs[0].type.dtype;
+  const Rows dy = rows_of(request.inputs[0]), x = rows_of(request.inputs[1]), dx = rows_of(request.outputs[0]);
+  const int64_t inv_rms_stride = request.inputs[3].row_stride;
+  const Parts parts{x.channels};
+  return accept(parts.workspace_bytes(), [=](const Bound& bound) {
+    const simd::RowNormGrad pass{bound.source(0, type),
+                                 bound.source(1, type),
+                                 bound.in(2),
+                                 nullptr,
+                                 bound.in(3),
+                                 bound.target(0, type),
+                                 dy.stride,
+                                 x.stride,
+                                 1,
+                                 inv_rms_stride,
+                                 dx.stride};
+    grad_of_rows(bound, parts, x.count, pass, nullptr, bound.out(1));
   });
 }
 

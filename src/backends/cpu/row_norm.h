@@ -5,7 +5,8 @@
 
 namespace fovea::cpu::simd {
 
-// y = (x - mean) inv_std gamma + beta, by the mean and the biased variance of each row. No gamma and beta: ones and zeros.
+// y = (x - mean) inv_std gamma + beta, by the mean and the biased variance of each row. No gamma, no beta: ones, zeros. Not centered: by a
+// mean of 0 and the mean of squares.
 struct RowNorm {
   double eps;
   Source x;
@@ -14,13 +15,15 @@ struct RowNorm {
   Target y;  // of x's type
   float *mean = nullptr, *inv_std = nullptr;
   int64_t x_stride, y_stride = 0, mean_stride = 1, inv_std_stride = 1;
+  bool centered = true;
 };
 void row_norm(const RowNorm& pass, int64_t row, int64_t rows, int64_t channels);
 
-// dx = (dy gamma - m - n p) inv_std, where n = (x - mean) inv_std and m, p are the means of dy gamma and dy gamma n over the row.
+// dx = (dy gamma - m - n p) inv_std, where n = (x - mean) inv_std and m, p are the means of dy gamma and dy gamma n over the row. Without a
+// mean, m and the mean are 0.
 struct RowNormGrad {
   Source dy, x;
-  const float *gamma = nullptr, *mean, *inv_std;
+  const float *gamma = nullptr, *mean = nullptr, *inv_std;
   Target dx;  // of their type
   int64_t dy_stride, x_stride, mean_stride = 1, inv_std_stride = 1, dx_stride = 0;
 };

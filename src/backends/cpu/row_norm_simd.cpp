@@ -63,10 +63,20 @@ HWY_INLINE HWY_ATTR Statistics row_statistics(const T* x, int64_t channels, doub
 }
 
 template <class T>
+HWY_INLINE HWY_ATTR Statistics root_mean_square(const T* x, int64_t channels, double eps) {
+  RowSum square;
+  for_each_vector(channels, [&square, x](auto d, int64_t c) HWY_ATTR {
+    const auto v = load(d, x + c);
+    square.add(d, hn::Mul(v, v));
+  });
+  return {0, 0, 1 / std::sqrt(square.total() / static_cast<double>(channels) + eps)};
+}
+
+template <class T>
 void normalize_each_row(const simd::RowNorm& p, int64_t row, int64_t rows, int64_t channels) {
   for (const int64_t end = row + rows; row < end; ++row) {
     const T* const x = p.x.as<T>() + row * p.x_stride;
-    const Statistics of = row_statistics(x, channels, p.eps);
+    const Statistics of = p.centered ? row_statistics(x, channels, p.eps) : root_mean_square(x, channels, p.eps);
     if (p.mean) p.mean[row * p.mean_stride] = static_cast<float>(of.mean + of.lost);
     if (p.inv_std) p.inv_std[row * p.inv_std_stride] = static_cast<float>(of.inv_std);
     if (!p.y) continue;
@@ -75,7 +85,7 @@ void normalize_each_row(const simd::RowNorm& p, int64_t row, int64_t rows, int64
     const float *const gamma = p.gamma, *const beta = p.beta;
     for_each_vector(channels, [=](auto d, int64_t c) HWY_ATTR {
       auto v = hn::MulSub(hn::Sub(load(d, x + c), hn::Set(d, mean)), hn::Set(d, scale), hn::Set(d, offset));
-      if (gamma) v = hn::MulAdd(v, hn::LoadU(d, gamma + c), hn::LoadU(d, beta + c));
+      if (gamma) v = hn::MulAdd(v, hn::LoadU(d, gamma + c), beta ? hn::LoadU(d, beta + c) : hn::Zero(d));
       store(d, v, y + c);
     });
   }
@@ -95,7 +105,7 @@ struct Group {
     for (int64_t k = 0; k < kRows; ++k) {
       dy[k] = p.dy.as<T>() + (row + k) * p.dy_stride;
       x[k] = p.x.as<T>() + (row + k) * p.x_stride;
-      mean[k] = p.mean[(row + k) * p.mean_stride];
+      mean[k] = p.mean ? p.mean[(row + k) * p.mean_stride] : 0;
       inv_std[k] = p.inv_std[(row + k) * p.inv_std_stride];
     }
   }
@@ -127,7 +137,7 @@ HWY_INLINE HWY_ATTR void grad_group(const simd::RowNormGrad& p, int64_t row, int
   for (int64_t k = 0; k < kRows; ++k) {
     T* const dx = p.dx.as<T>() + (row + k) * p.dx_stride;
     const auto count = static_cast<float>(channels);
-    const float slope = group.slope[k].total() / count, product = group.product[k].total() / count;
+    const float slope = p.mean ? group.slope[k].total() / count : 0, product = group.product[k].total() / count;
     for_each_vector(channels, [&group, k, gamma, slope, product, dx](auto d, int64_t c) HWY_ATTR {
       auto v = load(d, group.dy[k] + c);
       if (gamma) v = hn::Mul(v, hn::LoadU(d, gamma + c));

@@ -19,6 +19,7 @@
 #include "backends/reference/pool.h"
 #include "backends/reference/random_mask.h"
 #include "backends/reference/resample.h"
+#include "backends/reference/rms_norm.h"
 #include "backends/reference/scalars.h"
 #include "backends/reference/standardize_weight.h"
 #include "backends/reference/target_losses.h"
@@ -111,6 +112,8 @@ constexpr Row rows[] = {
     row<BatchNormTrainingGrad>(),
     row<BinaryCrossEntropy>(),
     row<BinaryCrossEntropyGrad>(),
+    row<BlurPool2d>(),
+    row<BlurPool2dGrad>(),
     row<BroadcastTo>(),
     row<ClipFactor>(),
     row<Cast>(),
@@ -119,6 +122,8 @@ constexpr Row rows[] = {
     row<Conv2d>(),
     row<Conv2dInputGrad>(),
     row<Conv2dWeightGrad>(),
+    row<CrossAttention>(),
+    row<CrossAttentionGrad>(),
     row<CrossEntropy>(),
     row<CrossEntropyGrad>(),
     row<FoldBatchNorm>(),
@@ -141,6 +146,8 @@ constexpr Row rows[] = {
     row<RandomMask>(),
     row<ResizeBicubic>(),
     row<ResizeBicubicGrad>(),
+    row<RmsNorm>(),
+    row<RmsNormGrad>(),
     row<RmspropUpdate>(),
     row<SgdUpdate>(),
     row<Slice>(),

@@ -1,8 +1,9 @@
-// Means over windows, bicubic resampling, and their gradients.
+// Means over windows, blurring, bicubic resampling, and their gradients.
 #pragma once
 
 #include "backends/reference/arguments.h"
 #include "ops/average_pool2d.h"
+#include "ops/blur_pool2d.h"
 #include "ops/resize_bicubic.h"
 #include "ops/windows.h"
 
@@ -61,6 +62,17 @@ void run(const AveragePool2d& op, const Arguments& a) {
 template <class T>
 void run(const AveragePool2dGrad& op, const Arguments& a) {
   resample_grad<T>(a, StridedMeans{op.kernel.height, op.stride.height}, StridedMeans{op.kernel.width, op.stride.width});
+}
+
+template <class T>
+void run(const BlurPool2d& op, const Arguments& a) {
+  const Shape& x = a.inputs[0].type.shape;
+  resample<T>(a, BlurWindows{op.stride, x.height(), op.reflect}, BlurWindows{op.stride, x.width(), op.reflect});
+}
+
+template <class T>
+void run(const BlurPool2dGrad& op, const Arguments& a) {
+  resample_grad<T>(a, BlurWindows{op.stride, op.size.height, op.reflect}, BlurWindows{op.stride, op.size.width, op.reflect});
 }
 
 // The windows of a change of size, along height and width.

@@ -7,19 +7,19 @@ from torch.utils.flop_counter import FlopCounterMode
 BOTH = """resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2 wide_resnet101_2
 vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn densenet121 densenet161 densenet169 densenet201""".split()
 NAMES = [f"{library}/{name}" for name in BOTH for library in ("torchvision", "timm")]
-NAMES += ["timm/mobilenetv1_100", "timm/mobilenetv1_125"]
 NAMES += ["torchvision/" + n for n in """mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_b1 efficientnet_b2
 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l""".split()]
 NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)] + [f"timm/{p}efficientnet_b{i}" for p in ("", "tf_") for i in range(8)]
-NAMES += [f"timm/tf_efficientnetv2_{size}" for size in "sml"]
-NAMES += ["timm/" + n for n in """resnetv2_18 resnetv2_34 resnetv2_50 resnetv2_101 resnetv2_152 resnetv2_50x1_bit resnetv2_50x3_bit
-resnetv2_101x1_bit resnetv2_101x3_bit""".split()]
+NAMES += ["timm/resnetv2_152", "timm/convnextv2_small"]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
-NAMES += [f"timm/convnextv2_{size}" for size in "atto femto pico nano tiny small base large".split()]
 NAMES += ["torchvision/" + n for n in "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split()]
-NAMES += [f"timm/deit_{size}_patch16_224" for size in ("tiny", "small", "base")]
-NAMES += [f"timm/vit_{size}_patch14_dinov2" for size in ("small", "base")]
-NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm
+# Those with a head for a distillation token have no place here yet.
+NAMES += ["timm/" + n for module in ("vision_transformer", "deit") for n in timm.list_models(module=module) if "distilled" not in n]
+# Every architecture for which timm publishes weights, of the modules here.
+MODULES = "resnet resnetv2 vgg densenet mobilenetv3 efficientnet convnext".split()
+PUBLISHED = {name.split(".")[0] for module in MODULES for name in timm.list_models(module=module, pretrained=True)}
+NAMES += sorted({f"timm/{name}" for name in PUBLISHED} - set(NAMES))
+NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm, timm.layers.RmsNorm
 
 
 def fnv1a64(text):
@@ -69,7 +69,7 @@ def row(spec):
     model, size, head = build(spec)
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
-    norms = {(m.eps, getattr(m, "momentum", "")) for m in model.modules() if isinstance(m, NORMS)}
+    norms = {(m.eps, getattr(m, "momentum", "")) for n, m in model.named_modules() if isinstance(m, NORMS) and not n.endswith("sub_norm")}
     (eps, momentum), = norms or {("", "")}
     dropout, depth = drop(model)
     library, name = spec.split("/")
@@ -78,8 +78,14 @@ def row(spec):
             feature_width(model, head), multiply_adds(model, size), published, eps, momentum, dropout, repr(depth)]
 
 
+# Rows of other networks stay as they are where names are given.
+wanted = sys.argv[1:] or NAMES
+known = {}
+if sys.argv[1:]:
+    with open("variants.csv") as file:
+        known = {line[0]: line for line in list(csv.reader(file))[1:]}
+rows = [row(spec) if spec in wanted else known[spec] for spec in NAMES if spec in wanted or spec in known]
 with open("variants.csv", "w") as file:
     out = csv.writer(file, lineterminator="\n")
     out.writerow("model size parameters states states_fnv1a64 head feature_width multiply_adds published_gmacs eps momentum dropout stochastic_depth".split())
-    for spec in NAMES:
-        out.writerow(row(spec))
+    out.writerows(rows)

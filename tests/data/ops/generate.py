@@ -6,7 +6,9 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timm.layers import StdConv2d
+from timm.layers import BlurPool2d, StdConv2d
+from timm.layers.activations import quick_gelu
+from timm.layers.fast_norm import rms_norm
 from timm.layers.grn import GlobalResponseNorm
 
 torch.set_default_dtype(torch.float64)
@@ -57,13 +59,19 @@ ACTIVATIONS = {
     "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
     "gelu": F.gelu,
 }
-for kind, function in ACTIVATIONS.items():
+
+
+def activation(kind, function):
     x = torch.tensor([-7, -4, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, 5, 6, 7], requires_grad=True)
     y = function(x)
     dy = rand(*x.shape)
     y.backward(dy)
     case(kind, "activation", {"kind": kind}, [x], [y])
-    case(kind, "activation_grad", {"kind": kind}, [dy, y if kind in ("relu", "relu6", "sigmoid") else x], [x.grad])
+    case(kind, "activation_grad", {"kind": kind}, [dy, y if kind in ("relu", "relu6", "sigmoid", "exp") else x], [x.grad])
+
+
+for kind, function in ACTIVATIONS.items():
+    activation(kind, function)
 
 for name, shape, kernel, stride, padding in [("stem", (2, 3, 7, 6), 3, 2, 1), ("halves", (1, 4, 5, 6), 2, 2, 0)]:
     # Small integers tie often, inside and against the padding; negative ones would lose to padding by zeros.
@@ -236,6 +244,37 @@ for name, shape in [("3x3", (4, 5, 3, 3)), ("1x1", (3, 16, 1, 1))]:
     y.backward(dy)
     case(name, "standardize_weight", {"eps": "1e-08"}, [conv.weight], [y])
     case(name, "standardize_weight_grad", {"eps": "1e-08"}, [dy, conv.weight], [conv.weight.grad])
+
+# Queries of other tokens than the keys and values, which may be wider.
+for name, batch, heads, width, values, queries, tokens in [("pool", 2, 2, 6, 6, 1, 9), ("wider values", 1, 3, 4, 8, 5, 7)]:
+    tensors = [rand(batch, t, heads * c).requires_grad_() for t, c in [(queries, width), (tokens, width), (tokens, values)]]
+    q, k, v = (t.reshape(batch, t.shape[1], heads, -1).transpose(1, 2) for t in tensors)
+    y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, queries, heads * values)
+    dy = rand(*y.shape)
+    y.backward(dy)
+    log_sum = torch.logsumexp(q @ k.transpose(2, 3) / width**0.5, 3, keepdim=True)
+    fields = {"heads": str(heads)}
+    case(name, "cross_attention", fields, [as_tokens(t) for t in tensors], [as_tokens(y), log_sum])
+    case(name, "cross_attention_grad", fields, [as_tokens(t) for t in (dy, *tensors, y)] + [log_sum], [as_tokens(t.grad) for t in tensors])
+
+for name, shape in [("tokens", (2, 12, 5, 1)), ("heads", (2, 6, 5, 3))]:
+    x, gamma = rand(*shape).requires_grad_(), rand(shape[1]).requires_grad_()
+    y = rms_norm(x.permute(0, 2, 3, 1), [shape[1]], gamma, 1e-6).permute(0, 3, 1, 2)
+    dy = rand(*shape)
+    y.backward(dy)
+    inv_rms, vector = torch.rsqrt(x.pow(2).mean(1, keepdim=True) + 1e-6), gamma.reshape(1, -1, 1, 1)
+    case(name, "rms_norm", {"eps": "1e-06"}, [x, vector], [y, inv_rms])
+    case(name, "rms_norm_grad", {}, [dy, x, vector, inv_rms], [x.grad, gamma.grad.reshape(1, -1, 1, 1)])
+
+later = {"gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "quick_gelu": quick_gelu, "exp": torch.exp}
+for kind, function in later.items():
+    activation(kind, function)
+
+# Anti-aliased striding, as timm's.
+for name, shape, stride, mode in [("even", (2, 3, 6, 4), 2, "reflect"), ("odd", (1, 2, 5, 7), 2, "reflect"), ("zeros", (1, 3, 5, 6), 2, "constant"),
+                                  ("no stride", (1, 2, 4, 3), 1, "reflect")]:
+    blur = BlurPool2d(shape[1], stride=stride, pad_mode=mode).double()
+    resample(name, "blur_pool2d", {"stride": str(stride), "reflect": "yes" if mode == "reflect" else "no"}, blur, shape)
 
 path = pathlib.Path(__file__).with_name("torch.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

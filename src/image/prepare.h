@@ -1,0 +1,42 @@
+// One picture as a network takes it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "image/augment.h"
+#include "image/cache.h"
+#include "image/folder.h"
+#include "image/use.h"
+
+namespace fovea::image {
+
+struct PrepareOptions {
+  Preprocessing preprocessing;
+  std::optional<Augmentation> augmentation = {};
+  bool second_fit = false;                 // also in the preprocessing's second shape, where it has one; not with augmentation
+  std::shared_ptr<ImageCache> cache = {};  // used where its pictures serve: decoded alike, and not fitted where crops are random
+};
+
+// Reads a picture, or takes it from the cache, augments it, brings it into the preprocessing's one or two shapes and normalizes it. Safe to
+// use from several threads.
+class Preparer {
+ public:
+  explicit Preparer(PrepareOptions options);
+
+  size_t shapes() const { return uses_.size(); }                                                        // 1 or 2
+  int64_t numbers() const { return 3 * options_.preprocessing.height * options_.preprocessing.width; }  // of a picture in one shape
+  // Writes [height, width, 3] into one span a shape. Throws as read_picture does.
+  void prepare(const Sample& sample, const Draw& draw, std::span<const std::span<float>> out) const;
+
+ private:
+  void prepare(const Sample& sample, const Draw& draw, const Use& use, std::optional<Image>& decoded, std::span<float> out) const;
+
+  const PrepareOptions options_;
+  std::vector<Use> uses_;  // a shape each
+  bool cache_serves_ = false;
+};
+
+}  // namespace fovea::image
