@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""count_tests.py BUILD_DIRECTORY...: reads what ctest and GoogleTest wrote there and ends with "N passed, N failed".
+"""count_tests.py BUILD_DIRECTORY...: reads what ctest, GoogleTest and pytest wrote there and ends with "N passed, N failed".
 
 Of each build, ctest.xml has one row for each program that ctest ran, test_results/NAME.xml the tests inside that program. A program that ended badly
 without a failed test of its own (a crash, a time-out, a sanitizer's finding) counts as one failure.
@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 
 def inner_counts(path):
-    """Tests passed, failed and skipped in one GoogleTest report; None where there is none that can be read."""
+    """Tests passed, failed and skipped in one report of GoogleTest or pytest; None where there is none that can be read."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError):
@@ -21,7 +21,7 @@ def inner_counts(path):
             continue
         if case.find("failure") is not None:
             failed += 1
-        elif case.get("result") == "skipped":
+        elif case.get("result") == "skipped" or case.find("skipped") is not None:
             skipped += 1
         else:
             passed += 1

@@ -102,12 +102,13 @@ def crop_of(preprocessing: _core.Preprocessing) -> Tuple[float, str]:
         return 1.0, "squash"
     if preprocessing.fit == "pad":
         return 1.0, "border"
+    mode = "squash" if preprocessing.fit == "squash_crop" else "center"
     pct = min(preprocessing.height, preprocessing.width) / preprocessing.resize
     for digits in range(1, 6):  # the shortest number that gives the same size
         short = round(pct, digits)
         if short > 0 and math.floor(min(preprocessing.height, preprocessing.width) / short) == preprocessing.resize:
-            return short, "center"
-    return pct, "center"
+            return short, mode
+    return pct, mode
 
 
 class PretrainedCfg(Dict[str, Any]):

@@ -25,7 +25,7 @@ def preprocessing_of(config: Mapping[str, Any], usual: Optional[_core.Preprocess
     if config.get("input_size"):
         wanted.height, wanted.width = (int(side) for side in config["input_size"][-2:])
     wanted.resize = math.floor(min(wanted.height, wanted.width) / pct)
-    wanted.fit = _MODES[mode]
+    wanted.fit = "squash_crop" if mode == "squash" and pct < 1 else _MODES[mode]
     if config.get("interpolation"):
         wanted.interpolation = config["interpolation"]
     if config.get("mean"):

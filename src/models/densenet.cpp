@@ -1,5 +1,6 @@
 // DenseNet: Huang et al. 2017, arXiv:1608.06993, figure 1 and table 1, with bottlenecks and compression ("BC", section 3). torchvision's
-// and timm's weights have the same names; timm counts a batch norm's ReLU to it, which shows in the taps.
+// and timm's weights have the same names; timm counts a batch norm's ReLU to it, which shows in the taps. Its densenetblur121d has three
+// 3x3 in the stem and blurs behind the max-pool (Zhang 2019, arXiv:1904.11486).
 #include <array>
 #include <cmath>
 
@@ -14,6 +15,7 @@ struct Row {
   const char* name;
   std::array<int64_t, 4> layers;  // a block
   int64_t growth = 32;            // channels that a layer appends
+  bool deep_blurred_stem = false;
 };
 
 // Its first weights count their inputs, unlike those of the other families.
@@ -44,12 +46,26 @@ Value transition(Scope s, Value x) {
   return s.tap(average_pool2d(s["pool"], x));
 }
 
+Value stem_convolution(Scope s, Value x, const Row& row) {
+  const int64_t growth = row.growth;
+  if (!row.deep_blurred_stem) return conv2d(s["conv0"], x, by_fan_in(x, {.out = 2 * growth, .kernel = 7, .stride = 2, .padding = 3}));
+  x = conv2d(s["conv0"], x, by_fan_in(x, {.out = growth, .kernel = 3, .stride = 2, .padding = 1}));
+  x = norm_relu_conv(s["norm0"], s["conv1"], x, {.out = growth, .kernel = 3, .padding = 1});
+  return norm_relu_conv(s["norm1"], s["conv2"], x, {.out = 2 * growth, .kernel = 3, .padding = 1});
+}
+
+Value stem_pool(Scope s, Value x, const Row& row) {
+  if (!row.deep_blurred_stem) return max_pool2d(s, x, {.kernel = 3, .stride = 2, .padding = 1});
+  return blur_pool2d(s[1], max_pool2d(s[0], x, {.kernel = 3, .stride = 1, .padding = 1}));
+}
+
 // Table 1.
 Features densenet(const Row& row, bool timm, Scope s, Value x) {
   const Scope features = s["features"];
-  x = conv2d(features["conv0"], x, by_fan_in(x, {.out = 2 * row.growth, .kernel = 7, .stride = 2, .padding = 3}));
-  x = features[timm ? "norm0" : "relu0"].tap(relu(batch_norm(features["norm0"], x)));
-  x = features["pool0"].tap(max_pool2d(features["pool0"], x, {.kernel = 3, .stride = 2, .padding = 1}));
+  x = stem_convolution(features, x, row);
+  const char* norm0 = row.deep_blurred_stem ? "norm2" : "norm0";
+  x = features[timm ? norm0 : "relu0"].tap(relu(batch_norm(features[norm0], x)));
+  x = features["pool0"].tap(stem_pool(features["pool0"], x, row));
   for (size_t i = 0; i < row.layers.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     if (i > 0) x = transition(features["transition" + std::to_string(i)], x);
@@ -66,6 +82,7 @@ constexpr Row kRows[] = {
     {"densenet169", {6, 12, 32, 32}},
     {"densenet201", {6, 12, 48, 32}},
 };
+constexpr Row kBlurred{"densenetblur121d", {6, 12, 24, 16}, 32, true};  // timm's alone
 
 int64_t feature_width(const Row& row) {
   int64_t channels = 2 * row.growth;
@@ -77,25 +94,29 @@ int64_t feature_width(const Row& row) {
 Init head_weight_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(static_cast<double>(inputs))); }
 Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
 
+Variant variant(std::string name, const Row& row, bool timm) {
+  Variant variant;
+  variant.name = std::move(name);
+  variant.family = "densenet";
+  variant.layout = timm ? "timm" : "torchvision";
+  variant.feature_width = feature_width(row);
+  variant.least_size = 29;  // 8 before the transitions
+  variant.head = "classifier";
+  variant.body = [&row, timm](Scope s, Value image, Size2) { return densenet(row, timm, s, image); };
+  variant.head_weight_init = head_weight_init;
+  variant.head_bias_init = head_bias_init;
+  return variant;
+}
+
 }  // namespace
 
 std::vector<Variant> variants() {
   std::vector<Variant> variants;
   for (const Row& row : kRows) {
-    for (const bool timm : {false, true}) {
-      Variant variant;
-      variant.name = std::string(timm ? "timm/" : "") + row.name;
-      variant.family = "densenet";
-      variant.layout = timm ? "timm" : "torchvision";
-      variant.feature_width = feature_width(row);
-      variant.least_size = 29;  // 8 before the transitions
-      variant.head = "classifier";
-      variant.body = [&row, timm](Scope s, Value image, Size2) { return densenet(row, timm, s, image); };
-      variant.head_weight_init = head_weight_init;
-      variant.head_bias_init = head_bias_init;
-      variants.push_back(std::move(variant));
-    }
+    variants.push_back(variant(row.name, row, false));
+    variants.push_back(variant(std::string("timm/") + row.name, row, true));
   }
+  variants.push_back(variant(kBlurred.name, kBlurred, true));
   return variants;
 }
 

@@ -1,11 +1,14 @@
 // EfficientNet: Tan and Le 2019, arXiv:1905.11946, table 1 (B0) and equation 3 (compound scaling); EfficientNetV2: Tan and Le 2021,
-// arXiv:2104.00298, figure 2 and table 4; EfficientNet-Lite: the same without squeeze-excite, ReLU6 for SiLU, stem and head of one size
-// (github.com/tensorflow/tpu, models/official/efficientnet/lite). B0 to B7 and V2 follow the layout of torchvision's weights, Lite, B0
-// to B7 again and the networks of the TensorFlow weights ("tf_": SAME padding, eps of 1e-3) that of timm's.
+// arXiv:2104.00298, figure 2 and table 4. B0 to B7 and V2 in the layout of torchvision's weights; in that of timm's these again and what
+// came of them: the networks of the TensorFlow weights ("tf_": SAME padding, eps of 1e-3), Lite (without squeeze-excite, ReLU6 for SiLU,
+// stem and head of one size: github.com/tensorflow/tpu, models/official/efficientnet/lite), EdgeTPU (es, em, el), X and H (Li et al. 2021,
+// arXiv:2102.05610), V2 as timm's author drew it from the paper ("rw"), TinyNet (Han et al. 2020, arXiv:2010.14819).
 #include <cmath>
 #include <span>
 
 #include "models/families.h"
+#include "models/mobile_network.h"
+#include "models/pruned_channels.h"
 #include "nn/blocks.h"
 
 namespace fovea::models::efficientnet {
@@ -36,10 +39,7 @@ struct Network {
   std::vector<Stage> stages;
   int64_t stem = 32, head = 1280;  // channels
   BatchNormOptions norm;
-  ActivationKind activation = ActivationKind::silu;
   double stochastic_depth = 0;  // dropped share of the last block, were there one more; it grows linearly from 0
-  bool squeeze_excite = true;
-  bool same_padding = false;
 };
 
 struct Block {
@@ -49,8 +49,6 @@ struct Block {
 };
 
 bool has_shortcut(Value x, const Block& block) { return block.stage.stride == 1 && x.channels() == block.stage.channels; }
-
-// ---- torchvision's layout ----
 
 // Its Conv2dNormActivation without the activation.
 Value conv_norm(Scope s, Value x, Conv2dOptions conv, const Block& block) {
@@ -83,73 +81,8 @@ Value torchvision_block(Scope s, Value x, const Block& block) {
   return has_shortcut(x, block) ? stochastic_depth(s["stochastic_depth"], branch, block.drop) + x : branch;
 }
 
-// ---- timm's layout ----
-
-Conv2dOptions timm_conv(const Block& block, Conv2dOptions conv) {
-  conv.padding = (conv.kernel - 1) / 2;
-  conv.same = block.network.same_padding;
-  conv.fan_out = FanOut::one_group;
-  return conv;
-}
-
-Value timm_gate(Scope s, Value x, int64_t squeezed, const Block& block) {
-  if (!block.network.squeeze_excite) return x;
-  return squeeze_excite(s["conv_reduce"], s["conv_expand"], x, {.squeezed = squeezed, .activation = block.network.activation});
-}
-
-// An inverted residual that does not expand.
-Value depthwise_separable(Scope s, Value x, const Block& block) {
-  const Network& network = block.network;
-  const int64_t in = x.channels();
-  const Conv2dOptions depthwise{.out = in, .kernel = block.stage.kernel, .stride = block.stage.stride, .groups = in};
-  x = conv2d(s["conv_dw"], x, timm_conv(block, depthwise));
-  x = activate(network.activation, batch_norm(s["bn1"], x, network.norm));
-  x = timm_gate(s["se"], x, in / 4, block);
-  return batch_norm(s["bn2"], conv2d(s["conv_pw"], x, timm_conv(block, {.out = block.stage.channels})), network.norm);
-}
-
-// Sandler et al. 2018, arXiv:1801.04381, figure 4d.
-Value inverted_residual(Scope s, Value x, const Block& block) {
-  const Network& network = block.network;
-  const int64_t in = x.channels(), expanded = in * block.stage.expand;
-  const Conv2dOptions depthwise{.out = expanded, .kernel = block.stage.kernel, .stride = block.stage.stride, .groups = expanded};
-  x = conv2d(s["conv_pw"], x, timm_conv(block, {.out = expanded}));
-  x = activate(network.activation, batch_norm(s["bn1"], x, network.norm));
-  x = conv2d(s["conv_dw"], x, timm_conv(block, depthwise));
-  x = activate(network.activation, batch_norm(s["bn2"], x, network.norm));
-  x = timm_gate(s["se"], x, in / 4, block);
-  return batch_norm(s["bn3"], conv2d(s["conv_pwl"], x, timm_conv(block, {.out = block.stage.channels})), network.norm);
-}
-
-// Tan and Le 2021, arXiv:2104.00298, figure 2: one convolution in place of the expanding and the depthwise one.
-Value edge_residual(Scope s, Value x, const Block& block) {
-  const Network& network = block.network;
-  const Stage& stage = block.stage;
-  if (stage.expand == 1) {
-    const Value y = conv2d(s["conv"], x, timm_conv(block, {.out = stage.channels, .kernel = stage.kernel, .stride = stage.stride}));
-    return activate(network.activation, batch_norm(s["bn1"], y, network.norm));
-  }
-  const Conv2dOptions expanding{.out = x.channels() * stage.expand, .kernel = stage.kernel, .stride = stage.stride};
-  x = activate(network.activation, batch_norm(s["bn1"], conv2d(s["conv_exp"], x, timm_conv(block, expanding)), network.norm));
-  return batch_norm(s["bn2"], conv2d(s["conv_pwl"], x, timm_conv(block, {.out = stage.channels})), network.norm);
-}
-
-Value timm_branch(Scope s, Value x, const Block& block) {
-  if (block.stage.kind == BlockKind::fused_mbconv) return edge_residual(s, x, block);
-  return block.stage.expand == 1 ? depthwise_separable(s, x, block) : inverted_residual(s, x, block);
-}
-
-Value timm_block(Scope s, Value x, const Block& block) {
-  const Value branch = timm_branch(s, x, block);
-  return has_shortcut(x, block) ? stochastic_depth(s["drop_path"], branch, block.drop) + x : branch;
-}
-
-// ---- the networks ----
-
-using BlockText = Value (*)(Scope s, Value x, const Block& block);
-
 // Every stage in its own scope, s[first] and on.
-Value stages(Scope s, int64_t first, Value x, const Network& network, BlockText text) {
+Value stages(Scope s, int64_t first, Value x, const Network& network) {
   int64_t blocks = 0, done = 0;
   for (const Stage& stage : network.stages) blocks += stage.blocks;
   for (size_t i = 0; i < network.stages.size(); ++i) {
@@ -157,7 +90,7 @@ Value stages(Scope s, int64_t first, Value x, const Network& network, BlockText 
     Stage stage = network.stages[i];
     for (int64_t b = 0; b < stage.blocks; ++b) {
       const double drop = network.stochastic_depth * static_cast<double>(done++) / static_cast<double>(blocks);
-      x = text(place[b], x, {network, stage, drop});
+      x = torchvision_block(place[b], x, {network, stage, drop});
       stage.stride = 1;
     }
     place.tap(x);
@@ -170,20 +103,11 @@ Value torchvision_efficientnet(const Network& network, Scope s, Value x) {
   const int64_t last = static_cast<int64_t>(network.stages.size()) + 1;
   const Block plain{network, {}, 0};
   x = features[0].tap(silu(conv_norm(features[0], x, {.out = network.stem, .kernel = 3, .stride = 2}, plain)));
-  x = stages(features, 1, x, network, torchvision_block);
+  x = stages(features, 1, x, network);
   return features[last].tap(silu(conv_norm(features[last], x, {.out = network.head}, plain)));
 }
 
-Value timm_efficientnet(const Network& network, Scope s, Value x) {
-  const Block plain{network, {}, 0};
-  x = conv2d(s["conv_stem"], x, timm_conv(plain, {.out = network.stem, .kernel = 3, .stride = 2}));
-  x = s["bn1"].tap(activate(network.activation, batch_norm(s["bn1"], x, network.norm)));
-  x = stages(s["blocks"], 0, x, network, timm_block);
-  x = conv2d(s["conv_head"], x, timm_conv(plain, {.out = network.head}));
-  return s["bn2"].tap(activate(network.activation, batch_norm(s["bn2"], x, network.norm)));
-}
-
-// ---- variants ----
+// ---- variants of torchvision's layout ----
 
 // Equation 3 of EfficientNet: the width and depth multipliers, and the pictures' height and width.
 struct Scaling {
@@ -193,18 +117,13 @@ struct Scaling {
 };
 constexpr Scaling kB[] = {{1.0, 1.0, 224, 0.2}, {1.0, 1.1, 240, 0.2}, {1.1, 1.2, 288, 0.3}, {1.2, 1.4, 300, 0.3},
                           {1.4, 1.8, 380, 0.4}, {1.6, 2.2, 456, 0.4}, {1.8, 2.6, 528, 0.5}, {2.0, 3.1, 600, 0.5}};
-// The sizes are those of timm's weights; it has no dropout, in the head neither.
-constexpr Scaling kLite[] = {{1.0, 1.0, 224, 0}, {1.0, 1.1, 240, 0}, {1.1, 1.2, 260, 0}, {1.2, 1.4, 300, 0}, {1.4, 1.8, 380, 0}};
-// torchvision gives the size at which it tested, timm the one at which Google trained.
 struct V2 {
   const char* size;
   std::span<const Stage> stages;
-  int64_t tested, trained;
+  int64_t tested;
   double dropout;
 };
-constexpr V2 kV2[] = {{"s", kV2S, 384, 300, 0.2}, {"m", kV2M, 480, 384, 0.3}, {"l", kV2L, 480, 384, 0.4}};
-constexpr int64_t kTimmBSizes[] = {224, 240, 256, 288, 320, 448, 528, 600};
-constexpr int64_t kTfB2Size = 260;  // the TensorFlow weights' own; torchvision measured its B2 at 288
+constexpr V2 kV2[] = {{"s", kV2S, 384, 0.2}, {"m", kV2M, 480, 0.3}, {"l", kV2L, 480, 0.4}};
 
 std::vector<Stage> scaled_stages(const Scaling& scaling) {
   std::vector<Stage> stages(std::begin(kV1), std::end(kV1));
@@ -215,20 +134,14 @@ std::vector<Stage> scaled_stages(const Scaling& scaling) {
   return stages;
 }
 
-Network b_network(const Scaling& scaling) {
+Network b_network(size_t index) {
+  const Scaling& scaling = kB[index];
   Network network;
   network.stages = scaled_stages(scaling);
   network.stem = scaled_channels(32, scaling.width);
-  return network;
-}
-
-// Stem and head keep their size, the first and the last stage their depth.
-Network lite_network(const Scaling& scaling) {
-  Network network;
-  network.stages = scaled_stages(scaling);
-  network.stages.front().blocks = network.stages.back().blocks = 1;
-  network.activation = ActivationKind::relu6;
-  network.squeeze_excite = false;
+  network.head = 4 * network.stages.back().channels;
+  network.stochastic_depth = 0.2;
+  if (index >= 5) network.norm = {.eps = 1e-3, .momentum = 0.01};  // as its weights were trained
   return network;
 }
 
@@ -241,61 +154,187 @@ Network v2_network(std::span<const Stage> stages) {
   return network;
 }
 
-Network tensorflow(Network network) {
-  network.norm.eps = 1e-3;
+// A linear layer starts by its fan out.
+Init head_weight_init(int64_t, int64_t outputs) { return uniform_init(1 / std::sqrt(static_cast<double>(outputs))); }
+Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
+
+Variant variant(std::string name, Network network, int64_t size, double dropout) {
+  Variant variant;
+  variant.name = std::move(name);
+  variant.family = "efficientnet";
+  variant.layout = "torchvision";
+  variant.feature_width = network.head;
+  variant.input_size = size;
+  variant.head = "classifier.1";
+  variant.head_dropout = dropout;
+  variant.body = [network = std::move(network)](Scope s, Value x, Size2) { return features_of(torchvision_efficientnet(network, s, x)); };
+  variant.head_weight_init = head_weight_init;
+  variant.head_bias_init = head_bias_init;
+  return variant;
+}
+
+// ---- variants of timm's layout ----
+
+constexpr const char* kTable1[] = {"ds_r1_k3_s1_e1_c16_se0.25", "ir_r2_k3_s2_e6_c24_se0.25",  "ir_r2_k5_s2_e6_c40_se0.25",
+                                   "ir_r3_k3_s2_e6_c80_se0.25", "ir_r3_k5_s1_e6_c112_se0.25", "ir_r4_k5_s2_e6_c192_se0.25",
+                                   "ir_r1_k3_s1_e6_c320_se0.25"};
+constexpr const char* kLite[] = {"ds_r1_k3_s1_e1_c16",  "ir_r2_k3_s2_e6_c24",  "ir_r2_k5_s2_e6_c40", "ir_r3_k3_s2_e6_c80",
+                                 "ir_r3_k5_s1_e6_c112", "ir_r4_k5_s2_e6_c192", "ir_r1_k3_s1_e6_c320"};
+// The first block is written for as many channels as the stem has.
+constexpr const char* kEdge[] = {"er_r1_k3_s1_e4_c24_fc24_noskip",
+                                 "er_r2_k3_s2_e8_c32",
+                                 "er_r4_k3_s2_e8_c48",
+                                 "ir_r5_k5_s2_e8_c96",
+                                 "ir_r4_k5_s1_e8_c144",
+                                 "ir_r2_k5_s2_e8_c192"};
+constexpr const char* kX[] = {"ds_r1_k3_s1_e1_c16_se0.25_d1", "er_r2_k3_s2_e6_c24_se0.25_nre", "er_r2_k5_s2_e6_c40_se0.25_nre",
+                              "ir_r3_k3_s2_e6_c80_se0.25",    "ir_r3_k5_s1_e6_c112_se0.25",    "ir_r4_k5_s2_e6_c192_se0.25",
+                              "ir_r1_k3_s1_e6_c320_se0.25"};
+constexpr const char* kH[] = {"ds_r1_k3_s1_e1_c16_se0.25_d1", "er_r2_k3_s2_e4_c24_se0.25_nre", "er_r2_k5_s2_e4_c40_se0.25_nre",
+                              "ir_r3_k3_s2_e4_c80_se0.25",    "ir_r3_k5_s1_e6_c112_se0.25",    "ir_r4_k5_s2_e6_c192_se0.25",
+                              "ir_r1_k3_s1_e6_c320_se0.25"};
+// Table 4 of EfficientNetV2, and its M, L and XL; and the smaller ones, which are scaled.
+constexpr const char* kTimmV2B[] = {"cn_r1_k3_s1_e1_c16_skip",   "er_r2_k3_s2_e4_c32",         "er_r2_k3_s2_e4_c48",
+                                    "ir_r3_k3_s2_e4_c96_se0.25", "ir_r5_k3_s1_e6_c112_se0.25", "ir_r8_k3_s2_e6_c192_se0.25"};
+constexpr const char* kTimmV2S[] = {"cn_r2_k3_s1_e1_c24_skip",    "er_r4_k3_s2_e4_c48",         "er_r4_k3_s2_e4_c64",
+                                    "ir_r6_k3_s2_e4_c128_se0.25", "ir_r9_k3_s1_e6_c160_se0.25", "ir_r15_k3_s2_e6_c256_se0.25"};
+constexpr const char* kTimmV2M[] = {"cn_r3_k3_s1_e1_c24_skip",    "er_r5_k3_s2_e4_c48",          "er_r5_k3_s2_e4_c80",
+                                    "ir_r7_k3_s2_e4_c160_se0.25", "ir_r14_k3_s1_e6_c176_se0.25", "ir_r18_k3_s2_e6_c304_se0.25",
+                                    "ir_r5_k3_s1_e6_c512_se0.25"};
+constexpr const char* kTimmV2L[] = {"cn_r4_k3_s1_e1_c32_skip",     "er_r7_k3_s2_e4_c64",          "er_r7_k3_s2_e4_c96",
+                                    "ir_r10_k3_s2_e4_c192_se0.25", "ir_r19_k3_s1_e6_c224_se0.25", "ir_r25_k3_s2_e6_c384_se0.25",
+                                    "ir_r7_k3_s1_e6_c640_se0.25"};
+constexpr const char* kTimmV2Xl[] = {"cn_r4_k3_s1_e1_c32_skip",     "er_r8_k3_s2_e4_c64",          "er_r8_k3_s2_e4_c96",
+                                     "ir_r16_k3_s2_e4_c192_se0.25", "ir_r24_k3_s1_e6_c256_se0.25", "ir_r32_k3_s2_e6_c512_se0.25",
+                                     "ir_r8_k3_s1_e6_c640_se0.25"};
+constexpr const char* kV2Rw[] = {"er_r2_k3_s1_e1_c24",         "er_r4_k3_s2_e4_c48",         "er_r4_k3_s2_e4_c64",
+                                 "ir_r6_k3_s2_e4_c128_se0.25", "ir_r9_k3_s1_e6_c160_se0.25", "ir_r15_k3_s2_e6_c272_se0.25"};
+constexpr const char* kTest[] = {"cn_r1_k3_s1_e1_c16_skip", "er_r1_k3_s2_e4_c24", "er_r1_k3_s2_e4_c32", "ir_r1_k3_s2_e4_c48_se0.25",
+                                 "ir_r1_k3_s2_e4_c64_se0.25"};
+
+constexpr ActivationKind silu_kind = ActivationKind::silu;
+
+MobileNetwork scaled(Stages stages, double width, double depth) {
+  return {.stages = stages, .width = width, .depth = depth, .activation = silu_kind, .features = scaled_channels(1280, width)};
+}
+
+MobileNetwork lite(double width, double depth) {
+  return {.stages = kLite, .width = width, .depth = depth, .activation = ActivationKind::relu6, .fixed_stem = true, .fixed_ends = true};
+}
+
+MobileNetwork edge(double width, double depth) {
+  MobileNetwork network = scaled(kEdge, width, depth);
+  network.activation = ActivationKind::relu;
+  return network;
+}
+
+MobileNetwork v2_base(double width, double depth) {
+  MobileNetwork network = scaled(kTimmV2B, width, depth);
+  network.least_share = 0;
+  network.features = scaled_channels(1280, width, 0);
+  return network;
+}
+
+MobileNetwork v2(Stages stages, int64_t stem) { return {.stages = stages, .activation = silu_kind, .stem = stem}; }
+
+MobileNetwork v2_rw(Stages stages, double width, double depth, double late_depth, int64_t features) {
+  return {.stages = stages,
+          .width = width,
+          .depth = depth,
+          .activation = silu_kind,
+          .stem = 24,
+          .late_depth = late_depth,
+          .features = scaled_channels(static_cast<double>(features), width)};
+}
+
+MobileNetwork tinynet(double width, double depth) {
+  return {.stages = kTable1, .width = width, .depth = depth, .activation = silu_kind, .fixed_stem = true, .rounded_depth = true};
+}
+
+MobileNetwork test_network(MobileNetwork::Norm norm) {
+  return {.stages = kTest, .activation = silu_kind, .stem = 24, .least_share = 0, .features = 256, .norm = norm};
+}
+
+MobileNetwork tensorflow(MobileNetwork network) {
+  network.norm_eps = 1e-3;
   network.same_padding = true;
   return network;
 }
 
-// Both libraries start a linear layer by its fan out.
-Init head_weight_init(int64_t, int64_t outputs) { return uniform_init(1 / std::sqrt(static_cast<double>(outputs))); }
-Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
+MobileNetwork pruned_network(double width, double depth, std::span<const int16_t> channels) {
+  MobileNetwork network = tensorflow(scaled(kTable1, width, depth));
+  network.pruned = channels;
+  return network;
+}
 
-using NetworkText = Value (*)(const Network& network, Scope s, Value x);
+// The sizes are those of timm's weights, by default.
+struct TimmScaling {
+  double width, depth;
+  int64_t size, tensorflow_size;  // 0: there is none
+};
+constexpr TimmScaling kTimmB[] = {{1.0, 1.0, 224, 224}, {1.0, 1.1, 240, 240}, {1.1, 1.2, 256, 260},
+                                  {1.2, 1.4, 288, 300}, {1.4, 1.8, 320, 380}, {1.6, 2.2, 448, 456},
+                                  {1.8, 2.6, 528, 528}, {2.0, 3.1, 600, 600}, {2.2, 3.6, 0, 672}};
+constexpr TimmScaling kLites[] = {
+    {1.0, 1.0, 224, 224}, {1.0, 1.1, 240, 240}, {1.1, 1.2, 260, 260}, {1.2, 1.4, 300, 300}, {1.4, 1.8, 380, 380}};
+constexpr TimmScaling kV2Bs[] = {{1.0, 1.0, 0, 192}, {1.0, 1.1, 0, 192}, {1.1, 1.2, 0, 208}, {1.2, 1.4, 0, 240}};
 
-Variant variant(std::string name, const char* layout, Network network, int64_t size, double dropout) {
-  const bool timm = std::string_view(layout) == "timm";
-  const NetworkText text = timm ? timm_efficientnet : torchvision_efficientnet;
-  Variant variant;
-  variant.name = std::move(name);
-  variant.family = "efficientnet";
-  variant.layout = layout;
-  variant.feature_width = network.head;
-  variant.input_size = size;
-  variant.head = timm ? "classifier" : "classifier.1";
-  variant.head_dropout = dropout;
-  variant.body = [network = std::move(network), text](Scope s, Value image, Size2) { return features_of(text(network, s, image)); };
-  variant.head_weight_init = head_weight_init;
-  variant.head_bias_init = head_bias_init;
-  return variant;
+void add_timm(std::vector<Variant>& variants) {
+  const auto add = [&](const std::string& name, const MobileNetwork& network, int64_t size) {
+    variants.push_back(mobile_variant("efficientnet", name, network, size));
+  };
+  const auto add_scaled = [&](std::span<const TimmScaling> table, auto make, const std::string& prefix, const std::string& name) {
+    for (size_t i = 0; i < table.size(); ++i) {
+      const auto [width, depth, size, tensorflow_size] = table[i];
+      const MobileNetwork network = make(width, depth);
+      if (size > 0) add(prefix + name + std::to_string(i), network, size);
+      if (tensorflow_size > 0) add("tf_" + name + std::to_string(i), tensorflow(network), tensorflow_size);
+    }
+  };
+  add_scaled(
+      kTimmB, [](double width, double depth) { return scaled(kTable1, width, depth); }, "timm/", "efficientnet_b");
+  add_scaled(kLites, lite, "", "efficientnet_lite");
+  add_scaled(kV2Bs, v2_base, "", "efficientnetv2_b");
+  add("tf_efficientnet_l2", tensorflow(scaled(kTable1, 4.3, 5.3)), 475);
+  add("tf_efficientnetv2_s", tensorflow(v2(kTimmV2S, 24)), 300);
+  add("tf_efficientnetv2_m", tensorflow(v2(kTimmV2M, 24)), 384);
+  add("tf_efficientnetv2_l", tensorflow(v2(kTimmV2L, 32)), 384);
+  add("tf_efficientnetv2_xl", tensorflow(v2(kTimmV2Xl, 32)), 384);
+  add("efficientnetv2_rw_t", v2_rw(kTimmV2S, 0.8, 0.9, 0, 1280), 224);
+  add("efficientnetv2_rw_s", v2_rw(kV2Rw, 1, 1, 0, 1792), 288);
+  add("efficientnetv2_rw_m", v2_rw(kV2Rw, 1.2, 1.2, 1.6, 1792), 320);
+  for (const std::string prefix : {"", "tf_"}) {
+    const auto as = [&](const MobileNetwork& network) { return prefix.empty() ? network : tensorflow(network); };
+    add(prefix + "efficientnet_es", as(edge(1, 1)), 224);
+    add(prefix + "efficientnet_em", as(edge(1, 1.1)), 240);
+    add(prefix + "efficientnet_el", as(edge(1.2, 1.4)), 300);
+  }
+  add("efficientnet_es_pruned", edge(1, 1), 224);  // weights that are zeros, in a network that is whole
+  add("efficientnet_el_pruned", edge(1.2, 1.4), 300);
+  add("efficientnet_b1_pruned", pruned_network(1, 1.1, pruned::kEfficientnetB1), 240);
+  add("efficientnet_b2_pruned", pruned_network(1.1, 1.2, pruned::kEfficientnetB2), 260);
+  add("efficientnet_b3_pruned", pruned_network(1.2, 1.4, pruned::kEfficientnetB3), 300);
+  add("efficientnet_x_b5", scaled(kX, 1.6, 2.2), 448);
+  add("efficientnet_h_b5", scaled(kH, 1.92, 2.2), 448);
+  add("tinynet_a", tinynet(1, 1.2), 192);
+  add("tinynet_b", tinynet(0.75, 1.1), 188);
+  add("tinynet_c", tinynet(0.54, 0.85), 184);
+  add("tinynet_d", tinynet(0.54, 0.695), 152);
+  add("tinynet_e", tinynet(0.51, 0.6), 106);
+  add("test_efficientnet", test_network(MobileNetwork::Norm::batch), 160);
+  add("test_efficientnet_gn", test_network(MobileNetwork::Norm::group), 160);
+  add("test_efficientnet_ln", test_network(MobileNetwork::Norm::layer), 160);
 }
 
 }  // namespace
 
 std::vector<Variant> variants() {
   std::vector<Variant> variants;
-  for (size_t i = 0; i < std::size(kB); ++i) {
-    const Scaling& scaling = kB[i];
-    Network network = b_network(scaling);
-    network.head = scaled_channels(1280, scaling.width);
-    variants.push_back(variant("timm/efficientnet_b" + std::to_string(i), "timm", network, kTimmBSizes[i], 0));
-    variants.push_back(variant("tf_efficientnet_b" + std::to_string(i), "timm", tensorflow(network), i == 2 ? kTfB2Size : scaling.size, 0));
-    network.head = 4 * network.stages.back().channels;
-    network.stochastic_depth = 0.2;
-    if (i >= 5) network.norm = {.eps = 1e-3, .momentum = 0.01};  // as its weights were trained
-    variants.push_back(variant("efficientnet_b" + std::to_string(i), "torchvision", network, scaling.size, scaling.dropout));
-  }
-  for (size_t i = 0; i < std::size(kLite); ++i) {
-    const Network network = lite_network(kLite[i]);
-    variants.push_back(variant("efficientnet_lite" + std::to_string(i), "timm", network, kLite[i].size, kLite[i].dropout));
-    variants.push_back(variant("tf_efficientnet_lite" + std::to_string(i), "timm", tensorflow(network), kLite[i].size, kLite[i].dropout));
-  }
-  for (const V2& row : kV2) {
-    Network network = v2_network(row.stages);
-    variants.push_back(variant(std::string("efficientnet_v2_") + row.size, "torchvision", network, row.tested, row.dropout));
-    network.stochastic_depth = 0;
-    variants.push_back(variant(std::string("tf_efficientnetv2_") + row.size, "timm", tensorflow(network), row.trained, 0));
-  }
+  for (size_t i = 0; i < std::size(kB); ++i)
+    variants.push_back(variant("efficientnet_b" + std::to_string(i), b_network(i), kB[i].size, kB[i].dropout));
+  for (const V2& row : kV2)
+    variants.push_back(variant(std::string("efficientnet_v2_") + row.size, v2_network(row.stages), row.tested, row.dropout));
+  add_timm(variants);
   return variants;
 }
 

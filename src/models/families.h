@@ -12,6 +12,7 @@
   FAMILY(vgg) \
   FAMILY(densenet) \
   FAMILY(mobilenet) \
+  FAMILY(mnasnet) \
   FAMILY(efficientnet) \
   FAMILY(convnext) \
   FAMILY(vit) \

@@ -1,44 +1,18 @@
 // MobileNet V1: Howard et al. 2017, arXiv:1704.04861, table 1, in the layout of timm's weights (which have ReLU6 for ReLU); V2: Sandler et
 // al. 2018, arXiv:1801.04381, figure 4d and table 2, and V3: Howard et al. 2019, arXiv:1905.02244, figure 4 and tables 1 and 2, in that of
-// torchvision's.
+// torchvision's and in timm's; in timm's alone V4 (Qin et al. 2024, arXiv:2404.10518, tables 11 to 15), MobileNet-EdgeTPU V2, PP-LCNet (Cui
+// et al. 2021, arXiv:2109.15099, table 2) and FBNetV3 (Dai et al. 2020, arXiv:2006.02049). "tf_": SAME padding, eps of 1e-3.
 #include <cmath>
 #include <span>
 
 #include "models/families.h"
+#include "models/mobile_network.h"
 #include "nn/blocks.h"
 
 namespace fovea::models::mobilenet {
 namespace {
 
-// ---- V1 ----
-
-struct V1Stage {
-  int64_t channels, blocks, stride;
-};
-constexpr V1Stage kV1[] = {{64, 1, 1}, {128, 2, 2}, {256, 2, 2}, {512, 6, 2}, {1024, 2, 2}};
-
-// Figure 3, right: a depthwise convolution filters, a pointwise one combines.
-Value depthwise_separable(Scope s, Value x, int64_t out, int64_t stride) {
-  const int64_t in = x.channels();
-  const Conv2dOptions depthwise{.out = in, .kernel = 3, .stride = stride, .padding = 1, .groups = in, .fan_out = FanOut::one_group};
-  x = relu6(batch_norm(s["bn1"], conv2d(s["conv_dw"], x, depthwise)));
-  return relu6(batch_norm(s["bn2"], conv2d(s["conv_pw"], x, {.out = out})));
-}
-
-Features mobilenet_v1(double width, Scope s, Value x) {
-  x = conv2d(s["conv_stem"], x, {.out = scaled_channels(32, width), .kernel = 3, .stride = 2, .padding = 1});
-  x = s["bn1"].tap(relu6(batch_norm(s["bn1"], x)));
-  for (size_t i = 0; i < std::size(kV1); ++i) {
-    const V1Stage& stage = kV1[i];
-    const Scope place = s["blocks"][static_cast<int64_t>(i)];
-    for (int64_t b = 0; b < stage.blocks; ++b)
-      x = depthwise_separable(place[b], x, scaled_channels(stage.channels, width), b == 0 ? stage.stride : 1);
-    place.tap(x);
-  }
-  return features_of(s["bn2"].tap(x));  // timm's name for the last map of all such networks, here with no layer of its own
-}
-
-// ---- V2 and V3 ----
+// ---- V2 and V3 in torchvision's layout ----
 
 // torchvision's Conv2dNormActivation without the activation.
 Value conv_norm(Scope s, Value x, Conv2dOptions conv, const BatchNormOptions& norm = {}) {
@@ -137,25 +111,10 @@ Features mobilenet_v3(std::span<const V3Block> blocks, int64_t dense, Scope s, V
   return {map, pooled, hard_swish(x)};
 }
 
-// ---- variants ----
+// ---- variants of torchvision's layout ----
 
-// timm's, by the fan out.
-Init v1_head_weight_init(int64_t, int64_t outputs) { return uniform_init(1 / std::sqrt(static_cast<double>(outputs))); }
 Init head_weight_init(int64_t, int64_t) { return dense_init(); }
 Init head_bias_init(int64_t, int64_t) { return constant_init(0); }
-
-Variant v1(const char* name, double width) {
-  Variant variant;
-  variant.name = name;
-  variant.family = "mobilenet";
-  variant.layout = "timm";
-  variant.feature_width = scaled_channels(1024, width);
-  variant.head = "classifier";
-  variant.body = [width](Scope s, Value image, Size2) { return mobilenet_v1(width, s, image); };
-  variant.head_weight_init = v1_head_weight_init;
-  variant.head_bias_init = head_bias_init;
-  return variant;
-}
 
 Variant torchvision_variant(const char* name, int64_t feature_width, const char* head) {
   Variant variant;
@@ -182,11 +141,210 @@ Variant v3(const char* name, std::span<const V3Block> blocks, int64_t dense) {
   return variant;
 }
 
+// ---- variants of timm's layout ----
+
+constexpr const char* kTimmV1[] = {"dsa_r1_k3_s1_c64", "dsa_r2_k3_s2_c128", "dsa_r2_k3_s2_c256", "dsa_r6_k3_s2_c512", "dsa_r2_k3_s2_c1024"};
+constexpr const char* kTimmV2[] = {"ds_r1_k3_s1_c16",    "ir_r2_k3_s2_e6_c24",  "ir_r3_k3_s2_e6_c32", "ir_r4_k3_s2_e6_c64",
+                                   "ir_r3_k3_s1_e6_c96", "ir_r3_k3_s2_e6_c160", "ir_r1_k3_s1_e6_c320"};
+constexpr const char* kTimmV3Large[] = {"ds_r1_k3_s1_e1_c16_nre",
+                                        "ir_r1_k3_s2_e4_c24_nre ir_r1_k3_s1_e3_c24_nre",
+                                        "ir_r3_k5_s2_e3_c40_se0.25_nre",
+                                        "ir_r1_k3_s2_e6_c80 ir_r1_k3_s1_e2.5_c80 ir_r2_k3_s1_e2.3_c80",
+                                        "ir_r2_k3_s1_e6_c112_se0.25",
+                                        "ir_r3_k5_s2_e6_c160_se0.25",
+                                        "cn_r1_k1_s1_c960"};
+constexpr const char* kTimmV3Rw[] = {"ds_r1_k3_s1_e1_c16_nre_noskip",
+                                     "ir_r1_k3_s2_e4_c24_nre ir_r1_k3_s1_e3_c24_nre",
+                                     "ir_r3_k5_s2_e3_c40_se0.25_nre",
+                                     "ir_r1_k3_s2_e6_c80 ir_r1_k3_s1_e2.5_c80 ir_r2_k3_s1_e2.3_c80",
+                                     "ir_r2_k3_s1_e6_c112_se0.25",
+                                     "ir_r3_k5_s2_e6_c160_se0.25",
+                                     "cn_r1_k1_s1_c960"};
+constexpr const char* kTimmV3Small[] = {"ds_r1_k3_s2_e1_c16_se0.25_nre",
+                                        "ir_r1_k3_s2_e4.5_c24_nre ir_r1_k3_s1_e3.67_c24_nre",
+                                        "ir_r1_k5_s2_e4_c40_se0.25 ir_r2_k5_s1_e6_c40_se0.25",
+                                        "ir_r2_k5_s1_e3_c48_se0.25",
+                                        "ir_r3_k5_s2_e6_c96_se0.25",
+                                        "cn_r1_k1_s1_c576"};
+// Without squeeze-and-excitation, hard swish and kernels of 5.
+constexpr const char* kMinimalLarge[] = {"ds_r1_k3_s1_e1_c16",  "ir_r1_k3_s2_e4_c24 ir_r1_k3_s1_e3_c24",
+                                         "ir_r3_k3_s2_e3_c40",  "ir_r1_k3_s2_e6_c80 ir_r1_k3_s1_e2.5_c80 ir_r2_k3_s1_e2.3_c80",
+                                         "ir_r2_k3_s1_e6_c112", "ir_r3_k3_s2_e6_c160",
+                                         "cn_r1_k1_s1_c960"};
+constexpr const char* kMinimalSmall[] = {"ds_r1_k3_s2_e1_c16",
+                                         "ir_r1_k3_s2_e4.5_c24 ir_r1_k3_s1_e3.67_c24",
+                                         "ir_r1_k3_s2_e4_c40 ir_r2_k3_s1_e6_c40",
+                                         "ir_r2_k3_s1_e3_c48",
+                                         "ir_r3_k3_s2_e6_c96",
+                                         "cn_r1_k1_s1_c576"};
+constexpr const char* kV4Small[] = {"cn_r1_k3_s2_e1_c32 cn_r1_k1_s1_e1_c32", "cn_r1_k3_s2_e1_c96 cn_r1_k1_s1_e1_c64",
+                                    "uir_r1_a5_k5_s2_e3_c96 uir_r4_a0_k3_s1_e2_c96 uir_r1_a3_k0_s1_e4_c96",
+                                    "uir_r1_a3_k3_s2_e6_c128 uir_r1_a5_k5_s1_e4_c128 uir_r1_a0_k5_s1_e4_c128 uir_r1_a0_k5_s1_e3_c128 "
+                                    "uir_r2_a0_k3_s1_e4_c128",
+                                    "cn_r1_k1_s1_c960"};
+constexpr const char* kV4Medium[] = {"er_r1_k3_s2_e4_c48", "uir_r1_a3_k5_s2_e4_c80 uir_r1_a3_k3_s1_e2_c80",
+                                     "uir_r1_a3_k5_s2_e6_c160 uir_r2_a3_k3_s1_e4_c160 uir_r1_a3_k5_s1_e4_c160 uir_r1_a3_k3_s1_e4_c160 "
+                                     "uir_r1_a3_k0_s1_e4_c160 uir_r1_a0_k0_s1_e2_c160 uir_r1_a3_k0_s1_e4_c160",
+                                     "uir_r1_a5_k5_s2_e6_c256 uir_r1_a5_k5_s1_e4_c256 uir_r2_a3_k5_s1_e4_c256 uir_r1_a0_k0_s1_e4_c256 "
+                                     "uir_r1_a3_k0_s1_e4_c256 uir_r1_a3_k5_s1_e2_c256 uir_r1_a5_k5_s1_e4_c256 uir_r2_a0_k0_s1_e4_c256 "
+                                     "uir_r1_a5_k0_s1_e2_c256",
+                                     "cn_r1_k1_s1_c960"};
+constexpr const char* kV4Large[] = {"er_r1_k3_s2_e4_c48", "uir_r1_a3_k5_s2_e4_c96 uir_r1_a3_k3_s1_e4_c96",
+                                    "uir_r1_a3_k5_s2_e4_c192 uir_r3_a3_k3_s1_e4_c192 uir_r1_a3_k5_s1_e4_c192 uir_r5_a5_k3_s1_e4_c192 "
+                                    "uir_r1_a3_k0_s1_e4_c192",
+                                    "uir_r4_a5_k5_s2_e4_c512 uir_r1_a5_k0_s1_e4_c512 uir_r1_a5_k3_s1_e4_c512 uir_r2_a5_k0_s1_e4_c512 "
+                                    "uir_r1_a5_k3_s1_e4_c512 uir_r1_a5_k5_s1_e4_c512 uir_r3_a5_k0_s1_e4_c512",
+                                    "cn_r1_k1_s1_c960"};
+constexpr const char* kEdgeTpuM[] = {"cn_r1_k1_s1_c32",
+                                     "er_r1_k3_s2_e8_c64 er_r1_k3_s1_e4_gs64_c64",
+                                     "er_r1_k3_s2_e8_c80 er_r1_k3_s1_e4_gs64_c80 er_r1_k3_s1_e4_c80 er_r1_k3_s1_e4_gs64_c80",
+                                     "er_r1_k3_s2_e8_c160 ir_r3_k3_s1_e4_c160",
+                                     "ir_r1_k3_s1_e8_c192 ir_r3_k3_s1_e4_c192",
+                                     "ir_r1_k3_s2_e8_c240 ir_r3_k3_s1_e4_c240",
+                                     "ir_r1_k3_s1_e8_c320"};
+constexpr const char* kLcNet[] = {"dsa_r1_k3_s1_c32",  "dsa_r2_k3_s2_c64",
+                                  "dsa_r2_k3_s2_c128", "dsa_r1_k3_s2_c256 dsa_r1_k5_s1_c256",
+                                  "dsa_r4_k5_s1_c256", "dsa_r2_k5_s2_c512_se0.25"};
+constexpr const char* kFbnetV3B[] = {"ds_r2_k3_s1_e1_c16",
+                                     "ir_r1_k5_s2_e4_c24 ir_r3_k5_s1_e2_c24",
+                                     "ir_r1_k5_s2_e5_c40_se0.25 ir_r4_k5_s1_e3_c40_se0.25",
+                                     "ir_r1_k5_s2_e5_c72 ir_r4_k3_s1_e3_c72",
+                                     "ir_r1_k3_s1_e5_c120_se0.25 ir_r5_k5_s1_e3_c120_se0.25",
+                                     "ir_r1_k3_s2_e6_c184_se0.25 ir_r5_k5_s1_e4_c184_se0.25 ir_r1_k5_s1_e6_c224_se0.25",
+                                     "cn_r1_k1_s1_c1344"};
+constexpr const char* kFbnetV3D[] = {"ds_r2_k3_s1_e1_c16",
+                                     "ir_r1_k3_s2_e5_c24 ir_r5_k3_s1_e2_c24",
+                                     "ir_r1_k5_s2_e4_c40_se0.25 ir_r4_k3_s1_e3_c40_se0.25",
+                                     "ir_r1_k3_s2_e5_c72 ir_r4_k3_s1_e3_c72",
+                                     "ir_r1_k3_s1_e5_c128_se0.25 ir_r6_k5_s1_e3_c128_se0.25",
+                                     "ir_r1_k3_s2_e6_c208_se0.25 ir_r5_k5_s1_e5_c208_se0.25 ir_r1_k5_s1_e6_c240_se0.25",
+                                     "cn_r1_k1_s1_c1440"};
+constexpr const char* kFbnetV3G[] = {"ds_r3_k3_s1_e1_c24",
+                                     "ir_r1_k5_s2_e4_c40 ir_r4_k5_s1_e2_c40",
+                                     "ir_r1_k5_s2_e4_c56_se0.25 ir_r4_k5_s1_e3_c56_se0.25",
+                                     "ir_r1_k5_s2_e5_c104 ir_r4_k3_s1_e3_c104",
+                                     "ir_r1_k3_s1_e5_c160_se0.25 ir_r8_k5_s1_e3_c160_se0.25",
+                                     "ir_r1_k3_s2_e6_c264_se0.25 ir_r6_k5_s1_e5_c264_se0.25 ir_r2_k5_s1_e6_c288_se0.25",
+                                     "cn_r1_k1_s1_c1728"};
+
+MobileNetwork timm_v1(double width, int64_t features = 0) {
+  return {.stages = kTimmV1, .width = width, .activation = ActivationKind::relu6, .features = features};
+}
+
+// Deeper ones keep the stem, the head and the ends.
+MobileNetwork timm_v2(double width, double depth = 1) {
+  const bool deeper = depth > 1;
+  return {.stages = kTimmV2,
+          .width = width,
+          .depth = depth,
+          .activation = ActivationKind::relu6,
+          .fixed_stem = deeper,
+          .fixed_ends = deeper,
+          .features = deeper ? 1280 : std::max<int64_t>(1280, scaled_channels(1280, width))};
+}
+
+MobileNetwork timm_v3(Stages stages, int64_t features, double width = 1, double depth = 1) {
+  return {.stages = stages,
+          .width = width,
+          .depth = depth,
+          .activation = ActivationKind::hard_swish,
+          .stem = 16,
+          .fixed_stem = width < 0.75,
+          .features = features,
+          .pooled_features = true,
+          .squeeze_expanded = true,
+          .squeeze_multiple = true,
+          .squeeze_relu = true,
+          .squeeze_gate = ActivationKind::hard_sigmoid};
+}
+
+MobileNetwork minimal(Stages stages, int64_t features) {
+  MobileNetwork network = timm_v3(stages, features);
+  network.activation = ActivationKind::relu;
+  return network;
+}
+
+MobileNetwork timm_v3_rw() {
+  MobileNetwork network = timm_v3(kTimmV3Rw, 1280);
+  network.features_bias = network.squeeze_multiple = network.squeeze_relu = false;
+  network.norm_eps = 1e-3;
+  return network;
+}
+
+MobileNetwork v4(Stages stages, int64_t stem, MobileNetwork::AntiAlias anti_alias = MobileNetwork::AntiAlias::none) {
+  return {.stages = stages, .stem = stem, .pooled_features = true, .features_norm = true, .anti_alias = anti_alias};
+}
+
+MobileNetwork v4_narrow(double width) {
+  MobileNetwork network = v4(kV4Small, 32);
+  network.width = width;
+  network.fixed_stem = true;
+  return network;
+}
+
+MobileNetwork edge_tpu_m() { return {.stages = kEdgeTpuM, .stem = 64, .stem_kernel = 5, .features = 1344}; }
+
+MobileNetwork lc_net(double width) {
+  MobileNetwork network = timm_v3(kLcNet, 1280, width);
+  network.fixed_stem = network.squeeze_multiple = false;
+  return network;
+}
+
+MobileNetwork fbnet_v3(Stages stages, int64_t stem) {
+  MobileNetwork network = timm_v3(stages, 1984);
+  network.stem = stem;
+  network.least_share = 0.95;
+  network.features_bias = network.squeeze_expanded = network.squeeze_relu = false;
+  return network;
+}
+
+MobileNetwork tensorflow(MobileNetwork network) {
+  network.norm_eps = 1e-3;
+  network.same_padding = true;
+  return network;
+}
+
 }  // namespace
 
 std::vector<Variant> variants() {
-  return {v1("mobilenetv1_100", 1.0), v1("mobilenetv1_125", 1.25), v2("mobilenet_v2"), v3("mobilenet_v3_small", kV3Small, 1024),
-          v3("mobilenet_v3_large", kV3Large, 1280)};
+  std::vector<Variant> variants{v2("mobilenet_v2"), v3("mobilenet_v3_small", kV3Small, 1024), v3("mobilenet_v3_large", kV3Large, 1280)};
+  const auto add = [&](const char* name, const MobileNetwork& network, int64_t size = 224) {
+    variants.push_back(mobile_variant("mobilenet", name, network, size));
+  };
+  add("mobilenetv1_100", timm_v1(1));
+  add("mobilenetv1_100h", timm_v1(1, 1024));
+  add("mobilenetv1_125", timm_v1(1.25));
+  add("mobilenetv2_050", timm_v2(0.5));
+  add("mobilenetv2_100", timm_v2(1));
+  add("mobilenetv2_110d", timm_v2(1.1, 1.2));
+  add("mobilenetv2_120d", timm_v2(1.2, 1.4));
+  add("mobilenetv2_140", timm_v2(1.4));
+  add("mobilenetv3_small_050", timm_v3(kTimmV3Small, 1024, 0.5));
+  add("mobilenetv3_small_075", timm_v3(kTimmV3Small, 1024, 0.75));
+  add("mobilenetv3_small_100", timm_v3(kTimmV3Small, 1024));
+  add("mobilenetv3_large_100", timm_v3(kTimmV3Large, 1280));
+  add("mobilenetv3_large_150d", timm_v3(kTimmV3Large, 1280, 1.5, 1.2), 256);
+  add("mobilenetv3_rw", timm_v3_rw());
+  add("tf_mobilenetv3_small_075", tensorflow(timm_v3(kTimmV3Small, 1024, 0.75)));
+  add("tf_mobilenetv3_small_100", tensorflow(timm_v3(kTimmV3Small, 1024)));
+  add("tf_mobilenetv3_small_minimal_100", tensorflow(minimal(kMinimalSmall, 1024)));
+  add("tf_mobilenetv3_large_075", tensorflow(timm_v3(kTimmV3Large, 1280, 0.75)));
+  add("tf_mobilenetv3_large_100", tensorflow(timm_v3(kTimmV3Large, 1280)));
+  add("tf_mobilenetv3_large_minimal_100", tensorflow(minimal(kMinimalLarge, 1280)));
+  add("mobilenetv4_conv_small_050", v4_narrow(0.5));
+  add("mobilenetv4_conv_small", v4(kV4Small, 32));
+  add("mobilenetv4_conv_medium", v4(kV4Medium, 32), 256);
+  add("mobilenetv4_conv_large", v4(kV4Large, 24), 384);
+  add("mobilenetv4_conv_blur_medium", v4(kV4Medium, 32, MobileNetwork::AntiAlias::blur));
+  add("mobilenetv4_conv_aa_large", v4(kV4Large, 24, MobileNetwork::AntiAlias::average), 448);
+  add("mobilenet_edgetpu_v2_m", edge_tpu_m());
+  add("lcnet_050", lc_net(0.5));
+  add("lcnet_075", lc_net(0.75));
+  add("lcnet_100", lc_net(1));
+  add("fbnetv3_b", fbnet_v3(kFbnetV3B, 16));
+  add("fbnetv3_d", fbnet_v3(kFbnetV3D, 24));
+  add("fbnetv3_g", fbnet_v3(kFbnetV3G, 32), 240);
+  return variants;
 }
 
 }  // namespace fovea::models::mobilenet

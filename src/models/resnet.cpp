@@ -5,8 +5,10 @@
 // arXiv:1904.11486), ResNet-RS (Bello et al. 2021, arXiv:2103.07579).
 #include <array>
 #include <cmath>
+#include <span>
 
 #include "models/families.h"
+#include "models/pruned_channels.h"
 #include "nn/blocks.h"
 
 namespace fovea::models::resnet {
@@ -43,6 +45,7 @@ struct Row {
   int64_t width_per_group = 64;  // of the 3x3 in layer1's bottlenecks
   Changes changes = {};
   int64_t input_size = 224;
+  std::span<const int16_t> pruned = {};  // output channels of the bottlenecks' convolutions, one after the other
 };
 
 struct Block {
@@ -51,7 +54,16 @@ struct Block {
   int64_t width;  // of the layer: 64, 128, 256, 512
   int64_t stride;
   double last_norm_weight;  // before training
+  size_t index;             // in the network
 };
+
+// Channels of a bottleneck's three convolutions.
+std::array<int64_t, 3> bottleneck_channels(const Block& block) {
+  const Row& row = block.row;
+  if (const size_t place = 3 * block.index; !row.pruned.empty()) return {row.pruned[place], row.pruned[place + 1], row.pruned[place + 2]};
+  const int64_t inner = block.width * row.width_per_group / 64 * row.groups;
+  return {inner / row.changes.first_reduction, inner, 4 * block.width};
+}
 
 int64_t expansion(BlockKind kind) { return kind == BlockKind::basic ? 1 : 4; }
 
@@ -68,10 +80,12 @@ Value anti_alias(Scope s, Value x, AntiAlias kind, int64_t stride) {
 }
 int64_t convolution_stride(const Block& block) { return block.row.changes.anti_alias == AntiAlias::none ? block.stride : 1; }
 
-Value attention(Scope s, Value x, const Changes& changes) {
+Value attention(Scope s, Value x, const Block& block) {
+  const Changes& changes = block.row.changes;
   if (changes.attention == Attention::none) return x;
-  if (changes.attention == Attention::efficient) return efficient_channel_attention(s["conv"], x);
-  const int64_t squeezed = nearest_multiple_of_8(static_cast<double>(x.channels()) * changes.squeeze);
+  // The kernel goes by the channels before pruning.
+  if (changes.attention == Attention::efficient) return efficient_channel_attention(s["conv"], x, block.width * expansion(block.kind));
+  const int64_t squeezed = scaled_channels(static_cast<double>(x.channels()), changes.squeeze, 0);
   return squeeze_excite(s["fc1"], s["fc2"], x, {.squeezed = squeezed, .uniform_biases = true});
 }
 
@@ -81,18 +95,18 @@ Value basic_branch(Scope s, Value x, const Block& block) {
   x = conv2d(s["conv1"], x, {.out = block.width, .kernel = 3, .stride = convolution_stride(block), .padding = 1});
   x = anti_alias(s["aa"], relu(norm(s["bn1"], x, row)), row.changes.anti_alias, block.stride);
   x = conv2d(s["conv2"], x, {.out = block.width, .kernel = 3, .padding = 1});
-  return attention(s["se"], norm(s["bn2"], x, row, block.last_norm_weight), row.changes);
+  return attention(s["se"], norm(s["bn2"], x, row, block.last_norm_weight), block);
 }
 
 // Figure 5, right.
 Value bottleneck_branch(Scope s, Value x, const Block& block) {
   const Row& row = block.row;
-  const int64_t inner = block.width * row.width_per_group / 64 * row.groups;
-  x = relu(norm(s["bn1"], conv2d(s["conv1"], x, {.out = inner / row.changes.first_reduction}), row));
+  const auto [first, inner, out] = bottleneck_channels(block);
+  x = relu(norm(s["bn1"], conv2d(s["conv1"], x, {.out = first}), row));
   x = conv2d(s["conv2"], x, {.out = inner, .kernel = 3, .stride = convolution_stride(block), .padding = 1, .groups = row.groups});
   x = anti_alias(s["aa"], relu(norm(s["bn2"], x, row)), row.changes.anti_alias, block.stride);
-  x = norm(s["bn3"], conv2d(s["conv3"], x, {.out = 4 * block.width}), row, block.last_norm_weight);
-  return attention(s["se"], x, row.changes);
+  x = norm(s["bn3"], conv2d(s["conv3"], x, {.out = out}), row, block.last_norm_weight);
+  return attention(s["se"], x, block);
 }
 
 // Where the shapes differ the shortcut is a projection (option B of section 3.3).
@@ -155,11 +169,12 @@ Features resnet(const Row& row, const Library& library, Scope s, Value x) {
   x = norm(s["bn1"], stem_convolutions(s["conv1"], x, row), row);
   x = s[library.first_activation].tap(relu(x));
   x = s["maxpool"].tap(stem_pool(s["maxpool"], x, row));
+  size_t index = 0;
   for (size_t l = 0; l < row.blocks.size(); ++l) {
     const Scope layer = s["layer" + std::to_string(l + 1)];
     for (int64_t b = 0; b < row.blocks[l]; ++b) {
       const int64_t stride = l > 0 && b == 0 ? 2 : 1;
-      x = residual_block(layer[b], x, {row, kind_of(row, l), row.changes.widths[l], stride, library.last_norm_weight});
+      x = residual_block(layer[b], x, {row, kind_of(row, l), row.changes.widths[l], stride, library.last_norm_weight, index++});
     }
     layer.tap(x);
   }
@@ -241,8 +256,10 @@ constexpr Row kTimmRows[] = {
     {"senet154", bottleneck, {3, 8, 36, 3}, 64, 4, kSeNet},
     {"ecaresnet26t", bottleneck, {2, 2, 2, 2}, 1, 64, kEcaT, 256},
     {"ecaresnet50d", bottleneck, {3, 4, 6, 3}, 1, 64, kEcaD},
+    {"ecaresnet50d_pruned", bottleneck, {3, 4, 6, 3}, 1, 64, kEcaD, 224, pruned::kEcaresnet50d},
     {"ecaresnet50t", bottleneck, {3, 4, 6, 3}, 1, 64, kEcaT, 256},
     {"ecaresnet101d", bottleneck, {3, 4, 23, 3}, 1, 64, kEcaD},
+    {"ecaresnet101d_pruned", bottleneck, {3, 4, 23, 3}, 1, 64, kEcaD, 224, pruned::kEcaresnet101d},
     {"ecaresnet269d", bottleneck, {3, 30, 48, 8}, 1, 64, kEcaD, 320},
     {"ecaresnetlight", bottleneck, {1, 1, 11, 3}, 1, 64, kEca},
     {"resnetaa50", bottleneck, {3, 4, 6, 3}, 1, 64, kAa},
@@ -267,6 +284,7 @@ Variant variant(std::string name, const Row& row, const Library& library) {
   variant.family = "resnet";
   variant.layout = library.name;
   variant.feature_width = row.changes.widths.back() * expansion(kind_of(row, row.blocks.size() - 1));
+  if (!row.pruned.empty()) variant.feature_width = row.pruned.back();
   variant.input_size = row.input_size;
   // Means of 2x2 leave out a last row that the shortcut keeps.
   if (row.changes.anti_alias == AntiAlias::average) variant.least_size = variant.size_multiple = 32;

@@ -17,24 +17,21 @@ Value squeeze_excite(Scope reduce, Scope expand, Value x, const SqueezeExcite& o
   return x * activate(options.gate, pointwise(expand, activate(options.activation, squeezed), x.channels()));
 }
 
-Value efficient_channel_attention(Scope conv, Value x) {
-  const int64_t channels = x.channels(), batch = x.batch();
+Value efficient_channel_attention(Scope conv, Value x, int64_t channels) {
   const auto least = static_cast<int64_t>((std::log2(static_cast<double>(channels)) + 1) / 2);
   const int64_t kernel = std::max<int64_t>(least % 2 == 1 ? least : least + 1, 3), padding = (kernel - 1) / 2;
   const Init init = uniform_init(1 / std::sqrt(static_cast<double>(kernel)));
   // The channels as the rows of a map of one channel.
-  const Value means = conv.emit(View{{batch, 1, channels, 1}}, {global_average_pool(x)});
+  const Value means = conv.emit(View{{x.batch(), 1, x.channels(), 1}}, {global_average_pool(x)});
   const Value weight = conv.parameter("weight", {1, 1, kernel, 1}, {1, 1, kernel}, init);
   const Value mixed = conv.emit(Conv2d{.padding = {padding, padding, 0, 0}}, {means, weight});
-  return x * sigmoid(conv.emit(View{{batch, channels, 1, 1}}, {mixed}));
+  return x * sigmoid(conv.emit(View{{x.batch(), x.channels(), 1, 1}}, {mixed}));
 }
 
-int64_t nearest_multiple_of_8(double channels) { return std::max<int64_t>(8, static_cast<int64_t>(channels + 4) / 8 * 8); }
-
-int64_t scaled_channels(int64_t channels, double multiplier) {
-  const double wanted = static_cast<double>(channels) * multiplier;
-  const int64_t nearest = nearest_multiple_of_8(wanted);
-  return static_cast<double>(nearest) < 0.9 * wanted ? nearest + 8 : nearest;
+int64_t scaled_channels(double channels, double multiplier, double least_share) {
+  const double wanted = channels * multiplier;
+  const int64_t nearest = std::max<int64_t>(8, static_cast<int64_t>(wanted + 4) / 8 * 8);
+  return static_cast<double>(nearest) < least_share * wanted ? nearest + 8 : nearest;
 }
 
 }  // namespace fovea

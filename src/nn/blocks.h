@@ -16,14 +16,11 @@ struct SqueezeExcite {
 Value squeeze_excite(Scope reduce, Scope expand, Value x, const SqueezeExcite& options);
 
 // Efficient channel attention (Wang et al. 2020, arXiv:1910.03151, figure 2): a gate a channel, from the means of the channels around it,
-// by one convolution along the channels, whose kernel grows with the logarithm of their number.
-Value efficient_channel_attention(Scope conv, Value x);
+// by one convolution along the channels, whose kernel grows with the logarithm of `channels`, their number.
+Value efficient_channel_attention(Scope conv, Value x, int64_t channels);
 
-// `channels` to the nearest multiple of 8, at least 8.
-int64_t nearest_multiple_of_8(double channels);
-
-// `channels` times a width multiplier, to the nearest multiple of 8 that is not more than a tenth below (Sandler et al. 2018's reference
-// code, and every mobile network since).
-int64_t scaled_channels(int64_t channels, double multiplier);
+// `channels` times a width multiplier, to the nearest multiple of 8 that is not less than this share of them (Sandler et al. 2018's
+// reference code, and every mobile network since); at least 8.
+int64_t scaled_channels(double channels, double multiplier, double least_share = 0.9);
 
 }  // namespace fovea

@@ -90,13 +90,8 @@ void read_vit(const json& config, HubFolder& folder) {
   read_image_size(config, 224, folder);
 }
 
-void read_deit(const json& config, HubFolder& folder) {
-  constexpr Transformer kKnown[] = {{"deit_tiny_distilled_patch16_224", 192, 16, 12, 3},
-                                    {"deit_small_distilled_patch16_224", 384, 16, 12, 6},
-                                    {"deit_base_distilled_patch16_224", 768, 16, 12, 12}};
-  require_entry(config, "hidden_act", "gelu");
-  folder.architecture = known_transformer(config, kKnown[2], kKnown);
-  read_image_size(config, 224, folder);
+void read_deit(const json&, HubFolder&) {
+  fail(ErrorKind::unsupported, "is a DeiT with a distillation token, whose two heads are averaged; fovea has networks of one head");
 }
 
 void read_dinov2(const json& config, HubFolder& folder) {
@@ -147,17 +142,17 @@ void read_siglip(const json& whole, HubFolder& folder) {
   const json& config = tower_of(whole);
   constexpr Transformer kUsual{"", 768, 16, 12, 12};
   constexpr Transformer kKnown[] = {{"vit_base_patch16_siglip", 768, 16, 12, 12},
+                                    {"vit_base_patch32_siglip", 768, 32, 12, 12},
                                     {"vit_large_patch16_siglip", 1024, 16, 24, 16},
                                     {"vit_so400m_patch14_siglip", 1152, 14, 27, 16, 4304},
                                     {"vit_so400m_patch16_siglip", 1152, 16, 27, 16, 4304}};
   require_entry(config, "hidden_act", "gelu_pytorch_tanh");
-  folder.architecture = known_transformer(config, kUsual, kKnown);
-  const bool classifies = saved_from(whole) == "SiglipForImageClassification";  // by the mean of the tokens
-  if (classifies || !flag_or(config, "vision_use_head", true)) folder.architecture += "_gap";
+  const std::string network = known_transformer(config, kUsual, kKnown);
+  // Without the attention that pools, and where it classifies, the mean of the tokens stands for them.
+  const bool mean = saved_from(whole) == "SiglipForImageClassification" || !flag_or(config, "vision_use_head", true);
+  const bool small = network == "vit_base_patch16_siglip" || network == "vit_so400m_patch14_siglip";
+  folder.architecture = network + (mean ? "_gap" : "") + (small ? "_224" : "_256");
   read_image_size(config, 224, folder);
-  folder.architecture += folder.architecture.starts_with("vit_large") ? "_256" : "_224";
-  if (classifies && folder.architecture.starts_with("vit_large"))
-    fail(ErrorKind::unsupported, "fovea has this network without a classifier alone");
 }
 
 struct Stages {

@@ -51,9 +51,14 @@ TEST(Resize, RefusesWhatMakesNoSense) {
                          resize({4, 4, {}}, 2, 2, Interpolation::bilinear);
                        }),
             "an image of 4 x 4 pixels holds 0 bytes, not 48");
-  EXPECT_EQ(message_of(ErrorKind::usage, [] { resize({}, 2, 2, Interpolation::bilinear); }), "an empty image: no picture was read into it");
+  EXPECT_EQ(message_of(ErrorKind::usage, [] { resize(Image{}, 2, 2, Interpolation::bilinear); }),
+            "an empty image: no picture was read into it");
   EXPECT_EQ(message_of(ErrorKind::usage, [] { encode_png({}); }), "an empty image: no picture was read into it");
-  EXPECT_EQ(message_of(ErrorKind::usage, [] { fit({3, 0, {}}, {}); }), "an image of 3 x 0 pixels, at least 1 x 1 expected");
+  EXPECT_EQ(message_of(ErrorKind::usage,
+                       [] {
+                         fit(Image{3, 0, {}}, Preprocessing{});
+                       }),
+            "an image of 3 x 0 pixels, at least 1 x 1 expected");
   EXPECT_EQ(message_of(ErrorKind::input, [&] { resize(image, 60000, 60000, Interpolation::nearest); }),
             "60000 x 60000 pixels, at most 178956970 in all");
 }

@@ -202,7 +202,7 @@ TEST(Variants, ParametersAreTheReferenceAnswersInTheirOrder) {
     EXPECT_EQ(state_list(model.graph), expected) << entry.path();
     EXPECT_EQ(parameters(model.graph), answer.at("parameter_count").get<int64_t>()) << entry.path();
   }
-  EXPECT_EQ(files, 36u);
+  EXPECT_EQ(files, 33u);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/atomic_file.h"
+#include "image/loader.h"
 #include "train/small_run.h"
 
 namespace fovea::training {

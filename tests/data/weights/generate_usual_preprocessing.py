@@ -7,7 +7,7 @@
 import json, math, subprocess, sys
 import timm
 
-NORMALIZATIONS = {(0.485, 0.456, 0.406): "imagenet", (0.5, 0.5, 0.5): "half", (0.48145466, 0.4578275, 0.40821073): "clip"}
+NORMALIZATIONS = {(0.485, 0.456, 0.406): "imagenet", (0.5, 0.5, 0.5): "half", (0.48145466, 0.4578275, 0.40821073): "clip", (0, 0, 0): "none"}
 
 listed = json.loads(subprocess.run([sys.argv[1], "models", "--json"], capture_output=True, text=True, check=True).stdout)
 for name in sorted(m["name"] for m in listed if m["layout"] == "timm"):
