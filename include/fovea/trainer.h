@@ -37,12 +37,12 @@ struct TrainedStep {
 // The steps of the phase that the recipe is about: of finetune after the head was trained, which the constructor does, of full from the
 // first. Loss, optimizer, rates, augmentation and all that is random are those of `train` with the same options, and so are the bits where
 // the same calls are made: each epoch's batches, a step each, `validate` at its end. What concerns a run as a whole (folds, seeds, out,
-// report, epochs' callbacks) has no meaning here. The model trains in place, and nothing else changes it meanwhile: predictors are made from
-// a model of their own. One thread calls; the model's own const functions may be called between the steps.
+// report, epochs' callbacks) has no meaning here. The model trains in place, and nothing else changes it meanwhile: predictors are made
+// from a model of their own. One thread calls; the model's own const functions may be called between the steps.
 class FOVEA_API Trainer {
  public:
-  // Looks at every picture, divides them and plans, as `train` does. Throws as that does, and Error(usage) for the recipe probe, which has no
-  // steps on pictures.
+  // Looks at every picture, divides them and plans, as `train` does. Throws as that does, and Error(usage) for the recipe probe, which has
+  // no steps on pictures.
   Trainer(Model& model, const Dataset& data, const TrainOptions& options = {});
   ~Trainer();  // what the optimizer keeps goes; the model stays as it is
   Trainer(Trainer&&) noexcept;
@@ -60,8 +60,8 @@ class FOVEA_API Trainer {
   // input for a loss that is no number, after which the weights mean nothing.
   TrainedStep step(const TrainBatch& batch);
 
-  // Of the validation pictures, of the test pictures, of others; with TrainOptions::ema by the averaged weights. The schedule plateau counts
-  // a call of `validate` as an epoch.
+  // Of the validation pictures, of the test pictures, of others; with TrainOptions::ema by the averaged weights. The schedule plateau
+  // counts a call of `validate` as an epoch.
   Evaluation validate();
   Evaluation test();
   Evaluation evaluate(const Dataset& data);

@@ -167,7 +167,7 @@ Image augment(const Image& image, const Augmentation& a, const Preprocessing& p,
   check_augmentation(a);
   check_image(image);
   if (a.own) {
-    const Image changed = a.own(image, stream_of(draw).bits(0));
+    const Image changed = (*a.own)(image, stream_of(draw).bits(0));
     check_image(changed);
     return fovea::fit(changed, p);
   }

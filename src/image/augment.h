@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -28,10 +29,12 @@ struct Augmentation {
   Erasing erasing = {};
 
   // In place of all of these: what a decoded picture becomes before it is fitted.
-  std::function<Image(const Image& picture, uint64_t random)> own = {};
+  std::shared_ptr<const std::function<Image(const Image& picture, uint64_t random)>> own = {};
 
   // Pictures are not trained on as Preprocessing::fit gives them.
   bool crops() const { return random_resized_crop || enlarged > 0 || own; }
+
+  bool operator==(const Augmentation&) const = default;
 };
 
 // Which random numbers: they depend on these three alone.

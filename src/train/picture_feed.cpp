@@ -88,15 +88,14 @@ class PictureFeed final : public FeedByHand {
     next_epoch_ = epoch + 1;
   }
 
-  StepInput next() override {
-    return kept_ ? next_kept() : input_of(next_pictures());
-  }
+  StepInput next() override { return kept_ ? next_kept() : input_of(next_pictures()); }
 
   PictureBatch next_pictures() override {
     const image::Batch* batch = loader_->next();
     while (!batch) batch = loader_->next();  // the end of an epoch is told once
     set_targets(*batch);
-    return {image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_), batch->labels, targets_};
+    return {image::with_channels(batch->images, parts_.network->preprocessing(), parts_.network->channels(), room_), batch->labels,
+            targets_};
   }
 
   StepInput input_of(const PictureBatch& batch) override {

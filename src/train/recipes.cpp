@@ -332,7 +332,7 @@ std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) 
   image::Augmentation augmentation;
   if (options.augment_picture) {
     augmentation.flip = 0;
-    augmentation.own = options.augment_picture;
+    augmentation.own = std::make_shared<const std::function<Image(const Image&, uint64_t)>>(options.augment_picture);
     return augmentation;
   }
   augmentation.flip = options.augment ? 0.5 : 0.0;

@@ -18,7 +18,7 @@ namespace fovea::training {
 struct Schedule {
   RateSchedule kind = RateSchedule::cosine;
   double peak = 0;
-  int64_t warmup = 0, steps = 0;  // warm-up steps are part of all steps
+  int64_t warmup = 0, steps = 0;                                // warm-up steps are part of all steps
   std::function<double(int64_t step, int64_t steps)> own = {};  // in place of all that
 };
 

@@ -152,12 +152,16 @@ TEST_F(Callbacks, WhatTheyThrowArrivesAndTheRunGoesOnLater) {
     EXPECT_FALSE(train(again, data_, own).interrupted) << out;
     EXPECT_EQ(model_in(out), model_in("whole")) << out;
   };
-  thrown([](TrainOptions& own) { own.on_epoch = [](const EpochRow& row) -> bool { return row.epoch < 3 || throw std::domain_error("epoch"); }; });
   thrown([](TrainOptions& own) {
-    own.on_step = [](const TrainOptions::Progress& step) -> bool { return step.epoch < 2 || step.step < 2 || throw std::domain_error("step"); };
+    own.on_epoch = [](const EpochRow& row) -> bool { return row.epoch < 3 || (throw std::domain_error("epoch"), true); };
   });
   thrown([](TrainOptions& own) {
-    own.progress = [](const TrainOptions::Progress& step) -> bool { return step.epoch < 2 || throw std::domain_error("progress"); };
+    own.on_step = [](const TrainOptions::Progress& step) -> bool {
+      return step.epoch < 2 || step.step < 2 || (throw std::domain_error("step"), true);
+    };
+  });
+  thrown([](TrainOptions& own) {
+    own.progress = [](const TrainOptions::Progress& step) -> bool { return step.epoch < 2 || (throw std::domain_error("progress"), true); };
   });
   thrown([](TrainOptions& own) {
     own.metrics["wrong"] = [calls = 0](const Evaluation&) mutable -> double { return ++calls < 2 ? 0 : throw std::domain_error("metric"); };
@@ -249,7 +253,8 @@ TEST_F(Callbacks, AnAugmentationOfOnesOwnTakesThePlaceOfFoveas) {
 
 TEST_F(Callbacks, LinesGoToTheSink) {
   std::vector<std::string> lines;
-  set_log_sink([&](std::string_view topic, std::string_view text) { lines.push_back(std::string(topic) + "|" + std::string(text)); }, "kernels");
+  set_log_sink([&](std::string_view topic, std::string_view text) { lines.push_back(std::string(topic) + "|" + std::string(text)); },
+               "kernels");
   Model model = small_colour_model();
   TrainOptions own = options();
   own.epochs = 1;
