@@ -54,12 +54,14 @@ toff_t size_of(thandle_t handle) { return source_of(handle).bytes.size(); }
 int map_nothing(thandle_t, void**, toff_t*) { return 0; }
 void unmap_nothing(thandle_t, void*, toff_t) {}
 
-// libtiff says "at scanline 4294967295" where it reads a whole block and knows of no row.
+// libtiff says "at scanline 4294967295" and ", col 4294967295" where it reads a whole block and knows of no row.
 std::string without_unknown_place(std::string text) {
   constexpr std::string_view kUnknown = " 4294967295";
-  const size_t number = text.find(kUnknown);
-  const size_t place = number == std::string::npos ? number : text.rfind(" at ", number);
-  return place == std::string::npos ? text : text.erase(place, number + kUnknown.size() - place);
+  for (const std::string_view before : {" at scanline", " at row", ", row", ", col"}) {
+    const std::string place = std::string(before) + std::string(kUnknown);
+    if (const size_t found = text.find(place); found != std::string::npos) text.erase(found, place.size());
+  }
+  return text;
 }
 
 int on_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {

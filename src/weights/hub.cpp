@@ -81,9 +81,9 @@ class SharedProgress {
       done_[file] = done;
       total_[file] = std::max(done, total);
       // What is not begun yet is taken to be as large as the mean of the others.
-      const auto known = static_cast<int64_t>(total_.size() - static_cast<size_t>(std::ranges::count(total_, 0)));
+      const auto files = static_cast<int64_t>(total_.size()), known = std::max<int64_t>(1, files - std::ranges::count(total_, 0));
       const int64_t sum = std::accumulate(total_.begin(), total_.end(), int64_t{0});
-      if (progress_) progress_(std::accumulate(done_.begin(), done_.end(), int64_t{0}), sum / known * static_cast<int64_t>(total_.size()));
+      if (progress_) progress_(std::accumulate(done_.begin(), done_.end(), int64_t{0}), sum * files / known);
     };
   }
 

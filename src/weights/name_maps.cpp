@@ -167,7 +167,7 @@ constexpr std::string_view kTransformersBit = R"(
 **embedder.convolution.** -> stem.conv.$2
 **encoder.stages.*.layers.*.** -> stages.$2.blocks.$3.$4
 classifier.1.** -> head.fc.$1
-**norm.** -> norm.$2
+bit.norm.** -> norm.$1
 )";
 
 // Blocks numbered through, as in the first port of EfficientNet.

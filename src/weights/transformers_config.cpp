@@ -133,7 +133,7 @@ void read_clip(const json& whole, HubFolder& folder) {
   const std::string activation = text_or(config, "hidden_act", "quick_gelu");
   if (activation != "quick_gelu") require_entry(config, "hidden_act", "gelu");
   json complete = config;
-  complete.emplace("intermediate_size", 3072);
+  complete.emplace("intermediate_size", 3072u);
   folder.architecture = known_transformer(complete, kUsual, kKnown) + (activation == "quick_gelu" ? "_quickgelu" : "") + "_224";
   read_image_size(config, 224, folder);
 }

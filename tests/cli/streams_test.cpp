@@ -80,7 +80,7 @@ TEST_F(Streams, AFileThatMayNotGrowIsAnErrorAndLeavesNothing) {
                                     "ulimit -f 1000;");
   EXPECT_EQ(outcome.status, 1) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("File too large"));
-  for (const auto& entry : fs::recursive_directory_iterator(folder_.path() / "run"))
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
     EXPECT_THAT(entry.path().string(), testing::Not(HasSubstr("partial")));
 }
 
