@@ -10,8 +10,8 @@ build_times = importlib.util.module_from_spec(SPEC)
 LOADER.exec_module(build_times)
 
 # A tenth above what it was when this was written.
-MOST_LINES = 8_200_000
-MOST_CODE = 7_900_000
+MOST_LINES = 8_500_000
+MOST_CODE = 8_050_000
 
 
 class BuildCostTest(unittest.TestCase):
