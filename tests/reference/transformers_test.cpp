@@ -56,7 +56,8 @@ void expect_answers(bool small) {
     const Tensor found = logits ? model.logits(images(input, 0)) : model.embed(images(input, 0));
     const Description expected{
         logits ? "logits" : "features", answer.at("l2").get<double>(), answer.at("projections").get<std::vector<double>>(), {}};
-    EXPECT_LE(distance(expected, found.to(DType::f64)), 2e-5);
+    // The library's own answer in float32 is 1.4e-5 away from its float64 for BiT, whose last maps have few pixels to normalize over.
+    EXPECT_LE(distance(expected, found.to(DType::f64)), kind.starts_with("Bit") ? 4e-5 : 2e-5);
   }
 }
 
