@@ -65,7 +65,7 @@ def list_models(
     --------
     >>> import fovea
     >>> fovea.list_models("resnet1*")[:2]
-    ['resnet18', 'resnet101']
+    ['resnet10t', 'resnet14t']
     """
     names = _plain_names()
     families = {info.name: info.family for info in _core.list_models()}
