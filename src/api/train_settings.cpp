@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -51,7 +52,10 @@ void parse(T& target, const TrainSetting& setting, const std::string& text) {
   const bool whole = std::is_integral_v<T>;
   const bool number = error == std::errc() && end == text.data() + text.size();
   if (!number || (setting.ranged && !option_range(setting.name).contains(static_cast<double>(value))))
-    refuse(setting, text, setting.ranged ? option_range(setting.name).words() : whole ? "a whole number" : "a number");
+    refuse(setting, text,
+           setting.ranged ? option_range(setting.name).words()
+           : whole        ? fmt::format("a whole number from 0 to {}", std::numeric_limits<T>::max())
+                          : "a number");
   target = value;
 }
 

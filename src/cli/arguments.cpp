@@ -122,6 +122,11 @@ Argument& Argument::between(int least, int most) {
   return *this;
 }
 
+Argument& Argument::seed() {
+  option_.check(CLI::Validator(require_unsigned, ""));
+  return *this;
+}
+
 Argument& Argument::in_range() {
   option_.check(within(option_range(option_.get_lnames().front())));
   return *this;

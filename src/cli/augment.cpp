@@ -56,7 +56,7 @@ void add_augment(Command& program) {
   command.option("-o,--out", options->out, "The sheet, a PNG").type("FILE").shows_default();
   command.option("--looks", options->looks, "Times that each picture is looked at").type("N").between(1, 1000).shows_default();
   add_changes(command, options->training);
-  command.option("--seed", options->training.values["seed"], "Decides what is drawn").type("N").shows_default("0");
+  command.option("--seed", options->training.values["seed"], "Decides what is drawn").type("N").seed().shows_default("0");
   add_preprocessing(command, options->preprocessing, "squash");
   add_json(command, options->json, R"({"file", "width", "height"})");
   command.footer(kAugmentFooter);

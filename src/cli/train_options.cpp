@@ -12,6 +12,7 @@ void add(Command& command, TrainingOptions& options, const TrainSetting& setting
   if (!setting.choices.empty()) argument.one_of(setting.choices);
   argument.type(setting.type);
   if (setting.ranged) argument.in_range();
+  if (setting.name == "seed") argument.seed();
   if (setting.size && setting.name != "memory") argument.bytes();
   if (setting.name == "hidden") argument.needs("--head");
   if (!setting.usual.empty()) argument.shows_default(setting.usual);
