@@ -74,6 +74,9 @@ class FOVEA_API Model {
   Model& operator=(const Model&);
   Model& operator=(Model&&) noexcept;
 
+  // A model with weights of its own: what becomes of the one means nothing to the other.
+  Model clone() const;
+
   const std::string& name() const;                  // the architecture's
   const std::vector<std::string>& classes() const;  // one name an output
   const Preprocessing& preprocessing() const;
@@ -136,7 +139,7 @@ class FOVEA_API Model {
   void save(const std::string& path) const;
 
   class Implementation;
-  Implementation& implementation() const { return *implementation_; }  // for fovea's own use
+  Implementation& implementation() const;  // for fovea's own use; throws Error(usage) for a model that was moved from
 
  private:
   explicit Model(std::shared_ptr<Implementation> implementation);
