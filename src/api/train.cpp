@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/log_sink.h"
 #include "base/parallel.h"
-#include "image/labels_csv.h"
 #include "train/data.h"
 #include "train/freeze.h"
 #include "train/job.h"

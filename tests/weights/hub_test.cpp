@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "weights/digest.h"
 #include "weights/http_server.h"
 #include "weights/support.h"
 
@@ -15,13 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kVariables[] = {"HF_ENDPOINT",    "HF_HUB_CACHE",  "HUGGINGFACE_HUB_CACHE", "HF_HOME",       "HF_TOKEN",
                                       "HF_HUB_OFFLINE", "FOVEA_OFFLINE", "FOVEA_WEIGHTS_URL",     "XDG_CACHE_HOME"};
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-std::string digest_of_text(const std::string& text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
 
 std::string random_body(size_t bytes) {
   std::string body(bytes, '\0');
@@ -62,9 +54,9 @@ TEST_F(HubFetch, AFolderOfOneFile) {
   server_.bodies = {{at("config.json"), "{}"}, {at("preprocessor_config.json"), "{\"size\": 3}"}, {at("model.safetensors"), "weights"}};
   const fs::path found = fetch_hub_folder(repository_, options_);
   EXPECT_EQ(found, folder_ / "own/hub/people--net/main");
-  EXPECT_EQ(text_of(found / "config.json"), "{}");
-  EXPECT_EQ(text_of(found / "preprocessor_config.json"), "{\"size\": 3}");
-  EXPECT_EQ(text_of(found / "model.safetensors"), "weights");
+  EXPECT_EQ(contents_of(found / "config.json"), "{}");
+  EXPECT_EQ(contents_of(found / "preprocessor_config.json"), "{\"size\": 3}");
+  EXPECT_EQ(contents_of(found / "model.safetensors"), "weights");
   const int before = server_.requests();
   EXPECT_EQ(fetch_hub_folder(repository_, options_), found);
   EXPECT_EQ(server_.requests(), before) << "the second time it is there";
@@ -84,12 +76,13 @@ TEST_F(HubFetch, ShardsTogetherEachCutAndContinued) {
     total = of;
   };
   const fs::path found = fetch_hub_folder(repository_, options_);
-  for (const char* shard : {"one.bin", "two.bin", "three.bin"}) EXPECT_EQ(text_of(found / shard), shard + random_body(100'000)) << shard;
+  for (const char* shard : {"one.bin", "two.bin", "three.bin"})
+    EXPECT_EQ(contents_of(found / shard), shard + random_body(100'000)) << shard;
   EXPECT_GE(last, 300'000);
   EXPECT_GE(total, last);
   EXPECT_EQ(fetch_hub_folder(repository_, options_), found);
   fs::remove(found / "two.bin");
-  EXPECT_EQ(text_of(fetch_hub_folder(repository_, options_) / "two.bin"), "two.bin" + random_body(100'000)) << "it was incomplete";
+  EXPECT_EQ(contents_of(fetch_hub_folder(repository_, options_) / "two.bin"), "two.bin" + random_body(100'000)) << "it was incomplete";
 }
 
 TEST_F(HubFetch, AShardThatIsMissing) {
@@ -110,15 +103,15 @@ TEST_F(HubFetch, NoRepositoryAndNoWeights) {
 TEST_F(HubFetch, IsHeldAgainstTheDigestThatTheHubTells) {
   const std::string body = "weights", wrong(64, 'a');
   server_.body = body;
-  server_.headers = "ETag: \"not a digest\"\r\nX-Linked-ETag: \"" + digest_of_text(body) + "\"\r\n";
-  EXPECT_EQ(text_of(*fetch_hub_file(repository_, "good", options_)), body);
+  server_.headers = "ETag: \"not a digest\"\r\nX-Linked-ETag: \"" + digest_of(body) + "\"\r\n";
+  EXPECT_EQ(contents_of(*fetch_hub_file(repository_, "good", options_)), body);
   for (const std::string header : {"X-Linked-ETag: \"" + wrong + "\"\r\n", "ETag: W/\"" + wrong + "\"\r\n", "etag: " + wrong + "\r\n"}) {
     server_.headers = header;
     ErrorKind kind{};
     const std::string message = message_of([&] { fetch_hub_file(repository_, "bad", options_); }, &kind);
     EXPECT_EQ(kind, ErrorKind::mismatch) << header;
     EXPECT_CONTAINS(message, "fetching bad of people/net");
-    EXPECT_CONTAINS(message, digest_of_text(body));
+    EXPECT_CONTAINS(message, digest_of(body));
     EXPECT_CONTAINS(message, wrong);
     EXPECT_FALSE(fs::exists(hub_folder_in_cache(repository_) / "bad"));
     EXPECT_FALSE(fs::exists(hub_folder_in_cache(repository_) / "bad.part"));
@@ -130,14 +123,14 @@ TEST_F(HubFetch, TheTokenGoesToTheHubAlone) {
   elsewhere.body = "weights";
   elsewhere.headers = "ETag: \"" + std::string(64, 'b') + "\"\r\n";  // of a store that counts otherwise
   server_.redirect = elsewhere.url() + "blob";
-  server_.headers = "X-Linked-ETag: \"" + digest_of_text("weights") + "\"\r\n";
+  server_.headers = "X-Linked-ETag: \"" + digest_of("weights") + "\"\r\n";
   server_.token = "secret";
   EXPECT_CONTAINS(message_of([&] { fetch_hub_file(repository_, "model.safetensors", options_); }),
                   "the server answers 401: it asks for a token (HF_TOKEN)");
   setenv("HF_TOKEN", "wrong", 1);
   EXPECT_CONTAINS(message_of([&] { fetch_hub_file(repository_, "model.safetensors", options_); }), "the token in HF_TOKEN is not allowed");
   setenv("HF_TOKEN", "secret", 1);
-  EXPECT_EQ(text_of(*fetch_hub_file(repository_, "model.safetensors", options_)), "weights");
+  EXPECT_EQ(contents_of(*fetch_hub_file(repository_, "model.safetensors", options_)), "weights");
   ASSERT_EQ(elsewhere.asked().size(), 1u);
   EXPECT_EQ(elsewhere.asked()[0].find("secret"), std::string::npos) << elsewhere.asked()[0];
   EXPECT_EQ(elsewhere.asked()[0].find("Authorization"), std::string::npos);
@@ -146,10 +139,10 @@ TEST_F(HubFetch, TheTokenGoesToTheHubAlone) {
 TEST_F(HubFetch, AMirrorARevisionAndAnotherSource) {
   setenv("HF_ENDPOINT", (server_.url() + "mirror/").c_str(), 1);
   server_.bodies = {{"mirror/people/net/resolve/refs%2Fpr%2F1/x", "mirrored"}, {"elsewhere/people/net/resolve/main/x", "replaced"}};
-  EXPECT_EQ(text_of(*fetch_hub_file({"people/net", "refs/pr/1"}, "x", options_)), "mirrored");
+  EXPECT_EQ(contents_of(*fetch_hub_file({"people/net", "refs/pr/1"}, "x", options_)), "mirrored");
   EXPECT_FALSE(fetch_hub_file({"people/net", "refs/pr/2"}, "x", options_));
   setenv("FOVEA_WEIGHTS_URL", (server_.url() + "elsewhere").c_str(), 1);
-  EXPECT_EQ(text_of(*fetch_hub_file(repository_, "x", options_)), "replaced");
+  EXPECT_EQ(contents_of(*fetch_hub_file(repository_, "x", options_)), "replaced");
 }
 
 TEST_F(Hub, WhatTheClientHasIsUsedAsItLies) {

@@ -10,9 +10,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "support/files.h"
+#include "weights/digest.h"
 
 namespace fovea::weights {
 
@@ -20,12 +24,13 @@ inline std::filesystem::path data_folder() { return std::filesystem::path(FOVEA_
 inline std::filesystem::path data(const std::string& name) { return data_folder() / name; }
 
 inline std::vector<std::byte> bytes_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::string text = contents_of(path);
   std::vector<std::byte> bytes(text.size());
   std::memcpy(bytes.data(), text.data(), text.size());
   return bytes;
 }
+
+inline std::string digest_of(const std::string& text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
 
 inline std::vector<std::filesystem::path> data_files(const std::vector<std::string>& endings) {
   std::vector<std::filesystem::path> files;
