@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,8 +79,8 @@ class Graph {
   const ValueInfo& value(ValueId id) const { return values_[id.index]; }
   const NodeInfo& node(NodeId id) const { return nodes_[id.index]; }
   const Type& type(ValueId id) const { return values_[id.index].type; }
-  std::span<const ValueInfo> values() const { return values_; }
-  std::span<const NodeInfo> nodes() const { return nodes_; }
+  const std::deque<ValueInfo>& values() const { return values_; }
+  const std::deque<NodeInfo>& nodes() const { return nodes_; }
   std::span<const NamedValue> inputs() const { return inputs_; }
   std::span<const NamedValue> outputs() const { return outputs_; }
   std::span<const State> states() const { return states_; }
@@ -94,8 +95,9 @@ class Graph {
  private:
   ValueId new_value(ValueInfo info);
 
-  std::vector<ValueInfo> values_;
-  std::vector<NodeInfo> nodes_;
+  // Whoever builds a graph holds references to types and nodes of it while it grows: a deque never moves them.
+  std::deque<ValueInfo> values_;
+  std::deque<NodeInfo> nodes_;
   std::vector<NamedValue> inputs_, outputs_;
   std::vector<State> states_;
   std::unordered_map<std::string, size_t> state_by_name_;
