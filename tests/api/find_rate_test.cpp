@@ -33,7 +33,7 @@ class FindRate : public testing::Test {
   static Model small() {
     LoadOptions load;
     load.weights = "none";
-    Model model = Model::load("resnet18", load);
+    Model model = Model::load("test_resnet", load);
     Preprocessing preprocessing = model.preprocessing();
     preprocessing.height = preprocessing.width = 32;
     model.set_preprocessing(preprocessing);
