@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <map>
 
+#include "api/device.h"
 #include "base/error.h"
 #include "explain/structure.h"
+#include "ir/slots.h"
 #include "passes/drop_dead.h"
 #include "passes/plan_memory.h"
 #include "passes/rewrite.h"
@@ -72,13 +74,13 @@ std::vector<int> stages_of(const Graph& graph, std::span<const ValueId> ends) {
 
 std::vector<int64_t> held_for_inference(const Graph& marked, size_t stages) {
   const std::vector<int> marks = marked_stages(marked, stages);
-  // The marks would keep their values to the end.
+  // As outputs the marks would keep their values in memory to the end.
   const Graph graph = passes::keep_outputs(marked, std::vector{stage_output(stages - 1)});
   if (graph.node_count() != marked.node_count())
     fail(ErrorKind::internal, "{} nodes with the stages marked, {} without", marked.node_count(), graph.node_count());
   passes::MemoryOptions options;
   options.outside = passes::constant_values(graph);
-  const passes::MemoryPlan plan = passes::plan_memory(graph, options);
+  const passes::MemoryPlan plan = passes::plan_memory(graph, device().traits(), options);
   const std::vector<Lifetime> times = lifetimes(graph);
   std::vector<int64_t> most(stages);
   for (uint32_t n = 0; n < graph.node_count(); ++n) {
@@ -98,11 +100,11 @@ std::vector<int64_t> held_for_inference(const Graph& marked, size_t stages) {
 
 std::vector<int64_t> held_for_training(const Graph& marked, size_t stages) {
   const std::vector<int> marks = marked_stages(marked, stages);
-  const auto loss = marked.find_output("loss");
+  const auto loss = marked.find_output(slots::kLoss.name);
   if (!loss) fail(ErrorKind::internal, "a training step without a loss");
   const std::vector<int> forward = stages_of(marked, std::vector{*loss});
   // Standardized weights and the like are the same for any number of pictures.
-  const std::vector<bool> from_image = explain::depends_on(marked, *marked.find_input("image"));
+  const std::vector<bool> from_image = explain::depends_on(marked, *marked.find_input(slots::kImage.name));
   std::vector<bool> read_later(marked.value_count());
   for (const NodeInfo& node : marked.nodes()) {
     if (stage_of(forward, node) >= 0) continue;

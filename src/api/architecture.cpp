@@ -65,7 +65,7 @@ void demand(const Layers& layers, const char* field, int64_t value, int64_t leas
 
 Init linear_init(int64_t inputs, int64_t) { return uniform_init(1 / std::sqrt(static_cast<double>(inputs))); }
 
-// Of a network that is built once, so that what is wrong with its text is told before it has a name.
+// Builds the network once, so that what is wrong with its text is told before it has a name.
 int64_t feature_width(const models::Variant& variant) {
   try {
     const ModelGraph model = models::build(variant, {.height = variant.input_size, .width = variant.input_size, .classes = 0});

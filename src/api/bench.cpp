@@ -5,10 +5,10 @@
 #include <optional>
 #include <set>
 
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/measure.h"
 #include "api/profile.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/executable.h"
@@ -27,13 +27,13 @@ class Job {
   Job(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen, engine::MemoryAccount& account)
       : batch_(options.batch) {
     if (options.mode == BenchMode::train)
-      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {cpu::cpu_backend(), arena_, options.height, options.width});
+      prefix_ = training::FrozenPrefix::find(network, frozen, batch_, {device(), arena_, options.height, options.width});
     const size_t prefix_held = prefix_ ? prefix_->executable().memory().held + arena_->resident_bytes() : 0;
-    compile(network, options, frozen, {});
+    compile(network, options, frozen, {.device = &device().traits()});
     account.measure_rest(prefix_held);
     if (step_ && account.limit() > 0 && account.planned(accounted()) > account.limit()) {
       const size_t arena = engine::Arena::rounded_down(account.left_for_arena(beside_arena()));
-      compile(network, options, frozen, {.arena_bytes = step_->memory().values_within(arena)});
+      compile(network, options, frozen, {.device = &device().traits(), .arena_bytes = step_->memory().values_within(arena)});
     }
     planned_bytes_ = static_cast<int64_t>(account.planned(accounted()));
     account.require_within_limit(account.planned(accounted()), options.batch, network.variant().name);
@@ -74,7 +74,7 @@ class Job {
     return {before + own, own};
   }
 
-  // Of the runs that were profiled.
+  // The profile of those runs for which one was asked for.
   Profile profile() const {
     std::vector<ProfileRow> nodes;
     for (const auto* times : {&inference_times_, &prefix_times_, &step_times_})
@@ -85,7 +85,7 @@ class Job {
   int64_t planned_bytes() const { return planned_bytes_; }
 
  private:
-  // Packed weights, and copies of the inputs.
+  // Bytes of packed weights and of copies of the inputs.
   size_t beside_arena() const {
     size_t sum = memory().constants;
     if (inference_) return sum;
@@ -97,15 +97,15 @@ class Job {
   size_t accounted() const { return beside_arena() + engine::Arena::rounded_up(std::max(memory().arena, arena_->bytes())); }
   engine::MemoryUse memory() const { return inference_ ? inference_->memory() : step_->memory(); }
 
-  // Of a batch, where there is a prefix.
+  // Numbers of a batch of pictures, where there is a prefix.
   size_t image_numbers() const { return static_cast<size_t>(prefix_->picture_numbers() * batch_); }
 
   void compile(const engine::Network& network, const BenchOptions& options, const std::set<std::string>& frozen,
                const passes::RecomputeOptions& recompute) {
     if (options.mode == BenchMode::infer)
-      inference_ = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(), arena_);
+      inference_ = engine::compile_inference(network, {options.batch, options.height, options.width}, device(), arena_);
     else
-      step_ = engine::Executable::compile(step_graph(network, options, frozen, recompute), cpu::cpu_backend(), network.store(), arena_,
+      step_ = engine::Executable::compile(step_graph(network, options, frozen, recompute), device(), network.store(), arena_,
                                           {.reserve = false});
   }
 

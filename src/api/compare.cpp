@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/measure.h"
 #include "api/model_source.h"
 #include "api/summary.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/session.h"
 
@@ -54,8 +54,8 @@ Comparison describe(const std::string& name, const engine::Network& network, con
 
 Runner runner_for(const engine::Network& network, const CompareOptions& options) {
   Runner runner;
-  runner.executable = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(),
-                                                std::make_shared<engine::Arena>());
+  runner.executable =
+      engine::compile_inference(network, {options.batch, options.height, options.width}, device(), std::make_shared<engine::Arena>());
   runner.executable->prepare();
   fill_bench_image(runner.executable->image());
   runner.executable->run();  // the first touches the memory

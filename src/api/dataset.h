@@ -22,7 +22,7 @@ class [[gnu::visibility("hidden")]] Dataset::Implementation {
   std::string where;  // in words
 };
 
-// As folders give them. `known`: the model's classes, whose names those of indices alone take where they are as many.
+// The pictures in the form that folders give. Classes that are indices alone take the names of `known`, where those are as many.
 image::Splits splits_of(const Dataset& dataset, const std::vector<std::string>& known = {});
 // All its pictures, whatever their part, by the classes of a model. Throws Error(input) for a label of no known class and, unless
 // `independent`, for a picture without exactly one label.

@@ -1,4 +1,4 @@
-// Pictures whose classes are known, and how often the model is right.
+// Evaluates a model on pictures whose classes are known.
 #include <fovea/train.h>
 
 #include <algorithm>

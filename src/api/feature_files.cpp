@@ -31,7 +31,7 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-// The first field of every row but the header.
+// Reads the first field of every row but the header.
 std::vector<std::string> first_fields(const std::string& csv) {
   std::vector<std::string> fields;
   bool quoted = false, first = true;
@@ -185,7 +185,7 @@ const char* numpy_type(DType dtype) {
   }
 }
 
-// As NumPy writes it, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, with its room for the first dimension to
+// Writes it as NumPy does, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, with its room for the first dimension to
 // grow, so that the header of the same file with more rows is as long.
 std::string npy_header(DType dtype, const std::vector<int64_t>& shape) {
   constexpr size_t kPreamble = 10, kAlignment = 64;  // of the data

@@ -1,8 +1,8 @@
 #include <fovea/train.h>
 
 #include "api/dataset.h"
+#include "api/device.h"
 #include "api/implementation.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/parallel.h"
@@ -45,17 +45,17 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   if (options.dropout >= 0) network->set_dropout(options.dropout);
 
   const training::Phase& phase = plan.phases.back();
-  // Where the head comes first it is no longer random when the rest trains.
+  // In a recipe that trains the head first, it is no longer random when the rest trains.
   if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);
   const auto arena = std::make_shared<engine::Arena>();
-  engine::Session session(network, cpu::cpu_backend(), arena);
+  engine::Session session(network, device(), arena);
   const std::vector<float> weights = training::class_weights_of(data.splits.train);
   const auto on_step = [&](int64_t done, int64_t all, double loss) {
     return (!options.progress || options.progress({"rates", 1, 1, done, all, loss})) && !options.cancel.stop_requested();
   };
   const size_t held = states + data.cache->bytes();
-  RateCurve curve = training::search_rates({network, cpu::cpu_backend(), arena, session, data, options}, phase, weights,
-                                           mix64(options.seed), search, {held, held}, memory, on_step);
+  RateCurve curve = training::search_rates({network, device(), arena, session, data, options}, phase, weights, mix64(options.seed), search,
+                                           {held, held}, memory, on_step);
   curve.recipe = plan.recipe;
   curve.optimizer = training::to_string(phase.optimizer);
   return curve;

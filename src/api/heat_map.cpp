@@ -2,17 +2,18 @@
 
 #include <algorithm>
 
+#include "api/device.h"
 #include "api/implementation.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
+#include "base/named.h"
 #include "base/nearest.h"
 #include "saliency/heat_maps.h"
 
 namespace fovea {
 namespace {
 
-constexpr std::pair<HeatMethod, const char*> kMethods[] = {
-    {HeatMethod::automatic, "auto"}, {HeatMethod::grad_cam, "gradcam"}, {HeatMethod::rollout, "rollout"}};
+constexpr Named<HeatMethod> kMethods[] = {
+    {"auto", HeatMethod::automatic}, {"gradcam", HeatMethod::grad_cam}, {"rollout", HeatMethod::rollout}};
 
 int64_t index_of(const Model& model, const std::string& name) {
   if (name.empty()) return -1;
@@ -24,26 +25,18 @@ int64_t index_of(const Model& model, const std::string& name) {
 
 }  // namespace
 
-std::string to_string(HeatMethod method) {
-  for (const auto& [value, name] : kMethods)
-    if (value == method) return name;
-  fail(ErrorKind::internal, "heat method {} has no name", static_cast<int>(method));
-}
+std::string to_string(HeatMethod method) { return name_of(kMethods, method); }
 
 HeatMethod parse_heat_method(const std::string& name) {
-  std::string choices;
-  for (const auto& [value, known] : kMethods) {
-    if (name == known) return value;
-    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", known);
-  }
-  fail(ErrorKind::usage, "method \"{}\" is none of {}", name, choices);
+  if (const auto method = value_of(kMethods, name)) return *method;
+  fail(ErrorKind::usage, "method \"{}\" is none of {}", name, names_of(kMethods));
 }
 
 HeatMap heat_map(const Model& model, const Image& picture, const HeatMapOptions& options) {
   Model::Implementation& implementation = model.implementation();
   const int64_t wanted = index_of(model, options.class_name);
   const auto alone = implementation.session().alone();
-  saliency::HeatMaps maps(implementation.shared_network(), cpu::cpu_backend(), options);
+  saliency::HeatMaps maps(implementation.shared_network(), device(), options);
   saliency::HeatMaps::OfPicture seen = maps.look(picture, wanted);
   HeatMap result;
   result.method = maps.method();

@@ -45,8 +45,8 @@ class [[gnu::visibility("hidden")]] Model::Implementation {
   std::unique_ptr<Inference> inference_;
   std::mutex mutex_;  // of what follows
   std::map<int, std::weak_ptr<const Inference>> for_many_;
-  // How many of those look through network_. A weak_ptr that has expired orders nothing: who finds 0 here knows that all they read was
-  // read.
+  // How many predictors look through network_. Whoever finds 0 here knows that they have read all that they will; a weak_ptr that has
+  // expired would not say so, for it orders no memory.
   std::shared_ptr<std::atomic<int>> lookers_;
   std::shared_ptr<const Inference> for_lists_;
 };

@@ -13,7 +13,7 @@
 namespace fovea {
 namespace {
 
-// Of `count` logits, in double; `out` may be `logits`.
+// Computes in double; `out` may be `logits`.
 void softmax(const float* logits, int64_t count, float* out) {
   const double most = *std::max_element(logits, logits + count);
   double sum = 0;
@@ -28,7 +28,7 @@ void require_numbers(std::span<const float> logits) {
          "hold");
 }
 
-// What `head` means by its outputs: shares of one, or each class for itself.
+// Turns logits into what the head means by them: shares of one, or a probability of each class for itself.
 void to_probabilities(const HeadOptions& head, const float* logits, int64_t count, float* out) {
   if (!head.independent) return softmax(logits, count, out);
   for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(logits[i]))));

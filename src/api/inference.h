@@ -3,7 +3,6 @@
 
 #include <fovea/model.h>
 
-#include <exception>
 #include <map>
 #include <memory>
 #include <span>
@@ -27,15 +26,15 @@ class Inference {
   engine::Session& session() const { return *session_; }
 
   // Calls body(i, inference) for each i in [0, count), in no order and on several threads at once. What it asks this inference for of a
-  // picture, such outputs, is what it would be alone. What the body throws is thrown, that of the first i.
+  // picture, such outputs, is what it would be alone. What the body throws for the first i is thrown, and later ones may be left out.
   template <class Body>
   void for_each(int64_t count, const std::vector<std::string>& outputs, Body&& body) const;
 
-  // Of pictures, each as it would be alone: the most probable classes, best first, and the vectors [N, feature_width] that the head reads.
+  // Each picture answers what it would alone: the most probable classes, best first; the vectors [N, feature_width] that the head reads.
   std::vector<std::vector<ClassProbability>> predict(std::span<const Image> images, int64_t top) const;
   Tensor embed(std::span<const Image> images) const;
   std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
-  // Of prepared pictures [N, channels, height, width].
+  // The same for prepared pictures [N, channels, height, width].
   Tensor probabilities(const Tensor& images) const;
   std::map<std::string, Tensor> features(const Tensor& images, const std::vector<std::string>& taps) const;
 
@@ -72,17 +71,10 @@ void Inference::for_each(int64_t count, const std::vector<std::string>& outputs,
     return;
   }
   const Inference one(network_, one_core_, one_core_);
-  std::vector<std::exception_ptr> failures(static_cast<size_t>(count));
   parallel_each(count, [&](int64_t i) {
-    try {
-      const CoresScope alone(1);
-      body(i, one);
-    } catch (...) {
-      failures[static_cast<size_t>(i)] = std::current_exception();
-    }
+    const CoresScope alone(1);
+    body(i, one);
   });
-  for (const std::exception_ptr& failure : failures)
-    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace fovea

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <span>
 
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/model_source.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/precision.h"
 #include "weights/fetch.h"
@@ -34,7 +34,7 @@ std::vector<std::string> classes_for(int64_t count) {
   return count == static_cast<int64_t>(imagenet.size()) ? imagenet : numbered(count);
 }
 
-// Where nothing is known of a network's weights: the usual share of a picture's shorter side.
+// The share of a picture's shorter side that is taken where nothing is known of the weights' preprocessing.
 Preprocessing usual_preprocessing(const models::Variant& variant) {
   if (const auto* published = weights::look_up_published(variant.name)) return published->preprocessing;
   if (const auto known = weights::usual_preprocessing(variant.name)) return *known;
@@ -237,7 +237,7 @@ std::shared_ptr<Model::Implementation> from_hub_folder(const ModelSource& source
   return with_weights(variant, form, pictures, file, path, part);
 }
 
-// For a network that the caller named, which must be the folder's own.
+// Loads the folder for a network that the caller named, which must be the folder's own.
 std::shared_ptr<Model::Implementation> from_hub_folder(const models::Variant& wanted, const std::string& path, const LoadOptions& options) {
   const ModelSource source = hub_folder_source(path);
   const std::string own = source.variant->name, plain = own.substr(own.find('/') + 1);
@@ -301,7 +301,7 @@ std::shared_ptr<Model::Implementation> from_name(const ModelSource& source, cons
        tags.empty() ? "" : "; there are " + tags);
 }
 
-// The model file's own classes and preprocessing, with weights from elsewhere where the caller wants them.
+// Takes classes and preprocessing from the model file, and weights from elsewhere where the caller wants them.
 std::shared_ptr<Model::Implementation> from_file(const std::string& path, const LoadOptions& options) {
   if (!weights::is_model_file(path)) {
     fail(ErrorKind::format, "{}: not a model file that training wrote; a file with weights goes with a model's name (weights {})", path,
@@ -345,7 +345,7 @@ Model Model::load(const std::string& name, const LoadOptions& options) {
   const std::shared_ptr<Model::Implementation> loaded = !source.file.empty() ? from_file(source.file, options)
                                                         : source.config      ? from_hub_folder(source, options)
                                                                              : from_name(source, options);
-  loaded->loaded.precision_note = precision == DType::bf16 ? engine::why_not_bf16(cpu::cpu_backend()) : std::string();
+  loaded->loaded.precision_note = precision == DType::bf16 ? engine::why_not_bf16(device()) : std::string();
   loaded->shared_network()->set_precision(loaded->loaded.precision_note.empty() ? precision : DType::f32);
   return Model(loaded);
 }

@@ -13,7 +13,7 @@ namespace fovea {
 // Random numbers about as large as a normalized picture's.
 void fill_bench_image(std::span<float> image);
 
-// Of a training step. A run may overwrite its inputs, so they are written before each one, outside of the time that counts.
+// The inputs of a training step. A run may overwrite them, so they are written before each one, outside of the time that counts.
 class BenchInputs {
  public:
   BenchInputs(engine::Executable& executable, int64_t classes);
@@ -38,7 +38,7 @@ double timed_run(Executable& executable, std::span<double> by_node = {}) {
   return milliseconds_since(start);
 }
 
-// Of a sorted list.
+// The list is sorted.
 double median(std::span<const double> sorted);
 
 }  // namespace fovea

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "api/device.h"
 #include "api/implementation.h"
-#include "backends/cpu/cpu.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "weights/model_file.h"
 
 namespace fovea {
 Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, LoadSummary summary) : loaded(std::move(summary)) {
@@ -17,7 +16,7 @@ Model::Implementation::Implementation(std::shared_ptr<engine::Network> network, 
 void Model::Implementation::take(std::shared_ptr<engine::Network> network) {
   network_ = std::move(network);
   lookers_ = std::make_shared<std::atomic<int>>(0);
-  inference_ = std::make_unique<Inference>(network_, std::make_shared<engine::Session>(network_, cpu::cpu_backend()), nullptr);
+  inference_ = std::make_unique<Inference>(network_, std::make_shared<engine::Session>(network_, device()), nullptr);
 }
 
 engine::Network& Model::Implementation::changing() {
@@ -32,9 +31,9 @@ std::shared_ptr<const Inference> Model::Implementation::for_many(int cores) {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const Inference>& known = for_many_[cores];
   if (auto inference = known.lock()) return inference;
-  const auto one_core = engine::Session::for_many(network_, cpu::cpu_backend(), 1);
-  auto made = std::make_unique<const Inference>(
-      network_, cores == 1 ? one_core : engine::Session::for_many(network_, cpu::cpu_backend(), cores), one_core);
+  const auto one_core = engine::Session::for_many(network_, device(), 1);
+  auto made =
+      std::make_unique<const Inference>(network_, cores == 1 ? one_core : engine::Session::for_many(network_, device(), cores), one_core);
   const auto leave = [lookers = lookers_](const Inference* one) {
     delete one;
     lookers->fetch_sub(1, std::memory_order_release);
@@ -164,16 +163,8 @@ void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
 
 void Model::save(const std::string& path) const {
   require_ending(path, ".safetensors", "a model");
-  weights::ModelFile file;
-  file.architecture = name();
-  file.classes = classes();
-  file.preprocessing = preprocessing();
-  file.head = head();
-  file.channels = channels();
-  file.native_height = implementation_->network().form().native.height;
-  file.native_width = implementation_->network().form().native.width;
-  file.tensors = implementation_->network().state_dict();
-  weights::write_model_file(path, file);
+  const engine::Network& network = implementation_->network();
+  network.save(path, network.state_dict());
 }
 
 std::vector<std::string> model_names() { return models::names(); }

@@ -13,7 +13,7 @@
 namespace fovea {
 namespace {
 
-// What is wrong, without the file's name in front: it stands beside.
+// The message without the file's name in front, which is told apart.
 std::string reason_of(const std::string& file, const std::string& message) {
   const std::string prefix = file + ": ";
   return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
@@ -21,7 +21,7 @@ std::string reason_of(const std::string& file, const std::string& message) {
 
 std::string name_at(const PictureSource& source, int64_t index) { return source.name ? source.name(index) : std::to_string(index); }
 
-// The files, read as the model has it.
+// A source that reads the files by the model's preprocessing.
 PictureSource as_source(const Model& model, const std::vector<std::string>& files) {
   const auto file = [&files](int64_t index) { return files[static_cast<size_t>(index)]; };
   const auto picture = [&files, preprocessing = model.preprocessing()](int64_t index) {
@@ -60,7 +60,7 @@ std::vector<BadPicture> run_pictures(const Model& model, const PictureSource& so
     return seen;
   };
   std::vector<BadPicture> left_out;
-  const auto give = [&](int64_t index, Seen seen) {
+  const auto give = [&](int64_t index, Seen& seen) {
     if (seen.result)
       take(index, std::move(*seen.result));
     else
@@ -68,22 +68,21 @@ std::vector<BadPicture> run_pictures(const Model& model, const PictureSource& so
     return !options.progress || options.progress(index + 1, total);
   };
   if (total == 1) {
-    give(0, see(model.implementation().inference(), 0));
+    Seen one = see(model.implementation().inference(), 0);
+    give(0, one);
     return left_out;
   }
   const std::shared_ptr<const Inference> lists = model.implementation().for_lists();
   constexpr int64_t kMost = 64;  // for each core
-  look::Stretch stretch(2 * threads(), kMost * threads());
-  for (int64_t begin = 0; begin < total;) {
-    std::vector<Seen> seen(static_cast<size_t>(std::min(stretch.pictures(), total - begin)));
-    const auto count = static_cast<int64_t>(seen.size());
-    stretch.run([&] {
-      lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) { seen[static_cast<size_t>(i)] = see(one, begin + i); });
-    });
-    for (int64_t i = 0; i < count; ++i)
-      if (!give(begin + i, std::move(seen[static_cast<size_t>(i)]))) return left_out;
-    begin += count;
-  }
+  std::vector<Seen> stretch;
+  int64_t first = 0;
+  const auto see_all = [&](int64_t begin, int64_t count) {
+    first = begin;
+    stretch.assign(static_cast<size_t>(count), {});
+    lists->for_each(count, asked.outputs, [&](int64_t i, const Inference& one) { stretch[static_cast<size_t>(i)] = see(one, begin + i); });
+  };
+  look::in_stretches(total, look::Stretch(2 * threads(), kMost * threads()), see_all,
+                     [&](int64_t index) { return give(index, stretch[static_cast<size_t>(index - first)]); });
   return left_out;
 }
 

@@ -10,8 +10,8 @@
 #include <set>
 
 #include "api/dataset.h"
+#include "api/device.h"
 #include "api/report.h"
-#include "backends/cpu/cpu.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -119,7 +119,7 @@ void write_page(const fs::path& path, const json& metrics, Model::Implementation
     return image::read_picture(found == pictures.end() ? image::Sample{name} : found->second, {preprocessing});
   };
   eyes.look = [&](const Image& picture, const Image& thumbnail, int64_t class_index) {
-    if (!maps) maps.emplace(model.shared_network(), cpu::cpu_backend());
+    if (!maps) maps.emplace(model.shared_network(), device());
     const saliency::Grid grid = maps->look(picture, class_index).look.grid;
     return overlay(thumbnail, saliency::on_picture(grid, thumbnail.height, thumbnail.width, preprocessing));
   };

@@ -5,13 +5,14 @@
 #include <set>
 
 #include "api/activations.h"
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/summary.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/executable.h"
 #include "explain/explain.h"
 #include "explain/receptive_field.h"
+#include "ir/slots.h"
 #include "ops/batch_norm.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
@@ -117,6 +118,9 @@ bool can_train(const ModelGraph& model, const std::set<std::string>& frozen) {
   });
 }
 
+// Of the steps that a training takes.
+passes::PipelineOptions pipeline() { return {.recompute = {.device = &device().traits()}}; }
+
 void add_held(const engine::Network& network, const SummaryOptions& options, const ModelGraph& model, const Cuts& cuts, Summary& result) {
   std::vector<StageSummary>& stages = result.stages;
   const auto inference = held_for_inference(passes::optimize(passes::lower_mode(marked(model, cuts), {})), stages.size());
@@ -129,8 +133,9 @@ void add_held(const engine::Network& network, const SummaryOptions& options, con
   const int64_t pictures = can_train(model, step.frozen) ? 1 : 2;
   const ModelGraph several = network.build(pictures, options.height, options.width);
   Graph graph = marked(several, cuts_of(several, result.taps));
-  graph.output("logits", several.logits);
-  const auto held = held_for_training(training::build_step(passes::lower_mode(graph, {true, step.frozen}), step), stages.size());
+  graph.output(slots::kLogits.name, several.logits);
+  const auto held =
+      held_for_training(training::build_step(passes::lower_mode(graph, {true, step.frozen}), step, pipeline()), stages.size());
   for (size_t i = 0; i < stages.size(); ++i) {
     stages[i].training_bytes = held[i] / pictures;
     result.training_bytes += stages[i].training_bytes;
@@ -154,8 +159,8 @@ std::vector<NodeSummary> nodes_of(const ModelGraph& model) {
 void add_memory(const engine::Network& network, const SummaryOptions& options, Summary& result) {
   MemorySummary& memory = result.memory;
   memory.weights = static_cast<int64_t>(network.store()->bytes());
-  const auto inference = engine::compile_inference(network, {options.batch, options.height, options.width}, cpu::cpu_backend(),
-                                                   std::make_shared<engine::Arena>());
+  const auto inference =
+      engine::compile_inference(network, {options.batch, options.height, options.width}, device(), std::make_shared<engine::Arena>());
   memory.inference = static_cast<int64_t>(inference->memory().arena);
   memory.inference_weights = static_cast<int64_t>(inference->memory().constants);
   const ModelGraph model = network.build(options.batch, options.height, options.width);
@@ -163,13 +168,13 @@ void add_memory(const engine::Network& network, const SummaryOptions& options, S
 
   const training::StepOptions step_of = step_options(network, options);
   if (!can_train(model, step_of.frozen)) return;
-  const Graph step = training::build_step(training::lower_for_training(model, step_of.frozen), step_of);
+  const Graph step = training::build_step(training::lower_for_training(model, step_of.frozen), step_of, pipeline());
   for (const State& state : step.states())
     if (state.role == StateRole::optimizer) memory.optimizer += static_cast<int64_t>(step.type(state.value).bytes());
   result.training_multiply_adds = multiply_adds_of(step) / options.batch;
-  // A store of its own: the moments must not stay behind in the model's.
+  // The step gets a store of its own: the moments must not stay behind in the model's.
   const auto training =
-      engine::Executable::compile(step, cpu::cpu_backend(), std::make_shared<engine::StateStore>(), std::make_shared<engine::Arena>());
+      engine::Executable::compile(step, device(), std::make_shared<engine::StateStore>(), std::make_shared<engine::Arena>());
   memory.training = static_cast<int64_t>(training->memory().arena + training->memory().constants);
 }
 

@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "api/dataset.h"
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/report.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_sink.h"
@@ -50,7 +50,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   image::Splits found = find();
   tell_of(found, options);
   job.take(std::move(found));
-  // The model, and a checkpoint beside the one before it, each at least as large as the network.
+  // There has to be room for the model and for two checkpoints, each at least as large as the network.
   std::optional<training::RunFolder> folder;
   if (writes) {
     folder.emplace(options, 3 * states);
@@ -67,9 +67,9 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   if (writes && (!options.resume || !std::filesystem::exists(folder->path() / training::kRunFile)))
     training::write_run_command(folder->path() / training::kRunFile, options.command);
 
-  const auto features = std::make_shared<training::FeatureStore>();
+  auto features = std::make_shared<training::FeatureStore>(training::spill_of(options));
   training::Origin origin = origin_of(model, where);
-  const training::CrossValidation cross_validation = job.cross_validate(cpu::cpu_backend(), origin, features, memory);
+  const training::CrossValidation cross_validation = job.cross_validate(device(), origin, features, memory);
   if (cross_validation.interrupted) return cancelled;
 
   training::Data& data = job.data();
@@ -79,12 +79,13 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   training::Plan plan = job.plan(data.splits, options);
   if (!given.freeze.empty()) {
     const std::set<std::string> frozen = network.frozen_by(options.freeze);
-    if (!frozen.empty()) origin.freeze_savings = to_string(training::freeze_savings(network, frozen, plan.phases.back().batch));
+    if (!frozen.empty())
+      origin.freeze_savings = to_string(training::freeze_savings(network, frozen, plan.phases.back().batch, device().traits()));
     if (options.note) options.note(fmt::format("freeze {}: {}", options.freeze, job.freeze_reason()));
     if (options.note && !frozen.empty()) options.note(origin.freeze_savings);
   }
-  training::Trainer trainer({implementation.shared_network(), cpu::cpu_backend(), options, data, std::move(plan), &cross_validation,
-                             std::move(origin), features, memory});
+  training::Trainer trainer({implementation.shared_network(), device(), options, data, std::move(plan), &cross_validation,
+                             std::move(origin), std::move(features), memory});
   const auto write_page = [&] {
     if (!options.report || !writes || !needs_page(options.out)) return;
     PicturesByName pictures;

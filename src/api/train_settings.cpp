@@ -8,32 +8,11 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "train/option_names.h"
+#include "weights/model_file.h"
 
 namespace fovea {
 namespace {
-
-template <class T>
-struct Choices {
-  std::string_view name;
-  T value;
-};
-
-// In the order of the help.
-constexpr Choices<Recipe> kRecipes[] = {
-    {"auto", Recipe::automatic}, {"finetune", Recipe::finetune}, {"full", Recipe::full}, {"probe", Recipe::probe}};
-constexpr Choices<HeadKind> kHeads[] = {{"concat_pool", HeadKind::concat_pool}, {"linear", HeadKind::linear}, {"mlp", HeadKind::mlp}};
-constexpr Choices<Optimizer> kOptimizers[] = {
-    {"adamw", Optimizer::adamw}, {"nesterov", Optimizer::nesterov}, {"rmsprop", Optimizer::rmsprop}, {"sgd", Optimizer::sgd}};
-constexpr Choices<RateSchedule> kSchedules[] = {{"constant", RateSchedule::constant},
-                                                {"cosine", RateSchedule::cosine},
-                                                {"one_cycle", RateSchedule::one_cycle},
-                                                {"plateau", RateSchedule::plateau},
-                                                {"step", RateSchedule::step}};
-constexpr Choices<Loss> kLosses[] = {
-    {"auto", Loss::automatic}, {"binary", Loss::binary_cross_entropy}, {"cross_entropy", Loss::cross_entropy}, {"focal", Loss::focal}};
-constexpr Choices<FeatureCache> kCaches[] = {
-    {"auto", FeatureCache::automatic}, {"disk", FeatureCache::disk}, {"memory", FeatureCache::memory}, {"off", FeatureCache::off}};
-constexpr Choices<Choice> kAnswers[] = {{"auto", Choice::automatic}, {"off", Choice::off}, {"on", Choice::on}};
 
 struct Row {
   TrainSetting setting;
@@ -59,7 +38,7 @@ void parse(T& target, const TrainSetting& setting, const std::string& text) {
   target = value;
 }
 
-// Rows by what they set. `shown`: the help tells the usual value.
+// The functions that follow make a row for each kind of setting. With `shown` the help tells the usual value.
 template <auto kMember>
 Row number(const char* name, const char* type, const char* help, bool shown = false) {
   Row row{{name, type, help},
@@ -77,10 +56,24 @@ Row bytes(const char* name, const char* help) {
   return row;
 }
 
+template <class T, size_t n>
+void offer(const Named<T> (&table)[n], TrainSetting& setting) {
+  for (const Named<T>& one : table) setting.choices.emplace_back(one.name);
+  setting.type = names_of(table, "|");
+}
+
 template <auto kMember>
 Row text(const char* name, const char* type, const char* help, std::vector<std::string> choices = {}) {
   Row row{{name, type, help}, [](TrainOptions& options, const TrainSetting&, const std::string& value) { options.*kMember = value; }};
   row.setting.choices = std::move(choices);
+  return row;
+}
+
+// A setting whose value is a text, which has to be one of the table's names.
+template <auto kMember, const auto& kTable>
+Row one_of(const char* name, const char* help) {
+  Row row = text<kMember>(name, "", help);
+  offer(kTable, row.setting);
   return row;
 }
 
@@ -92,11 +85,9 @@ Row flag(const char* name, const char* help) {
 template <auto kMember, const auto& kTable>
 Row choice(const char* name, const char* help, const char* usual = "") {
   Row row{{name, "", help, usual}, [](TrainOptions& options, const TrainSetting&, const std::string& value) {
-            for (const auto& one : kTable)
-              if (one.name == value) options.*kMember = one.value;
+            if (const auto named = value_of(kTable, value)) options.*kMember = *named;
           }};
-  for (const auto& one : kTable) row.setting.choices.emplace_back(one.name);
-  row.setting.type = fmt::format("{}", fmt::join(row.setting.choices, "|"));
+  offer(kTable, row.setting);
   return row;
 }
 
@@ -106,11 +97,9 @@ Row head() {
            "default: what the model has"},
           [](TrainOptions& options, const TrainSetting&, const std::string& value) {
             options.head.emplace();
-            for (const auto& one : kHeads)
-              if (one.name == value) options.head->kind = one.value;
+            if (const auto named = value_of(weights::kHeadKinds, value)) options.head->kind = *named;
           }};
-  for (const auto& one : kHeads) row.setting.choices.emplace_back(one.name);
-  row.setting.type = fmt::format("{}", fmt::join(row.setting.choices, "|"));
+  offer(weights::kHeadKinds, row.setting);
   return row;
 }
 
@@ -127,11 +116,10 @@ Row hidden() {
 }
 
 Row optimizer() {
-  Row row = choice<&TrainOptions::optimizer, kOptimizers>("optimizer", "Default: the recipe's");
+  Row row = choice<&TrainOptions::optimizer, training::kOptimizers>("optimizer", "Default: the recipe's");
   row.set = [](TrainOptions& options, const TrainSetting&, const std::string& value) {
     options.optimizer_given = true;
-    for (const auto& one : kOptimizers)
-      if (one.name == value) options.optimizer = one.value;
+    if (const auto named = value_of(training::kOptimizers, value)) options.optimizer = *named;
   };
   return row;
 }
@@ -145,7 +133,7 @@ using T = TrainOptions;
 
 std::vector<Row> recipe_rows() {
   return {
-      choice<&T::recipe, kRecipes>("recipe", "How to train", "auto"),
+      choice<&T::recipe, training::kRecipes>("recipe", "How to train", "auto"),
       text<&T::preset>(
           "preset", "bit",
           "bit: steps, rates, schedule, size of the pictures and crops of BiT's rule for fine-tuning (BiT-HyperRule); --size is "
@@ -166,7 +154,7 @@ std::vector<Row> optimization_rows() {
       number<&T::accumulate>("accumulate", "N", "Batches whose gradients make one step", true),
       optimizer(),
       number<&T::rate>("lr", "RATE", "Highest rate (default: the recipe's)"),
-      choice<&T::schedule, kSchedules>("schedule", "How the rate goes over the steps (default: cosine)"),
+      choice<&T::schedule, training::kSchedules>("schedule", "How the rate goes over the steps (default: cosine)"),
       number<&T::warmup>("warmup", "SHARE", "Share of the steps over which the rate rises (default: 0.1, of one_cycle 0.3)"),
       number<&T::momentum>("momentum", "M", "Of sgd, nesterov and rmsprop", true),
       number<&T::weight_decay>("weight-decay", "D", "Not of norms and biases (default: the recipe's)"),
@@ -179,7 +167,7 @@ std::vector<Row> optimization_rows() {
 
 std::vector<Row> loss_rows() {
   return {
-      choice<&T::loss, kLosses>("loss", "Default: cross_entropy, or binary where pictures have several labels"),
+      choice<&T::loss, training::kLosses>("loss", "Default: cross_entropy, or binary where pictures have several labels"),
       number<&T::focal_gamma>("focal-gamma", "G", "Of the focal loss", true),
       number<&T::label_smoothing>("label-smoothing", "E", "Default: the recipe's"),
       flag<&T::class_weights>("class-weights", "Let pictures of rare classes count more in the loss"),
@@ -191,9 +179,8 @@ std::vector<Row> loss_rows() {
 
 std::vector<Row> picture_rows() {
   std::vector<Row> rows{
-      text<&T::augmentation>("augment", "light|standard|randaugment|trivialaugment|autoaugment",
-                             "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)",
-                             {"light", "standard", "randaugment", "trivialaugment", "autoaugment"}),
+      one_of<&T::augmentation, training::kAugmentations>(
+          "augment", "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)"),
       flag<&T::augment, false>("no-augment", "Show the pictures as they are, without random crops, flips and colours"),
       number<&T::vertical_flip>("vertical-flip", "P", "Probability of turning the picture upside down"),
       number<&T::random_erasing>("erasing", "P", "Probability that a random rectangle is erased"),
@@ -212,7 +199,8 @@ std::vector<Row> split_rows() {
       number<&T::folds>("folds", "K", "Cross validation: K runs, each tested on the pictures that it did not see, then one on all"),
       number<&T::seeds>("seeds", "N", "Everything N times, with the seeds from --seed on", true),
       seed(),
-      choice<&T::mirrored, kAnswers>("tta", "Average the mirrored picture's answer in; auto: where cross validation says so", "auto"),
+      choice<&T::mirrored, training::kAnswers>("tta", "Average the mirrored picture's answer in; auto: where cross validation says so",
+                                               "auto"),
   };
 }
 
@@ -224,7 +212,7 @@ std::vector<Row> output_rows() {
                        "Go on with the run in DIR where it stopped, to the same bits as without the interruption; --resume DIR alone takes "
                        "the run's own options"),
       number<&T::checkpoint_seconds>("checkpoint-every", "SECONDS", "Save within epochs, too: a kill loses at most so many seconds", true),
-      choice<&T::cache, kCaches>("cache", "Where the outputs of a frozen part are kept", "auto"),
+      choice<&T::cache, training::kCaches>("cache", "Where the outputs of a frozen part are kept", "auto"),
       bytes<&T::cache_bytes>(
           "cache-limit",
           "Memory for them and for what a probe keeps of the pictures, beyond which both go to DIR: 500M, 2G (default: 1Gi)"),

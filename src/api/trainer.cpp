@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "api/dataset.h"
+#include "api/device.h"
 #include "api/implementation.h"
 #include "api/report.h"
-#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/log_sink.h"
@@ -20,7 +20,7 @@
 namespace fovea {
 namespace {
 
-// What concerns a run's folder, or many runs, is nothing that steps are made of.
+// Refuses options that concern a run's folder or several runs: steps by hand have neither.
 TrainOptions options_by_hand(const Model::Implementation& implementation, TrainOptions options) {
   if (options.folds > 0 || options.seeds > 1)
     fail(ErrorKind::usage, "{} folds and {} seeds: a trainer takes the steps of one run", options.folds, options.seeds);
@@ -35,7 +35,7 @@ TrainOptions options_by_hand(const Model::Implementation& implementation, TrainO
   return options;
 }
 
-// The averages of the weights in their place as long as it lives.
+// While it lives, the averages of the weights take the weights' place.
 class Averages {
  public:
   explicit Averages(training::StepRunner* runner) : runner_(runner) {
@@ -172,7 +172,7 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
 
  private:
   training::Data& data() { return job_->data(); }
-  training::Parts parts() { return {network_, cpu::cpu_backend(), arena_, *session_, data(), options_}; }
+  training::Parts parts() { return {network_, device(), arena_, *session_, data(), options_}; }
 
   void begin(const Dataset& dataset) {
     job_.emplace(*network_, options_, model_.implementation().loaded.source != "none", training::plan_of_steps);
@@ -187,12 +187,13 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
     if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
     training::check_blocks(*network_, plan_);
     if (options_.class_weights) class_weights_ = training::class_weights_of(data().splits.train);
-    session_.emplace(network_, cpu::cpu_backend(), arena_);
+    session_.emplace(network_, device(), arena_);
     const uint64_t seed = training::phase_seed(options_.seed, static_cast<int64_t>(plan_.phases.size()) - 1);
     feed_ = training::feed_by_hand(parts(), phase(), seed);
     runner_.emplace(training::runner_of(parts(), *feed_, seed));
     const size_t held = data().cache->bytes();
-    training::compile_steps(*runner_, *feed_, parts(), phase(), {held, held + training::evaluation_bytes(*network_)}, *account_);
+    training::compile_steps(*runner_, *feed_, parts(), phase(), {held, held + training::evaluation_bytes(*network_, device().traits())},
+                            *account_);
     if (phase().zero_head) network_->restart_head(seed);
     feed_->begin();
     if (phase().ema > 0) runner_->start_average();
@@ -205,8 +206,7 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
     if (before.phases.empty()) return;
     training::Data trained = data();
     trained.splits.test.samples.clear();
-    training::Trainer(
-        {network_, cpu::cpu_backend(), options_, trained, std::move(before), nullptr, origin_of(model_, "a dataset"), {}, account_})
+    training::Trainer({network_, device(), options_, trained, std::move(before), nullptr, origin_of(model_, "a dataset"), {}, account_})
         .run();
   }
 
@@ -246,7 +246,7 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
     return loss.kind == training::LossOptions::Kind::binary || loss.soft_targets || loss.class_weights || loss.focal_gamma > 0;
   }
 
-  // Whose averages are to be looked through; null: there are none.
+  // The runner whose averages are evaluated in place of the weights; null where none are kept.
   training::StepRunner* averaging() { return phase().ema > 0 ? &*runner_ : nullptr; }
 
   Evaluation evaluate(const training::PictureSource& source) {
@@ -256,7 +256,7 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
 
   training::RunState state() const {
     training::RunState state;
-    state.record = training::record_of(*network_, cpu::cpu_backend(), options_, plan_, job_->data());
+    state.record = training::record_of(*network_, device(), options_, plan_, job_->data());
     state.plateau = plateau_;
     state.all_steps = taken_;
     state.epoch = epoch_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "ir/device_traits.h"
 #include "ir/graph.h"
 
 namespace fovea::backend {
@@ -56,6 +57,7 @@ class Backend {
   // Libraries and instruction set: with the graph and the number of threads it decides every bit of a result.
   virtual std::string identity() const { return std::string(name()); }
   virtual bool supports(DType dtype) const = 0;
+  virtual const DeviceTraits& traits() const = 0;
   // Throws Error(unsupported) with the reasons of every candidate where no kernel takes it.
   virtual std::unique_ptr<Kernel> plan(const Op& op, std::span<const Operand> inputs, std::span<const Operand> outputs) const = 0;
 };

@@ -13,14 +13,14 @@ struct CsvRow {
   std::vector<std::string> fields;
 };
 
-// Rows with something in them, their fields between separators; a byte order mark is passed over, blanks around what is not quoted are dropped, lines end as on any system.
-// Throws Error(input) that names `name` and the line.
+// Rows with something in them, their fields between separators; a byte order mark is passed over, blanks around what is not quoted are
+// dropped, lines end as on any system. Throws Error(input) that names `name` and the line.
 std::vector<CsvRow> read_csv(const std::string& name, std::string_view text, char separator = ',');
 
-// By the first line: a tab or a semicolon where one stands outside quotes and no comma does, else a comma.
+// Goes by the first line: a tab or a semicolon where one stands outside quotes and no comma does, else a comma.
 char csv_separator(std::string_view text);
 
-// Quoted where it has to be.
+// Puts the text into quotes where it has to be.
 std::string csv_field(std::string_view text);
 
 }  // namespace fovea

@@ -7,9 +7,9 @@
 
 namespace fovea {
 
-// In one line, or indented by so many blanks. Bytes that are not UTF-8 become U+FFFD.
+// Writes in one line, or indented by so many blanks. Bytes that are not UTF-8 become U+FFFD.
 std::string json_text(const nlohmann::json& value, int indent = -1);
-// In one line; throws nlohmann::json::type_error for bytes that are not UTF-8.
+// Writes in one line; throws nlohmann::json::type_error for bytes that are not UTF-8.
 std::string strict_json_text(const nlohmann::json& value);
 // Throws nlohmann::json::parse_error.
 nlohmann::json parse_json(const std::string& text);

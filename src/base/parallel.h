@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 #include <type_traits>
 
 namespace fovea {
@@ -22,6 +24,26 @@ int value_or_first(std::atomic<int>& number, First&& first) {
   const int found = first();
   return number.compare_exchange_strong(value, found) ? found : value;
 }
+
+// Of several failures, that of the least number.
+class FirstFailure {
+ public:
+  // Called from a handler, by any thread.
+  void note(int64_t number) {
+    const std::lock_guard lock(mutex_);
+    if (failure_ && number_ < number) return;
+    failure_ = std::current_exception();
+    number_ = number;
+  }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  int64_t number_ = 0;
+};
 }  // namespace detail
 
 // While it lives, what the calling thread plans is for so many cores: threads() says so to it.
@@ -47,14 +69,24 @@ void parallel_for(int64_t count, int64_t grain, Body&& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
-// Calls body(i) once for each i in [0, count), in no order, on threads() threads that each take what is next: for items of unequal cost.
-// The body must not throw, and computes in its thread alone.
+// Calls body(i) once for each i in [0, count), on threads() threads that each take the next one: for items of unequal cost. The body
+// computes in its thread alone. Once one throws, no further items are taken, and when those in work are done, what the first of them threw
+// is thrown here: it is the same whatever the threads do, for all items before it were taken.
 template <class Body>
 void parallel_each(int64_t count, Body&& body) {
   std::atomic<int64_t> next{0};
+  detail::FirstFailure failure;
   parallel_for(std::min<int64_t>(count, threads()), 1, [&](int64_t, int64_t) {
-    for (int64_t i = next++; i < count; i = next++) body(i);
+    for (int64_t i = next++; i < count; i = next++) {
+      try {
+        body(i);
+      } catch (...) {
+        failure.note(i);
+        next = count;
+      }
+    }
   });
+  failure.rethrow();
 }
 
 }  // namespace fovea

@@ -17,14 +17,14 @@ class RandomStream {
 
   // The i-th 64 bits of the stream.
   uint64_t bits(uint64_t i) const { return mix64(key_ + (i + 1) * 0x9E3779B97F4A7C15ull); }
-  // In [0, 1), 53 bits.
+  // The i-th number of [0, 1), with 53 bits.
   double uniform(uint64_t i) const { return static_cast<double>(bits(i) >> 11) * 0x1p-53; }
   // Standard normal (Box-Muller on numbers 2i and 2i + 1).
   double normal(uint64_t i) const {
     const double u = 1.0 - uniform(2 * i);  // in (0, 1]
     return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * uniform(2 * i + 1));
   }
-  // In [0, n), n > 0; the bias of the multiplication is below n / 2^64.
+  // The i-th number of [0, n), n > 0; the bias of the multiplication is below n / 2^64.
   uint64_t below(uint64_t i, uint64_t n) const { return static_cast<uint64_t>((static_cast<unsigned __int128>(bits(i)) * n) >> 64); }
 
  private:

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -72,12 +73,26 @@ struct Spill::Limit {
   fs::path folder;
   std::atomic<size_t> taken{0};
 
+  size_t room() const {
+    const size_t now = taken;
+    return now < bytes ? bytes - now : 0;
+  }
   bool take(size_t more) {
     size_t before = taken;
     do {
-      if (more > bytes || before > bytes - more) return false;
+      if (before > bytes || more > bytes - before) return false;
     } while (!taken.compare_exchange_weak(before, before + more));
     return true;
+  }
+  // Of bytes that are counted already; their last use gives them back to `limit`, which is this one.
+  static std::shared_ptr<std::byte> memory(size_t bytes, const std::shared_ptr<Limit>& limit) {
+    std::shared_ptr<void> share(nullptr, [limit, bytes](void*) { limit->taken -= bytes; });  // runs also where there is no memory
+    std::shared_ptr<std::byte> memory = aligned_memory(bytes);
+    std::byte* const data = memory.get();
+    return {data, [share = std::move(share), memory = std::move(memory)](std::byte*) mutable {
+              memory.reset();
+              share.reset();
+            }};
   }
 };
 
@@ -89,17 +104,18 @@ Spill::Spill(size_t limit, fs::path folder) : limit_(std::make_shared<Limit>()) 
 std::shared_ptr<std::byte> Spill::take(size_t bytes, bool& in_file) const {
   in_file = limit_ && !limit_->take(bytes);
   if (in_file) return mapped_file(limit_->folder, bytes);
+  return limit_ ? Limit::memory(bytes, limit_) : aligned_memory(bytes);
+}
+
+std::shared_ptr<std::byte> Spill::take_memory(size_t bytes) const {
   if (!limit_) return aligned_memory(bytes);
-  std::shared_ptr<void> share(nullptr, [limit = limit_, bytes](void*) { limit->taken -= bytes; });  // goes also where there is no memory
-  std::shared_ptr<std::byte> memory = aligned_memory(bytes);
-  std::byte* const data = memory.get();
-  return {data, [share = std::move(share), memory = std::move(memory)](std::byte*) mutable {
-            memory.reset();
-            share.reset();
-          }};
+  limit_->taken += bytes;
+  return Limit::memory(bytes, limit_);
 }
 
 size_t Spill::in_memory() const { return limit_ ? limit_->taken.load() : 0; }
+
+size_t Spill::room() const { return limit_ ? limit_->room() : std::numeric_limits<size_t>::max(); }
 
 void let_go_of_pages(std::byte* begin, size_t bytes) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE)), first = reinterpret_cast<uintptr_t>(begin) / page * page;

@@ -20,7 +20,10 @@ class Spill {
   // From a 64-byte boundary on, not set to anything; `in_file` says where it lies. Throws Error(io) that names the folder where there is
   // too little room.
   std::shared_ptr<std::byte> take(size_t bytes, bool& in_file) const;
+  // The same in memory, whatever the limit is; it counts, so that what is taken later lies in a file earlier.
+  std::shared_ptr<std::byte> take_memory(size_t bytes) const;
   size_t in_memory() const;  // bytes that are taken now
+  size_t room() const;       // bytes that may still be taken before a file is made
 
  private:
   struct Limit;
@@ -38,6 +41,13 @@ class SpillArray {
   SpillArray() = default;
   SpillArray(const Spill& spill, int64_t count)
       : count_(static_cast<size_t>(count)), memory_(count > 0 ? spill.take(count_ * sizeof(T), in_file_) : nullptr) {}
+  // In memory, whatever the limit is.
+  static SpillArray in_memory(const Spill& spill, int64_t count) {
+    SpillArray array;
+    array.count_ = static_cast<size_t>(count);
+    if (count > 0) array.memory_ = spill.take_memory(array.count_ * sizeof(T));
+    return array;
+  }
 
   std::span<T> values() const { return {reinterpret_cast<T*>(memory_.get()), count_}; }
   std::span<T> part(int64_t begin, int64_t count) const { return values().subspan(static_cast<size_t>(begin), static_cast<size_t>(count)); }

@@ -8,10 +8,10 @@
 
 namespace fovea::cli {
 
-// As it was typed, program and all, but for what only this once was meant for (--resume).
+// The command as it was typed, with the program's name, but without what was meant for this time alone (--resume).
 const std::vector<std::string>& command_line();
 
-// Of "train --resume DIR": the words of the command that began the run in DIR, whose options come first; the words that were typed become
+// For "train --resume DIR": gives the words of the command that began the run in DIR, whose options come first, and turns those typed into
 // "train --resume --out DIR". Empty where nothing such was typed, or DIR holds no run that a command began. Where the command was typed
 // elsewhere, its folder becomes the current one.
 std::vector<std::string> command_to_resume(std::vector<std::string>& typed);

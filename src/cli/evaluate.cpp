@@ -104,7 +104,7 @@ Json to_json(const Evaluation& evaluation) {
             {"confusion", evaluation.confusion},
             {"left_out", left_out_json(evaluation.left_out)},
             {"unused", left_out_json(evaluation.unused)}};
-  add_label_scores(json, evaluation.score);
+  if (evaluation.score.labels) add_fields(json, *evaluation.score.labels);
   return json;
 }
 

@@ -236,13 +236,6 @@ LabelledData labelled_data(const std::vector<std::string>& data) {
   return {"", picture_files(data)};
 }
 
-void add_label_scores(Json& json, const Score& score) {
-  if (!score.labels) return;
-  json.set("mean_average_precision", score.labels->mean_average_precision);
-  json.set("f1_macro", score.labels->f1_macro);
-  json.set("f1_micro", score.labels->f1_micro);
-}
-
 void add_json_list(Command& command, ListFormat& format, const char* form) {
   add_json(command, format.json, form);
   command.flag("--jsonl", format.lines, "The same, an element a line");

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <fovea/model.h>
-#include <fovea/train.h>
+#include <fovea/result_fields.h>
 
 #include <cstdint>
 #include <string>
@@ -76,8 +76,17 @@ struct LabelledData {
 void add_labelled_data(Command& command, std::vector<std::string>& data, bool required = true);
 LabelledData labelled_data(const std::vector<std::string>& data);  // throws Error(input) for what is not there
 
-// What a score has of several labels a picture.
-void add_label_scores(Json& json, const Score& score);
+// The numbers of a result (fovea/result_fields.h).
+template <class Result>
+void add_fields(Json& json, const Result& result) {
+  fields(result, [&](const auto& name, const auto& value) { json.set(name, value); });
+}
+template <class Result>
+Json json_of(const Result& result) {
+  Json json = Json::object();
+  add_fields(json, result);
+  return json;
+}
 
 void add_json(Command& command, bool& json, const char* form);
 // --json, and --jsonl for the same list with an element a line.

@@ -81,7 +81,7 @@ std::string as_millions(int64_t number);                  // "4.09 G", "386 M"
 std::string as_percent(double fraction);                  // "81.7 %"
 std::string as_duration(double seconds);                  // "42 s", "3:07 min", "1:12 h"
 std::string as_shape(const std::vector<int64_t>& shape);  // "256x14x14"
-// In lines of at most 100 characters, each after `indent` spaces and with its end.
+// Breaks the text into lines of at most 100 characters, each after `indent` spaces and with its end.
 std::string wrapped(const std::string& text, size_t indent);
 std::string counted(int64_t count, const char* one, const char* many);
 

@@ -137,22 +137,9 @@ void print_result(const TrainOptions& training, const TrainResult& result) {
   print("{}", table.text());
 }
 
-Json score_json(const Score& score) {
-  Json json{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
-  add_label_scores(json, score);
-  return json;
-}
-
-Json spread_json(const Spread& spread) {
-  return {{spread.of + "_mean", spread.mean},
-          {spread.of + "_std", spread.deviation},
-          {spread.of, spread.values},
-          {spread.of + "_interval", std::vector{spread.low, spread.high}}};
-}
-
 Json result_json(const TrainOptions& training, const TrainResult& result) {
-  Json json{{"validation", score_json(result.validation)},
-            {"test", score_json(result.test)},
+  Json json{{"validation", json_of(result.validation)},
+            {"test", json_of(result.test)},
             {"seconds", result.seconds},
             {"recipe", result.recipe},
             {"reason", result.reason},
@@ -160,8 +147,8 @@ Json result_json(const TrainOptions& training, const TrainResult& result) {
             {"best_epoch", result.best_epoch},
             {"left_out", left_out_json(result.left_out)},
             {"out", training.out}};
-  if (result.folds) json.set("folds", spread_json(*result.folds));
-  if (result.seeds) json.set("seeds", spread_json(*result.seeds));
+  if (result.folds) json.set("folds", json_of(*result.folds));
+  if (result.seeds) json.set("seeds", json_of(*result.seeds));
   return json;
 }
 

@@ -10,11 +10,10 @@
 #include "base/parallel.h"
 #include "base/team.h"
 #include "engine/layout.h"
+#include "ir/slots.h"
 
 namespace fovea::engine {
 namespace {
-
-constexpr std::string_view kImage = "image";
 
 size_t aligned(size_t bytes) {
   constexpr size_t kAlignment = 64;
@@ -28,18 +27,12 @@ Type of_batch(Type type, int64_t batch) {
 
 }  // namespace
 
-Grouping grouping(int64_t batch, int cores) {
-  // More pictures at once read the weights less often; beyond this many that is no gain.
-  constexpr int64_t kMostPictures = 8;
-  // In picture times of one core: a group's weights are worth about this much.
-  constexpr double kWeights = 0.2;
-  // All cores on each layer lose about this share of their time to waiting and to what lies in each other's caches.
-  constexpr double kTogether = 1.25;
+Grouping grouping(int64_t batch, int cores, const DeviceTraits& device) {
   Grouping best{batch, 1, 1};
-  double least = kTogether * static_cast<double>(batch) / cores;
-  for (int64_t pictures = std::min(kMostPictures, batch); pictures > 0; --pictures) {
+  double least = device.all_cores * static_cast<double>(batch) / cores;
+  for (int64_t pictures = std::min(device.group_pictures, batch); pictures > 0; --pictures) {
     const int64_t groups = (batch + pictures - 1) / pictures, rounds = (groups + cores - 1) / cores;
-    const double time = static_cast<double>(rounds) * (static_cast<double>(pictures) + kWeights);
+    const double time = static_cast<double>(rounds) * (static_cast<double>(pictures) + device.group_weights);
     if (time >= least || (groups == 1 && cores > 1)) continue;
     least = time;
     best = {pictures, groups, static_cast<int>(std::min<int64_t>(cores, groups))};
@@ -55,7 +48,7 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
   std::unique_ptr<BatchExecutable> result(new BatchExecutable);
   result->batch_ = batch;
   result->arena_ = std::move(arena);
-  const Grouping& cut = result->grouping_ = engine::grouping(batch, threads());
+  const Grouping& cut = result->grouping_ = engine::grouping(batch, threads(), backend.traits());
   const Graph graph = build(cut.pictures);
   const auto checked = [&](const NamedValue& value) {
     const Type& type = graph.type(value.value);
@@ -64,7 +57,7 @@ std::unique_ptr<BatchExecutable> BatchExecutable::compile(const Build& build, in
     return type;
   };
   for (const NamedValue& input : graph.inputs()) {
-    if (input.name != kImage) fail(ErrorKind::internal, "an input '{}' beside the image", input.name);
+    if (input.name != slots::kImage.name) fail(ErrorKind::internal, "an input '{}' beside the image", input.name);
     result->image_ = of_batch(checked(input), batch);
   }
   size_t end = result->image_room();
@@ -102,7 +95,7 @@ std::span<const float> BatchExecutable::output(std::string_view name) const {
 }
 
 void BatchExecutable::write_image(const Tensor& images) {
-  in_context(kImage, [&] { write_memory(images, image_, image().data()); });
+  in_context(slots::kImage.name, [&] { write_memory(images, image_, image().data()); });
 }
 
 Tensor BatchExecutable::read_output(std::string_view name) const {
@@ -124,7 +117,7 @@ void BatchExecutable::run_groups(std::span<double> seconds) {
 
 void BatchExecutable::for_groups(int64_t groups, const std::function<void(int64_t, Group&)>& body) {
   for (size_t worker = 0; worker < workers_.size(); ++worker)
-    workers_[worker]->bind_input(kImage, reinterpret_cast<std::byte*>(Group(*this, worker).image().data()));
+    workers_[worker]->bind_input(slots::kImage.name, reinterpret_cast<std::byte*>(Group(*this, worker).image().data()));
   share_out(groups, [&](size_t worker, int64_t group) {
     Group own(*this, worker);
     body(group, own);
@@ -177,7 +170,7 @@ void BatchExecutable::run_group(size_t worker, int64_t group, std::span<double> 
   // The last one begins where it fills its pictures; of those that the one before has too, that one's results count.
   const int64_t wanted = group * grouping_.pictures, begin = std::min(wanted, batch_ - grouping_.pictures);
   const size_t picture = image_.bytes() / static_cast<size_t>(batch_);
-  executable.bind_input(kImage, arena_->data() + static_cast<size_t>(begin) * picture);
+  executable.bind_input(slots::kImage.name, arena_->data() + static_cast<size_t>(begin) * picture);
   run_worker(worker, seconds);
   const auto skipped = static_cast<size_t>(wanted - begin), count = static_cast<size_t>(grouping_.pictures) - skipped;
   for (const Output& output : outputs_)

@@ -20,7 +20,7 @@ struct Grouping {
   int64_t groups = 1;
   int workers = 1;  // groups that run at the same time, each on a core; a group that is the whole batch runs on all cores
 };
-Grouping grouping(int64_t batch, int cores);
+Grouping grouping(int64_t batch, int cores, const DeviceTraits& device);
 
 class BatchExecutable {
  public:
@@ -48,7 +48,7 @@ class BatchExecutable {
   // [batch, height, width, channels], in the engine's order; kept by runs. Valid like an Executable's input and output.
   std::span<float> image();
   std::span<const float> output(std::string_view name) const;
-  // In logical order.
+  // Tensors are in logical order.
   void write_image(const Tensor& images);
   Tensor read_output(std::string_view name) const;
 

@@ -79,7 +79,7 @@ std::unique_ptr<Executable> Executable::compile(Graph graph, const backend::Back
   std::unique_ptr<Executable> executable(new Executable(std::move(graph), std::move(store), std::move(arena)));
   executable->packed_weights_ = options.packed ? options.packed : std::make_shared<PackedWeights>();
   executable->name_constants();
-  executable->place_values(options);
+  executable->place_values(backend.traits(), options);
   executable->plan_kernels(backend, options.cores);
   if (options.reserve) executable->reserve();
   return executable;
@@ -132,7 +132,7 @@ void Executable::plan_kernels(const backend::Backend& backend, int cores) {
   plan_release();
 }
 
-void Executable::place_values(const CompileOptions& options) {
+void Executable::place_values(const DeviceTraits& device, const CompileOptions& options) {
   passes::MemoryOptions memory{std::vector<bool>(graph_.value_count(), false), !options.keep_values};
   for (uint32_t v = 0; v < graph_.value_count(); ++v) memory.outside[v] = constant_[v];
   if (options.inputs_outside)
@@ -151,7 +151,7 @@ void Executable::place_values(const CompileOptions& options) {
     }
     if (!allowed) fail(ErrorKind::internal, "{}: {} cannot write the next {} in place", writer.name, writer.op.name(), state.name);
   }
-  passes::MemoryPlan plan = passes::plan_memory(graph_, memory);
+  passes::MemoryPlan plan = passes::plan_memory(graph_, device, memory);
   places_ = std::move(plan.values);
   fixed_.resize(graph_.value_count());
   temporary_.resize(graph_.value_count());
@@ -219,7 +219,7 @@ void Executable::prepare() {
   const std::lock_guard lock(packed_weights_->mutex());
   const uint64_t version = store_->version();
   if (!all_packed(version)) {
-    // All before the first folded weight: between them, what those give back would lie in holes that fit nothing else.
+    // Packed weights are taken before the first folded one: between them, what those give back would lie in holes that fit nothing else.
     for (const Packed& packed : packed_)
       if (!packed.block->memory) packed.block->memory = aligned_memory(packed.block->bytes);
     for (const State& state : graph_.states()) pack(state.value, version);
@@ -279,7 +279,7 @@ void Executable::pack(ValueId id, uint64_t version) {
   }
 }
 
-// After which step of the prologue each folded constant can go: its last reader there; those read in a run stay.
+// Finds after which step of the prologue each folded constant can go: after its last reader there. Those that a run reads stay.
 void Executable::plan_release() {
   released_.resize(prologue_.size());
   std::vector<size_t> last(graph_.value_count());

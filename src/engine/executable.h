@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "backend/backend.h"
 #include "engine/packed_weights.h"
 #include "engine/state_store.h"
 #include "ir/graph.h"
+#include "ir/slots.h"
 #include "passes/plan_memory.h"
 
 namespace fovea::engine {
@@ -94,10 +96,28 @@ class Executable {
             static_cast<size_t>(graph_.type(*graph_.find_output(name)).elements())};
   }
   bool has_input(std::string_view name) const { return graph_.find_input(name).has_value(); }
-  // In logical order, converted.
+  // The same by what the slot says.
+  template <class T>
+  std::span<T> input(const slots::Slot<T>& slot) {
+    return input_as<T>(slot.name);
+  }
+  template <class T>
+  std::span<const T> output(const slots::Slot<T>& slot) const {
+    return output_as<T>(slot.name);
+  }
+  template <class T>
+  bool has(const slots::Slot<T>& slot) const {
+    return has_input(slot.name);
+  }
+  // An input of one number; nothing where the graph does not have it.
+  template <class T>
+  void set(const slots::Slot<T>& slot, std::type_identity_t<T> value) {
+    if (has(slot)) input(slot).front() = value;
+  }
+  // Tensors are in logical order; numbers are converted to and from what the value is of.
   void write_input(std::string_view name, const Tensor& tensor);
   Tensor read_output(std::string_view name, DType floating = DType::f32) const;
-  // Of a run with keep_values; states give their present content.
+  // A value of the last run, compiled with keep_values; a state gives its present content.
   Tensor value(ValueId id, DType floating = DType::f64) const;
 
   void run();
@@ -125,7 +145,7 @@ class Executable {
   Executable(Graph graph, std::shared_ptr<StateStore> store, std::shared_ptr<Arena> arena);
   backend::Operand operand(ValueId id) const;
   void plan_kernels(const backend::Backend& backend, int cores);
-  void place_values(const CompileOptions& options);
+  void place_values(const DeviceTraits& device, const CompileOptions& options);
   void reserve();
   void bind();
   void bind_step(size_t step);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -58,8 +59,8 @@ std::optional<FeatureRows> FeatureRows::read(std::span<const std::byte> bytes, s
   return result;
 }
 
-FeatureCollector::FeatureCollector(int64_t rows, int64_t width) : rows_(rows), width_(width) {
-  result_.values_.reserve(static_cast<size_t>(rows * width));
+FeatureCollector::FeatureCollector(int64_t rows, int64_t width, SpillArray<float> memory) : rows_(rows), width_(width) {
+  result_.values_ = std::move(memory);
 }
 
 FeatureCollector::FeatureCollector(int64_t rows, int64_t width, std::filesystem::path path, std::string key)
@@ -71,9 +72,10 @@ FeatureCollector::FeatureCollector(int64_t rows, int64_t width, std::filesystem:
 }
 
 void FeatureCollector::append(std::span<const float> rows) {
-  taken_ += rows.size();
+  const size_t before = std::exchange(taken_, taken_ + rows.size());
+  if (taken_ > static_cast<size_t>(rows_ * width_)) fail(ErrorKind::internal, "{} numbers in {} rows of {}", taken_, rows_, width_);
   if (!file_) {
-    result_.values_.insert(result_.values_.end(), rows.begin(), rows.end());
+    std::ranges::copy(rows, result_.values_.part(static_cast<int64_t>(before), static_cast<int64_t>(rows.size())).begin());
     return;
   }
   file_->write(rows.data(), rows.size_bytes());
@@ -85,7 +87,7 @@ FeatureRows FeatureCollector::finish() {
   if (!file_) {
     result_.rows_ = rows_;
     result_.width_ = width_;
-    result_.first_ = result_.values_.data();
+    result_.first_ = result_.values_.values().data();
     return std::move(result_);
   }
   Header header;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/spill.h"
 
 namespace fovea::engine {
 
@@ -24,7 +25,7 @@ class FeatureRows {
   int64_t rows() const { return rows_; }
   int64_t width() const { return width_; }
   std::span<const float> row(int64_t i) const { return {first_ + i * width_, static_cast<size_t>(width_)}; }
-  size_t bytes() const { return values_.size() * sizeof(float); }  // of memory; a file's pages belong to the system
+  size_t bytes() const { return values_.bytes_of_memory(); }  // those of a file belong to the system
 
   // What a collector left in a file. Nothing where there is no file, where its key or its shape is another one, or where its numbers are
   // not those that were written.
@@ -36,7 +37,7 @@ class FeatureRows {
  private:
   friend class FeatureCollector;
   int64_t rows_ = 0, width_ = 0;
-  std::vector<float> values_;
+  SpillArray<float> values_;
   std::shared_ptr<const void> owner_;  // of what lies in a file
   const float* first_ = nullptr;
 };
@@ -47,8 +48,9 @@ uint64_t add_to_checksum(uint64_t checksum, std::span<const float> values);
 // Takes rows one after the other. The file gets its name once all of them are in it: whoever opens it finds everything or nothing.
 class FeatureCollector {
  public:
-  FeatureCollector(int64_t rows, int64_t width);  // in memory
-  // In a file; `key` (64 characters) says what the rows depend on. Throws Error(io).
+  // Collects in this memory, which has room for rows * width numbers.
+  FeatureCollector(int64_t rows, int64_t width, SpillArray<float> memory);
+  // Collects in a file; `key` (64 characters) says what the rows depend on. Throws Error(io).
   FeatureCollector(int64_t rows, int64_t width, std::filesystem::path path, std::string key);
 
   void append(std::span<const float> rows);  // any number of whole ones

@@ -1,6 +1,7 @@
 #include "engine/head_graph.h"
 
 #include "base/error.h"
+#include "ir/slots.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
 #include "passes/set_precision.h"
@@ -12,7 +13,7 @@ namespace {
 class Behind {
  public:
   Behind(const Graph& graph, ValueId cut) : graph_(graph), mapped_(graph.value_count()) {
-    mapped_[cut.index] = result_.input("image", graph.type(cut));
+    mapped_[cut.index] = result_.input(slots::kImage.name, graph.type(cut));
   }
 
   ValueId map(ValueId id) {

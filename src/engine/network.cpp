@@ -11,6 +11,7 @@
 #include "ops/conv2d.h"
 #include "weights/adapt.h"
 #include "weights/load.h"
+#include "weights/model_file.h"
 
 namespace fovea::engine {
 namespace {
@@ -216,6 +217,19 @@ int64_t Network::parameter_count() const {
   for (const auto& [name, entry] : store_->entries())
     if (entry.role == StateRole::parameter) count += entry.type.elements();
   return count;
+}
+
+void Network::save(const std::filesystem::path& path, weights::StateDict tensors) const {
+  weights::ModelFile file;
+  file.architecture = variant_->name;
+  file.classes = form_.classes;
+  file.preprocessing = preprocessing_;
+  file.head = form_.head;
+  file.channels = form_.channels;
+  file.native_height = form_.native.height;
+  file.native_width = form_.native.width;
+  file.tensors = std::move(tensors);
+  weights::write_model_file(path, file);
 }
 
 }  // namespace fovea::engine

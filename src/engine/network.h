@@ -3,6 +3,7 @@
 
 #include <fovea/preprocess.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -60,7 +61,7 @@ class Network {
   // a class is already known by name, its inner layers are kept and its last layer's rows for such classes, if `keep_known` says so
   // (numbers in place of names say nothing).
   void replace_head(std::vector<std::string> classes, const HeadOptions& head, uint64_t seed, bool keep_known = true);
-  // Of the head, in training, in place of the family's.
+  // The probability of dropout before the head, in training, in place of the family's.
   void set_dropout(double probability) { form_.head.dropout = probability; }
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;
@@ -79,6 +80,9 @@ class Network {
   std::set<std::string> frozen_by(const std::string& freeze) const;
 
   int64_t parameter_count() const;
+
+  // Writes the model file (weights/model_file.h) of the network with these tensors, all of `state_dict`.
+  void save(const std::filesystem::path& path, weights::StateDict tensors) const;
 
  private:
   void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,

@@ -10,7 +10,7 @@
 
 namespace fovea::engine {
 
-// A constant in one form.
+// A constant in one of the forms that kernels read it in.
 struct PackedBlock {
   size_t bytes = 0;
   std::shared_ptr<void> memory;  // null until an executable that reads it is prepared

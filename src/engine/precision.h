@@ -1,4 +1,4 @@
-// In what type maps lie in memory, and whether the narrower one pays on this machine.
+// Which types maps can have in memory, and whether the narrower one pays on this machine.
 #pragma once
 
 #include <string>

@@ -124,7 +124,7 @@ std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const
                                                    const std::vector<std::string>& outputs, const backend::Backend& backend,
                                                    std::shared_ptr<Arena> arena, std::vector<OutputView::Form>* forms = nullptr,
                                                    std::shared_ptr<PackedWeights> packed = {});
-// Of the network's last output alone (last_output in nn/model_graph.h).
+// Compiles for the network's last output alone (last_output in nn/model_graph.h).
 std::unique_ptr<BatchExecutable> compile_inference(const Network& network, const PictureBatch& pictures, const backend::Backend& backend,
                                                    std::shared_ptr<Arena> arena);
 

@@ -59,6 +59,13 @@ void StateStore::set(std::string_view name, const Tensor& tensor) {
   changed();
 }
 
+void StateStore::swap(std::string_view a, std::string_view b) {
+  if (!(at(a).type == at(b).type)) fail(ErrorKind::internal, "{} and {} are not of one type", a, b);
+  auto* const first = static_cast<std::byte*>(memory(a));
+  std::swap_ranges(first, first + at(a).memory.bytes(), static_cast<std::byte*>(memory(b)));
+  changed();
+}
+
 size_t StateStore::bytes() const {
   size_t sum = 0;
   for (const auto& [name, entry] : entries_) sum += entry.memory.bytes();

@@ -1,9 +1,11 @@
 // The one copy of a model's parameters, buffers and optimizer moments, shared by every executable of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,8 @@ class StateStore {
     std::vector<int64_t> stored_shape;
     StateRole role = StateRole::parameter;
     Tensor memory;  // in the engine's order; aligned
+
+    std::span<const std::byte> content() const { return {static_cast<const std::byte*>(memory.raw()), memory.bytes()}; }
   };
 
   // `floating`: the type that floating states have here, whatever the graph says.
@@ -35,14 +39,15 @@ class StateStore {
 
   bool has(std::string_view name) const { return entries_.contains(std::string(name)); }
   const Entry& at(std::string_view name) const;  // throws Error(internal)
-  void* memory(std::string_view name);
   // In the checkpoint's shape and order. `set` takes the stored shape alone, converts floating types and throws
   // Error(mismatch) naming both shapes.
   Tensor get(std::string_view name) const;
   Tensor get(std::string_view name, DType floating) const;
   void set(std::string_view name, const Tensor& tensor);
+  // Two states of one type change their values.
+  void swap(std::string_view a, std::string_view b);
 
-  // Changes whenever a value does: after it, what was made of values (PackedWeights) is stale. Whoever writes to `memory` says so.
+  // Changes whenever a value does: after it, what was made of values (PackedWeights) is stale. Executables that write states say so.
   uint64_t version() const { return version_; }
   void changed() { ++version_; }
 
@@ -50,6 +55,9 @@ class StateStore {
   size_t bytes() const;
 
  private:
+  friend class Executable;  // its kernels read and write where the states lie
+  void* memory(std::string_view name);
+
   DType floating_;
   std::map<std::string, Entry> entries_;
   uint64_t version_ = 1;

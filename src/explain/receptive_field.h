@@ -13,8 +13,8 @@ namespace fovea::explain {
 // What a convolution's kernel is taken to be, for asking what another one would see.
 using KernelOf = std::function<Size2(const NodeInfo& convolution, Size2 kernel)>;
 
-// By value: r of r += (k - 1) j for every window of k on the way, where j, the product of the strides so far, is the pixels between two
-// places; of several ways the largest. Values that do not depend on the image stay empty.
+// Gives for each value r, to which every window of k on the way adds (k - 1) j, where j, the product of the strides so far, is the pixels
+// between two places. Of several ways the largest counts. Values that do not depend on the image stay empty.
 std::vector<ReceptiveField> receptive_fields(const Graph& graph, ValueId image, const KernelOf& kernel_of = {});
 
 }  // namespace fovea::explain

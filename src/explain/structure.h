@@ -23,13 +23,13 @@ struct Convolution {
   bool depthwise() const { return groups > 1 && groups == in && in == out; }
   bool pointwise() const { return kernel == 1 && groups == 1; }
 };
-// In the network's order; those with kernels that are not square are left out.
+// Lists them in the network's order; those with kernels that are not square are left out.
 std::vector<Convolution> convolutions(const Graph& graph);
 
-// By value, the nodes that read it.
+// Lists for each value the nodes that read it.
 std::vector<std::vector<NodeId>> readers_of(const Graph& graph);
 
-// By value, whether it depends on `source`.
+// Says of each value whether it depends on `source`.
 std::vector<bool> depends_on(const Graph& graph, ValueId source);
 
 // The convolutions that read a node's result as it is or after operations that keep its shape (norms, activations, gates); additions end

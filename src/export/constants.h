@@ -10,7 +10,7 @@
 
 namespace fovea::onnx {
 
-// By value: states, and all that nodes make of them alone. What is repeated for each picture is no constant.
+// Gives a constant for each state and for each value that nodes make of constants alone. What is repeated for each picture is none.
 std::vector<Constant> compute_constants(const Graph& graph, const std::shared_ptr<engine::StateStore>& weights,
                                         const backend::Backend& backend);
 

@@ -6,6 +6,7 @@
 #include "export/constants.h"
 #include "export/converters.h"
 #include "export/preprocess.h"
+#include "ir/slots.h"
 #include "passes/drop_dead.h"
 #include "passes/fold_batch_norm.h"
 #include "passes/lower_mode.h"
@@ -13,7 +14,7 @@
 namespace fovea::onnx {
 namespace {
 
-constexpr const char* kInput = "image";
+constexpr const char* kInput = slots::kImage.name;
 const Port::Dimension kAnyBatch{Port::kFree, "batch"};
 
 struct Inference {
@@ -24,7 +25,7 @@ struct Inference {
 Inference inference_graph(ModelGraph model, const ExportOptions& options) {
   Inference result;
   std::vector<std::string> outputs = options.outputs;
-  if (outputs.empty()) outputs = {model.logits.valid() ? "logits" : "pre_logits"};
+  if (outputs.empty()) outputs = {model.logits.valid() ? slots::kLogits.name : "pre_logits"};
   for (const std::string& name : outputs) {
     const OutputView output = find_output(model, name);
     if (model.graph.find_output(name)) fail(ErrorKind::usage, "the output '{}' is named twice", name);

@@ -28,7 +28,7 @@ struct Augmentation {
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   Erasing erasing = {};
 
-  // In place of all of these: what a decoded picture becomes before it is fitted.
+  // The caller's own augmentation, which takes the place of all of these: it changes a decoded picture before that is fitted.
   std::shared_ptr<const std::function<Image(const Image& picture, uint64_t random)>> own = {};
 
   // Pictures are not trained on as Preprocessing::fit gives them.

@@ -29,7 +29,7 @@ constexpr int64_t max_pixels = 178'956'970;
 // Throws Error(input) for an empty picture or one over max_pixels; called before anything of that size is allocated.
 void check_size(int64_t width, int64_t height);
 
-// By what the sides of a picture of this size, upright, may shrink: 1, 2, 4 or 8.
+// Says by what the sides of a picture of this size, upright, may be divided: 1, 2, 4 or 8.
 using Reduction = std::function<int(Size)>;
 
 // Each throws Error(input) with a sentence that begins with what is wrong: "truncated JPEG: ...", "damaged PNG: ...".
@@ -45,7 +45,7 @@ bool is_tga(Bytes bytes);
 Decoded decode_ico(Bytes bytes, int64_t page);
 Decoded decode_cur(Bytes bytes, int64_t page);
 
-// By libraries that the build may leave out (NAME_off.cpp stands in for NAME.cpp then).
+// These decode with libraries that a build may leave out (NAME_off.cpp stands in for NAME.cpp then).
 bool has_tiff();
 Decoded decode_tiff(Bytes bytes, int64_t page);
 bool has_heif();
@@ -62,7 +62,7 @@ std::string jpegxl_version();
 // Pillow's CMYK to RGB, of so many pixels, 4 bytes in, 3 out. `inverted`: 255 is no ink.
 void cmyk_to_rgb(const uint8_t* in, uint8_t* out, int64_t count, bool inverted);
 
-// Of the libraries whose pictures another version may give otherwise: those of lossy formats.
+// Names the versions of the libraries of lossy formats: another version may decode the same file to other pixels.
 std::string decoder_versions();
 
 }  // namespace fovea::image

@@ -12,9 +12,9 @@ namespace fovea::image {
 // what follows it, with or without the "Exif\0\0" that JPEG puts before it.
 int exif_orientation(Bytes block);
 
-// By EXIF, or where that says nothing by XMP's tiff:Orientation; 1 where neither says anything.
+// The orientation that EXIF gives or, where it gives none, XMP's tiff:Orientation; 1 where neither does.
 int orientation_of(Bytes exif, std::string_view xmp);
-// By the text that ImageMagick puts into a PNG for EXIF ("Raw profile type exif"): lines of its name and size, then hexadecimal digits.
+// Reads the text that ImageMagick writes into a PNG for EXIF ("Raw profile type exif"): a name, a size, then hexadecimal digits.
 std::vector<std::byte> exif_of_raw_profile(std::string_view text);
 
 // Turns and mirrors the pixels so that orientation becomes 1 (Pillow's ImageOps.exif_transpose).

@@ -1,4 +1,4 @@
-// From a picture of any shape to the network's input.
+// Brings a picture of any shape to that of the network's input.
 #pragma once
 
 #include <fovea/image.h>
@@ -7,7 +7,7 @@
 
 namespace fovea::image {
 
-// As fovea::fit, of a view: in the first of two shapes.
+// Does for a view what fovea::fit does for a picture; of two shapes it takes the first.
 Image fit(const View& source, const Preprocessing& preprocessing);
 
 // What fit does to a picture of this size: resizes it to `size` and takes `window` of that, which may reach beyond it.

@@ -28,7 +28,7 @@ struct Sample {
 
 // Its one label, or all of several.
 std::vector<int32_t> labels_of(const Sample& sample);
-// By class, then by name.
+// Sorts them by class, then by name.
 void sort_samples(std::vector<Sample>& samples);
 
 // Classes and samples are sorted bytewise, samples by class, then by path: the same on every machine.

@@ -30,7 +30,7 @@ struct Format {
 
 std::span<const Format> formats();
 
-// Of a file that is not empty. Throws Error(input) that says what it is where it is no picture, or one of a format that is not read.
+// The format of a file that is not empty. Throws Error(input) that says what the file is where fovea does not read it.
 const Format& format_of(Bytes bytes);
 
 // Throws Error(input) as the format's decoder does, and for a page that there is not.

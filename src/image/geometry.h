@@ -22,12 +22,12 @@ struct Sampling {
   bool operator==(const Sampling&) const = default;
 };
 
-// Of the same size, by Pillow's Image.transform: nearest in 16.16 fixed point where the coordinates fit, bilinear in double and cut off.
-// Throws Error(usage) for bicubic.
+// Transforms to the same size, as Pillow's Image.transform does: nearest in 16.16 fixed point where the coordinates fit, bilinear in double
+// and cut off. Throws Error(usage) for bicubic.
 Image transform(const Image& image, const Affine& affine, const Sampling& sampling = {});
 
-// Of torchvision's functional.affine: each moves by its own amount and nothing else. The slopes are tangents: x (y) moves by `slope` times
-// the distance from the top (left) edge.
+// The parts of torchvision's functional.affine, each alone. The slopes are tangents: x (y) moves by `slope` times the distance from the top
+// (left) edge.
 Affine sheared_x(double slope);
 Affine sheared_y(double slope);
 Affine translated(double right, double down);

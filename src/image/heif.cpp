@@ -11,22 +11,16 @@
 
 #include "base/error.h"
 #include "image/codecs.h"
+#include "image/free_with.h"
 
 namespace fovea::image {
 namespace by_libheif {
 namespace {
 
-template <auto free>
-struct Free {
-  template <class T>
-  void operator()(T* value) const {
-    free(value);
-  }
-};
-using Context = std::unique_ptr<heif_context, Free<heif_context_free>>;
-using Handle = std::unique_ptr<heif_image_handle, Free<heif_image_handle_release>>;
-using Picture = std::unique_ptr<heif_image, Free<heif_image_release>>;
-using Options = std::unique_ptr<heif_decoding_options, Free<heif_decoding_options_free>>;
+using Context = std::unique_ptr<heif_context, FreeWith<heif_context_free>>;
+using Handle = std::unique_ptr<heif_image_handle, FreeWith<heif_image_handle_release>>;
+using Picture = std::unique_ptr<heif_image, FreeWith<heif_image_release>>;
+using Options = std::unique_ptr<heif_decoding_options, FreeWith<heif_decoding_options_free>>;
 
 void check(const heif_error& error, const char* format) {
   if (error.code == heif_error_Ok) return;

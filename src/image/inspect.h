@@ -24,7 +24,7 @@ Inspection inspect_image(const std::string& path, const Use& use = {});
 
 bool is_grey(const Image& image);  // every pixel is
 
-// What is kept of it.
+// What is kept of a picture.
 struct Look {
   std::string format;
   int orientation = 1;

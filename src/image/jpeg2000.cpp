@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "image/codecs.h"
+#include "image/free_with.h"
 
 namespace fovea::image {
 namespace by_openjpeg {
@@ -60,16 +61,9 @@ void on_news(const char*, void*) {}
        source.message.empty() ? "its data is not readable" : source.message);
 }
 
-template <auto free>
-struct Free {
-  template <class T>
-  void operator()(T* value) const {
-    free(value);
-  }
-};
-using Stream = std::unique_ptr<opj_stream_t, Free<opj_stream_destroy>>;
-using Codec = std::unique_ptr<opj_codec_t, Free<opj_destroy_codec>>;
-using Picture = std::unique_ptr<opj_image_t, Free<opj_image_destroy>>;
+using Stream = std::unique_ptr<opj_stream_t, FreeWith<opj_stream_destroy>>;
+using Codec = std::unique_ptr<opj_codec_t, FreeWith<opj_destroy_codec>>;
+using Picture = std::unique_ptr<opj_image_t, FreeWith<opj_image_destroy>>;
 
 Stream stream_of(Source& source) {
   Stream stream(opj_stream_default_create(OPJ_TRUE));

@@ -5,14 +5,11 @@
 
 #include "base/error.h"
 #include "image/codecs.h"
+#include "image/free_with.h"
 
 namespace fovea::image {
 namespace by_libjxl {
 namespace {
-
-struct Destroy {
-  void operator()(JxlDecoder* decoder) const { JxlDecoderDestroy(decoder); }
-};
 
 class Reader {
  public:
@@ -83,7 +80,7 @@ class Reader {
     check(JxlDecoderSetImageOutBuffer(decoder_.get(), &format, buffer, bytes));
   }
 
-  std::unique_ptr<JxlDecoder, Destroy> decoder_;
+  std::unique_ptr<JxlDecoder, FreeWith<JxlDecoderDestroy>> decoder_;
 };
 
 }  // namespace

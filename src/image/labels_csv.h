@@ -29,8 +29,8 @@ bool is_labels_csv(const std::string& path);
 Splits read_labels_csv(const std::string& path);
 // The same of the text of a file that would lie at `path`.
 Splits parse_labels_csv(const std::string& path, std::string_view text);
-// By classes that are known already (a model's); `multi_label` as the model has it. All rows, whatever their split. Throws also for a label
-// of no known class and, unless multi_label, for a picture without exactly one label.
+// Reads all rows, whatever their split, by classes that are known already (a model's, as is `multi_label`). It throws also for a label of
+// no known class and, unless multi_label, for a picture without exactly one label.
 Dataset read_labels_csv(const std::string& path, std::span<const std::string> classes, bool multi_label);
 
 }  // namespace fovea::image

@@ -65,6 +65,7 @@ std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t se
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options)
     : samples_(std::move(samples)),
       options_(std::move(options)),
+      batches_{static_cast<int64_t>(samples_.size()), options_.batch, options_.merge_last_single},
       preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache}) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
@@ -92,37 +93,19 @@ void Loader::stop() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-int64_t Loader::batches_per_epoch() const {
-  const int64_t count = static_cast<int64_t>(samples_.size());
-  const int64_t batches = (count + options_.batch - 1) / options_.batch;
-  return options_.merge_last_single && batches > 1 && count % options_.batch == 1 ? batches - 1 : batches;
-}
-
-std::pair<int64_t, int64_t> Loader::batch_range(int64_t batch) const {
-  const int64_t begin = batch * options_.batch, count = static_cast<int64_t>(samples_.size());
-  return {begin, batch + 1 == batches_per_epoch() ? count : begin + options_.batch};
-}
-
-int64_t Loader::largest_batch() const {
-  const int64_t last = batches_per_epoch() - 1;
-  if (last < 0) return 0;
-  const auto [begin, end] = batch_range(last);
-  return last == 0 ? end - begin : std::max(options_.batch, end - begin);
-}
-
 Loader::BatchPosition Loader::position_of(int64_t sequence) const {
-  const int64_t total = start_.batch + sequence, batches = batches_per_epoch();
+  const int64_t total = start_.batch + sequence, batches = batches_.count();
   return {start_.epoch + total / batches, total % batches};
 }
 
 bool Loader::may_fill() const {
-  if (batches_per_epoch() == 0 || filling_ >= next_ - held_ + static_cast<int64_t>(slots_.size())) return false;
+  if (batches_.count() == 0 || filling_ >= next_ - held_ + static_cast<int64_t>(slots_.size())) return false;
   return options_.endless || position_of(filling_).epoch == start_.epoch;
 }
 
 void Loader::start(int64_t epoch, int64_t batch) {
-  if (epoch < 0 || batch < 0 || batch > batches_per_epoch()) {
-    fail(ErrorKind::usage, "starting at batch {} of epoch {}; an epoch has {} batches", batch, epoch, batches_per_epoch());
+  if (epoch < 0 || batch < 0 || batch > batches_.count()) {
+    fail(ErrorKind::usage, "starting at batch {} of epoch {}; an epoch has {} batches", batch, epoch, batches_.count());
   }
   std::unique_lock lock(mutex_);
   filling_ = next_ + static_cast<int64_t>(slots_.size());  // nobody takes another picture
@@ -142,7 +125,7 @@ void Loader::start(int64_t epoch, int64_t batch) {
 const Batch* Loader::next() {
   std::unique_lock lock(mutex_);
   if (std::exchange(held_, false)) work_.notify_all();
-  if (batches_per_epoch() == 0) return nullptr;
+  if (batches_.count() == 0) return nullptr;
   if (const int64_t epoch = position_of(next_).epoch; epoch != epoch_) {
     if (options_.endless) epoch_ = epoch;
     return nullptr;
@@ -168,9 +151,9 @@ void Loader::open_slot(Slot& slot, int64_t sequence) {
     order_ = epoch_order(samples_, options_.seed, place.epoch, options_.balanced);
     ordered_epoch_ = place.epoch;
   }
-  const auto [begin, end] = batch_range(place.batch);
+  const int64_t begin = batches_.begin(place.batch), end = begin + batches_.size(place.batch);
   const int64_t floats = preparer_.numbers();
-  if (slot.pixels.empty()) slot.pixels.resize(static_cast<size_t>(largest_batch() * floats) * preparer_.shapes());
+  if (slot.pixels.empty()) slot.pixels.resize(static_cast<size_t>(batches_.largest() * floats) * preparer_.shapes());
   slot.batch.epoch = place.epoch;
   slot.batch.number = place.batch;
   const auto values = static_cast<size_t>((end - begin) * floats);

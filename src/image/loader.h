@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "image/augment.h"
+#include "image/batches.h"
 #include "image/cache.h"
 #include "image/check.h"
 #include "image/folder.h"
@@ -33,12 +34,11 @@ struct LoaderOptions {
   Preprocessing preprocessing;
   std::optional<Augmentation> augmentation;
   int64_t batch = 1;
-  bool shuffle = false;   // else in the dataset's order
-  bool balanced = false;  // with shuffle: classes are drawn equally often
-  bool merge_last_single =
-      false;              // a last batch of one joins the one before it (batch norm cannot train on one): batches of up to batch + 1
-  bool endless = false;   // works on into the next epoch; else waits for start()
-  bool skip_bad = false;  // a bad picture is listed in its batch; else next() throws its error
+  bool shuffle = false;            // else in the dataset's order
+  bool balanced = false;           // with shuffle: classes are drawn equally often
+  bool merge_last_single = false;  // as in Batches
+  bool endless = false;            // works on into the next epoch; else waits for start()
+  bool skip_bad = false;           // a bad picture is listed in its batch; else next() throws its error
   uint64_t seed = 0;
   bool second_fit = false;   // pictures also in the preprocessing's second shape, where it has one; not with augmentation
   int64_t stored_views = 0;  // more than 0: an epoch draws what the epoch of its stored_view does, so that only so many views are seen
@@ -74,8 +74,7 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  int64_t batches_per_epoch() const;
-  int64_t largest_batch() const;
+  const Batches& batches() const { return batches_; }  // of an epoch
   const std::vector<Sample>& samples() const { return samples_; }
 
   // Goes on with this batch of this epoch, dropping what was prepared. Batches come from (0, 0) without it.
@@ -104,7 +103,6 @@ class Loader {
     int64_t position = 0;
   };
 
-  std::pair<int64_t, int64_t> batch_range(int64_t batch) const;
   BatchPosition position_of(int64_t sequence) const;
   bool may_fill() const;
   Task take_task();
@@ -115,6 +113,7 @@ class Loader {
 
   const std::vector<Sample> samples_;
   const LoaderOptions options_;
+  const Batches batches_;  // of an epoch
   const Preparer preparer_;
   double waited_seconds_ = 0;  // of the thread that takes the batches alone
 

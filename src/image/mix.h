@@ -56,7 +56,7 @@ void mix_images(std::span<float> images, int64_t count, Size size, const Mix& mi
 // Its targets [N, classes] mixed alike: what classes a picture has, and how much of each.
 void mix_targets(std::span<float> targets, int64_t count, const Mix& mix);
 
-// From Beta(alpha, alpha), by numbers of the stream from `place` on, as many as it takes.
+// Draws from Beta(alpha, alpha), with as many numbers of the stream as it takes, from `place` on.
 double draw_beta(double alpha, const RandomStream& random, uint64_t place);
 
 }  // namespace fovea::image

@@ -6,8 +6,8 @@
 
 namespace fovea::image {
 
-// As read_for_use and inspect_image have it of a file. What a source makes is taken as it is. Throw Error(input), beginning with the
-// picture's name, where there is none to see.
+// These do for any picture what read_for_use and inspect_image do for a file. What a source makes is taken as it is. They throw
+// Error(input), which begins with the picture's name, where there is no picture.
 Image read_picture(const Sample& sample, const Use& use);
 Inspection inspect_picture(const Sample& sample, const Use& use);
 

@@ -13,15 +13,14 @@
 #include "image/bytes.h"
 #include "image/codecs.h"
 #include "image/exif.h"
+#include "image/free_with.h"
 #include "image/resize.h"
 
 namespace fovea {
 namespace image {
 namespace {
 
-struct Free {
-  void operator()(spng_ctx* context) const { spng_ctx_free(context); }
-};
+using Context = std::unique_ptr<spng_ctx, FreeWith<spng_ctx_free>>;
 
 constexpr size_t max_chunk_bytes = size_t{64} << 20;  // of colour profiles and texts, which are read past
 constexpr int64_t deflate_best_ratio = 1032;          // no stream of n bytes holds more than 1032 n
@@ -101,7 +100,7 @@ std::vector<float> read_wide(spng_ctx* context, size_t pixels) {
 Decoded decode_png(Bytes bytes, bool wide) {
   const std::vector<std::byte> fewer_chunks = without_texts(bytes);
   if (!fewer_chunks.empty()) bytes = fewer_chunks;
-  const std::unique_ptr<spng_ctx, Free> context(spng_ctx_new(0));
+  const Context context(spng_ctx_new(0));
   if (!context) throw std::bad_alloc();
   check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
   check(spng_set_chunk_limits(context.get(), max_chunk_bytes, max_chunk_bytes));
@@ -142,7 +141,7 @@ std::vector<std::byte> encode_png(const Image& image) {
   constexpr int64_t most = INT32_MAX;  // of the format
   if (image.width > most || image.height > most)
     fail(ErrorKind::usage, "{} x {} pixels, at most {} a side", image.width, image.height, most);
-  const std::unique_ptr<spng_ctx, image::Free> context(spng_ctx_new(SPNG_CTX_ENCODER));
+  const image::Context context(spng_ctx_new(SPNG_CTX_ENCODER));
   if (!context) throw std::bad_alloc();
   const auto demand = [](int code) {
     if (code == SPNG_EMEM) throw std::bad_alloc();
@@ -158,7 +157,7 @@ std::vector<std::byte> encode_png(const Image& image) {
   demand(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE));
   size_t size = 0;
   int code = SPNG_OK;
-  const std::unique_ptr<void, decltype(&std::free)> buffer(spng_get_png_buffer(context.get(), &size, &code), &std::free);
+  const std::unique_ptr<void, image::FreeWith<std::free>> buffer(spng_get_png_buffer(context.get(), &size, &code));
   demand(code);
   const auto* bytes = static_cast<const std::byte*>(buffer.get());
   return {bytes, bytes + size};

@@ -130,23 +130,7 @@ class Drawing {
 
 }  // namespace
 
-const char* to_string(Policy policy) {
-  switch (policy) {
-    case Policy::none:
-      break;
-    case Policy::randaugment:
-      return "randaugment";
-    case Policy::trivialaugment:
-      return "trivialaugment";
-    case Policy::autoaugment:
-      return "autoaugment";
-    case Policy::autoaugment_cifar10:
-      return "autoaugment_cifar10";
-    case Policy::autoaugment_svhn:
-      return "autoaugment_svhn";
-  }
-  return "none";
-}
+const char* to_string(Policy policy) { return name_of(kPolicies, policy); }
 
 void apply(Image& image, const Change& change, const Sampling& sampling) {
   const double m = change.magnitude;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/named.h"
 #include "base/random.h"
 #include "image/geometry.h"
 #include "image/resize.h"
@@ -49,6 +50,12 @@ enum class Policy {
   autoaugment_cifar10,
   autoaugment_svhn
 };
+constexpr Named<Policy> kPolicies[] = {{"none", Policy::none},
+                                       {"randaugment", Policy::randaugment},
+                                       {"trivialaugment", Policy::trivialaugment},
+                                       {"autoaugment", Policy::autoaugment},
+                                       {"autoaugment_cifar10", Policy::autoaugment_cifar10},
+                                       {"autoaugment_svhn", Policy::autoaugment_svhn}};
 const char* to_string(Policy policy);
 
 struct PolicyOptions {
@@ -66,7 +73,7 @@ std::vector<Change> draw_changes(const PolicyOptions& options, Size size, const 
 
 // The tables. Operations in the order in which they are drawn from; none for autoaugment, which draws pairs.
 std::span<const Operation> operations_of(Policy policy);
-// Of bin 0..bins-1, before the sign is drawn; nothing where the operation has no magnitude.
+// The magnitude of the bin 0..bins-1, before its sign is drawn; nothing where the operation has none.
 std::optional<double> magnitude_of(Policy policy, Operation operation, int bin, int bins, Size size);
 bool is_signed(Operation operation);
 

@@ -6,38 +6,21 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/named.h"
 
 namespace fovea {
 namespace {
 
-template <class T>
-struct Named {
-  T value;
-  const char* name;
-};
-
 constexpr Named<Interpolation> interpolations[] = {
-    {Interpolation::nearest, "nearest"}, {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"}};
-constexpr Named<Fit> fits[] = {{Fit::crop, "crop"}, {Fit::pad, "pad"}, {Fit::squash, "squash"}, {Fit::squash_crop, "squash_crop"}};
-constexpr Named<Alpha> alphas[] = {{Alpha::white, "white"}, {Alpha::drop, "drop"}};
-constexpr Named<Decode> decodes[] = {{Decode::exact, "exact"}, {Decode::fast, "fast"}};
+    {"nearest", Interpolation::nearest}, {"bilinear", Interpolation::bilinear}, {"bicubic", Interpolation::bicubic}};
+constexpr Named<Fit> fits[] = {{"crop", Fit::crop}, {"pad", Fit::pad}, {"squash", Fit::squash}, {"squash_crop", Fit::squash_crop}};
+constexpr Named<Alpha> alphas[] = {{"white", Alpha::white}, {"drop", Alpha::drop}};
+constexpr Named<Decode> decodes[] = {{"exact", Decode::exact}, {"fast", Decode::fast}};
 
 template <class T, size_t n>
-std::string name_of(const Named<T> (&table)[n], T value) {
-  for (const auto& row : table) {
-    if (row.value == value) return row.name;
-  }
-  fail(ErrorKind::internal, "value {} has no name", static_cast<int>(value));
-}
-
-template <class T, size_t n>
-T value_of(const Named<T> (&table)[n], const std::string& name, const char* what) {
-  std::string choices;
-  for (const auto& row : table) {
-    if (row.name == name) return row.value;
-    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", row.name);
-  }
-  fail(ErrorKind::usage, "{} \"{}\" is none of {}", what, name, choices);
+T parse(const Named<T> (&table)[n], const std::string& name, const char* what) {
+  if (const auto value = value_of(table, name)) return *value;
+  fail(ErrorKind::usage, "{} \"{}\" is none of {}", what, name, names_of(table));
 }
 
 constexpr int64_t most_side = 65536;
@@ -129,8 +112,8 @@ std::string to_string(std::span<const Fit> values) {
 std::string to_string(Alpha value) { return name_of(alphas, value); }
 std::string to_string(Decode value) { return name_of(decodes, value); }
 
-Interpolation parse_interpolation(const std::string& name) { return value_of(interpolations, name, "interpolation"); }
-Fit parse_fit(const std::string& name) { return value_of(fits, name, "fit"); }
+Interpolation parse_interpolation(const std::string& name) { return parse(interpolations, name, "interpolation"); }
+Fit parse_fit(const std::string& name) { return parse(fits, name, "fit"); }
 std::vector<Fit> parse_fits(const std::string& names) {
   std::vector<Fit> result;
   for (const std::string& name : parts(names, '+')) {
@@ -144,8 +127,8 @@ std::vector<Fit> parse_fits(const std::string& names) {
   if (result.size() == 2 && result[0] == result[1]) fail(ErrorKind::usage, "fit \"{}\" names the same twice", names);
   return result;
 }
-Alpha parse_alpha(const std::string& name) { return value_of(alphas, name, "alpha"); }
-Decode parse_decode(const std::string& name) { return value_of(decodes, name, "decode"); }
+Alpha parse_alpha(const std::string& name) { return parse(alphas, name, "alpha"); }
+Decode parse_decode(const std::string& name) { return parse(decodes, name, "decode"); }
 
 std::string to_string(const ValueRange& range) { return range.automatic ? "auto" : fmt::format("{},{}", range.min, range.max); }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "image/codecs.h"
 #include "image/exif.h"
+#include "image/free_with.h"
 
 namespace fovea::image {
 namespace by_libtiff {
@@ -79,13 +80,10 @@ int on_warning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
   fail(ErrorKind::input, "{} TIFF: {}", source.past_end ? "truncated" : "damaged", source.message.empty() ? otherwise : source.message);
 }
 
-struct Close {
-  void operator()(TIFF* file) const { TIFFClose(file); }
-};
-using File = std::unique_ptr<TIFF, Close>;
+using File = std::unique_ptr<TIFF, FreeWith<TIFFClose>>;
 
 File open_file(Source& source) {
-  const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(), &TIFFOpenOptionsFree);
+  const std::unique_ptr<TIFFOpenOptions, FreeWith<TIFFOpenOptionsFree>> options(TIFFOpenOptionsAlloc());
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most_bytes_at_once);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source);
@@ -305,7 +303,7 @@ void read_converted(TIFF* file, const Layout& layout, const Source& source, Deco
   TIFFRGBAImage image;
   if (!TIFFRGBAImageOK(file, message) || !TIFFRGBAImageBegin(&image, file, 1, message))
     fail(ErrorKind::input, "TIFF of a kind that fovea does not read: {}", message);
-  const std::unique_ptr<TIFFRGBAImage, decltype(&TIFFRGBAImageEnd)> end(&image, &TIFFRGBAImageEnd);
+  const std::unique_ptr<TIFFRGBAImage, FreeWith<TIFFRGBAImageEnd>> end(&image);
   image.req_orientation = image.orientation;
   const size_t count = size_t{layout.width} * layout.height;
   std::vector<uint32_t> raster(count);

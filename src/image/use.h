@@ -24,8 +24,8 @@ struct Use {
   bool operator==(const Use&) const = default;
 };
 
-// By as much as divides both sides and leaves pictures half as large again as they must be for nothing to be enlarged; null where every
-// pixel is wanted.
+// How far a JPEG may be reduced: to sides that are whole and still half as large again as they must be for nothing to be enlarged. Null
+// where every pixel is wanted.
 Reduction reduction_of(const Use& use);
 
 // Throws as fovea::read_image does.

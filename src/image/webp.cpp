@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "image/codecs.h"
 #include "image/exif.h"
+#include "image/free_with.h"
 
 namespace fovea::image {
 namespace {
@@ -54,16 +55,12 @@ void decode_still(Bytes bytes, Decoded& picture) {
   if (status != VP8_STATUS_OK) fail_webp(status);
 }
 
-struct Delete {
-  void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
-};
-
 void decode_first_frame(Bytes bytes, Decoded& picture) {
   WebPAnimDecoderOptions options;
   if (!WebPAnimDecoderOptionsInit(&options)) fail(ErrorKind::internal, "libwebpdemux of another version than its headers");
   options.color_mode = MODE_RGBA;
   const WebPData data{data_of(bytes), bytes.size()};
-  const std::unique_ptr<WebPAnimDecoder, Delete> decoder(WebPAnimDecoderNew(&data, &options));
+  const std::unique_ptr<WebPAnimDecoder, FreeWith<WebPAnimDecoderDelete>> decoder(WebPAnimDecoderNew(&data, &options));
   if (!decoder) fail(ErrorKind::input, "damaged WebP: its animation is not readable");
   uint8_t* canvas = nullptr;
   int time = 0;

@@ -19,7 +19,7 @@ std::string print_field(const Padding2& value);
 std::string print_field(const Shape& value);
 std::string print_field(DType value);
 
-// Throw Error(format) naming the text.
+// These throw Error(format), which names the text.
 void parse_field(std::string_view text, int64_t& value);
 void parse_field(std::string_view text, double& value);
 void parse_field(std::string_view text, bool& value);

@@ -29,7 +29,7 @@ class Shape {
   int64_t elements() const;
   bool operator==(const Shape& other) const = default;
 
-  // Of rank 4 only.
+  // These are of rank 4 alone.
   int64_t batch() const { return dims_[0]; }
   int64_t channels() const { return dims_[1]; }
   int64_t height() const { return dims_[2]; }
@@ -53,13 +53,13 @@ using Types = std::vector<Type>;
 
 std::string to_string(const Shape& shape);  // "[2,3,224,224]"
 std::string to_string(const Type& type);    // "f32[2,3,224,224]"
-// Inverses; throw Error(format).
+// These are inverse to what prints; they throw Error(format).
 DType parse_dtype(std::string_view text);
 Type parse_type(std::string_view text);
 
 bool is_floating(DType dtype);
 bool any_bf16(std::span<const Type> types);
-// With f32 in place of bf16.
+// The type with f32 in place of bf16.
 Types widened(std::span<const Type> types);
 
 // Height and width, and the four sides: "SAME" padding is not symmetric.

@@ -44,7 +44,7 @@ class Looker {
   }
 
  private:
-  // Of the stretch, `count` pictures from `first` on.
+  // Looks at `count` pictures of the stretch, from its `first` on.
   void look_at(Looked& looked, int64_t first, int64_t count, engine::BatchExecutable::Group& run) const {
     const auto numbers = static_cast<size_t>(preparer_.numbers());
     std::vector<float> pixels(numbers * static_cast<size_t>(count) * preparer_.shapes());
@@ -104,11 +104,16 @@ class Looker {
   const bool mirrored_;
 };
 
-// How many pictures may be looked at before they are handed over.
-int64_t most_at_once(int64_t numbers) {
+// Stretches begin with what the program takes at once, and grow to at most so many pictures that their rows stay small.
+Stretch stretch_of(const Program& program, int64_t views) {
   constexpr int64_t kMost = 64;                       // for each core
   constexpr int64_t kMostNumbers = int64_t{1} << 20;  // of all rows together
-  return std::min(kMost * threads(), kMostNumbers / std::max<int64_t>(1, numbers));
+  int64_t at_once = 0, numbers = 0;
+  program.lend([&](engine::BatchExecutable& executable) {
+    at_once = executable.pictures_at_once();
+    for (const std::string& output : program.outputs) numbers += views * executable.picture_numbers(output);
+  });
+  return {at_once, std::min(kMost * threads(), kMostNumbers / std::max<int64_t>(1, numbers))};
 }
 
 }  // namespace
@@ -127,33 +132,26 @@ bool look(const Pictures& pictures, const Program& program, int64_t channels, bo
           const OnBad& on_bad) {
   const Looker looker(pictures, program, channels, mirrored);
   const auto total = static_cast<int64_t>(pictures.samples.size()), batches = (total + kBatch - 1) / kBatch;
-  std::optional<Stretch> stretch;
+  if (total == 0) return true;
   Looked looked;
-  for (; looked.begin < total; looked.begin += looked.count) {
-    program.lend([&](engine::BatchExecutable& executable) {
-      if (!stretch) {
-        int64_t numbers = 0;
-        for (const std::string& output : program.outputs) numbers += executable.picture_numbers(output);
-        stretch.emplace(executable.pictures_at_once(), most_at_once(numbers * looker.views()));
-      }
-      looked.count = std::min(stretch->pictures(), total - looked.begin);
-      stretch->run([&] { looker.look(executable, looked); });
-    });
-    const auto row = static_cast<size_t>(looker.views() * looked.width);
-    for (int64_t i = 0; i < looked.count; ++i) {
-      const int64_t index = looked.begin + i;
-      const Seen& seen = looked.seen[static_cast<size_t>(i)];
-      if (!seen.failure)
-        take(index, std::span(looked.rows).subspan(static_cast<size_t>(i) * row, row));
-      else if (on_bad && !seen.reason.empty())
-        on_bad(index, seen.reason);
-      else
-        std::rethrow_exception(seen.failure);
-      const bool whole = (index + 1) % kBatch == 0 || index + 1 == total;
-      if (whole && on_batch && !on_batch(index / kBatch + 1, batches)) return false;
-    }
-  }
-  return true;
+  const auto see = [&](int64_t begin, int64_t count) {
+    looked.begin = begin;
+    looked.count = count;
+    program.lend([&](engine::BatchExecutable& executable) { looker.look(executable, looked); });
+  };
+  const auto give = [&](int64_t index) {
+    const auto row = static_cast<size_t>(looker.views() * looked.width), i = static_cast<size_t>(index - looked.begin);
+    const Seen& seen = looked.seen[i];
+    if (!seen.failure)
+      take(index, std::span(looked.rows).subspan(i * row, row));
+    else if (on_bad && !seen.reason.empty())
+      on_bad(index, seen.reason);
+    else
+      std::rethrow_exception(seen.failure);
+    const bool whole = (index + 1) % kBatch == 0 || index + 1 == total;
+    return !whole || !on_batch || on_batch(index / kBatch + 1, batches);
+  };
+  return in_stretches(total, stretch_of(program, looker.views()), see, give);
 }
 
 }  // namespace fovea::look

@@ -1,18 +1,16 @@
-// How many pictures of a list are looked at before what came of them is handed over.
+// The order of a loop over many pictures: some of them are looked at, on all cores, then what came of them is handed over one by one.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 
-#include "base/parallel.h"
-
 namespace fovea::look {
 
 // A few at first, then as many as take about a fifth of a second.
 class Stretch {
  public:
-  // As many as all cores take at once; never more than `most`, if that is not less than these.
+  // `at_once` is what all cores take at once. A stretch never has more pictures than `most`, unless that is less than these.
   Stretch(int64_t at_once, int64_t most) : pictures_(at_once), most_(std::max(at_once, most)) {}
 
   int64_t pictures() const { return pictures_; }
@@ -28,5 +26,18 @@ class Stretch {
  private:
   int64_t pictures_, most_;
 };
+
+// For `total` pictures: look(begin, count) looks at a stretch of them, then give(index) is called for each in order; false stops. Whether
+// all were given.
+template <class Look, class Give>
+bool in_stretches(int64_t total, Stretch stretch, Look&& look, Give&& give) {
+  for (int64_t begin = 0; begin < total;) {
+    const int64_t count = std::min(stretch.pictures(), total - begin);
+    stretch.run([&] { look(begin, count); });
+    for (const int64_t end = begin + count; begin < end; ++begin)
+      if (!give(begin)) return false;
+  }
+  return true;
+}
 
 }  // namespace fovea::look

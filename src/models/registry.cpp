@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "ir/slots.h"
 #include "models/families.h"
 #include "nn/heads.h"
 
@@ -110,7 +111,8 @@ ModelGraph build(const Variant& variant, const BuildOptions& options) {
     ModelGraph model;
     Graph& graph = model.graph;
     Scope scope(graph, model.taps, model.positions);
-    const Value image(graph, graph.input("image", {DType::f32, {options.batch, options.channels, options.height, options.width}}));
+    const Value image(graph,
+                      graph.input(slots::kImage.name, {DType::f32, {options.batch, options.channels, options.height, options.width}}));
     const Size2 native{options.native_height > 0 ? options.native_height : variant.input_size,
                        options.native_width > 0 ? options.native_width : variant.input_size};
     const Features features = variant.body(scope, image, native);

@@ -13,7 +13,7 @@ struct Head {
   HeadOptions options;
   double dropout = 0;           // the network's own
   bool as_convolution = false;  // the library stores a linear head as [classes, K, 1, 1]
-  // As the library of the network's weights starts a linear layer.
+  // How the library that trained the network's weights starts a linear layer.
   std::function<Init(int64_t inputs, int64_t outputs)> weight, bias;
 };
 struct HeadValues {

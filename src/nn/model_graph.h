@@ -27,7 +27,7 @@ struct Features {
   Value pooled;      // one vector a picture [N, C, 1, 1]: the mean of the map, or the class token
   Value pre_logits;  // what the head reads [N, K, 1, 1]: pooled, or what further layers make of it
 };
-// Of a network that ends with a map: pooled is its mean, and pre-logits no more than that.
+// The features of a network that ends with a map: `pooled` is the map's mean, and `pre_logits` is the same.
 Features features_of(Value map);
 
 struct ModelGraph {
@@ -63,11 +63,11 @@ OutputView find_output(ModelGraph& model, const std::string& name);
 // What comes out at the end: "logits", or "pre_logits" where there is no head.
 std::string last_output(const ModelGraph& model);
 
-// By node, unique: the path of its layer; further nodes of the same path (activations, additions) carry what they do behind a colon, as in
-// "layer1.0.bn1:relu".
+// Gives each node a name of its own: the path of its layer. Further nodes of the same path (activations, additions) say what they do behind
+// a colon, as in "layer1.0.bn1:relu".
 std::vector<std::string> node_labels(const Graph& graph);
 
-// By value: rows of `image` from one of its rows to the next, the product of the strides on the way; 0 where it does not depend on it.
+// Gives for each value how many rows of `image` lie between two of its rows, the product of the strides on the way; 0 where none do.
 std::vector<int64_t> strides_from(const Graph& graph, ValueId image);
 
 }  // namespace fovea

@@ -9,7 +9,7 @@
 
 namespace fovea {
 
-// Of logits and targets [pictures, classes]: the loss, and into `gradient` its derivative by each logit.
+// Takes logits and targets [pictures, classes], returns the loss and writes its derivative by each logit into `gradient`.
 using HostLossFunction = std::function<double(int64_t pictures, int64_t classes, std::span<const float> logits,
                                               std::span<const float> targets, std::span<float> gradient)>;
 

@@ -10,7 +10,7 @@
 
 namespace fovea::passes {
 
-// Of a graph that no mode was lowered into yet. Throws Error(usage) where there is no residual block.
+// Takes a graph that no mode was lowered into yet. Throws Error(usage) where there is no residual block.
 Graph set_drop_paths(const Graph& graph, ValueId image, double last);
 
 }  // namespace fovea::passes

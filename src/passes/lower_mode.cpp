@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "ir/slots.h"
 #include "ops/batch_norm.h"
 #include "ops/dropout.h"
 #include "ops/increment.h"
@@ -12,8 +13,7 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const Mode& mode)
-      : graph_(graph), rewrite_(graph), uses_(graph), trainable_(graph.value_count(), false) {
+  Lowering(const Graph& graph, const Mode& mode) : graph_(graph), rewrite_(graph), uses_(graph), trainable_(graph.value_count(), false) {
     for (const State& state : graph.states()) {
       trainable_[state.value.index] = mode.training && state.role == StateRole::parameter && !mode.frozen.contains(state.name);
     }
@@ -68,7 +68,8 @@ class Lowering {
     if (!trains || dropout.probability == 0) return rewrite_.set(node.outputs[0], x);
     const int64_t stream = static_cast<int64_t>(mix64(fnv1a64(node.name)) >> 1);
     const RandomMask mask{dropout.probability, dropout.per_sample, stream};
-    rewrite_.set(node.outputs[0], rewrite_.target().add(mask, {x, scalar_input("seed"), scalar_input("step")}, node.name)[0]);
+    rewrite_.set(node.outputs[0],
+                 rewrite_.target().add(mask, {x, scalar_input(slots::kSeed.name), scalar_input(slots::kStep.name)}, node.name)[0]);
   }
 
   ValueId scalar_input(const std::string& name) {

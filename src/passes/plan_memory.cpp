@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <string_view>
 
 #include "ops/concat.h"
 #include "ops/slice.h"
@@ -63,30 +62,11 @@ size_t place_all(std::vector<Buffer>& buffers) {
   return total;
 }
 
-// Operations whose kernels take pixels that lie further apart than their channels. Others would copy them.
-bool takes_views(const Op& op) {
-  constexpr std::string_view kNames[] = {"concat",
-                                         "slice",
-                                         "add",
-                                         "activation",
-                                         "activation_grad",
-                                         "batch_norm_training",
-                                         "batch_norm_training_grad",
-                                         "batch_norm_apply",
-                                         "batch_norm_inference",
-                                         "batch_norm_inference_grad",
-                                         "max_pool2d",
-                                         "max_pool2d_grad",
-                                         "average_pool2d",
-                                         "average_pool2d_grad",
-                                         "global_average_pool"};
-  return std::ranges::find(kNames, op.name()) != std::end(kNames);
-}
-
 class Planner {
  public:
-  Planner(const Graph& graph, const MemoryOptions& options)
+  Planner(const Graph& graph, const DeviceTraits& device, const MemoryOptions& options)
       : graph_(graph),
+        device_(device),
         options_(options),
         uses_(graph),
         times_(find_lifetimes(graph, options.share)),
@@ -129,7 +109,9 @@ class Planner {
   bool may_be_view(ValueId id) const {
     const NodeId producer = graph_.value(id).producer;
     if (!producer.valid() || options_.outside[id.index] || uses_.other[id.index] > 0 || within_[id.index].valid()) return false;
-    const auto takes = [&](NodeId node) { return takes_views(graph_.node(node).op); };
+    const auto takes = [&](NodeId node) {
+      return std::ranges::find(device_.take_views, graph_.node(node).op.name()) != device_.take_views.end();
+    };
     return takes(producer) && std::ranges::all_of(uses_.nodes[id.index], takes);
   }
 
@@ -201,6 +183,7 @@ class Planner {
   }
 
   const Graph& graph_;
+  const DeviceTraits& device_;
   const MemoryOptions& options_;
   Uses uses_;
   Lifetimes times_;
@@ -212,15 +195,17 @@ class Planner {
 
 }  // namespace
 
-MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options) { return Planner(graph, options).plan(); }
+MemoryPlan plan_memory(const Graph& graph, const DeviceTraits& device, const MemoryOptions& options) {
+  return Planner(graph, device, options).plan();
+}
 
-size_t planned_bytes(const Graph& graph) {
+size_t planned_bytes(const Graph& graph, const DeviceTraits& device) {
   MemoryOptions options{constant_values(graph), true};
   for (const State& state : graph.states()) {
     options.outside[state.value.index] = true;
     if (state.next.valid()) options.outside[state.next.index] = true;
   }
-  return plan_memory(graph, options).arena_bytes;
+  return plan_memory(graph, device, options).arena_bytes;
 }
 
 }  // namespace fovea::passes

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "ir/device_traits.h"
 #include "ir/graph.h"
 
 namespace fovea::passes {
@@ -28,9 +29,9 @@ struct MemoryOptions {
   bool share = true;          // false: every value keeps its place to the end, to be looked at
 };
 
-MemoryPlan plan_memory(const Graph& graph, const MemoryOptions& options);
+MemoryPlan plan_memory(const Graph& graph, const DeviceTraits& device, const MemoryOptions& options);
 
 // The arena of a graph whose states and constants lie elsewhere.
-size_t planned_bytes(const Graph& graph);
+size_t planned_bytes(const Graph& graph, const DeviceTraits& device);
 
 }  // namespace fovea::passes

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "ir/slots.h"
 #include "ops/batch_norm.h"
 #include "ops/concat.h"
 #include "ops/slice.h"
@@ -20,11 +21,9 @@ namespace {
 constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
 constexpr size_t kLeastBytes = 1 << 15;  // smaller values are not worth a node
 
-// Two cores of the kind that the kernels were measured on; only the ratio of the two numbers matters.
-constexpr double kMultiplyAddsPerSecond = 200e9, kBytesPerSecond = 50e9;
-
-double seconds_of(const Cost& cost) {
-  return std::max(static_cast<double>(cost.multiply_adds) / kMultiplyAddsPerSecond, static_cast<double>(cost.bytes) / kBytesPerSecond);
+double seconds_of(const Cost& cost, const DeviceTraits& device) {
+  return std::max(static_cast<double>(cost.multiply_adds) / device.multiply_adds_per_second,
+                  static_cast<double>(cost.bytes) / device.bytes_per_second);
 }
 
 Cost cost_of(const Graph& graph, const NodeInfo& node) {
@@ -32,9 +31,9 @@ Cost cost_of(const Graph& graph, const NodeInfo& node) {
   return node.op.cost(inputs, outputs);
 }
 
-double seconds_of(const Graph& graph) {
+double seconds_of(const Graph& graph, const DeviceTraits& device) {
   double seconds = 0;
-  for (const NodeInfo& node : graph.nodes()) seconds += seconds_of(cost_of(graph, node));
+  for (const NodeInfo& node : graph.nodes()) seconds += seconds_of(cost_of(graph, node), device);
   return seconds;
 }
 
@@ -43,11 +42,16 @@ bool moves_nothing(const Op& op) { return op.as<Concat>() || op.as<Slice>() || o
 // What is known of a training graph before anything is chosen.
 class Step {
  public:
-  explicit Step(const Graph& graph)
-      : graph_(graph), uses_(graph), wanted_(graph.value_count(), kNever), last_(graph.value_count(), 0), next_(graph.value_count()) {
+  Step(const Graph& graph, const DeviceTraits& device)
+      : graph_(graph),
+        device_(device),
+        uses_(graph),
+        wanted_(graph.value_count(), kNever),
+        last_(graph.value_count(), 0),
+        next_(graph.value_count()) {
     for (const State& state : graph.states())
       if (state.next.valid()) next_[state.next.index] = true;
-    const auto loss = graph.find_output("loss");
+    const auto loss = graph.find_output(slots::kLoss.name);
     if (!loss || !graph.value(*loss).producer.valid()) return;
     end_ = graph.value(*loss).producer.index + 1;
     for (uint32_t n = 0; n < graph.node_count(); ++n)
@@ -58,6 +62,7 @@ class Step {
   }
 
   const Graph& graph() const { return graph_; }
+  const DeviceTraits& device() const { return device_; }
   uint32_t end() const { return end_; }                            // of the forward part: its nodes are those before
   uint32_t wanted(ValueId id) const { return wanted_[id.index]; }  // the first reader in the backward part
   uint32_t last(ValueId id) const { return last_[id.index]; }      // the last reader of all
@@ -75,6 +80,7 @@ class Step {
 
  private:
   const Graph& graph_;
+  const DeviceTraits& device_;
   Uses uses_;
   uint32_t end_ = 0;
   std::vector<uint32_t> wanted_, last_;  // by value
@@ -194,7 +200,7 @@ class Cheap {
       if (!link || !add(input, at, candidate)) return false;
     }
     candidate.values.push_back(id);
-    candidate.seconds += seconds_of(cost);
+    candidate.seconds += seconds_of(cost, step_.device());
     return true;
   }
 
@@ -260,8 +266,8 @@ struct Plan {
 
 Plan plan_of(const Step& step, const Choice& choice) {
   Plan plan{Writer(step, choice).write()};
-  plan.bytes = planned_bytes(plan.graph);
-  plan.seconds = seconds_of(plan.graph);
+  plan.bytes = planned_bytes(plan.graph, step.device());
+  plan.seconds = seconds_of(plan.graph, step.device());
   return plan;
 }
 
@@ -298,9 +304,10 @@ Plan within(const Step& step, std::span<const Candidate> cheap, size_t count, si
 }  // namespace
 
 Graph recompute(const Graph& graph, const RecomputeOptions& options) {
-  const Step step(graph);
+  if (!options.device) return graph;
+  const Step step(graph, *options.device);
   const std::vector<Candidate> cheap = Cheap(step).find();
-  const double whole = seconds_of(graph);
+  const double whole = seconds_of(graph, *options.device);
   size_t count = 0;
   for (double seconds = 0; count < cheap.size() && (seconds += cheap[count].seconds) <= options.share * whole;) ++count;
   if (step.end() == 0) return graph;

@@ -11,12 +11,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ir/device_traits.h"
 #include "ir/graph.h"
 
 namespace fovea::passes {
 
 struct RecomputeOptions {
-  // Of the step's time, by a model of it (operations and bytes of each node): so much may what is cheap take. Cheap is what moves bytes
+  // What it runs on; null: that is not known, and everything is computed once.
+  const DeviceTraits* device = nullptr;
+  // What is cheap may take this share of the step's time, by a model of it (operations and bytes of each node). Cheap is what moves bytes
   // alone and reads nothing that would be kept for it: results of norms and activations.
   double share = 0.04;
   // What the values may take (plan_memory). Where the above is more, as little more as is enough: first what is cheap, then all between

@@ -21,7 +21,7 @@ struct Shown {
   std::string data;     // the folder of the pictures
   bool of_run = false;  // of a training, which kept these pictures apart
 
-  // From the folder of the data on.
+  // The file's path from the folder of the data on.
   std::string short_name(const std::string& file) const;
 };
 Shown shown_of(const json& metrics);

@@ -7,7 +7,7 @@
 
 namespace fovea::report {
 
-// Of at most 200 pixels a side, its shape kept.
+// The picture made smaller, to at most 200 pixels a side; its shape is kept.
 Image thumbnail(const Image& picture);
 // <img> with the picture as a JPEG in a data URI; `words` stand for it where it cannot be seen.
 std::string picture_element(const Image& small, const std::string& words);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "image/channels.h"
 #include "image/fit.h"
+#include "ir/slots.h"
 #include "ops/attention.h"
 #include "ops/sum_to.h"
 #include "passes/lower_mode.h"
@@ -16,7 +17,7 @@
 namespace fovea::saliency {
 namespace {
 
-constexpr const char *kLogits = "logits", *kMap = "map", *kGradient = "gradient of the map", *kClass = "class";
+constexpr const char *kLogits = slots::kLogits.name, *kMap = "map", *kGradient = "gradient of the map", *kClass = "class";
 
 std::string attention_output(size_t layer) { return fmt::format("attention {}", layer); }
 
@@ -154,7 +155,7 @@ void HeatMaps::add_rollout(ModelGraph& model) {
 
 Look HeatMaps::look(std::span<const float> prepared, int64_t class_index) {
   if (!executable_->current()) executable_->prepare();
-  const std::span<float> image = executable_->input_as<float>("image");
+  const std::span<float> image = executable_->input(slots::kImage);
   if (prepared.size() != image.size())
     fail(ErrorKind::mismatch, "a prepared picture of {} numbers where the network takes {}", prepared.size(), image.size());
   const auto fill = [&](int64_t explained) {

@@ -34,9 +34,9 @@ class HeatMaps {
   HeatMethod method() const { return method_; }
   const std::string& tap() const { return tap_; }
 
-  // Of a prepared picture [height, width, channels], as the network takes it. class_index -1: the most probable one.
+  // Looks at a prepared picture [height, width, channels], as the network takes it. class_index -1 means the most probable class.
   Look look(std::span<const float> prepared, int64_t class_index = -1);
-  // Of a picture as it is, prepared by the network's preprocessing.
+  // What was found in a picture as it is, which the network's preprocessing prepares.
   struct OfPicture {
     Look look;
     Tensor heat;  // as HeatMap's

@@ -9,7 +9,7 @@
 
 namespace fovea::training {
 
-// By picture, in their order: 1 if it was classified correctly, else 0.
+// Gives for each picture, in their order, 1 if it was classified correctly, else 0.
 std::vector<int> correct_answers(const Evaluation& evaluation);
 
 struct Comparison {

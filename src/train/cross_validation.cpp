@@ -1,5 +1,7 @@
 #include "train/cross_validation.h"
 
+#include <fovea/result_fields.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -20,7 +22,7 @@ namespace {
 
 constexpr size_t kProbabilities = 4;  // columns before them
 
-// Of the logits that gave it, up to a constant that softmax does not see.
+// The logit that gave this probability, up to a constant that softmax does not see.
 float logit_of(float probability, bool independent) {
   constexpr double kLeast = 1e-30, kNearest = 1e-12;  // to 0 and to 1
   const auto p = static_cast<double>(probability);
@@ -39,7 +41,7 @@ std::string names_of(const std::vector<std::string>& classes, const Outcome& out
   return fmt::format("{}", fmt::join(names, ";"));
 }
 
-// In the order that a dataset has.
+// Both in one, in the order that a dataset has.
 image::Dataset together(const image::Dataset& a, const image::Dataset& b) {
   image::Dataset all = a;
   all.samples.insert(all.samples.end(), b.samples.begin(), b.samples.end());
@@ -180,10 +182,9 @@ Spread spread_of(std::vector<double> values, std::string of) {
 }
 
 nlohmann::json spread_json(const Spread& spread) {
-  return {{spread.of + "_mean", spread.mean},
-          {spread.of + "_std", spread.deviation},
-          {spread.of, spread.values},
-          {spread.of + "_interval", {spread.low, spread.high}}};
+  nlohmann::json text;
+  fields(spread, [&](const auto& name, const auto& value) { text[name] = value; });
+  return text;
 }
 
 std::string predictions_csv(const std::vector<std::string>& classes, const std::vector<Outcome>& outcomes) {

@@ -56,7 +56,7 @@ struct CrossValidation {
 // folder `options` and `data` are. `data`: every picture looked at, and, in splits, the validation and test pictures that have a place of
 // their own; folds divide the others and the former. Throws Error(usage) for seeds without pictures to test, or folds that cannot be.
 CrossValidation cross_validate(const TrainOptions& options, const Data& data, const RunOne& run);
-// Of the seeds, once the caller's run is there.
+// Puts the score of the caller's own run, once it is there, in its place among the seeds.
 void add_first_seed(CrossValidation& validation, const Score& score);
 
 }  // namespace fovea::training

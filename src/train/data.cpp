@@ -28,7 +28,7 @@ uint64_t mark_of(const image::Sample& sample, const auditing::Looks& looks) {
   return missing ? 0 : bytes;
 }
 
-// Names from the class folder on, so that a run goes on where its pictures have moved, or come as a list.
+// Names count from the class folder on, so that a run goes on where its pictures have moved, or come as a list.
 void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part, const auditing::Looks& looks) {
   hash = fnv1a64(part, hash);
   for (const image::Sample& sample : dataset.samples) {
@@ -92,7 +92,7 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
 std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures) {
   const bool grouped = std::ranges::any_of(pictures.samples, [](const image::Sample& sample) { return !sample.group.empty(); });
   if (data.same_picture.empty() && !grouped) return {};
-  // What belongs together by way of others has the number of its first picture.
+  // Pictures that belong together, be it by way of others, have the number of the first of them.
   std::vector<size_t> first(pictures.samples.size());
   std::iota(first.begin(), first.end(), size_t{0});
   const auto root = [&](size_t i) {

@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include "ir/slots.h"
 #include "look/views.h"
 #include "train/metrics.h"
 
@@ -15,7 +16,7 @@ Evaluation evaluate(const engine::Network& network, engine::Session& session, co
   look::OnBad on_bad;
   if (source.skip_bad) on_bad = [&](int64_t index, const std::string& reason) { left_out.push_back({sample(index).path, reason}); };
   look::look(
-      pictures, look::program_of(session, source.preprocessing, "logits"), network.channels(), mirrored,
+      pictures, look::program_of(session, source.preprocessing, slots::kLogits.name), network.channels(), mirrored,
       [&](int64_t index, std::span<float> logits) { tally.add(look::mean(logits, views), sample(index), true); }, on_batch, on_bad);
   Evaluation result = tally.finish();
   result.left_out = std::move(left_out);

@@ -1,5 +1,7 @@
 #include "train/evaluation_json.h"
 
+#include <fovea/result_fields.h>
+
 #include <cmath>
 
 #include "train/statistics.h"
@@ -78,11 +80,8 @@ json mistake_json(const Outcome& outcome) {
 }  // namespace
 
 json score_json(const Score& score) {
-  json text{{"accuracy", score.accuracy}, {"pictures", score.pictures}};
-  if (!score.labels) return text;
-  text["mean_average_precision"] = score.labels->mean_average_precision;
-  text["f1_macro"] = score.labels->f1_macro;
-  text["f1_micro"] = score.labels->f1_micro;
+  json text;
+  fields(score, [&](const auto& name, const auto& value) { text[name] = value; });
   return text;
 }
 

@@ -9,8 +9,8 @@ namespace fovea::training {
 
 nlohmann::json score_json(const Score& score);
 Score score_of(const nlohmann::json& text);  // throws nlohmann's exceptions
-// With what follows from it: intervals of accuracies (Wilson, 95 %), calibration, the worst mistakes. Of outcomes without the probabilities
-// of all classes, but where classes are independent.
+// Adds what follows from it: intervals of accuracies (Wilson, 95 %), calibration, the worst mistakes. An outcome has the probabilities of
+// all classes only where classes are independent.
 nlohmann::json evaluation_json(const Evaluation& evaluation);
 Evaluation evaluation_of(const nlohmann::json& text);  // throws nlohmann's exceptions
 

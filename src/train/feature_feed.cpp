@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "image/loader.h"
+#include "ir/slots.h"
 #include "look/views.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
@@ -18,7 +19,7 @@ namespace {
 const char* const kFeatures = "cut.0";  // split_frozen's name for the only value that leaves the backbone
 
 Graph head_of(const Graph& lowered, const std::set<std::string>& frozen) {
-  passes::SplitGraph split = passes::split_frozen(lowered, frozen, {"image"});
+  passes::SplitGraph split = passes::split_frozen(lowered, frozen, {slots::kImage.name});
   if (split.cuts.size() != 1) fail(ErrorKind::internal, "the head reads {} values of the backbone, 1 expected", split.cuts.size());
   return std::move(split.suffix);
 }
@@ -96,7 +97,7 @@ class FeatureFeed final : public Feed {
     if (standardizes_) count(standardization_, features, fit, train, mirrored);
     standardization_.finish();
     train_ = rows_of(features, std::move(train), views_of({fit}, mirrored), standardization_);
-    // Answered as later predictions are.
+    // Validation pictures are answered as later predictions will be: in all shapes, with mirror images where the preprocessing has them.
     validation_ = rows_of(features, validation, views_of(fits_of(preprocessing), preprocessing.mirrored), standardization_);
     features.let_go();
   }
@@ -114,8 +115,8 @@ class FeatureFeed final : public Feed {
   }
 
   void begin() override {
-    // A linear one from zero: a new head's random weights would outweigh what few pictures can teach, and cost up to 20 points (of BiT's
-    // rule too).
+    // A linear head starts from zero: a new head's random weights would outweigh what few pictures can teach, and cost up to 20 points (of
+    // BiT's rule too).
     parts_.network->restart_head(seed_);
   }
 
@@ -182,7 +183,7 @@ class FeatureFeed final : public Feed {
     if (!inference_head_) {
       const ModelGraph model = parts_.network->build(kInferenceBatch);
       Graph graph = model.graph;
-      graph.output("logits", model.logits);
+      graph.output(slots::kLogits.name, model.logits);
       Graph head = passes::optimize(head_of(passes::lower_mode(graph, {}), frozen_));
       inference_head_ =
           engine::Executable::compile(std::move(head), parts_.backend, parts_.network->store(), std::make_shared<engine::Arena>());
@@ -190,14 +191,14 @@ class FeatureFeed final : public Feed {
     return *inference_head_;
   }
 
-  // Logits of a view of validation pictures.
+  // The logits of `count` validation pictures from `begin` on, of one view.
   std::vector<float> answer(int64_t begin, int64_t count, int64_t view) {
     engine::Executable& head = inference_head();
     const auto input = head.input_as<float>(kFeatures);
     std::ranges::fill(input, 0.0f);
     for (int64_t i = 0; i < count; ++i) std::ranges::copy(validation_.row(begin + i, view), input.begin() + i * validation_.width);
     head.run();
-    const auto logits = head.output_as<float>("logits");
+    const auto logits = head.output(slots::kLogits);
     return {logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(logits.size()) / kInferenceBatch * count};
   }
 

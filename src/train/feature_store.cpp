@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "base/error.h"
@@ -9,12 +10,7 @@
 namespace fovea::training {
 namespace {
 
-// Where files go: into the run's folder, or, where there is none, into the system's for temporary files.
-std::filesystem::path spill_folder(const TrainOptions& options) {
-  return options.out.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(options.out);
-}
-
-// Everything that features depend on beside the picture and how it is fitted. A word of the weights at a time: it is read for every run.
+// A number for all that features depend on beside the picture and its fit. It takes the weights word by word, as every run computes it.
 uint64_t origin_of(const engine::Network& network) {
   Preprocessing preprocessing = network.preprocessing();
   preprocessing.fit = Fit::crop;
@@ -25,9 +21,12 @@ uint64_t origin_of(const engine::Network& network) {
   for (const auto& [name, entry] : network.store()->entries()) {
     if (entry.role == StateRole::optimizer || std::ranges::find(head, name) != head.end()) continue;
     hash = fnv1a64(name, hash);
-    const auto* words = static_cast<const uint32_t*>(entry.memory.raw());
-    const size_t count = entry.memory.bytes() / sizeof(uint32_t);
-    for (size_t i = 0; i < count; ++i) hash = mix64(hash ^ words[i]);
+    const std::span<const std::byte> bytes = entry.content();
+    uint32_t word = 0;
+    for (size_t at = 0; at + sizeof word <= bytes.size(); at += sizeof word) {
+      std::memcpy(&word, bytes.data() + at, sizeof word);
+      hash = mix64(hash ^ word);
+    }
   }
   return hash;
 }
@@ -35,6 +34,11 @@ uint64_t origin_of(const engine::Network& network) {
 int64_t batches_of(size_t pictures) { return (static_cast<int64_t>(pictures) + kInferenceBatch - 1) / kInferenceBatch; }
 
 }  // namespace
+
+Spill spill_of(const TrainOptions& options) {
+  namespace fs = std::filesystem;
+  return {options.cache_bytes, options.out.empty() ? fs::temp_directory_path() : fs::path(options.out)};
+}
 
 std::vector<image::Sample> FeatureStore::missing(const Wanted& wanted, Fit fit) {
   Table& table = tables_[fit];
@@ -50,7 +54,6 @@ bool FeatureStore::compute(const Parts& parts, const std::vector<Wanted>& wanted
   if (const uint64_t origin = origin_of(*parts.network); origin != origin_) {
     tables_.clear();
     width_ = 0;
-    spill_ = Spill(parts.options.cache_bytes, spill_folder(parts.options));
     origin_ = origin;
   }
   int64_t done = 0, all = 0;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "ir/slots.h"
 #include "passes/lower_mode.h"
 #include "passes/plan_memory.h"
 #include "passes/rewrite.h"
@@ -40,7 +41,7 @@ bool is_backward(const NodeInfo& node) {
   return node.name.starts_with("grad:") || node.name.starts_with("again:") || node.name.starts_with("update:");
 }
 
-// Of what the forward pass makes (and of what comes from a frozen part), that the backward pass reads.
+// Bytes that the backward pass reads of what the forward pass makes or a frozen part gives.
 size_t saved_bytes(const Graph& step) {
   std::vector<bool> read(step.value_count());
   for (const NodeInfo& node : step.nodes())
@@ -89,7 +90,8 @@ FreezeChoice choose_freeze(const engine::Network& network, int64_t pictures, int
   return {"none", fmt::format("{}, at least {}: everything trains", reason, kRules.back().below)};
 }
 
-FreezeSavings freeze_savings(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch) {
+FreezeSavings freeze_savings(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch,
+                             const DeviceTraits& device) {
   FreezeSavings savings;
   savings.batch = batch;
   const ModelGraph model = network.build(batch);
@@ -106,14 +108,15 @@ FreezeSavings freeze_savings(const engine::Network& network, const std::set<std:
     work.forward = forward / batch;
     work.backward = (before + multiply_adds_of(step) - forward) / batch;
     work.saved_bytes = saved_bytes(step) / static_cast<size_t>(batch);
-    work.arena_bytes = std::max(passes::planned_bytes(step), prefix ? passes::planned_bytes(*prefix) : 0);
+    work.arena_bytes = std::max(passes::planned_bytes(step, device), prefix ? passes::planned_bytes(*prefix, device) : 0);
     return work;
   };
-  savings.full = work_of(build_step(lower_for_training(model, {}), sgd({})), nullptr);
-  passes::SplitGraph split = passes::split_frozen(lower_for_training(model, frozen), frozen, {"image"});
+  const passes::PipelineOptions pipeline{.recompute = {.device = &device}};
+  savings.full = work_of(build_step(lower_for_training(model, {}), sgd({}), pipeline), nullptr);
+  passes::SplitGraph split = passes::split_frozen(lower_for_training(model, frozen), frozen, {slots::kImage.name});
   const Graph prefix = passes::optimize(std::move(split.prefix));
   savings.prefix = multiply_adds_of(prefix) / batch;
-  savings.frozen = work_of(build_step(std::move(split.suffix), sgd(frozen)), &prefix);
+  savings.frozen = work_of(build_step(std::move(split.suffix), sgd(frozen), pipeline), &prefix);
   return savings;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/network.h"
+#include "ir/device_traits.h"
 
 namespace fovea::training {
 
@@ -13,9 +14,9 @@ struct FreezeChoice {
   std::string reason;
 };
 
-// By training pictures a class, since few pictures can fit few parameters and early layers serve other pictures as they are (Yosinski et
-// al. 2014, arXiv:1411.1792). Below 10: all but the head; below 30, 100 and 300: up to the deepest tap that has at most 85, 50 and 25 % of
-// the forward multiply-adds below it; from there on: none.
+// Goes by the training pictures a class: few pictures can fit few parameters, and early layers serve other pictures as they are (Yosinski
+// et al. 2014, arXiv:1411.1792). Below 10: all but the head; below 30, 100 and 300: up to the deepest tap that has at most 85, 50 and 25 %
+// of the forward multiply-adds below it; from there on: none.
 FreezeChoice choose_freeze(const engine::Network& network, int64_t pictures, int64_t classes);
 
 // Counted on the graphs, for one picture where nothing else is said.
@@ -29,12 +30,13 @@ struct FreezeSavings {
   int64_t parameters = 0, frozen_parameters = 0, batch = 0;
   StepWork full, frozen;
   int64_t prefix = 0;  // multiply-adds of the frozen part alone: what keeping its outputs saves from the second epoch on
-  // Of a full step's time, by multiply-adds.
+  // The share of a full step's time that is left, by multiply-adds.
   double share() const;
   double share_with_features_kept() const;
 };
 
-FreezeSavings freeze_savings(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch);
+FreezeSavings freeze_savings(const engine::Network& network, const std::set<std::string>& frozen, int64_t batch,
+                             const DeviceTraits& device);
 std::string to_string(const FreezeSavings& savings);
 
 }  // namespace fovea::training

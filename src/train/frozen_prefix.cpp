@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ir/slots.h"
 #include "passes/pipeline.h"
 #include "passes/set_precision.h"
 #include "passes/split_frozen.h"
@@ -11,10 +12,9 @@
 namespace fovea::training {
 namespace {
 
-const char* const kImage = "image";
 constexpr int64_t kMostPictures = 16;  // at once: more of them are no faster and take more memory
 
-// The least padding: a batch in equal parts.
+// Cuts a batch into equal parts, which leaves the least to be filled up.
 int64_t part_of(int64_t batch) {
   const int64_t parts = (batch + kMostPictures - 1) / kMostPictures;
   return (batch + parts - 1) / parts;
@@ -28,10 +28,11 @@ std::unique_ptr<FrozenPrefix> FrozenPrefix::find(const engine::Network& network,
   std::unique_ptr<FrozenPrefix> result(new FrozenPrefix);
   result->batch_ = part_of(batch);
   const auto split_at = [&](int64_t pictures) {
-    return passes::split_frozen(lower_for_training(network.build(pictures, target.height, target.width), frozen), frozen, {kImage});
+    return passes::split_frozen(lower_for_training(network.build(pictures, target.height, target.width), frozen), frozen,
+                                {slots::kImage.name});
   };
   const passes::SplitGraph split = split_at(result->batch_);
-  if (split.cuts.empty() || split.suffix.find_input(kImage)) return nullptr;
+  if (split.cuts.empty() || split.suffix.find_input(slots::kImage.name)) return nullptr;
   for (const NamedValue& cut : split.cuts) {
     const Type& type = split.prefix.type(*split.prefix.find_output(cut.name));
     if (type.dtype != DType::f32 || type.shape[0] != result->batch_)
@@ -83,7 +84,7 @@ void FrozenPrefix::arrange(std::span<const float> row, int64_t i, int64_t count,
 }
 
 Graph without_prefix(const Graph& lowered, const std::set<std::string>& frozen) {
-  return passes::split_frozen(lowered, frozen, {kImage}).suffix;
+  return passes::split_frozen(lowered, frozen, {slots::kImage.name}).suffix;
 }
 
 }  // namespace fovea::training

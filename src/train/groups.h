@@ -9,7 +9,7 @@
 
 namespace fovea::training {
 
-// By parameter: the number of taps that lie fully below it, so 0 up to the first tap; the head is one past the last.
+// Gives for each parameter how many taps lie fully below it, so 0 up to the first tap; the head is one past the last.
 std::map<std::string, int64_t> parameter_depths(const ModelGraph& model, const std::string& head);
 
 // Rates fall geometrically from 1 at the head: to `lowest` below the first tap (discriminative rates, Howard and Ruder 2018,

@@ -28,14 +28,14 @@ int64_t rows_of(const KeepRequest& request) {
 
 size_t bytes_of(int64_t rows, int64_t width) { return static_cast<size_t>(rows * width) * sizeof(float); }
 
-bool go_into_memory(const TrainOptions& options, const KeepRequest& request, size_t bytes) {
-  return options.cache == FeatureCache::memory ||
-         (options.cache == FeatureCache::automatic && request.epochs > 1 && bytes <= options.cache_bytes);
+bool go_into_memory(const Parts& parts, const KeepRequest& request, size_t bytes) {
+  const FeatureCache cache = parts.options.cache;
+  return cache == FeatureCache::memory || (cache == FeatureCache::automatic && request.epochs > 1 && bytes <= parts.spill.room());
 }
 
 Storage storage_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
   const TrainOptions& options = parts.options;
-  if (go_into_memory(options, request, bytes)) return Storage::memory;
+  if (go_into_memory(parts, request, bytes)) return Storage::memory;
   if (options.cache == FeatureCache::off) return Storage::nowhere;
   if (options.cache == FeatureCache::disk) {
     if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
@@ -44,25 +44,22 @@ Storage storage_of(const Parts& parts, const KeepRequest& request, size_t bytes)
   if (request.epochs <= 1) return Storage::nowhere;  // each would be read once
   std::error_code error;
   const auto space = options.out.empty() ? fs::space_info{} : fs::space(options.out, error);
-  // A disk filled to the brim is no favour.
+  // Half of the free room stays free: other programs write to the disk too.
   if (!options.out.empty() && !error && bytes < space.available / 2) return Storage::disk;
-  note(parts, fmt::format("the outputs of the frozen part are computed anew each epoch: {} are more than the {} allowed in memory{}",
-                          megabytes(bytes), megabytes(options.cache_bytes),
+  note(parts, fmt::format("the outputs of the frozen part are computed anew each epoch: {} are more than the {} still allowed in memory{}",
+                          megabytes(bytes), megabytes(parts.spill.room()),
                           options.out.empty() ? "" : fmt::format(" and half of the {} free on disk", megabytes(space.available))));
   return Storage::nowhere;
 }
 
-// Everything that the rows depend on.
+// Names all that the rows depend on.
 std::string key_of(const Parts& parts, const FrozenPrefix& prefix, const KeepRequest& request) {
   const engine::Executable& executable = prefix.executable().of_group();
   const Graph& graph = executable.graph();
   std::string text = fmt::format("{}\n{}\n{}\n{} threads\n{}\n", to_string(parts.network->preprocessing()), image::decoder_versions(),
                                  parts.backend.identity(), threads(), print(graph));
   for (uint32_t n = 0; n < graph.node_count(); ++n) text += executable.kernel(NodeId{n}) + "\n";
-  for (const State& state : graph.states()) {
-    const Tensor& memory = parts.network->store()->at(state.name).memory;
-    text += weights::sha256({static_cast<const std::byte*>(memory.raw()), memory.bytes()}) + "\n";
-  }
+  for (const State& state : graph.states()) text += weights::sha256(parts.network->store()->at(state.name).content()) + "\n";
   if (request.augmentation) text += fmt::format("{} views of {} by {}\n", request.views, to_string(*request.augmentation), request.seed);
   for (const auto& samples : {request.train, request.validation}) {
     for (const image::Sample& sample : samples) text += digest_of(sample) + "\n";
@@ -99,7 +96,7 @@ bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& reques
 
 size_t kept_in_memory(const Parts& parts, int64_t width, const KeepRequest& request) {
   const size_t bytes = bytes_of(rows_of(request), width);
-  return go_into_memory(parts.options, request, bytes) ? bytes : 0;
+  return go_into_memory(parts, request, bytes) ? bytes : 0;
 }
 
 Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch) {
@@ -114,7 +111,7 @@ Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepReques
   const Storage storage = storage_of(parts, request, bytes);
   if (storage == Storage::nowhere) return {};
   if (storage == Storage::memory) {
-    engine::FeatureCollector collector(rows, prefix.width());
+    engine::FeatureCollector collector(rows, prefix.width(), SpillArray<float>::in_memory(parts.spill, rows * prefix.width()));
     if (!compute(parts, prefix, request, on_batch, collector)) return {std::nullopt, false};
     tell("in memory");
     return kept(collector.finish());

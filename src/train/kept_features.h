@@ -40,8 +40,9 @@ struct Keeping {
 
 // Bytes of memory that `keep_features` will take.
 size_t kept_in_memory(const Parts& parts, int64_t width, const KeepRequest& request);
-// As the options say (cache, cache_bytes): in memory, or in the run's folder under `kFeaturesFile`, where a file of the same key is used
-// again. Tells where they are and how much that is. Throws Error(usage) for a disk cache without a folder.
+// As the options say (cache): in memory, where automatically as far as the parts' spill has room, or in the run's folder under
+// `kFeaturesFile`, where a file of the same key is used again. Tells where they are and how much that is. Throws Error(usage) for a disk
+// cache without a folder.
 Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& request, const OnBatch& on_batch);
 
 constexpr const char* kFeaturesFile = "features.cache";

@@ -62,7 +62,7 @@ class Objective {
   Objective(ObjectiveRows rows, Vector weights, Vector scale, double lambda, Likelihood likelihood)
       : rows_(std::move(rows)), weights_(std::move(weights)), scale_(std::move(scale)), lambda_(lambda), likelihood_(likelihood) {
     weights_ /= weights_.sum();
-    // A thread more for so many products.
+    // One more thread pays for so many products.
     constexpr int64_t kGrain = int64_t{1} << 19;
     const int64_t parts = std::min<int64_t>(threads(), 1 + rows_.count * rows_.rank * rows_.classes / kGrain);
     parts_.assign(static_cast<size_t>(parts), Part{Matrix(rows_.rank + 1, rows_.classes), 0});
@@ -262,7 +262,7 @@ LogisticRegression::LogisticRegression(const LogisticData& data, Spill spill)
   }
   const Eigenvectors eigen = eigenvectors(products);
 
-  // Ascending there, descending here; what rounding alone put there is left out.
+  // Eigen sorts ascending, the coordinates descend; directions that rounding alone made are left out.
   constexpr double kRounding = 1e-11;
   const Vector& values = eigen.values;
   const int64_t size = products.rows();

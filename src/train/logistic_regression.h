@@ -16,7 +16,7 @@ enum class Likelihood { softmax, binary };
 using RowSource = std::function<std::span<const float>(int64_t begin, int64_t count)>;
 // Rows are taken so many at a time, whatever memory there is, so that the limit of a Spill changes no bit.
 constexpr int64_t kRowsAtOnce = 4096;
-// Of rows [.., width] that lie in memory.
+// A source of rows [.., width] that lie in memory.
 RowSource rows_in(std::span<const float> values, int64_t width);
 
 struct LogisticData {
@@ -58,7 +58,7 @@ class LogisticRegression {
 
   // Principal coordinates [rows, rank] of any rows [rows, width].
   SpillArray<double> coordinates(int64_t rows, const RowSource& features) const;
-  // Of a row's principal coordinates, as logits [classes].
+  // Gives the logits [classes] of a row of principal coordinates.
   void logits(const Solution& solution, std::span<const double> coordinates, std::span<double> result) const;
 
   struct Linear {

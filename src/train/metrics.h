@@ -21,7 +21,7 @@ double cross_entropy(std::span<const float> logits, int64_t label);
 double target_loss(std::span<const float> logits, std::span<const float> targets, bool independent);
 // What runs and epochs are compared by: accuracy, or mean average precision where pictures have several labels.
 double measure_of(const Score& score);
-// In double, rounded once.
+// Computes in double and rounds once.
 std::vector<float> softmax(std::span<const float> logits);
 // Whether fewer than k logits are larger than the label's.
 bool in_top(std::span<const float> logits, int64_t label, int64_t k);

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "train/cross_validation.h"
 #include "train/evaluation_json.h"
+#include "train/phase_fields.h"
 #include "train/probe_json.h"
 #include "train/run_folder.h"
 #include "weights/digest.h"
@@ -20,34 +21,9 @@ namespace {
 using nlohmann::json;
 
 json to_json(const Phase& phase) {
-  return {{"name", phase.name},
-          {"solved", phase.solved},
-          {"trial", phase.trial},
-          {"freeze", phase.freeze},
-          {"epochs", phase.epochs},
-          {"batch", phase.batch},
-          {"optimizer", to_string(phase.optimizer)},
-          {"rate", phase.rate},
-          {"lowest_rate", phase.lowest_rate},
-          {"weight_decay", phase.optimizer.weight_decay},
-          {"loss", loss_name(phase.loss)},
-          {"focal_gamma", phase.loss.focal_gamma},
-          {"label_smoothing", phase.loss.smoothing},
-          {"class_weights", phase.loss.class_weights},
-          {"schedule", to_string(phase.schedule)},
-          {"warmup", phase.warmup},
-          {"momentum", phase.optimizer.momentum},
-          {"layer_decay", phase.layer_decay},
-          {"accumulate", phase.accumulate},
-          {"clip_norm", phase.clip_norm},
-          {"ema", phase.ema},
-          {"patience", phase.patience},
-          {"stochastic_depth", phase.stochastic_depth},
-          {"augmented", phase.augmentation.has_value()},
-          {"augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none"},
-          {"mixup", phase.mixing.mixup},
-          {"cutmix", phase.mixing.cutmix},
-          {"with_validation_pictures", phase.with_validation}};
+  json text{{"augmented", phase.augmentation.has_value()}};
+  fields(phase, [&](const char* key, const char*, const auto& value) { text[key] = value; });
+  return text;
 }
 
 // How many pictures of each class are where.

@@ -9,7 +9,7 @@
 namespace fovea::training {
 
 Schedule schedule_of(const Phase& phase, const Batches& batches);
-// Of all that is random in the phase of this number.
+// The seed of all that is random in the phase of this number.
 uint64_t phase_seed(uint64_t seed, int64_t phase);
 // A network without residual blocks has no use for stochastic depth, and says so before anything is computed.
 void check_blocks(const engine::Network& network, const Plan& plan);

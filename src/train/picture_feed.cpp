@@ -5,6 +5,7 @@
 #include "image/channels.h"
 #include "image/loader.h"
 #include "image/mix.h"
+#include "ir/slots.h"
 #include "look/views.h"
 #include "passes/lower_mode.h"
 #include "passes/pipeline.h"
@@ -68,7 +69,9 @@ class PictureFeed final : public FeedByHand {
         kept_bytes_(kept_ ? kept_->bytes() : kept_bytes) {}
 
   Batches batches() const override { return {static_cast<int64_t>(samples_.size()), phase_.batch, phase_.accumulate}; }
-  std::vector<std::string> data_inputs() const override { return prefix_ ? prefix_->inputs() : std::vector<std::string>{"image"}; }
+  std::vector<std::string> data_inputs() const override {
+    return prefix_ ? prefix_->inputs() : std::vector<std::string>{slots::kImage.name};
+  }
 
   Graph build_step(int64_t batch, Gradients gradients, const passes::RecomputeOptions& recompute) const override {
     const ModelGraph model = parts_.network->build(batch);
@@ -126,7 +129,7 @@ class PictureFeed final : public FeedByHand {
     if (prefix_)
       rest();
     else
-      parts_.session.compile(kInferenceBatch, size.height, size.width, {"logits"});
+      parts_.session.compile(kInferenceBatch, size.height, size.width, {slots::kLogits.name});
   }
 
   FeedMemory memory() const override {
@@ -141,7 +144,7 @@ class PictureFeed final : public FeedByHand {
       result.later += own.constants;
       result.arena = std::max(result.arena, own.arena);
     }
-    const auto pictures = static_cast<size_t>(std::max(batches().size(0), batches().size(batches().count() - 1)));
+    const auto pictures = static_cast<size_t>(batches().largest());
     const Preprocessing& size = parts_.network->preprocessing();
     size_t numbers = 0;
     if (kept_bytes_ == 0) numbers += image::kBatchesHeld * pictures * static_cast<size_t>(size.height * size.width * 3);
@@ -212,7 +215,7 @@ class PictureFeed final : public FeedByHand {
   engine::Executable& rest() {
     if (rest_) return *rest_;
     ModelGraph model = parts_.network->build(kInferenceBatch);
-    model.graph.output("logits", model.logits);
+    model.graph.output(slots::kLogits.name, model.logits);
     const Graph lowered = without_prefix(passes::lower_mode(model.graph, {}), frozen_);
     Graph graph = passes::optimize(passes::set_precision(lowered, parts_.network->precision()));
     rest_ = engine::Executable::compile(std::move(graph), parts_.backend, parts_.network->store(), parts_.arena, {.reserve = false});
@@ -256,7 +259,7 @@ class PictureFeed final : public FeedByHand {
       next += static_cast<std::ptrdiff_t>(input.size());
     }
     rest().run();
-    const auto logits = rest().output_as<float>("logits");
+    const auto logits = rest().output(slots::kLogits);
     return logits.first(logits.size() / kInferenceBatch * static_cast<size_t>(count));
   }
 

@@ -21,7 +21,7 @@ struct Resolution {
 };
 Resolution bit_resolution(double median_area);
 
-// Of the pictures that may train, in pixels; 0 where nobody has looked at them.
+// The median area in pixels of the pictures that may train; 0 where nobody has looked at them.
 double median_area(const Data& data);
 
 // What the network gets under the options' preset, and why, in a line; without one the preprocessing as it is and an empty line. A network

@@ -16,7 +16,7 @@ namespace fovea::training {
 namespace {
 
 constexpr int64_t kFolds = 5;
-// Penalties from strong to weak, each the solution's start for the next.
+// Penalties from strong to weak; each solution is the start of the next.
 constexpr double kStrongest = 1e-1, kRatio = 0.31622776601683794;
 constexpr int kPenalties = 13;
 constexpr int kPatience = 2;            // weaker penalties without a lower loss, after which no weaker one is tried

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kSmoothing = 0.9, kDiverged = 4;
 
-// Unlike a plain moving average, not drawn to 0 at first.
+// A moving average that is not drawn to 0 at first.
 class Smoothed {
  public:
   double add(double value) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "train/option_names.h"
 #include "train/preset.h"
 #include "train/unused_options.h"
 
@@ -96,7 +97,7 @@ void apply(Phase& phase, const TrainOptions& options) {
   phase.rate_of_step = options.rate_of_step;
 }
 
-// What concerns the backbone.
+// Takes from the options what concerns the backbone.
 void apply_to_backbone(Phase& phase, const TrainOptions& options) {
   if (!options.freeze.empty()) phase.freeze = options.freeze;
   phase.layer_decay = options.layer_decay;
@@ -257,7 +258,7 @@ void check_together(const TrainOptions& options, const Facts& facts) {
     fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", options.dropout, options.head->dropout);
 }
 
-// In place of what was decided by number alone.
+// Does both and compares, in place of what was decided by the number of pictures alone.
 void try_both(Plan& plan, const TrainOptions& options, const Facts& facts) {
   Phase trial = finetune(options, facts)[1];
   trial.trial = true;
@@ -339,17 +340,10 @@ std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) 
   augmentation.vertical_flip = options.vertical_flip;
   augmentation.erasing.probability = options.random_erasing;
   const std::string& name = options.augmentation;
-  const bool light = name == "light", standard = name.empty() || name == "standard";
-  if (!light && !standard) {
-    if (name == "randaugment")
-      augmentation.policy.policy = image::Policy::randaugment;
-    else if (name == "trivialaugment")
-      augmentation.policy.policy = image::Policy::trivialaugment;
-    else if (name == "autoaugment")
-      augmentation.policy.policy = image::Policy::autoaugment;
-    else
-      fail(ErrorKind::usage, "augmentation \"{}\"; there are light, standard, randaugment, trivialaugment and autoaugment", name);
-  }
+  const auto kind = name.empty() ? AugmentationKind::standard : value_of(kAugmentations, name);
+  if (!kind) fail(ErrorKind::usage, "augmentation \"{}\" is none of {}", name, names_of(kAugmentations));
+  const bool light = kind == AugmentationKind::light, standard = kind == AugmentationKind::standard;
+  if (!light && !standard) augmentation.policy.policy = *value_of(image::kPolicies, name);
   if (options.augment && !light) {
     augmentation.random_resized_crop = true;
     augmentation.scale_min = 0.35;  // a smaller part of a picture with one object often shows none of it
@@ -367,49 +361,9 @@ const char* loss_name(const LossOptions& loss) {
   return loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy";
 }
 
-const char* to_string(Recipe recipe) {
-  switch (recipe) {
-    case Recipe::automatic:
-      return "auto";
-    case Recipe::probe:
-      return "probe";
-    case Recipe::finetune:
-      return "finetune";
-    case Recipe::full:
-      break;
-  }
-  return "full";
-}
-
-const char* to_string(Optimizer optimizer) {
-  switch (optimizer) {
-    case Optimizer::adamw:
-      return "adamw";
-    case Optimizer::sgd:
-      return "sgd";
-    case Optimizer::nesterov:
-      return "nesterov";
-    case Optimizer::rmsprop:
-      break;
-  }
-  return "rmsprop";
-}
-
-const char* to_string(RateSchedule schedule) {
-  switch (schedule) {
-    case RateSchedule::cosine:
-      return "cosine";
-    case RateSchedule::step:
-      return "step";
-    case RateSchedule::one_cycle:
-      return "one_cycle";
-    case RateSchedule::plateau:
-      return "plateau";
-    case RateSchedule::constant:
-      break;
-  }
-  return "constant";
-}
+const char* to_string(Recipe recipe) { return name_of(kRecipes, recipe); }
+const char* to_string(Optimizer optimizer) { return name_of(kOptimizers, optimizer); }
+const char* to_string(RateSchedule schedule) { return name_of(kSchedules, schedule); }
 
 const char* to_string(const OptimizerOptions& optimizer) {
   switch (optimizer.kind) {

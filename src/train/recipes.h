@@ -50,7 +50,7 @@ struct Plan {
   std::vector<std::string> unused;  // sentences: options that mean nothing to the recipe that was chosen
 };
 
-// What decides.
+// What the choice of a recipe goes by.
 struct Facts {
   int64_t pictures = 0;    // to train on
   int64_t validation = 0;  // and to choose by

@@ -35,7 +35,7 @@ void collect(const fs::path& folder, std::vector<fs::path>& found) {
   }
 }
 
-// Of folds and seeds.
+// The folders of folds and seeds.
 std::vector<fs::path> partial_checkpoints(const fs::path& out) {
   std::vector<fs::path> found;
   collect(out, found);
@@ -219,7 +219,7 @@ void RunFolder::unlock() {
 void RunFolder::finish() {
   made_ = false;
   if (path_ == out_) return unlock();
-  // At one moment where the system can do that.
+  // Where the system can, the two folders change their names at one moment.
   if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, out_.c_str(), RENAME_EXCHANGE) != 0) {
     const fs::path old = fs::path(path_) += ".old";
     if (::rename(out_.c_str(), old.c_str()) != 0 || ::rename(path_.c_str(), out_.c_str()) != 0)
@@ -249,7 +249,7 @@ void require_no_interrupted_run(const fs::path& out) {
 bool forget_runs(const fs::path& out) {
   std::vector<fs::path> checkpoints = partial_checkpoints(out);
   if (fs::exists(out / kCheckpointFile)) checkpoints.push_back(out / kCheckpointFile);
-  // The whole run's last: killed between, it is as finished as it was.
+  // The checkpoint of the whole run goes last: where the process is killed between, the run is as finished as it was.
   for (const fs::path& checkpoint : checkpoints) fs::remove(checkpoint);
   return !checkpoints.empty();
 }

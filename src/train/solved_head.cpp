@@ -35,7 +35,7 @@ std::vector<FitGroup> fit_groups(const Phase& phase, const Preprocessing& own) {
         found->answers.push_back({fit});
     }
   }
-  // Both at once, of their mean: what each alone gets wrong.
+  // One more group trains on both and answers with their mean: what one gets wrong the other may get right.
   const Fits both = own.fit == Fit::pad ? Fits{Fit::pad, Fit::squash} : Fits{Fit::squash, Fit::pad};
   if (phase.average_fits && (own.fit != Fit::crop || phase.choose_fit)) groups.push_back({{both}, {both}});
   return groups;
@@ -51,7 +51,7 @@ bool look_alike(const FeatureStore& features, const std::vector<image::Sample>& 
   });
 }
 
-// Each of the fits once.
+// The fits without repetition.
 std::vector<Fit> every_fit(const std::vector<Fits>& ways) {
   std::set<Fit> all;
   for (const Fits& fits : ways) all.insert(fits.begin(), fits.end());
@@ -69,7 +69,7 @@ void write_targets(const image::Sample& sample, const LossOptions& loss, std::sp
   for (const int32_t label : image::labels_of(sample)) targets[static_cast<size_t>(label)] = static_cast<float>(1 - loss.smoothing + rest);
 }
 
-// Every class the same in the loss, where that is asked for.
+// Gives every class the same weight in the loss, where that is asked for.
 void weigh_classes(std::vector<ProbePicture>& pictures, const std::vector<image::Sample>& samples, int64_t classes) {
   std::vector<double> counts(static_cast<size_t>(classes), 0.0);
   for (const image::Sample& sample : samples) ++counts[static_cast<size_t>(sample.label)];

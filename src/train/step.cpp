@@ -2,6 +2,7 @@
 
 #include "autodiff/autodiff.h"
 #include "base/error.h"
+#include "ir/slots.h"
 #include "nn/architecture_access.h"
 #include "ops/accumulate.h"
 #include "ops/adamw_update.h"
@@ -45,10 +46,10 @@ ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options);
 
 LossStart start_of(Graph& graph, ValueId logits, const LossOptions& options) {
   if (options.host) {
-    const auto made = graph.add(HostLoss{options.host->number()}, {logits, graph.input("targets", graph.type(logits))}, "loss");
+    const auto made = graph.add(HostLoss{options.host->number()}, {logits, graph.input(slots::kTargets.name, graph.type(logits))}, "loss");
     return {made[0], logits, made[1]};
   }
-  const ValueId loss = options.composed ? add_composed(graph, logits, graph.input("targets", graph.type(logits)), options)
+  const ValueId loss = options.composed ? add_composed(graph, logits, graph.input(slots::kTargets.name, graph.type(logits)), options)
                                         : add_loss(graph, logits, options);
   return {loss, loss, {}};
 }
@@ -57,11 +58,11 @@ ValueId add_loss(Graph& graph, ValueId logits, const LossOptions& options) {
   const Type type = graph.type(logits);
   const bool binary = options.kind == LossOptions::Kind::binary;
   if (!binary && !options.soft_targets && !options.class_weights && options.focal_gamma == 0) {
-    const ValueId labels = graph.input("labels", {DType::i32, {type.shape.batch()}});
+    const ValueId labels = graph.input(slots::kLabels.name, {DType::i32, {type.shape.batch()}});
     return graph.add(CrossEntropy{options.smoothing}, {logits, labels}, "loss")[0];
   }
-  std::vector<ValueId> inputs{logits, graph.input("targets", type)};
-  if (options.class_weights) inputs.push_back(graph.input("class_weights", {type.dtype, {1, type.shape.channels(), 1, 1}}));
+  std::vector<ValueId> inputs{logits, graph.input(slots::kTargets.name, type)};
+  if (options.class_weights) inputs.push_back(graph.input(slots::kClassWeights.name, {type.dtype, {1, type.shape.channels(), 1, 1}}));
   if (binary) return graph.add(BinaryCrossEntropy{options.smoothing, options.focal_gamma}, inputs, "loss")[0];
   return graph.add(SoftCrossEntropy{options.smoothing, options.focal_gamma, !options.soft_targets}, inputs, "loss")[0];
 }
@@ -78,7 +79,8 @@ void collect(Graph& graph, std::vector<Trained>& trained, bool keeps) {
     const std::string name = "sum:" + one.name;
     const Type type = graph.type(state.value), scalar{type.dtype, {}};
     const ValueId sum = graph.state(name, type, StateRole::optimizer, state.stored_shape);
-    one.gradient = graph.add(Accumulate{}, {sum, one.gradient, input_of(graph, "keep", scalar), input_of(graph, "scale", scalar)},
+    one.gradient = graph.add(Accumulate{},
+                             {sum, one.gradient, input_of(graph, slots::kKeep.name, scalar), input_of(graph, slots::kScale.name, scalar)},
                              "collect:" + one.name)[0];
     if (keeps) graph.set_next(name, one.gradient);
   }
@@ -98,7 +100,7 @@ void clip(Graph& graph, std::vector<Trained>& trained, double max_norm) {
 class Updates {
  public:
   Updates(Graph& graph, const StepOptions& options) : graph_(graph), options_(options) {
-    rate_ = input_of(graph, "rate", {DType::f32, {}});
+    rate_ = input_of(graph, slots::kRate.name, {DType::f32, {}});
   }
 
   void add(const Trained& trained) {
@@ -110,9 +112,10 @@ class Updates {
       case OptimizerOptions::Kind::sgd:
         return update(SgdUpdate{optimizer.momentum, decay, own.rate_scale, optimizer.nesterov}, trained, state, {{"sgd.velocity:"}}, {});
       case OptimizerOptions::Kind::adamw:
-        return update(AdamWUpdate{optimizer.beta1, optimizer.beta2, optimizer.eps, decay, own.rate_scale}, trained, state,
-                      {{"adamw.m:"}, {"adamw.v:"}},
-                      {input_of(graph_, options_.gradients == Gradients::applied ? "step" : "update", {DType::i64, {}})});
+        return update(
+            AdamWUpdate{optimizer.beta1, optimizer.beta2, optimizer.eps, decay, own.rate_scale}, trained, state,
+            {{"adamw.m:"}, {"adamw.v:"}},
+            {input_of(graph_, options_.gradients == Gradients::applied ? slots::kStep.name : slots::kUpdate.name, {DType::i64, {}})});
       case OptimizerOptions::Kind::rmsprop:
         return update(RmspropUpdate{optimizer.alpha, optimizer.momentum, optimizer.rmsprop_eps, decay, own.rate_scale}, trained, state,
                       {{"rmsprop.square:", 1}, {"rmsprop.velocity:"}}, {});
@@ -150,17 +153,17 @@ class Updates {
 Graph lower_for_training(const ModelGraph& model, const std::set<std::string>& frozen, double stochastic_depth) {
   if (!model.logits.valid()) fail(ErrorKind::usage, "a network without a head cannot be trained");
   Graph graph = model.graph;
-  graph.output("logits", model.logits);
+  graph.output(slots::kLogits.name, model.logits);
   if (stochastic_depth >= 0) graph = passes::set_drop_paths(graph, model.image, stochastic_depth);
   return passes::lower_mode(graph, {true, frozen});
 }
 
 Graph build_step(Graph lowered, const StepOptions& options, const passes::PipelineOptions& pipeline) {
   lowered = passes::set_precision(lowered, options.precision);
-  const auto logits = lowered.find_output("logits");
+  const auto logits = lowered.find_output(slots::kLogits.name);
   if (!logits) fail(ErrorKind::internal, "a step is built of a graph without logits");
   const LossStart start = start_of(lowered, *logits, options.loss);
-  lowered.output("loss", start.loss);
+  lowered.output(slots::kLoss.name, start.loss);
 
   std::vector<std::string> names;
   std::vector<ValueId> parameters;
@@ -174,7 +177,7 @@ Graph build_step(Graph lowered, const StepOptions& options, const passes::Pipeli
   std::vector<Trained> trained;
   for (size_t i = 0; i < names.size(); ++i) {
     if (!gradients[i].valid()) continue;
-    if (options.gradients_as_outputs) lowered.output("grad:" + names[i], gradients[i]);
+    if (options.gradients_as_outputs) lowered.output(slots::kGradient + names[i], gradients[i]);
     trained.push_back({names[i], gradients[i]});
   }
   const bool steps = options.gradients != Gradients::collected;
@@ -195,8 +198,9 @@ Graph build_average(const Graph& step) {
     const ValueId value = graph.state(state.name, type, state.role, state.stored_shape, state.init);
     const ValueId average = graph.state(kAverage + state.name, type, StateRole::optimizer, state.stored_shape);
     const Type scalar{type.dtype, {}};
-    const ValueId next = graph.add(Accumulate{}, {average, value, input_of(graph, "keep", scalar), input_of(graph, "scale", scalar)},
-                                   "average:" + state.name)[0];
+    const ValueId next =
+        graph.add(Accumulate{}, {average, value, input_of(graph, slots::kKeep.name, scalar), input_of(graph, slots::kScale.name, scalar)},
+                  "average:" + state.name)[0];
     graph.set_next(kAverage + state.name, next);
   }
   return graph;

@@ -40,7 +40,7 @@ struct LossOptions {
   double smoothing = 0;
   double focal_gamma = 0;      // above 0: focal
   bool class_weights = false;  // rare classes count more
-  // In place of all that, of the caller's own, from soft targets: composed in the graph, or by a function outside of it. Null: none.
+  // A loss of the caller's own, on soft targets, in place of the above: composed in the graph, or a function outside of it. Null: none.
   std::function<Map(Map logits, Map targets)> composed = {};
   std::shared_ptr<const HostLossHandle> host = {};
   bool own() const { return composed || host; }

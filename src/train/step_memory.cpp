@@ -39,9 +39,9 @@ size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const P
   return planned();
 }
 
-size_t evaluation_bytes(const engine::Network& network) {
+size_t evaluation_bytes(const engine::Network& network, const DeviceTraits& device) {
   const Preprocessing& size = network.preprocessing();
-  const engine::Grouping group = engine::grouping(kInferenceBatch, threads());  // those that the cores look at
+  const engine::Grouping group = engine::grouping(kInferenceBatch, threads(), device);  // those that the cores look at
   const size_t pictures = static_cast<size_t>(group.pictures * group.workers) * fits_of(size).size();
   return pictures * static_cast<size_t>(size.height * size.width * 3) * sizeof(float);
 }

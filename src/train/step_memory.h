@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/memory_account.h"
+#include "ir/device_traits.h"
 #include "train/feed.h"
 
 namespace fovea::training {
@@ -12,7 +13,7 @@ struct Held {
   size_t later = 0;  // resident while steps run or between them; includes `now`
 };
 
-// Of the feed's steps, as long as that lives; nothing is compiled yet.
+// A runner of the feed's steps, which the feed has to outlive; nothing is compiled yet.
 StepRunner runner_of(const Parts& parts, const Feed& feed, uint64_t seed);
 
 // Compiles the steps of a phase and what validates between them; where the account has a limit so that all fits into it: then steps compute
@@ -21,7 +22,7 @@ StepRunner runner_of(const Parts& parts, const Feed& feed, uint64_t seed);
 size_t compile_steps(StepRunner& runner, Feed& feed, const Parts& parts, const Phase& phase, const Held& held,
                      engine::MemoryAccount& account);
 
-// Of the pictures that a validation or a test looks at at the same time.
-size_t evaluation_bytes(const engine::Network& network);
+// Bytes of the pictures that a validation or a test looks at at the same time.
+size_t evaluation_bytes(const engine::Network& network, const DeviceTraits& device);
 
 }  // namespace fovea::training

@@ -1,7 +1,6 @@
 #include "train/step_runner.h"
 
 #include <algorithm>
-#include <cstddef>
 
 #include "base/error.h"
 #include "train/metrics.h"
@@ -38,9 +37,9 @@ std::unique_ptr<engine::Executable> StepRunner::compiled(int64_t batch, Gradient
 
 engine::Executable& StepRunner::find(int64_t batch, Gradients gradients) {
   auto& executable = executables_[{batch, gradients}];
-  if (!executable) executable = compiled(batch, gradients, {});
+  if (!executable) executable = compiled(batch, gradients, {.device = &backend_.traits()});
   if (const engine::MemoryUse memory = executable->memory(); memory.arena > arena_bytes_ && !executable->prepared())
-    executable = compiled(batch, gradients, {.arena_bytes = memory.values_within(arena_bytes_)});
+    executable = compiled(batch, gradients, {.device = &backend_.traits(), .arena_bytes = memory.values_within(arena_bytes_)});
   return *executable;
 }
 
@@ -73,26 +72,23 @@ void StepRunner::start_average() {
 }
 
 void StepRunner::average(double decay) {
-  averaging().input_as<float>("keep")[0] = static_cast<float>(decay);
-  averaging().input_as<float>("scale")[0] = static_cast<float>(1 - decay);
+  averaging().set(slots::kKeep, static_cast<float>(decay));
+  averaging().set(slots::kScale, static_cast<float>(1 - decay));
   averaging().run();
 }
 
 void StepRunner::swap_average() {
   for (const State& state : averaging().graph().states()) {
     if (!state.name.starts_with(kAverage)) continue;
-    auto* const average = static_cast<std::byte*>(store_->memory(state.name));
-    auto* const value = static_cast<std::byte*>(store_->memory(state.name.substr(std::string_view(kAverage).size())));
-    std::swap_ranges(average, average + store_->at(state.name).memory.bytes(), value);
+    store_->swap(state.name, state.name.substr(std::string_view(kAverage).size()));
   }
-  store_->changed();
 }
 
 StepResult StepRunner::run(const StepInput& input) {
   const Group& group = input.group;
   const Gradients gradients = !accumulates_ ? Gradients::applied : group.last ? Gradients::completed : Gradients::collected;
   engine::Executable& executable = find(static_cast<int64_t>(input.labels.size()), gradients);
-  // It holds packed weights, and the group before has moved them.
+  // The executable holds packed weights, and the step of the group before has moved the weights.
   if (!executable.prepared() || (gradients == Gradients::collected && group.first)) executable.prepare();
   size_t taken = 0;
   for (const std::string& name : data_) {
@@ -103,16 +99,16 @@ StepResult StepRunner::run(const StepInput& input) {
   }
   if (taken != input.data.size()) fail(ErrorKind::internal, "a batch of {} numbers for {}", input.data.size(), fmt::join(data_, ", "));
   write_targets(executable, input);
-  if (executable.has_input("rate")) executable.input_as<float>("rate")[0] = static_cast<float>(input.rate);
-  if (executable.has_input("keep")) executable.input_as<float>("keep")[0] = group.first ? 0.0f : 1.0f;
-  if (executable.has_input("scale")) executable.input_as<float>("scale")[0] = static_cast<float>(group.share);
-  if (executable.has_input("update")) executable.input_as<int64_t>("update")[0] = group.update;
-  if (executable.has_input("step")) executable.input_as<int64_t>("step")[0] = input.step;
-  if (executable.has_input("seed")) executable.input_as<int64_t>("seed")[0] = seed_;
+  executable.set(slots::kRate, static_cast<float>(input.rate));
+  executable.set(slots::kKeep, group.first ? 0.0f : 1.0f);
+  executable.set(slots::kScale, static_cast<float>(group.share));
+  executable.set(slots::kUpdate, group.update);
+  executable.set(slots::kStep, input.step);
+  executable.set(slots::kSeed, seed_);
   executable.run();
   StepResult result;
-  result.loss = static_cast<double>(executable.output_as<float>("loss")[0]);
-  const auto logits = executable.output_as<float>("logits");
+  result.loss = static_cast<double>(executable.output(slots::kLoss)[0]);
+  const auto logits = executable.output(slots::kLogits);
   const size_t classes = logits.size() / input.labels.size();
   for (size_t i = 0; i < input.labels.size(); ++i) {
     const int64_t guess = argmax(logits.subspan(i * classes, classes));
@@ -122,9 +118,9 @@ StepResult StepRunner::run(const StepInput& input) {
 }
 
 void StepRunner::write_targets(engine::Executable& executable, const StepInput& input) const {
-  if (executable.has_input("class_weights")) copy(input.class_weights, executable.input_as<float>("class_weights"), "class weights");
-  if (executable.has_input("labels")) return copy(input.labels, executable.input_as<int32_t>("labels"), "labels");
-  const auto targets = executable.input_as<float>("targets");
+  if (executable.has(slots::kClassWeights)) copy(input.class_weights, executable.input(slots::kClassWeights), "class weights");
+  if (executable.has(slots::kLabels)) return copy(input.labels, executable.input(slots::kLabels), "labels");
+  const auto targets = executable.input(slots::kTargets);
   if (!input.targets.empty()) return copy(input.targets, targets, "targets");
   const size_t classes = targets.size() / input.labels.size();
   std::ranges::fill(targets, 0.0f);
@@ -142,14 +138,6 @@ engine::MemoryUse StepRunner::memory() const {
   }
   return use;
 }
-
-int64_t Batches::count() const {
-  if (pictures <= 0) return 0;
-  const bool single = pictures % batch == 1 && pictures > batch;
-  return (pictures + batch - 1) / batch - (single ? 1 : 0);
-}
-
-int64_t Batches::size(int64_t number) const { return number + 1 < count() ? batch : pictures - begin(number); }
 
 Group Batches::group(int64_t epoch, int64_t number) const {
   const int64_t own = number / accumulate, begin = own * accumulate, end = std::min(count(), begin + accumulate);

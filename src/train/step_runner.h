@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/executable.h"
+#include "image/batches.h"
 #include "train/step.h"
 
 namespace fovea::training {
@@ -20,14 +21,11 @@ struct Group {
   int64_t update = 0;  // the optimizer's step, from 0
 };
 
-// Sizes of the batches of an epoch: equal ones, the last with the rest; a rest of one joins the one before it. `accumulate` batches, at the
-// end of the epoch perhaps fewer, make one step of the optimizer.
-struct Batches {
-  int64_t pictures = 0, batch = 1, accumulate = 1;
+// The batches of an epoch. `accumulate` of them, at the end of the epoch perhaps fewer, make one step of the optimizer.
+struct Batches : image::Batches {
+  int64_t accumulate = 1;
 
-  int64_t count() const;
-  int64_t begin(int64_t number) const { return number * batch; }
-  int64_t size(int64_t number) const;
+  Batches(int64_t pictures, int64_t batch, int64_t accumulate = 1) : image::Batches{pictures, batch, true}, accumulate(accumulate) {}
   int64_t updates() const { return (count() + accumulate - 1) / accumulate; }
   Group group(int64_t epoch, int64_t number) const;
 };

@@ -9,6 +9,7 @@
 #include "image/codecs.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
+#include "train/phase_fields.h"
 #include "train/phase_steps.h"
 #include "train/run_folder.h"
 #include "train/solved_head.h"
@@ -39,10 +40,10 @@ std::string validation_words(const EpochRow& row) {
                      100 * row.validation_precision.value_or(*row.validation_accuracy));
 }
 
-// `took`: seconds, the epoch alone.
+// `took`: the seconds of the epoch alone.
 std::string epoch_line(const EpochRow& row, int64_t epoch, int64_t epochs, double took) {
   std::string line = fmt::format("{} epoch {} of {}: loss {:.3f}", row.phase, epoch, epochs, row.train_loss);
-  // Of several labels all are seldom right, and nothing goes by it.
+  // Where pictures have several labels, all are seldom right, and nothing is decided by that share.
   if (!row.validation_precision) line += fmt::format(", accuracy {:.1f} %", 100 * row.train_accuracy);
   line += validation_words(row);
   for (const auto& [name, value] : row.metrics) line += fmt::format(", {} {:.4g}", name, value);
@@ -63,7 +64,7 @@ Trainer::Trainer(RunInput input)
       cross_validation_(input.cross_validation),
       origin_(std::move(input.origin)),
       session_(network_, backend_, arena_),
-      features_(input.features ? std::move(input.features) : std::make_shared<FeatureStore>()),
+      features_(input.features ? std::move(input.features) : std::make_shared<FeatureStore>(spill_of(options_))),
       memory_(input.memory ? std::move(input.memory)
                            : std::make_shared<engine::MemoryAccount>(input.options.memory_bytes, network_->store()->bytes())),
       states_beside_(input.states_beside),
@@ -181,7 +182,7 @@ Held Trainer::held() const {
     if (entry.role != StateRole::optimizer) network += entry.memory.bytes();
   const size_t other = states_beside_ + features_->bytes() + data_.cache->bytes();
   const bool evaluates = !data_.splits.validation.samples.empty() || !data_.splits.test.samples.empty();
-  return {other + best, other + network + (evaluates ? evaluation_bytes(*network_) : 0)};
+  return {other + best, other + network + (evaluates ? evaluation_bytes(*network_, backend_.traits()) : 0)};
 }
 
 size_t Trainer::plan_steps(const Phase& phase, Feed& feed, StepRunner& runner) {
@@ -211,7 +212,7 @@ void Trainer::plan_memory() {
   }
 }
 
-// Of the session, after it ran.
+// Called after the session ran: adds what inference takes to what is planned.
 void Trainer::plan_inference() {
   const engine::MemoryUse inference = session_.memory();
   const Held other = held();
@@ -329,7 +330,7 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
   return !stopped();
 }
 
-// No other phase follows, and what the run has come to is what it gives.
+// Ends the run after this phase: it gives what it has come to.
 void Trainer::end_run() {
   note(fmt::format("ended by the caller after epoch {}", state_.history.size()));
   state_.phase = static_cast<int64_t>(plan_.phases.size());
@@ -409,8 +410,8 @@ void Trainer::end_phase(const Phase& phase, const std::optional<Evaluation>& val
   if (phase.on_features) consider(validation.value_or(Evaluation{}), !validation);
   const bool needed = std::any_of(plan_.phases.begin() + state_.phase, plan_.phases.end(), [](const Phase& p) { return p.on_features; });
   if (!needed) {
-    features_ = std::make_shared<FeatureStore>();       // its own memory, where no other run wants it
-    if (phase.on_features) session_.network_changed();  // what computed them
+    features_ = std::make_shared<FeatureStore>(features_->spill());  // lets go of them, where no other run wants them
+    if (phase.on_features) session_.network_changed();               // what computed them
   }
   if (phase.trial) end_trial();
 }
@@ -480,7 +481,7 @@ TrainResult Trainer::finish() {
   return done;
 }
 
-// What is known of the runs beside this one.
+// Adds what is known of the runs beside this one.
 void Trainer::add_cross_validation(TrainResult& result) const {
   if (!cross_validation_) return;
   CrossValidation together = *cross_validation_;
@@ -514,13 +515,14 @@ void Trainer::save() {
   state_.seconds = seconds();
   log_epochs();
   write_text(file(kHistory), history_csv(state_.history));
-  // Last: what a continuation goes by. A kill before it leaves files that are ahead of it, which the continuation writes again, the same.
+  // The checkpoint is written last, for a continuation goes by it. A kill before it leaves files that are ahead of it, which the
+  // continuation writes again, the same.
   write_checkpoint(file(kCheckpoint), state_, *network_->store());
   saved_ = Clock::now();
   saving_ = saved_ - begin;
 }
 
-// Before the checkpoint, which says how much of the log belongs to it.
+// Called before the checkpoint is written, which says how much of the log belongs to it.
 void Trainer::log_epochs() {
   if (!events_) return;
   for (; state_.events.epochs < static_cast<int64_t>(state_.history.size()); ++state_.events.epochs) {
@@ -537,17 +539,7 @@ void Trainer::log_epochs() {
 }
 
 void Trainer::save_model() const {
-  if (options_.out.empty()) return;
-  weights::ModelFile model;
-  model.architecture = network_->variant().name;
-  model.classes = network_->classes();
-  model.preprocessing = network_->preprocessing();
-  model.head = network_->form().head;
-  model.channels = network_->channels();
-  model.native_height = network_->form().native.height;
-  model.native_width = network_->form().native.width;
-  model.tensors = best_;
-  weights::write_model_file(file(kModel), model);
+  if (!options_.out.empty()) network_->save(file(kModel), best_);
 }
 
 void Trainer::drop_moments() { training::drop_moments(*network_->store()); }
@@ -592,44 +584,11 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
       {"validation pictures", fmt::format("{}", splits.validation.samples.size())},
       {"test pictures", fmt::format("{}", splits.test.samples.size())},
       {"fingerprint of the pictures", data.fingerprint},
+      {"balanced sampling", fmt::format("{}", options.balanced_sampling)},
+      {"stored views", fmt::format("{}", options.stored_views)},
   };
-  for (const Phase& phase : plan.phases) {
-    const auto add = [&](const char* name, const auto& value) { record.emplace_back(name, fmt::format("{}", value)); };
-    record.emplace_back("phase", phase.name);
-    add("freeze", phase.freeze);
-    add("epochs", phase.epochs);
-    add("batch", phase.batch);
-    add("optimizer", to_string(phase.optimizer));
-    add("momentum", phase.optimizer.momentum);
-    add("rate", phase.rate);
-    add("lowest rate", phase.lowest_rate);
-    add("layer decay", phase.layer_decay);
-    add("schedule", phase.rate_of_step ? "the caller's own" : to_string(phase.schedule));
-    add("weight decay", phase.optimizer.weight_decay);
-    add("loss", loss_name(phase.loss));
-    add("focal gamma", phase.loss.focal_gamma);
-    add("label smoothing", phase.loss.smoothing);
-    add("class weights", phase.loss.class_weights);
-    add("soft targets", phase.loss.soft_targets);
-    add("warm-up", phase.warmup);
-    add("accumulated batches", phase.accumulate);
-    add("clipping norm", phase.clip_norm);
-    add("decay of averaged weights", phase.ema);
-    add("patience", phase.patience);
-    add("stochastic depth", phase.stochastic_depth);
-    add("balanced sampling", options.balanced_sampling);
-    add("trial", phase.trial);
-    add("augmentation", phase.augmentation ? to_string(*phase.augmentation) : "none");
-    add("mixup", phase.mixing.mixup);
-    add("cutmix", phase.mixing.cutmix);
-    add("stored views", options.stored_views);
-    if (phase.solved) {
-      add("choose fit", phase.choose_fit);
-      add("second fit", phase.second_fit);
-      add("average fits", phase.average_fits);
-      add("mirrored", static_cast<int>(phase.mirrored));
-    }
-  }
+  for (const Phase& phase : plan.phases)
+    fields(phase, [&](const char*, const char* name, const auto& value) { record.emplace_back(name, fmt::format("{}", value)); });
   return record;
 }
 

@@ -28,7 +28,7 @@ struct RunInput {
   const CrossValidation* cross_validation = nullptr;  // of the runs before this one, for its report
   Origin origin = {};
   std::shared_ptr<FeatureStore> features = {};  // shared with runs on the same pictures; null: one of its own
-  // Of all runs of this training; null: of this one alone.
+  // The account of all runs of this training; null: this one has its own.
   std::shared_ptr<engine::MemoryAccount> memory = {};
   size_t states_beside = 0;  // bytes that the account knows of a network that waits while this one trains
 };
@@ -47,12 +47,12 @@ class Trainer {
 
  private:
   bool resume();  // false: nothing is there yet
-  // False: interrupted.
+  // These return false where the run was interrupted.
   bool run_phase(const Phase& phase);
   bool run_solved(const Phase& phase);
   bool run_epoch(const Phase& phase, Feed& feed, StepRunner& runner);
   std::unique_ptr<Feed> make_feed(const Phase& phase);
-  Parts parts() { return {network_, backend_, arena_, session_, data_, options_}; }
+  Parts parts() { return {network_, backend_, arena_, session_, data_, options_, features_->spill()}; }
   void plan_memory();
   size_t plan_steps(const Phase& phase, Feed& feed, StepRunner& runner);
   void note_memory(const Phase& phase, size_t planned) const;
@@ -96,7 +96,7 @@ class Trainer {
   const Plan plan_;
   const CrossValidation* const cross_validation_;
   const Origin origin_;
-  // Of everything that computes: nothing of it runs at the same time.
+  // Everything that computes shares it, for nothing of it runs at the same time.
   const std::shared_ptr<engine::Arena> arena_ = std::make_shared<engine::Arena>();
   engine::Session session_;
   std::shared_ptr<FeatureStore> features_;

@@ -22,7 +22,7 @@ std::string with_value(const char* name, const T& value) {
   return fmt::format("{} {}", name, value);
 }
 
-// Of the steps of training, as they were given.
+// The options about steps that were given.
 std::vector<std::string> about_steps(const TrainOptions& options) {
   std::vector<std::string> given;
   if (options.accumulate > 1) given.push_back(with_value("accumulate", options.accumulate));

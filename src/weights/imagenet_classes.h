@@ -6,7 +6,7 @@
 
 namespace fovea::weights {
 
-// In the order of the outputs. No name occurs twice.
+// The names in the order of the outputs. None occurs twice.
 const std::vector<std::string>& imagenet_classes();
 
 }  // namespace fovea::weights

@@ -1,4 +1,4 @@
-// From a pickled tensor (storage, offset, shape, strides) to a dense one.
+// Makes a dense tensor of a pickled one (storage, offset, shape, strides).
 #pragma once
 
 #include <cstddef>

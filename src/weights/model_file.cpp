@@ -60,8 +60,7 @@ std::string take(std::map<std::string, std::string>& metadata, const char* key) 
 
 // "linear", "mlp hidden=512 dropout=0.5", "linear independent": the kind, and what is not its default.
 std::string head_text(const HeadOptions& head) {
-  constexpr const char* kinds[] = {"linear", "mlp", "concat_pool"};
-  std::string text = kinds[static_cast<size_t>(head.kind)];
+  std::string text = name_of(kHeadKinds, head.kind);
   if (head.kind != HeadKind::linear) text += fmt::format(" hidden={}", head.hidden);
   if (head.dropout >= 0) text += fmt::format(" dropout={}", head.dropout);
   if (head.independent) text += " independent";
@@ -73,8 +72,9 @@ HeadOptions parse_head(const std::string& text) {
   std::string kind, word;
   words >> kind;
   HeadOptions head;
-  bool good = kind == "linear" || kind == "mlp" || kind == "concat_pool";
-  head.kind = kind == "mlp" ? HeadKind::mlp : kind == "concat_pool" ? HeadKind::concat_pool : HeadKind::linear;
+  const auto named = value_of(kHeadKinds, kind);
+  bool good = named.has_value();
+  if (named) head.kind = *named;
   while (words >> word) {
     if (word.starts_with("hidden="))
       head.hidden = parse_number<int64_t>(word.substr(7), good);
@@ -87,7 +87,7 @@ HeadOptions parse_head(const std::string& text) {
   }
   constexpr int64_t kWidest = 1 << 20;
   if (!good || head.hidden < 1 || head.hidden > kWidest || !(head.dropout < 1))
-    fail(ErrorKind::format, "{} is {} and not a head that this fovea knows (linear, mlp, concat_pool)", kHead, in_quotes(text));
+    fail(ErrorKind::format, "{} is {} and not a head that this fovea knows ({})", kHead, in_quotes(text), names_of(kHeadKinds));
   return head;
 }
 

@@ -12,11 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "base/named.h"
 #include "weights/state_dict.h"
 
 namespace fovea::weights {
 
 constexpr int kModelFileVersion = 1;
+// Kinds of heads, by the names that they have in the file and for users.
+constexpr Named<HeadKind> kHeadKinds[] = {{"concat_pool", HeadKind::concat_pool}, {"linear", HeadKind::linear}, {"mlp", HeadKind::mlp}};
 
 struct ModelFile {
   std::string architecture;          // a registered name

@@ -6,7 +6,7 @@
 
 namespace fovea::weights {
 
-// In single quotes; control characters and bytes outside ASCII as \xNN; cut after `limit` bytes with "...".
+// Puts the text in single quotes; control characters and bytes outside ASCII as \xNN; cut after `limit` bytes with "...".
 std::string in_quotes(std::string_view text, size_t limit = 80);
 // The same without the quotes.
 std::string printable(std::string_view text, size_t limit = 80);

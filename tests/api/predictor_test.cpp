@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/process_memory.h"
+#include "support/numbers.h"
 #include "support/threads.h"
 
 namespace fovea {
@@ -38,20 +39,6 @@ std::vector<Image> pictures(int count) {
   std::vector<Image> result;
   for (int i = 0; i < count; ++i) result.push_back(picture(i));
   return result;
-}
-
-std::vector<double> numbers(const std::vector<ClassProbability>& classes) {
-  std::vector<double> result;
-  for (const ClassProbability& one : classes) {
-    result.push_back(static_cast<double>(one.index));
-    result.push_back(one.probability);
-  }
-  return result;
-}
-
-std::vector<float> numbers(const Tensor& tensor) {
-  const auto values = tensor.values<float>();
-  return {values.begin(), values.end()};
 }
 
 TEST(Predictor, OnAllCoresAnswersAsTheModel) {

@@ -1,5 +1,5 @@
-// While an executable runs, fovea's own code allocates nothing, and nobody more than 4 KiB at once, but for the kernels that support/packing.h names. Counted
-// by standing in for malloc and operator new.
+// While an executable runs, fovea's own code allocates nothing, and nobody more than 4 KiB at once, but for the kernels that
+// support/packing.h names. Counted by standing in for malloc and operator new.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -103,6 +103,8 @@ void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::fre
 namespace fovea {
 namespace {
 
+const passes::PipelineOptions kPipeline{.recompute = {.device = &cpu::cpu_backend().traits()}};
+
 struct Counts {
   int own, others, large;
 };
@@ -110,7 +112,8 @@ struct Counts {
 // A kernel of the CPU that says when it is one of those that pack.
 class ObservedKernel final : public backend::Kernel {
  public:
-  explicit ObservedKernel(std::unique_ptr<backend::Kernel> kernel) : kernel_(std::move(kernel)), packs_(test::packs_in_memory_of_its_own(*kernel_)) {}
+  explicit ObservedKernel(std::unique_ptr<backend::Kernel> kernel)
+      : kernel_(std::move(kernel)), packs_(test::packs_in_memory_of_its_own(*kernel_)) {}
   size_t workspace_bytes() const override { return kernel_->workspace_bytes(); }
   size_t packed_bytes(int input) const override { return kernel_->packed_bytes(input); }
   void pack(int input, const void* value, void* packed) override { kernel_->pack(input, value, packed); }
@@ -138,6 +141,7 @@ class ObservedCpu final : public backend::Backend {
  public:
   std::string_view name() const override { return cpu::cpu_backend().name(); }
   bool supports(DType dtype) const override { return cpu::cpu_backend().supports(dtype); }
+  const DeviceTraits& traits() const override { return cpu::cpu_backend().traits(); }
   std::unique_ptr<backend::Kernel> plan(const Op& op, std::span<const backend::Operand> inputs,
                                         std::span<const backend::Operand> outputs) const override {
     auto kernel = std::make_unique<ObservedKernel>(cpu::cpu_backend().plan(op, inputs, outputs));
@@ -205,7 +209,7 @@ TEST_F(Allocation, NoneInATrainingStep) {
     training::StepOptions options;
     options.optimizer.kind = kind;
     const ModelGraph model = tiny_model({.batch = 8, .size = 48, .activation = ActivationKind::silu, .random = true});
-    expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options)));
+    expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options, kPipeline)));
   }
 }
 
@@ -237,7 +241,8 @@ TEST_F(Allocation, NoneInATrainingStepOfALargeNetwork) {
   BuildOptions build;
   build.batch = 4;
   build.height = build.width = 96;
-  expect_quiet(*compile(training::build_step(training::lower_for_training(models::build(models::get("resnet50"), build), {}), {})));
+  expect_quiet(
+      *compile(training::build_step(training::lower_for_training(models::build(models::get("resnet50"), build), {}), {}, kPipeline)));
 }
 
 TEST_F(Allocation, NoneInATrainingStepOfATransformerInBf16) {
@@ -247,7 +252,7 @@ TEST_F(Allocation, NoneInATrainingStepOfATransformerInBf16) {
   training::StepOptions options;
   options.precision = DType::bf16;
   const ModelGraph model = models::build(models::get("deit_tiny_patch16_224"), build);
-  expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options)));
+  expect_quiet(*compile(training::build_step(training::lower_for_training(model, {}), options, kPipeline)));
 }
 
 }  // namespace

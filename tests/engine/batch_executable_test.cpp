@@ -27,7 +27,7 @@ TEST(Grouping, CoversTheBatchAndIsNeverMuchSlowerThanAllCoresTogether) {
   for (int cores = 1; cores <= 17; ++cores) {
     for (int64_t batch = 1; batch <= 100; ++batch) {
       SCOPED_TRACE(fmt::format("{} pictures on {} cores", batch, cores));
-      const engine::Grouping cut = engine::grouping(batch, cores);
+      const engine::Grouping cut = engine::grouping(batch, cores, cpu::cpu_backend().traits());
       ASSERT_GE(cut.pictures, 1);
       ASSERT_LE(cut.pictures, batch);
       EXPECT_GE(cut.groups * cut.pictures, batch);
@@ -40,10 +40,10 @@ TEST(Grouping, CoversTheBatchAndIsNeverMuchSlowerThanAllCoresTogether) {
       }
     }
   }
-  EXPECT_EQ(engine::grouping(1, 2).groups, 1);   // one picture: all cores share it
-  EXPECT_EQ(engine::grouping(3, 2).groups, 1);   // a core would wait for the other one's second picture
-  EXPECT_EQ(engine::grouping(32, 2).groups, 4);  // of 8
-  EXPECT_EQ(engine::grouping(16, 16).workers, 16);
+  EXPECT_EQ(engine::grouping(1, 2, cpu::cpu_backend().traits()).groups, 1);   // one picture: all cores share it
+  EXPECT_EQ(engine::grouping(3, 2, cpu::cpu_backend().traits()).groups, 1);   // a core would wait for the other one's second picture
+  EXPECT_EQ(engine::grouping(32, 2, cpu::cpu_backend().traits()).groups, 4);  // of 8
+  EXPECT_EQ(engine::grouping(16, 16, cpu::cpu_backend().traits()).workers, 16);
 }
 
 std::shared_ptr<engine::StateStore> weights_of(const Graph& graph, uint64_t seed) {
@@ -195,6 +195,7 @@ class Failing final : public backend::Backend {
  public:
   std::string_view name() const override { return "failing"; }
   bool supports(DType) const override { return true; }
+  const DeviceTraits& traits() const override { return cpu::cpu_backend().traits(); }
   std::unique_ptr<backend::Kernel> plan(const Op&, std::span<const backend::Operand>, std::span<const backend::Operand>) const override {
     class Kernel final : public backend::Kernel {
       void bind(std::span<void* const>, std::span<void* const>, void*) override {}

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/cpu/cpu.h"
 #include "models/registry.h"
 #include "ops/concat.h"
 #include "ops/slice.h"
@@ -110,14 +111,15 @@ passes::MemoryPlan plan_of(const Graph& graph) {
     options.outside[state.value.index] = true;
     if (state.next.valid()) options.outside[state.next.index] = true;
   }
-  return passes::plan_memory(graph, options);
+  return passes::plan_memory(graph, cpu::cpu_backend().traits(), options);
 }
 
 Graph training_graph(const std::string& name, int64_t size) {
   BuildOptions build;
   build.batch = 4;
   build.height = build.width = size;
-  return training::build_step(training::lower_for_training(models::build(models::get(name), build), {}), {});
+  return training::build_step(training::lower_for_training(models::build(models::get(name), build), {}), {},
+                              {.recompute = {.device = &cpu::cpu_backend().traits()}});
 }
 
 TEST(MemoryPlan, NothingIsOverwrittenBeforeItsLastReader) {

@@ -16,11 +16,14 @@
 namespace fovea {
 namespace {
 
-Graph step_of(const ModelGraph& model, const passes::RecomputeOptions& recompute) {
+Graph step_of(const ModelGraph& model, passes::RecomputeOptions recompute) {
+  recompute.device = &cpu::cpu_backend().traits();
   training::StepOptions options;
   options.optimizer.kind = training::OptimizerOptions::Kind::sgd;
   return training::build_step(training::lower_for_training(model, {}), options, {.fuse = true, .recompute = recompute});
 }
+
+size_t planned(const Graph& graph) { return passes::planned_bytes(graph, cpu::cpu_backend().traits()); }
 
 // All states, as their bits, after a few steps; and the losses.
 std::vector<uint32_t> bits_after(Graph graph, int64_t classes) {
@@ -51,7 +54,7 @@ std::vector<uint32_t> bits_after(Graph graph, int64_t classes) {
 
 void expect_same_bits(const ModelGraph& model, int64_t classes) {
   const Graph plain = step_of(model, {.share = 0});
-  const size_t most = passes::planned_bytes(plain);
+  const size_t most = planned(plain);
   const std::vector<uint32_t> wanted = bits_after(plain, classes);
   size_t before = most;
   // What is cheap; what fits into less; the least there is, for which convolutions run twice.
@@ -59,7 +62,7 @@ void expect_same_bits(const ModelGraph& model, int64_t classes) {
        {passes::RecomputeOptions{.share = 1}, passes::RecomputeOptions{.share = 0, .arena_bytes = most * 3 / 4},
         passes::RecomputeOptions{.share = 0, .arena_bytes = 0}}) {
     const Graph graph = step_of(model, options);
-    const size_t bytes = passes::planned_bytes(graph);
+    const size_t bytes = planned(graph);
     SCOPED_TRACE(bytes);
     EXPECT_GT(graph.node_count(), plain.node_count());
     EXPECT_LT(bytes, most);
@@ -76,13 +79,21 @@ TEST(Recompute, ChangesNoBitOfANetworkWithEverything) {
     expect_same_bits(tiny_model({.batch = 8, .size = 64, .activation = kind, .random = true}), 5);
 }
 
+TEST(Recompute, NothingWhereTheDeviceIsNotKnown) {
+  const ModelGraph model = tiny_model({.batch = 8, .size = 64});
+  training::StepOptions options;
+  options.optimizer.kind = training::OptimizerOptions::Kind::sgd;
+  const Graph graph = training::build_step(training::lower_for_training(model, {}), options, {.recompute = {.share = 1, .arena_bytes = 0}});
+  for (const NodeInfo& node : graph.nodes()) EXPECT_FALSE(node.name.starts_with("again:")) << node.name;
+}
+
 TEST(Recompute, OnlyAsMuchAsIsEnough) {
   const ModelGraph model = tiny_model({.batch = 8, .size = 64});
   const auto copies = [&](const passes::RecomputeOptions& options) {
     const Graph graph = step_of(model, options);
     return std::ranges::count_if(graph.nodes(), [](const NodeInfo& node) { return node.name.starts_with("again:"); });
   };
-  const size_t most = passes::planned_bytes(step_of(model, {.share = 0}));
+  const size_t most = planned(step_of(model, {.share = 0}));
   EXPECT_EQ(copies({.share = 0, .arena_bytes = most}), 0);
   EXPECT_GT(copies({.share = 0, .arena_bytes = most - 1}), 0);
   EXPECT_LT(copies({.share = 0, .arena_bytes = most - 1}), copies({.share = 1}));

@@ -61,6 +61,21 @@ TEST_F(SpillTest, RoomComesBackWithTheLastUse) {
   EXPECT_FALSE(SpillArray<float>(spill, 250).in_file());
 }
 
+TEST_F(SpillTest, WhatHasToLieInMemoryCountsBeyondTheLimitToo) {
+  const Spill spill(1000, folder_);
+  EXPECT_EQ(spill.room(), 1000u);
+  {
+    const auto first = SpillArray<float>::in_memory(spill, 200), second = SpillArray<float>::in_memory(spill, 100);
+    EXPECT_FALSE(second.in_file());
+    EXPECT_EQ(second.bytes_of_memory(), 400u);
+    EXPECT_EQ(spill.in_memory(), 1200u);
+    EXPECT_EQ(spill.room(), 0u);
+    EXPECT_TRUE(SpillArray<float>(spill, 1).in_file());
+  }
+  EXPECT_EQ(spill.room(), 1000u);
+  EXPECT_EQ(SpillArray<float>::in_memory({}, 300).bytes_of_memory(), 1200u);
+}
+
 TEST_F(SpillTest, PagesThatWereLetGoKeepTheirValues) {
   const SpillArray<int64_t> held({}, 100000), filed(Spill(0, folder_), 100000);
   for (const auto& array : {held, filed}) {

@@ -115,6 +115,27 @@ TEST(Team, WhatAFunctionOnCoresThrowsIsThrown) {
 }
 
 #if defined(__x86_64__)
+TEST(Team, LoopsOfUnevenItemsStopWithTheFirstThatThrows) {
+  constexpr int64_t kItems = 10000, kFirst = 7;
+  std::vector<std::atomic<int>> done(kItems);
+  for (int i = 0; i < 20; ++i) {
+    for (auto& item : done) item = 0;
+    try {
+      parallel_each(kItems, [&](int64_t item) {
+        ++done[static_cast<size_t>(item)];
+        if (item >= kFirst) throw item;
+      });
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const int64_t item) {
+      EXPECT_EQ(item, kFirst);
+    }
+    int64_t items = 0;
+    for (const auto& item : done) items += item;
+    EXPECT_GT(items, kFirst);
+    EXPECT_LE(items, kFirst + threads());  // each thread ends with the first of its own that throws
+  }
+}
+
 TEST(Team, DenormalsAreZeroOnCoresAlone) {
   const auto halves = [](int size) {
     std::atomic<int> kept{0};

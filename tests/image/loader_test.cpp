@@ -84,8 +84,8 @@ TEST_F(LoaderTest, GivesEveryPictureInOrder) {
   const auto samples = pictures(11);
   const LoaderOptions o = options(4);
   Loader loader(samples, o);
-  EXPECT_EQ(loader.batches_per_epoch(), 3);
-  EXPECT_EQ(loader.largest_batch(), 4);
+  EXPECT_EQ(loader.batches().count(), 3);
+  EXPECT_EQ(loader.batches().largest(), 4);
   const std::vector<Copy> batches = epoch_of(loader);
   ASSERT_EQ(batches.size(), 3u);
   int64_t index = 0;
@@ -192,12 +192,12 @@ TEST_F(LoaderTest, MergesALastSingle) {
     Loader loader({samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(count)}, with);
     std::vector<int64_t> result;
     while (const Batch* batch = loader.next()) {
-      EXPECT_LE(batch->size(), loader.largest_batch());
+      EXPECT_LE(batch->size(), loader.batches().largest());
       EXPECT_EQ(batch->images.size(), static_cast<size_t>(batch->size() * 3 * 16 * 12));
       result.push_back(batch->size());
     }
-    EXPECT_EQ(static_cast<int64_t>(result.size()), loader.batches_per_epoch());
-    EXPECT_EQ(*std::max_element(result.begin(), result.end()), loader.largest_batch());
+    EXPECT_EQ(static_cast<int64_t>(result.size()), loader.batches().count());
+    EXPECT_EQ(*std::max_element(result.begin(), result.end()), loader.batches().largest());
     return result;
   };
   EXPECT_EQ(sizes(o, 9), (std::vector<int64_t>{4, 4, 1}));
@@ -362,7 +362,7 @@ TEST_F(LoaderTest, EndsAtOnceWithWorkInHand) {
   }
   Loader empty({}, options(3));
   EXPECT_EQ(empty.next(), nullptr);
-  EXPECT_EQ(empty.batches_per_epoch(), 0);
+  EXPECT_EQ(empty.batches().count(), 0);
   EXPECT_THROW(Loader(samples, options(0)), Error);
 }
 

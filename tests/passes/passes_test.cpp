@@ -367,19 +367,23 @@ Graph two_convolutions() {
   return drop_dead(fuse_batch_norm(graph));
 }
 
+constexpr DeviceTraits kDevice{.multiply_adds_per_second = 4, .bytes_per_second = 1};
+
 TEST(Recompute, ANormIsMadeAgainOfItsScaleAndOffset) {
-  const std::string text = nodes_of(recompute(two_convolutions(), {.share = 1}));
+  const std::string text = nodes_of(recompute(two_convolutions(), {.device = &kDevice, .share = 1}));
   EXPECT_THAT(text, testing::HasSubstr("activation=relu with_affine=yes @bn"));
   EXPECT_THAT(text, testing::ContainsRegex("(%[0-9]+) = batch_norm_apply\\(%0, %2, %6\\) residual=no activation=relu @again:bn\n"
                                            "%[0-9]+ = conv2d_weight_grad\\(%"));
 }
 
-TEST(Recompute, NothingWithoutTime) { EXPECT_EQ(print(recompute(two_convolutions(), {.share = 0})), print(two_convolutions())); }
+TEST(Recompute, NothingWithoutTime) {
+  EXPECT_EQ(print(recompute(two_convolutions(), {.device = &kDevice, .share = 0})), print(two_convolutions()));
+}
 
 TEST(Recompute, OutputsAndGraphsWithoutALossStay) {
   Graph graph = graph_of("input x f32[2,4,64,64]\n" + kConv + "%0 = activation(x) kind=relu @act\n%1 = conv2d(%0, conv.weight)" +
                          " stride=1,1 padding=0,0,0,0 groups=1 @conv\noutput y = %1\n");
-  EXPECT_EQ(print(recompute(graph, {.share = 1, .arena_bytes = 0})), print(graph));
+  EXPECT_EQ(print(recompute(graph, {.device = &kDevice, .share = 1, .arena_bytes = 0})), print(graph));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/cpu/cpu.h"
 #include "base/error.h"
 #include "engine/executable.h"
 #include "engine/session.h"
@@ -165,7 +166,9 @@ void compare_first_step(const Answer& answer, const Run& run, const Allowed& all
 void compare_training(const Answer& answer, const Target& target, const Allowed& allowed, Report& report) {
   training::StepOptions options = step_options(answer);
   options.gradients_as_outputs = true;
-  Run run(training::build_step(training::lower_for_training(training_model(answer), {}), options), target, answer.seed);
+  Run run(training::build_step(training::lower_for_training(training_model(answer), {}), options,
+                               {.recompute = {.device = &cpu::cpu_backend().traits()}}),
+          target, answer.seed);
   for (size_t step = 0; step < answer.train.losses.size(); ++step) {
     run.run(step_inputs(answer, static_cast<int64_t>(step)));
     const double expected = answer.train.losses[step], own = run.output("loss").values<double>()[0];
@@ -185,7 +188,9 @@ Tensor scalar(double value) {
 std::vector<double> losses(const Answer& answer, const Target& target, DType precision) {
   training::StepOptions options = step_options(answer);
   options.precision = precision;
-  Run run(training::build_step(training::lower_for_training(training_model(answer), {}), options), target, answer.seed);
+  Run run(training::build_step(training::lower_for_training(training_model(answer), {}), options,
+                               {.recompute = {.device = &cpu::cpu_backend().traits()}}),
+          target, answer.seed);
   std::vector<double> found;
   for (size_t step = 0; step < answer.train.losses.size(); ++step) {
     run.run(step_inputs(answer, static_cast<int64_t>(step)));

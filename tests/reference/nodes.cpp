@@ -179,7 +179,8 @@ Report compare_nodes(const Answer& answer) {
   constexpr double kAllowed = 1e-5;
   Report report{fmt::format("{} (nodes)", answer.model), {}};
   return in_context(answer.model, [&] {
-    const Graph step = training::build_step(training::lower_for_training(training_model(answer), {}), step_options(answer));
+    const Graph step = training::build_step(training::lower_for_training(training_model(answer), {}), step_options(answer),
+                                            {.recompute = {.device = &cpu::cpu_backend().traits()}});
     const ExactRun exact(answer, step);
     const passes::Uses uses(step);
     const std::set<ValueId> zero = zero_gradients(answer, step);

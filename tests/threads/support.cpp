@@ -80,20 +80,6 @@ Tensor prepared(int number, int64_t count) {
   return images;
 }
 
-std::vector<float> numbers(const Tensor& tensor) {
-  const auto values = tensor.values<float>();
-  return {values.begin(), values.end()};
-}
-
-std::vector<double> numbers(const std::vector<ClassProbability>& classes) {
-  std::vector<double> result;
-  for (const ClassProbability& one : classes) {
-    result.push_back(static_cast<double>(one.index));
-    result.push_back(one.probability);
-  }
-  return result;
-}
-
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "fovea-threads-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");

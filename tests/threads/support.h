@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/numbers.h"
 #include "support/threads.h"
 
 namespace fovea::test {
@@ -23,9 +24,6 @@ Model small_model(const std::string& name, uint64_t seed = 1);
 
 Image picture(int number);
 Tensor prepared(int number, int64_t count = 1);  // pictures as a network takes them, [count, 3, kSide, kSide]
-
-std::vector<float> numbers(const Tensor& tensor);
-std::vector<double> numbers(const std::vector<ClassProbability>& classes);
 
 // A folder of its own, removed at the end.
 class TemporaryFolder {

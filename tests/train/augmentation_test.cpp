@@ -181,7 +181,7 @@ TEST(AugmentationOptions, ThatContradictAreNamed) {
   TrainOptions options;
   options.augmentation = "heavy";
   options.recipe = Recipe::full;
-  EXPECT_EQ(message(options), "augmentation \"heavy\"; there are light, standard, randaugment, trivialaugment and autoaugment");
+  EXPECT_EQ(message(options), "augmentation \"heavy\" is none of light, standard, randaugment, trivialaugment, autoaugment");
   options.augmentation = "";
   options.mixup = -1;
   EXPECT_THAT(message(options), HasSubstr("the alpha of mixup is -1"));

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "backends/cpu/cpu.h"
 #include "models/registry.h"
 #include "ops/conv2d.h"
 #include "passes/split_frozen.h"
@@ -75,14 +76,14 @@ TEST(Freeze, ChoosesByPicturesOfAClass) {
 // for the picture.
 TEST(Freeze, CountsWhatItSaves) {
   const engine::Network network = network_of("resnet50", 224);
-  const FreezeSavings layer4 = freeze_savings(network, network.frozen_by("layer3"), 2);
+  const FreezeSavings layer4 = freeze_savings(network, network.frozen_by("layer3"), 2, cpu::cpu_backend().traits());
   EXPECT_NEAR(static_cast<double>(layer4.full.forward), 4.09e9, 0.02e9);
   EXPECT_EQ(layer4.frozen.forward, layer4.full.forward);
   EXPECT_NEAR(layer4.share(), 0.453, 0.002);
   EXPECT_NEAR(layer4.share_with_features_kept(), 0.183, 0.002);
   EXPECT_LT(layer4.frozen.saved_bytes, layer4.full.saved_bytes / 5);
   EXPECT_LT(layer4.frozen.arena_bytes, layer4.full.arena_bytes / 2);
-  const FreezeSavings head = freeze_savings(network, network.frozen_by("all"), 2);
+  const FreezeSavings head = freeze_savings(network, network.frozen_by("all"), 2, cpu::cpu_backend().traits());
   EXPECT_NEAR(head.share(), 1.0 / 3, 0.01);
   EXPECT_LT(head.share_with_features_kept(), 1e-4);
   EXPECT_EQ(head.parameters - head.frozen_parameters, 3 * 2048 + 3);
@@ -169,8 +170,8 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
   for (int64_t step = 0; step < 2; ++step) {
     prefix->run(pictures(kFreezeBatch, 64, static_cast<uint64_t>(step)), kFreezeBatch, rows);
     for (int64_t i = 0; i < kFreezeBatch; ++i)
-      prefix->arrange(std::span(rows).subspan(static_cast<size_t>(i * prefix->width()), static_cast<size_t>(prefix->width())), i, kFreezeBatch,
-                      data);
+      prefix->arrange(std::span(rows).subspan(static_cast<size_t>(i * prefix->width()), static_cast<size_t>(prefix->width())), i,
+                      kFreezeBatch, data);
     runner.run({data, labels, 0.1, step});
   }
   std::set<std::string> in_prefix;
@@ -191,8 +192,8 @@ TEST_P(FreezeEveryFamily, KeepsEveryBitOfIt) {
 // The features of a picture depend on nothing beside it, nor on its place in a batch, to the last bit.
 TEST_P(FreezeEveryFamily, GivesAPictureTheSameBitsAnywhere) {
   engine::Network network = network_of(GetParam().name);
-  const auto prefix =
-      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
+  const auto prefix = FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch,
+                                         {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
   ASSERT_TRUE(prefix);
   ASSERT_EQ(prefix->batch(), kFreezeBatch);
   constexpr int64_t kCount = 6;
@@ -208,14 +209,16 @@ TEST_P(FreezeEveryFamily, GivesAPictureTheSameBitsAnywhere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, FreezeEveryFamily,
-                         testing::Values(FreezeCase{"resnet18", "layer2"}, FreezeCase{"resnetv2_18", "stages.1"}, FreezeCase{"mobilenetv1_100", "blocks.3"},
-                                         FreezeCase{"mobilenet_v3_small", "features.5"}, FreezeCase{"efficientnet_b0", "features.4"},
-                                         FreezeCase{"tf_efficientnet_lite0", "all"}, FreezeCase{"densenet121", "features.denseblock2"},
-                                         FreezeCase{"convnextv2_atto", "stages.1"}, FreezeCase{"deit_tiny_patch16_224", "blocks.5"}),
+                         testing::Values(FreezeCase{"resnet18", "layer2"}, FreezeCase{"resnetv2_18", "stages.1"},
+                                         FreezeCase{"mobilenetv1_100", "blocks.3"}, FreezeCase{"mobilenet_v3_small", "features.5"},
+                                         FreezeCase{"efficientnet_b0", "features.4"}, FreezeCase{"tf_efficientnet_lite0", "all"},
+                                         FreezeCase{"densenet121", "features.denseblock2"}, FreezeCase{"convnextv2_atto", "stages.1"},
+                                         FreezeCase{"deit_tiny_patch16_224", "blocks.5"}),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Slow, FreezeEveryFamily,
                          testing::Values(FreezeCase{"resnetv2_50x1_bit", "stages.2"}, FreezeCase{"vgg11", "features.10"},
-                                         FreezeCase{"convnext_tiny", "features.5"}, FreezeCase{"vit_b_32", "encoder.layers.encoder_layer_6"}),
+                                         FreezeCase{"convnext_tiny", "features.5"},
+                                         FreezeCase{"vit_b_32", "encoder.layers.encoder_layer_6"}),
                          case_name);
 
 // Through the middle of a block: the rest reads several values of the frozen part.
@@ -223,8 +226,8 @@ class FreezePartOfABlock : public testing::TestWithParam<FreezeCase> {};
 
 TEST_P(FreezePartOfABlock, CutsThroughSeveralValues) {
   engine::Network network = network_of(GetParam().name);
-  const auto prefix =
-      FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch, {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
+  const auto prefix = FrozenPrefix::find(network, network.frozen_by(GetParam().freeze), kFreezeBatch,
+                                         {cpu::cpu_backend(), std::make_shared<engine::Arena>()});
   ASSERT_TRUE(prefix);
   EXPECT_EQ(prefix->cuts().size(), 2u);
   std::vector<float> row(static_cast<size_t>(prefix->width())), data(3 * row.size());
@@ -242,8 +245,9 @@ TEST_P(FreezePartOfABlock, CutsThroughSeveralValues) {
 INSTANTIATE_TEST_SUITE_P(
     Networks, FreezePartOfABlock,
     testing::Values(FreezeCase{"resnet18", "conv1,bn1,layer1.0.conv1"},
-                    FreezeCase{"densenet121",
-                         "features.conv0,features.norm0,features.denseblock1.denselayer1.norm1,features.denseblock1.denselayer1.conv1"},
+                    FreezeCase{
+                        "densenet121",
+                        "features.conv0,features.norm0,features.denseblock1.denselayer1.norm1,features.denseblock1.denselayer1.conv1"},
                     FreezeCase{"deit_tiny_patch16_224", "patch_embed,pos_embed,cls_token,blocks.0.norm1,blocks.0.attn.qkv"}),
     case_name);
 

@@ -38,10 +38,11 @@ class KeptFeaturesTest : public testing::Test {
     options.out = (folder_ / out).string();
     return options;
   }
-  std::string run(TrainOptions options) {
+  std::string run(TrainOptions options, std::shared_ptr<FeatureStore> features = {}) {
     notes_.clear();
     options.note = [&](const std::string& text) { notes_ += text + "\n"; };
-    interrupted_ = run_small(folder_ / "pictures", options).result.interrupted;
+    image::Splits pictures = find_pictures((folder_ / "pictures").string());
+    interrupted_ = run_small(std::move(pictures), options, true, std::move(features)).result.interrupted;
     return bytes_of(fs::path(options.out) / "model.safetensors");
   }
   // Stopped in the second epoch, its file behind it.
@@ -70,6 +71,20 @@ TEST_F(KeptFeaturesTest, ChangeNoBit) {
   beyond.cache_bytes = 1000;
   EXPECT_EQ(run(beyond), expected);
   EXPECT_THAT(notes_, HasSubstr((folder_ / "beyond" / kFeaturesFile).string()));
+}
+
+// What else the training keeps of the pictures leaves less room for them.
+TEST_F(KeptFeaturesTest, ShareOneLimit) {
+  const std::string expected = run(options("off", FeatureCache::off));
+  constexpr size_t kLimit = 1 << 20;
+  const Spill spill(kLimit, folder_);
+  EXPECT_EQ(run(options("room", FeatureCache::automatic), std::make_shared<FeatureStore>(spill)), expected);
+  EXPECT_THAT(notes_, HasSubstr("in memory"));
+  EXPECT_EQ(spill.in_memory(), 0u);
+  const SpillArray<float> other(spill, (kLimit - 1000) / sizeof(float));
+  EXPECT_EQ(run(options("full", FeatureCache::automatic), std::make_shared<FeatureStore>(spill)), expected);
+  EXPECT_THAT(notes_, HasSubstr((folder_ / "full" / kFeaturesFile).string()));
+  EXPECT_EQ(spill.in_memory(), other.bytes_of_memory());
 }
 
 TEST_F(KeptFeaturesTest, StoredViewsChangeNoBitEither) {

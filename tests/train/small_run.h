@@ -69,7 +69,8 @@ struct SmallRun {
   std::shared_ptr<engine::Network> network;
 };
 
-inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool pretrained = true) {
+inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool pretrained = true,
+                          std::shared_ptr<FeatureStore> features = {}) {
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
   preprocessing.fit = options.fit.value_or(Fit::squash);
@@ -82,7 +83,8 @@ inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool
   SmallRun run;
   const HeadOptions head{.independent = data.splits.train.multi_label};
   run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, head}, preprocessing, 7);
-  run.result = Trainer({run.network, cpu::cpu_backend(), options, data, make_plan(options, facts(data))}).run();
+  run.result =
+      Trainer({run.network, cpu::cpu_backend(), options, data, make_plan(options, facts(data)), nullptr, {}, std::move(features)}).run();
   return run;
 }
 

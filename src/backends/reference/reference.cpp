@@ -169,10 +169,14 @@ bool widens(std::span<const Operand> operands, std::span<const Operand> wide) {
   return !std::ranges::equal(operands, wide, [](const Operand& a, const Operand& b) { return a.type == b.type; });
 }
 
+// It copies no view and is never waited for, so nothing is to be decided by what it takes.
+constexpr DeviceTraits kTraits{};
+
 class ReferenceBackend final : public backend::Backend {
  public:
   std::string_view name() const override { return "reference"; }
   bool supports(DType dtype) const override { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16; }
+  const DeviceTraits& traits() const override { return kTraits; }
   std::unique_ptr<Kernel> plan(const Op& op, std::span<const Operand> inputs, std::span<const Operand> outputs) const override {
     if (const auto dtype = computing_dtype(inputs, outputs); dtype && !supports(*dtype))
       fail(ErrorKind::unsupported, "{}: the reference backend computes in f32 and f64, not in {}", op.name(), to_string(*dtype));
