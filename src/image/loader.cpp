@@ -65,7 +65,7 @@ std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t se
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options)
     : samples_(std::move(samples)),
       options_(std::move(options)),
-      preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache}) {
+      preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache, options_.channels}) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();
