@@ -11,7 +11,7 @@ namespace {
 
 // Where files go: into the run's folder, or, where there is none, into the system's for temporary files.
 std::filesystem::path spill_folder(const TrainOptions& options) {
-  return options.out.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(options.out);
+  return options.run.out.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(options.run.out);
 }
 
 // Everything that features depend on beside the picture and how it is fitted. A word of the weights at a time: it is read for every run.
@@ -50,7 +50,7 @@ bool FeatureStore::compute(const Parts& parts, const std::vector<Wanted>& wanted
   if (const uint64_t origin = origin_of(*parts.network); origin != origin_) {
     tables_.clear();
     width_ = 0;
-    spill_ = Spill(parts.options.cache_bytes, spill_folder(parts.options));
+    spill_ = Spill(parts.options.data.feature_cache_bytes, spill_folder(parts.options));
     origin_ = origin;
   }
   int64_t done = 0, all = 0;

@@ -72,8 +72,8 @@ struct SmallRun {
 inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool pretrained = true) {
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
-  preprocessing.fit = options.fit.value_or(Fit::squash);
-  preprocessing.second_fit = options.second_fit;
+  preprocessing.fit = options.views.fit.value_or(Fit::squash);
+  preprocessing.second_fit = options.views.second_fit;
   const auto facts = [&](const Data& data) {
     return Facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size()),
                  pretrained, data.splits.train.multi_label};
