@@ -59,9 +59,9 @@ double train_on(const fovea::Dataset& data) {
   fovea::Model model = fovea::Model::load("conveyor", {.weights = "none"});
   fovea::TrainOptions options;
   options.recipe = fovea::Recipe::full;
-  options.epochs = 4;
-  options.test = 0.25;
-  options.on_epoch = [](const fovea::EpochRow& row) {
+  options.optimizer.epochs = 4;
+  options.data.test = 0.25;
+  options.run.on_epoch = [](const fovea::EpochRow& row) {
     std::printf("  epoch %lld: loss %.3f, validation accuracy %.3f\n", static_cast<long long>(row.epoch), row.train_loss,
                 row.validation_accuracy.value_or(0));
     return true;  // false would end the training here

@@ -52,7 +52,7 @@ void use(const Encoder& encoder, const std::string& weights, const std::string& 
   }
   model.replace_head(12);
   model.freeze(encoder.tap);
-  const auto result = fovea::train(model, pictures, {.recipe = fovea::Recipe::finetune, .epochs = 1, .batch = 4});
+  const auto result = fovea::train(model, pictures, {.recipe = fovea::Recipe::finetune, .optimizer = {.epochs = 1, .batch_size = 4}});
 
   const std::string picture = fovea::list_pictures({pictures}).front();
   const auto best = model.predict(picture, 1).front();

@@ -42,8 +42,8 @@ int main() {
     fovea::Model model = fovea::Model::load("colours", {.weights = "none"});
     fovea::TrainOptions options;
     options.recipe = fovea::Recipe::full;
-    options.epochs = 4;
-    options.rate_of_step = [](int64_t step, int64_t) { return 2e-3 / std::sqrt(1 + static_cast<double>(step)); };
+    options.optimizer.epochs = 4;
+    options.optimizer.lr_of_step = [](int64_t step, int64_t) { return 2e-3 / std::sqrt(1 + static_cast<double>(step)); };
     fovea::Trainer trainer(model, pictures(), options);
     const std::string checkpoint = (std::filesystem::temp_directory_path() / "own_loop.ckpt").string();
     double accuracy = 0;

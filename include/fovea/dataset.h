@@ -70,8 +70,8 @@ class FOVEA_API Dataset {
   // list of files, whose folders' names are their classes. Throw Error(input) naming what is wrong.
   static Dataset load(const std::string& path);
   static Dataset from_files(const std::vector<std::string>& files);
-  // Throw Error(input), naming the picture, for a name that is empty or there twice, pixels that are not 3 * width * height bytes, a label
-  // that is none of the classes, soft targets of another number or sum; and for no picture at all, or a single class.
+  // Throw Error(input), naming the picture, for a name that is empty or there twice, pixels that are not channels * width * height bytes, a
+  // label that is none of the classes, soft targets of another number or sum; and for no picture at all, or a single class.
   static Dataset from_memory(std::vector<Example> examples, const DatasetOptions& options = {});
   static Dataset from_source(std::shared_ptr<const DatasetSource> source, const DatasetOptions& options = {});
 
@@ -104,7 +104,7 @@ class FOVEA_API Dataset {
   Dataset split(const SplitOptions& options) const;
 
   class Implementation;
-  const Implementation& implementation() const { return *implementation_; }  // for fovea's own use
+  const Implementation& implementation() const;  // for fovea's own use; throws Error(usage) for a dataset that was moved from
 
  private:
   explicit Dataset(std::shared_ptr<const Implementation> implementation);

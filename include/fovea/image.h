@@ -13,13 +13,15 @@
 
 namespace fovea {
 
-// 8-bit RGB, row by row without gaps. Owns its pixels; copying copies them.
+// 8-bit pixels, row by row without gaps: RGB, or of any other number of channels, such as a satellite's bands, for a network that takes as
+// many (LoadOptions::channels). Owns its pixels; copying copies them.
 struct Image {
   int64_t width = 0, height = 0;
-  std::vector<uint8_t> pixels;  // 3 * width * height
+  std::vector<uint8_t> pixels;  // channels * width * height
+  int64_t channels = 3;
 };
 
-enum class PixelOrder { rgb, bgr };
+enum class PixelOrder { rgb, bgr, grey, rgba, bgra };
 
 // Reads a picture in one of picture_formats(), of an animation the first frame; the bytes decide which, not the name. Orientation (EXIF,
 // XMP) is applied, CMYK, grey, palette and 16-bit pictures become 8-bit RGB as Pillow does it (grey PNGs of 16 bits by their high bytes).
@@ -42,17 +44,22 @@ struct WideGreys {
 FOVEA_API WideGreys wide_greys();
 
 // A PNG of 8-bit RGB, from which decode_image gives the same pixels. The file is written beside and renamed. Throw Error(usage) where the
-// pixels are not 3 * width * height bytes, write_png also Error(io) naming the path.
+// pixels are not 3 * width * height bytes, or of other than 3 channels, write_png also Error(io) naming the path.
 FOVEA_API std::vector<std::byte> encode_png(const Image& image);
 FOVEA_API void write_png(const std::string& path, const Image& image);
 // A JPEG with halved colour resolution; quality 1 to 100. Throws Error(usage) as encode_png does, and for sides over 65,500 pixels.
 FOVEA_API std::vector<std::byte> encode_jpeg(const Image& image, int quality = 85);
 
-// From memory: 8-bit rows, `stride_bytes` apart (0: 3 * width).
+// From memory: 8-bit rows, `stride_bytes` apart (0: without gaps), of 3 channels, 1 (grey) or 4, whose transparency goes as `alpha` says.
+// An RGB image in any case. Throws Error(usage) for no memory, no pixel, or a stride less than a row.
 FOVEA_API Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes = 0,
-                                  PixelOrder order = PixelOrder::rgb);
+                                  PixelOrder order = PixelOrder::rgb, Alpha alpha = Alpha::white);
+// The same of any number of channels, interleaved, each as it is: for networks that take as many. Throws Error(usage) also for less than
+// two channels: a network of one takes pictures made grey.
+FOVEA_API Image image_from_channels(const uint8_t* pixels, int64_t width, int64_t height, int64_t channels, int64_t stride_bytes = 0);
 
-// The resize of Pillow 13, bit for bit: antialiased, two passes in fixed point, 8 bits between them.
+// The resize of Pillow 13, bit for bit: antialiased, two passes in fixed point, 8 bits between them. This and what follows take images of
+// any number of channels, each of which is changed alike.
 FOVEA_API Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
 
 // A part of the picture; what lies outside it is black.
@@ -61,7 +68,9 @@ FOVEA_API Image crop(const Image& image, int64_t left, int64_t top, int64_t widt
 // Resize, crop or pad to height x width; still 8-bit.
 FOVEA_API Image fit(const Image& image, const Preprocessing& preprocessing);
 
-// The normalized network input of one picture, f32 [3, height, width].
+// The normalized network input of one picture, f32 [channels, height, width], in the preprocessing's first shape.
 FOVEA_API Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
+// In each of its shapes (fits_of), one or two: what Model::probabilities takes of a model that averages over them.
+FOVEA_API std::vector<Tensor> preprocess_views(const Image& image, const Preprocessing& preprocessing);
 
 }  // namespace fovea

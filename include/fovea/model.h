@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct LoadOptions {
   // goes in and comes out stay f32. Where a short measurement says that bf16 is slower, f32 is kept (LoadSummary::precision_note).
   std::string dtype = "f32";
   // Of the pictures; 0: the model's own, 3 for published weights. The first layer's weights are brought to another number as timm does it:
-  // summed for 1, else repeated and scaled. Pictures go into networks of 3 channels and, made grey, of 1; tensors into all.
+  // summed for 1, else repeated and scaled. Pictures go into networks of as many channels and, made grey, of 1.
   // A file whose first layer has another number makes a network of that number.
   int64_t channels = 0;
   // Called while published weights are fetched; the total is 0 while it is not known.
@@ -74,16 +75,32 @@ class FOVEA_API Model {
   Model& operator=(const Model&);
   Model& operator=(Model&&) noexcept;
 
-  const std::string& name() const;                  // the architecture's
-  const std::vector<std::string>& classes() const;  // one name an output
-  const Preprocessing& preprocessing() const;
+  // A model with weights of its own: whatever becomes of the one, the other stays as it is.
+  Model clone() const;
+
+  // What is referred to lasts as the model does; a temporary gives copies. A model that was moved from throws Error(usage), here and in all
+  // other functions.
+  const std::string& name() const&;  // the architecture's
+  std::string name() const&& { return name(); }
+  const std::vector<std::string>& classes() const&;  // one name an output
+  std::vector<std::string> classes() const&& { return classes(); }
+  const Preprocessing& preprocessing() const&;
+  Preprocessing preprocessing() const&& { return preprocessing(); }
   void set_preprocessing(const Preprocessing& preprocessing);
-  const LoadSummary& loaded() const;
+  const LoadSummary& loaded() const&;
+  LoadSummary loaded() const&& { return loaded(); }
   int64_t parameter_count() const;  // that can train
   int64_t feature_width() const;    // of the vector that `embed` gives
   int64_t channels() const;         // of the pictures
   std::string dtype() const;        // "f32" or "bf16", see LoadOptions::dtype
-  const HeadOptions& head() const;
+  const HeadOptions& head() const&;
+  HeadOptions head() const&& { return head(); }
+  // Of classes that do not exclude each other: the probability from which on the answer to each is yes. Training chooses them on the
+  // validation pictures (TrainResult::thresholds); they are saved with the model, predictions and evaluations go by them. 0.5 each where
+  // nothing else was set, and empty for classes that exclude each other. Throws Error(usage) for another number of them, for one that is
+  // not above 0 and below 1, and for a model of classes that exclude each other.
+  std::vector<double> thresholds() const;
+  void set_thresholds(const std::vector<double>& thresholds);
 
   // A new head for these classes, or for `count` unnamed ones, started as the family's library starts it; rows of classes known by name are
   // kept where the head was of this kind and width before. Throws Error(usage) for no class at all or the same one twice.
@@ -93,20 +110,26 @@ class FOVEA_API Model {
   // names ("*.bn*"; "layer1.0" is all below it), several of these with commas between, or "auto" (by the number of pictures). Throws
   // Error(usage) with the nearest names and the taps for what names nothing, or where nothing is left to train.
   void freeze(const std::string& what);
-  const std::string& frozen() const;
+  const std::string& frozen() const&;
+  std::string frozen() const&& { return frozen(); }
 
-  // The most probable classes, best first.
+  // The most probable classes, best first. Of several pictures each gets what it alone would be answered, bit for bit.
   std::vector<ClassProbability> predict(const Image& image, int64_t top = 5) const;
   std::vector<ClassProbability> predict(const std::string& file, int64_t top = 5) const;
-  // Probabilities of prepared pictures f32 [N,3,H,W] (see preprocess): [N, classes], their mirror images averaged in where the
-  // preprocessing says so. And the network's plain outputs.
+  std::vector<std::vector<ClassProbability>> predict(std::span<const Image> images, int64_t top = 5) const;
+  // Probabilities of prepared pictures f32 [N, channels, H, W] (see preprocess): [N, classes], those of `predict`, with their mirror images
+  // averaged in where the preprocessing says so. A model that averages over two shapes of a picture (fits_of) takes the pictures in both
+  // (see preprocess_views): with one alone its answer would be another, which is an Error(usage), as is another number of shapes.
   Tensor probabilities(const Tensor& images) const;
+  Tensor probabilities(std::span<const Tensor> shapes) const;
+  // The network's plain outputs, nothing averaged.
   Tensor logits(const Tensor& images) const;
 
   // The feature vector that the network's own head reads ("pre_logits"): [feature_width] of one picture, [N, feature_width] of prepared
   // ones.
   Tensor embed(const Image& image) const;
   Tensor embed(const std::string& file) const;
+  Tensor embed(std::span<const Image> images) const;
   Tensor embed(const Tensor& images) const;
   // Outputs by name; runs only the part of the network that they need. Maps are [N, channels, height, width], vectors [N, width], tokens
   // [N, tokens, channels]. Names: a tap (of a transformer: the grid of its patches; "TAP:tokens" and "TAP:class_token" for the tokens
@@ -136,7 +159,7 @@ class FOVEA_API Model {
   void save(const std::string& path) const;
 
   class Implementation;
-  Implementation& implementation() const { return *implementation_; }  // for fovea's own use
+  Implementation& implementation() const;  // for fovea's own use
 
  private:
   explicit Model(std::shared_ptr<Implementation> implementation);

@@ -20,6 +20,9 @@ struct ClassProbability {
   std::string name;
   int64_t index = 0;
   double probability = 0;
+  // Of classes that do not exclude each other: whether the answer is yes, since the probability is not below the class's threshold. Of
+  // others: whether it is the most probable one.
+  bool told = false;
 };
 
 struct PredictorOptions {
@@ -40,11 +43,16 @@ class FOVEA_API Predictor {
   Predictor& operator=(const Predictor&);
   Predictor& operator=(Predictor&&) noexcept;
 
-  const std::vector<std::string>& classes() const;  // one name an output
-  const Preprocessing& preprocessing() const;
+  // As Model's.
+  const std::vector<std::string>& classes() const&;  // one name an output
+  std::vector<std::string> classes() const&& { return classes(); }
+  const Preprocessing& preprocessing() const&;
+  Preprocessing preprocessing() const&& { return preprocessing(); }
   int64_t feature_width() const;  // of the vectors that `embed` gives
   int64_t channels() const;       // of the pictures
-  const HeadOptions& head() const;
+  const HeadOptions& head() const&;
+  HeadOptions head() const&& { return head(); }
+  std::vector<double> thresholds() const;
   int threads_per_call() const;
 
   // As the functions of Model with these names. Those of several pictures answer what each of them alone would be answered, bit for bit:
@@ -52,6 +60,7 @@ class FOVEA_API Predictor {
   std::vector<ClassProbability> predict(const Image& image, int64_t top = 5) const;
   std::vector<std::vector<ClassProbability>> predict(std::span<const Image> images, int64_t top = 5) const;
   Tensor probabilities(const Tensor& images) const;
+  Tensor probabilities(std::span<const Tensor> shapes) const;
   Tensor logits(const Tensor& images) const;
   Tensor embed(const Image& image) const;
   Tensor embed(std::span<const Image> images) const;
@@ -63,6 +72,7 @@ class FOVEA_API Predictor {
   friend class Model;
   class Implementation;
   explicit Predictor(std::shared_ptr<const Implementation> implementation);
+  const Implementation& implementation() const;  // throws Error(usage) for a predictor that was moved from
   std::shared_ptr<const Implementation> implementation_;
 };
 

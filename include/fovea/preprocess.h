@@ -1,7 +1,6 @@
 // What happens to a picture before a network sees it. Stored with the weights and in every model file.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -52,8 +51,10 @@ struct Preprocessing {
   Fit fit = Fit::crop;
   std::optional<Fit> second_fit = {};  // answers are the mean of those to the picture in both shapes: twice the time
   Alpha alpha = Alpha::white;
-  std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of RGB in 0..1
-  std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+  // Of the channels in 0..1: of RGB, or one number a channel of pictures of others. Fewer are repeated in turn, as the weights of a first
+  // layer are that is brought to more channels.
+  std::vector<float> mean{0.485f, 0.456f, 0.406f};
+  std::vector<float> std{0.229f, 0.224f, 0.225f};
   bool mirrored = false;  // answers are the mean of the picture's logits and of its mirror image's: twice the time, a little more accuracy
   Decode decode = Decode::exact;
   std::optional<ValueRange> range = {};

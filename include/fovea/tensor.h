@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fovea/api.h>
@@ -54,21 +55,30 @@ class FOVEA_API Tensor {
 
   bool empty() const { return data_ == nullptr; }
   DType dtype() const { return dtype_; }
-  const std::vector<int64_t>& shape() const { return shape_; }
+  const std::vector<int64_t>& shape() const& { return shape_; }
+  std::vector<int64_t> shape() && { return std::move(shape_); }
   int64_t size() const { return size_; }  // elements
   size_t bytes() const { return static_cast<size_t>(size_) * size_of(dtype_); }
-  const void* raw() const { return data_; }
+  // What points into a tensor's memory is not to be had of a temporary, with which the memory goes: give the tensor a name first.
+  const void* raw() const& { return data_; }
+  const void* raw() const&& = delete;
+  bool writable() const { return writable_; }
   // Throws Error(internal) for memory that was wrapped read-only.
-  void* mutable_raw();
+  void* mutable_raw() &;
+  void* mutable_raw() && = delete;
 
   // Typed access; throws Error(mismatch) where T is not the tensor's type.
   template <class T>
-  std::span<const T> values() const {
+  std::span<const T> values() const& {
     check_dtype(dtype_of<T>());
     return {static_cast<const T*>(data_), static_cast<size_t>(size_)};
   }
   template <class T>
-  std::span<T> mutable_values() {
+  std::span<const T> values() const&& = delete;
+  template <class T>
+  std::span<T> mutable_values() && = delete;
+  template <class T>
+  std::span<T> mutable_values() & {
     check_dtype(dtype_of<T>());
     return {static_cast<T*>(mutable_raw()), static_cast<size_t>(size_)};
   }

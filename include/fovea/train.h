@@ -27,6 +27,15 @@ enum class Recipe {
   full,       // everything from the first step
 };
 
+enum class Preset {
+  none,
+  // BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370): the recipe full with SGD, rate 0.003 for 512 pictures a step, 500, 10000 or
+  // 20000 steps below 20000, 500000 and more pictures, a tenth of the rate at 30, 60 and 90 % of them, mixup from 20000 pictures on, a
+  // linear head from zero; pictures (by the median of their areas) smaller than 96 x 96 resized to 160 x 160, of which random parts of
+  // 128 x 128 train, others to 512 x 512 and 480 x 480; mirrored every other time
+  bit,
+};
+
 enum class Optimizer { adamw, sgd, nesterov, rmsprop };  // rmsprop: TensorFlow's kind, as timm has it, eps 1e-3 inside the root
 enum class RateSchedule { cosine, step, one_cycle, plateau, constant };
 enum class Loss {
@@ -35,78 +44,89 @@ enum class Loss {
   focal,                 // focal: Lin et al. 2017, arXiv:1708.02002
   binary_cross_entropy,  // each class on its own
 };
-enum class FeatureCache { automatic, memory, disk, off };  // automatic: in memory, beyond `cache_bytes` on disk
+// Of decoded pictures, as torchvision's transforms.v2 does it, in the order of its reference training.
+enum class Augment {
+  off,       // no random crops, flips and colours
+  light,     // mirrored, every other time
+  standard,  // also crops of 0.35 to 1 of the area, and colours
+  // In place of the colours a policy: Cubuk et al. 2019, arXiv:1909.13719, two operations, magnitude 9 of 31; Mueller and Hutter 2021,
+  // arXiv:2103.10158, wide; Cubuk et al. 2018, arXiv:1805.09501, that of ImageNet.
+  randaugment,
+  trivialaugment,
+  autoaugment,
+};
+enum class FeatureCache { automatic, memory, disk, off };  // automatic: in memory, beyond `feature_cache_bytes` on disk
 enum class Choice { automatic, on, off };
 
 struct EpochRow;
 struct Evaluation;
 
-// 0, a negative number where 0 means something, or an empty text leaves a choice to the recipe. What means nothing to a recipe that was
-// asked for is an Error(usage); to one that was chosen, it is told.
-struct TrainOptions {
-  Recipe recipe = Recipe::automatic;
-  // "bit": BiT-HyperRule (Kolesnikov et al. 2020, arXiv:1912.11370): the recipe full with SGD, rate 0.003 for 512 pictures a step, 500,
-  // 10000 or 20000 steps below 20000, 500000 and more pictures, a tenth of the rate at 30, 60 and 90 % of them, mixup from 20000 pictures
-  // on, a linear head from zero; pictures (by the median of their areas) smaller than 96 x 96 resized to 160 x 160, of which random parts
-  // of 128 x 128 train, others to 512 x 512 and 480 x 480; mirrored every other time
-  std::string preset = {};
-  // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the pictures of a class), or a pattern of
-  // parameter names ("layer1.*", "*.bn*"); several with commas between; empty: what the model's own freeze() or the recipe says
-  std::string freeze = {};
-  std::optional<HeadOptions> head = {};  // empty: the one that the model has
+// What TrainRegularization::loss_callback is given.
+struct LossAnswers {
+  int64_t pictures = 0, classes = 0;
+  std::span<const float> logits, targets;  // [pictures, classes]
+  std::span<float> gradient;               // of the loss by the logits; zeros
+};
 
-  // Length and optimizer.
-  int64_t epochs = 0;
-  int64_t batch = 0;
-  int64_t accumulate = 1;  // batches whose gradients make one step
-  Optimizer optimizer = Optimizer::adamw;
-  bool optimizer_given = false;  // false: the recipe's own
-  double rate = 0;
-  std::optional<RateSchedule> schedule = {};  // empty: cosine, or the preset's
-  // The rate of a step of the optimizer, from 0, of so many in the phase that the recipe is about; in place of `rate`, `schedule` and
-  // `warmup`. The groups of layers take the shares of it that they would take of `rate`.
-  std::function<double(int64_t step, int64_t steps)> rate_of_step = {};
-  double warmup = -1;        // share of the steps over which the rate rises
-  double momentum = 0.9;     // of sgd, nesterov and rmsprop
-  double weight_decay = -1;  // not of norms and biases
-  double layer_decay = 0;    // a layer group's rate, of the one above it
-  double clip_norm = 0;      // of all gradients together; 0: not clipped
-  // Decay of averages of all parameters and running statistics, which are then what is validated and saved; 0: none. At step n, from 1, it
-  // is (1 + n) / (10 + n) where that is less.
-  double ema = 0;
-  int64_t patience = 0;  // epochs without a better validation before the phase ends; 0: all epochs
+// Where a training is.
+struct TrainProgress {
+  std::string phase;                                   // "check", "features", then the recipe's
+  int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
+  double loss = 0;
+  double best = -1;             // validation accuracy so far; below 0: none yet
+  int64_t run = 0, runs = 0;    // with folds or seeds: which of how many; 0: the only one
+  double validation_loss = -1;  // of the last epoch; below 0: none
+  bool last = true;             // no other phase and no other run comes after this one
+  double rate = 0;              // of the step
+  int64_t pictures = 0;         // that the epoch's steps have taken so far
+};
 
-  // Loss and regularization.
-  Loss loss = Loss::automatic;
-  // In place of `loss` and its settings, one of: a function of logits and targets [N, classes, 1, 1] (1 or 0, or soft, several or mixed
-  // ones), composed of fovea's operations to one number, which is differentiated as all else is,
-  //   options.loss_of_maps = [](fovea::Map logits, fovea::Map targets) { return -1.0 / logits.batch() * sum(targets * log_softmax(logits));
-  //   };
-  // or a callback, which gets both as [N, classes], writes the gradient by each logit and returns the loss; it may throw. What is
-  // validated is told by fovea's own loss. A head is then trained in steps.
-  std::function<Map(Map logits, Map targets)> loss_of_maps = {};
-  struct Answers {
-    int64_t pictures = 0, classes = 0;
-    std::span<const float> logits, targets;  // [pictures, classes]
-    std::span<float> gradient;               // of the loss by the logits; zeros
-  };
-  std::function<double(const Answers&)> loss_callback = {};
-  double focal_gamma = 2;
-  double label_smoothing = -1;
-  bool class_weights = false;      // the loss of a class's pictures counts by 1 / their number; 1 on average over the classes
+// Which pictures train, validate and test, and what is kept of them.
+struct TrainData {
+  double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
+  double test = 0;
+  // K: K runs, each tested on a K-th of the pictures that it did not see and validated on a share of the others, then one on all pictures,
+  // whose model is the result. Classes are dealt out evenly, copies of a picture stay together. Runs lie in `run.out`/fold-1 and so on.
+  int64_t folds = 0;
+  // N: everything N times, with the seeds from `run.seed` on, but the model of the first is the result. Runs lie in `run.out`/seed-S, that
+  // of the first in `run.out`; with folds all in `run.out`/seed-S/fold-1 and so on. Without folds there must be pictures to test.
+  int64_t seeds = 1;
   bool balanced_sampling = false;  // every class is drawn equally often
-  double dropout = -1;             // before the classifier
-  double stochastic_depth = -1;    // of the last block, falling linearly to 0 at the first
+  FeatureCache feature_cache = FeatureCache::automatic;
+  size_t feature_cache_bytes = size_t{1} << 30;
+  // Memory for decoded pictures, or, where crops are not random, for pictures as the network gets them; those beyond it are decoded again
+  // in each epoch. Changes no bit.
+  size_t picture_cache_bytes = size_t{512} << 20;
+};
 
-  // Augmentation, as torchvision's transforms.v2 does it on 8-bit pictures, in the order of its reference training.
-  bool augment = true;
-  // "light": mirrored, every other time. "standard": also crops of 0.35 to 1 of the area, and colors. In place of the colors a policy:
-  // "randaugment" (Cubuk et al. 2019, arXiv:1909.13719; two operations, magnitude 9 of 31), "trivialaugment" (Mueller and Hutter 2021,
-  // arXiv:2103.10158, wide) or "autoaugment" (Cubuk et al. 2018, arXiv:1805.09501, that of ImageNet). Empty: the recipe's.
-  std::string augmentation = {};
+// Length and steps of the phase that the recipe is about. What is empty is the recipe's, or the preset's, choice.
+struct TrainOptimizer {
+  std::optional<int64_t> epochs = {};
+  std::optional<int64_t> batch_size = {};
+  int64_t grad_accum_steps = 1;  // batches whose gradients make one step
+  std::optional<Optimizer> kind = {};
+  std::optional<double> lr = {};
+  std::optional<RateSchedule> schedule = {};
+  // The rate of a step of the optimizer, from 0, of so many in the phase that the recipe is about; in place of `lr`, `schedule` and
+  // `warmup`. The groups of layers take the shares of it that they would take of `lr`.
+  std::function<double(int64_t step, int64_t steps)> lr_of_step = {};
+  std::optional<double> warmup = {};        // share of the steps over which the rate rises
+  double momentum = 0.9;                    // of sgd, nesterov and rmsprop
+  std::optional<double> weight_decay = {};  // not of norms and biases
+  std::optional<double> layer_decay = {};   // a layer group's rate, of the one above it
+  std::optional<double> clip_grad = {};     // the longest gradient, all parameters together; empty: not clipped
+  // Decay of averages of all parameters and running statistics, which are then what is validated and saved; empty: none. At step n, from
+  // 1, it is (1 + n) / (10 + n) where that is less.
+  std::optional<double> ema_decay = {};
+  std::optional<int64_t> patience = {};  // epochs without a better validation before the phase ends; empty: all epochs
+};
+
+// How pictures are changed before each look.
+struct TrainAugmentation {
+  std::optional<Augment> policy = {};  // empty: the recipe's
   // In place of all that is drawn here, but for mixup and cutmix: what a decoded picture becomes before it is fitted. `random` depends on
   // the seed, the epoch and the picture alone, and the same picture and number must give the same pixels. Called from several threads.
-  std::function<Image(const Image& picture, uint64_t random)> augment_picture = {};
+  std::function<Image(const Image& picture, uint64_t random)> of_picture = {};
   double vertical_flip = 0;  // probability, for pictures without an up and down
   // Probability that a rectangle of 0.02 to 0.33 of the area gets the mean color (Zhong et al. 2017, arXiv:1708.04896).
   double random_erasing = 0;
@@ -115,9 +135,30 @@ struct TrainOptions {
   // batch takes one of them.
   double mixup = 0, cutmix = 0;
   int64_t stored_views = 0;  // augmented views of each picture kept in the feature cache of a frozen prefix
+};
 
-  // How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
-  // squash in place of the published crop, and white.
+// The loss, and what keeps the network from learning its pictures by heart.
+struct TrainRegularization {
+  Loss loss = Loss::automatic;
+  // In place of `loss` and its settings, one of: a function of logits and targets [N, classes, 1, 1] (1 or 0, or soft, several or mixed
+  // ones), composed of fovea's operations to one number, which is differentiated as all else is,
+  //   options.regularization.loss_of_maps = [](fovea::Map logits, fovea::Map targets) {
+  //     return -1.0 / logits.batch() * sum(targets * log_softmax(logits));
+  //   };
+  // or a callback, which gets both as [N, classes], writes the gradient by each logit and returns the loss; it may throw. What is
+  // validated is told by fovea's own loss. A head is then trained in steps.
+  std::function<Map(Map logits, Map targets)> loss_of_maps = {};
+  std::function<double(const LossAnswers&)> loss_callback = {};
+  double focal_gamma = 2;
+  bool class_weights = false;                   // the loss of a class's pictures counts by 1 / their number; 1 on average over the classes
+  std::optional<double> label_smoothing = {};   // empty: the recipe's
+  std::optional<double> dropout = {};           // before the classifier; empty: the network's
+  std::optional<double> stochastic_depth = {};  // of the last block, falling linearly to 0 at the first; empty: the network's
+};
+
+// How pictures become the network's input; stored with the model. Empty: what the model does already, but where its head is replaced
+// squash in place of the published crop, and white.
+struct TrainViews {
   // A probe of few pictures then also tries the mean of the answers to the picture squashed and padded.
   std::optional<Fit> fit = {};
   std::optional<Fit> second_fit = {};  // with fit: the mean of the answers in both shapes
@@ -126,32 +167,19 @@ struct TrainOptions {
   // where cross validation of the probe says so; without a probe, as the model does. Off: no second shape is tried either.
   Choice mirrored = Choice::automatic;
   std::optional<Alpha> alpha = {};
-  std::optional<Decode> decode = {};  // empty: what the model does
+  std::optional<Decode> decode = {};
   std::optional<ValueRange> range = {};
   std::optional<int64_t> page = {};
   bool keep_size = false;  // the model's own size stays, whatever the preset says
+};
 
-  // Data.
-  double validation = 0.15;  // shares of the pictures, where a folder has no val/ and test/ of its own
-  double test = 0;
-  // K: K runs, each tested on a K-th of the pictures that it did not see and validated on a share of the others, then one on all pictures,
-  // whose model is the result. Classes are dealt out evenly, copies of a picture stay together. Runs lie in `out`/fold-1 and so on.
-  int64_t folds = 0;
-  // N: everything N times, with the seeds from `seed` on, but the model of the first is the result. Runs lie in `out`/seed-S, that of the
-  // first in `out`; with folds all in `out`/seed-S/fold-1 and so on. Without folds there must be pictures to test.
-  int64_t seeds = 1;
+// What is written and told, and what the work may take.
+struct TrainRun {
   uint64_t seed = 0;
   int threads = 0;  // 0: every core
-  FeatureCache cache = FeatureCache::automatic;
-  size_t cache_bytes = size_t{1} << 30;
-  // Memory for decoded pictures, or, where crops are not random, for pictures as the network gets them; those beyond it are decoded again
-  // in each epoch. Changes no bit.
-  size_t picture_cache_bytes = size_t{512} << 20;
   // What the training may take in all, the model's weights included. Steps then compute values again rather than keep them, as many as are
   // needed: they take longer, and no bit changes. Throws Error(usage) where the least possible is more. 0: no limit.
   size_t memory_bytes = 0;
-
-  // What is written and told.
   // The run's folder: model.safetensors, last.ckpt, history.csv, metrics.json, report.html, run.json (the command); empty: nothing is
   // written.
   std::string out = {};
@@ -167,29 +195,35 @@ struct TrainOptions {
   // One line of news. Without it, lines go to the sink of set_log_sink, where there is one.
   std::function<void(const std::string&)> note = {};
   // Called after every step; false: finish the step, save, and leave with `interrupted`.
-  struct Progress {
-    std::string phase;                                   // "check", "features", then the recipe's
-    int64_t epoch = 0, epochs = 0, step = 0, steps = 0;  // in the epoch
-    double loss = 0;
-    double best = -1;             // validation accuracy so far; below 0: none yet
-    int64_t run = 0, runs = 0;    // with folds or seeds: which of how many; 0: the only one
-    double validation_loss = -1;  // of the last epoch; below 0: none
-    bool last = true;             // no other phase and no other run comes after this one
-    double rate = 0;              // of the step
-    int64_t pictures = 0;         // that the epoch's steps have taken so far
-  };
-  std::function<bool(const Progress&)> progress = {};
+  std::function<bool(const TrainProgress&)> progress = {};
   // Called by the thread that trains, after each epoch (also of a head that is solved for, and of every fold) and after each step. False
   // ends the run there as if no epochs were left: a step's epoch is validated, the best weights are kept and tested. What they throw, or
   // `progress` throws, ends the training and arrives at the caller; the run in `out` is saved before and can be resumed, and the model
   // holds the best weights so far.
   std::function<bool(const EpochRow&)> on_epoch = {};
-  std::function<bool(const Progress&)> on_step = {};
+  std::function<bool(const TrainProgress&)> on_step = {};
   // Asked for from any thread, it ends the training as `progress` does: after the step, or the batch of features, that is in work.
   std::stop_token cancel = {};
   // Of the validation pictures after each epoch, by name: in EpochRow::metrics, history.csv, metrics.json, the page and the event files.
   // May throw.
   std::map<std::string, std::function<double(const Evaluation&)>> metrics = {};
+};
+
+// What means nothing to a recipe that was asked for is an Error(usage); to one that was chosen, it is told.
+//   fovea::train(model, "pictures", {.recipe = fovea::Recipe::finetune, .optimizer = {.epochs = 20, .lr = 1e-3}, .run = {.out = "run"}});
+struct TrainOptions {
+  Recipe recipe = Recipe::automatic;
+  Preset preset = Preset::none;
+  // "none", "all" (all but the head), a tap (everything up to and including it), "auto" (by the pictures of a class), or a pattern of
+  // parameter names ("layer1.*", "*.bn*"); several with commas between; empty: what the model's own freeze() or the recipe says
+  std::string freeze = {};
+  std::optional<HeadOptions> head = {};  // empty: the one that the model has
+  TrainData data = {};
+  TrainOptimizer optimizer = {};
+  TrainAugmentation augmentation = {};
+  TrainRegularization regularization = {};
+  TrainViews views = {};
+  TrainRun run = {};
 };
 
 // What a number among the options may be, under the name that the command has for it ("lr").
@@ -212,7 +246,8 @@ struct RunCommand {
 };
 FOVEA_API RunCommand run_command(const std::string& folder);
 
-// Where a picture may have several labels, or none: each class is a question of its own, answered with yes from probability 0.5 on.
+// Where a picture may have several labels, or none: each class is a question of its own, answered with yes from a probability on that is
+// the class's threshold (Model::thresholds).
 struct LabelScores {
   double mean_average_precision = 0;  // over the classes that some picture has; the step-wise sum over recalls, not interpolated
   double f1_macro = 0, f1_micro = 0;  // mean of the classes' F1; F1 of all answers together. 0 where nothing is and nothing was said
@@ -262,6 +297,7 @@ struct Evaluation {
   double loss = 0;  // mean cross entropy, or binary cross entropy
   std::vector<ClassScore> classes;
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]; empty for several labels
+  std::vector<double> thresholds;               // of several labels: from which probability on each class was told (Model::thresholds)
   std::vector<Outcome> outcomes;                // in the order of the pictures
   std::vector<BadPicture> left_out;
   std::vector<BadPicture> unused;  // what else lies in the folder, what the CSV file has beside files and labels, and why it is not used
@@ -287,6 +323,10 @@ struct TrainResult {
   std::optional<Evaluation> out_of_fold;
   double seconds = 0;          // of all runs together
   std::string recipe, reason;  // what ran, and why
+  // Of several labels: what the model tells each class by from now on (Model::thresholds), chosen on the validation pictures for the
+  // greatest F1; one for all classes that fewer than ten of these have, or lack, and 0.5 where there are too few altogether. `validation`
+  // tells by 0.5, since what is chosen on pictures is not measured on them; `test` by these.
+  std::vector<double> thresholds = {};
   std::vector<BadPicture> left_out;
   int64_t epochs = 0, best_epoch = 0;
   std::vector<EpochRow> history;
@@ -333,9 +373,9 @@ struct RateCurve {
   std::string recipe, optimizer;  // what it is a rate for
   int64_t batches = 0;            // looked at
 };
-// For the phase of the recipe that trains the network; `options.rate` is not looked at. Cancelled, it gives the trials so far. Works on a
-// copy: the model is as it was, nothing is written, and a training afterwards gives the bits that it would have given. Throws as `train`
-// does, and Error(usage) for the recipe probe, which has no rate.
+// For the phase of the recipe that trains the network; `options.optimizer.lr` is not looked at. Cancelled, it gives the trials so far.
+// Works on a copy: the model is as it was, nothing is written, and a training afterwards gives the bits that it would have given. Throws as
+// `train` does, and Error(usage) for the recipe probe, which has no rate.
 FOVEA_API RateCurve find_rate(const Model& model, const std::string& folder, const TrainOptions& options = {},
                               const RateSearch& search = {});
 FOVEA_API RateCurve find_rate(const Model& model, const std::vector<std::string>& files, const TrainOptions& options = {},

@@ -18,6 +18,7 @@ struct TrainSetting {
   std::vector<std::string> choices = {};  // of which a value is one; empty: anything that the type says
   bool ranged = false;                    // a number that option_range knows by this name
   bool size = false;                      // a whole number of bytes
+  std::string group = {};                 // the part of TrainOptions it belongs to: "data", "optimizer", ...; "recipe": none of them
   bool changes_pictures = false;          // about how pictures are changed before the network sees them
 };
 FOVEA_API const std::vector<TrainSetting>& train_settings();

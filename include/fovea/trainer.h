@@ -75,6 +75,7 @@ class FOVEA_API Trainer {
 
  private:
   class Implementation;
+  Implementation& implementation() const;  // throws Error(usage) for a trainer that was moved from
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -25,17 +25,17 @@ struct Shaping {
 };
 
 void shape(TrainOptions& options, const Shaping& shaping) {
-  options.keep_size = shaping.height.has_value();
-  options.fit_by_validation = shaping.fit == "auto";
-  if (shaping.fit && !options.fit_by_validation) {
+  options.views.keep_size = shaping.height.has_value();
+  options.views.fit_by_validation = shaping.fit == "auto";
+  if (shaping.fit && !options.views.fit_by_validation) {
     const std::vector<Fit> fits = parse_fits(*shaping.fit);
-    options.fit = fits.front();
-    if (fits.size() > 1) options.second_fit = fits.back();
+    options.views.fit = fits.front();
+    if (fits.size() > 1) options.views.second_fit = fits.back();
   }
-  if (shaping.alpha) options.alpha = parse_alpha(*shaping.alpha);
-  if (shaping.decode) options.decode = parse_decode(*shaping.decode);
-  if (shaping.range) options.range = parse_range(*shaping.range);
-  options.page = shaping.page;
+  if (shaping.alpha) options.views.alpha = parse_alpha(*shaping.alpha);
+  if (shaping.decode) options.views.decode = parse_decode(*shaping.decode);
+  if (shaping.range) options.views.range = parse_range(*shaping.range);
+  options.views.page = shaping.page;
 }
 
 void resize(Model& model, const Shaping& shaping) {
@@ -48,7 +48,7 @@ void resize(Model& model, const Shaping& shaping) {
   if (preprocessing != model.preprocessing()) model.set_preprocessing(preprocessing);
 }
 
-nb::dict dict_of(const TrainOptions::Progress& step) {
+nb::dict dict_of(const TrainProgress& step) {
   nb::dict result;
   result["phase"] = step.phase;
   result["epoch"] = step.epoch;
@@ -71,14 +71,14 @@ TrainOptions options_of(const std::map<std::string, std::string>& settings, cons
                         const Callback& note, Listener& listener) {
   TrainOptions options = train_options(settings);
   shape(options, shaping);
-  options.progress = [&](const TrainOptions::Progress& step) {
+  options.run.progress = [&](const TrainProgress& step) {
     // A callback that gives False ends the training as the interrupt key does; one that gives nothing does not.
     const auto tell = [&] { return !progress || (*progress)(dict_of(step)).ptr() != Py_False; };
     if (step.phase != "check") return listener(tell);
     listener.or_throw(tell);  // nothing is there to be saved
     return true;
   };
-  options.note = [&](const std::string& line) {
+  options.run.note = [&](const std::string& line) {
     listener([&] {
       if (note) (*note)(line);
       return true;

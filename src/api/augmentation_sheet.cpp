@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "image/augment.h"
+#include "image/channels.h"
 #include "image/fit.h"
 #include "train/recipes.h"
 
@@ -38,7 +39,10 @@ class Sheet {
 std::vector<uint8_t> denormalized(std::span<const float> pixels, const Preprocessing& p) {
   std::vector<uint8_t> result(pixels.size());
   for (size_t i = 0; i < pixels.size(); ++i)
-    result[i] = static_cast<uint8_t>(std::clamp(std::lround((pixels[i] * p.std[i % 3] + p.mean[i % 3]) * 255.0f), 0L, 255L));
+    result[i] = static_cast<uint8_t>(std::clamp(std::lround((pixels[i] * image::of_channel(p.std, static_cast<int64_t>(i % 3)) +
+                                                             image::of_channel(p.mean, static_cast<int64_t>(i % 3))) *
+                                                            255.0f),
+                                                0L, 255L));
   return result;
 }
 
@@ -64,13 +68,13 @@ Image augmentation_sheet(const std::vector<Image>& pictures, const Preprocessing
     const int64_t look = cell - 1;
     for (int64_t i = 0; i < count; ++i) {
       const std::span<float> own = std::span(batch).subspan(static_cast<size_t>(i) * floats, floats);
-      const image::Draw draw{options.seed, look, i};
+      const image::Draw draw{options.run.seed, look, i};
       const Image& picture = pictures[static_cast<size_t>(i)];
       const bool changed = cell > 0 && augmentation;
       image::normalize_fitted_into(changed ? image::augment(picture, *augmentation, p, draw) : fit(picture, p), p, own.data());
       if (changed) image::augment_normalized(own, size, *augmentation, draw);
     }
-    if (cell > 0) image::mix_images(batch, count, size, image::draw_mix(mixing, size, {options.seed, look, 0}));
+    if (cell > 0) image::mix_images(batch, count, size, image::draw_mix(mixing, size, {options.run.seed, look, 0}));
     for (int64_t i = 0; i < count; ++i) {
       const auto own = std::span<const float>(batch).subspan(static_cast<size_t>(i) * floats, floats);
       sheet.put(count > 1 ? i : cell / columns, count > 1 ? cell : cell % columns, denormalized(own, p));

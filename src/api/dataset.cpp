@@ -257,6 +257,11 @@ std::string DatasetSource::group(int64_t) const { return {}; }
 
 Dataset::Dataset(std::shared_ptr<const Implementation> implementation) : implementation_(std::move(implementation)) {}
 
+const Dataset::Implementation& Dataset::implementation() const {
+  if (!implementation_) fail(ErrorKind::usage, "a dataset is used that was moved from");
+  return *implementation_;
+}
+
 Dataset Dataset::load(const std::string& path) { return Dataset(made_of(training::find_pictures(path), path)); }
 
 Dataset Dataset::from_files(const std::vector<std::string>& files) {
@@ -265,8 +270,10 @@ Dataset Dataset::from_files(const std::vector<std::string>& files) {
 
 Dataset Dataset::from_memory(std::vector<Example> examples, const DatasetOptions& options) {
   for (const Example& one : examples)
-    if (static_cast<int64_t>(one.image.pixels.size()) != 3 * one.image.width * one.image.height || one.image.pixels.empty())
-      fail(ErrorKind::input, "{}: {} bytes for {} x {} pixels of 3", one.name, one.image.pixels.size(), one.image.width, one.image.height);
+    if (const Image& image = one.image;
+        image.pixels.empty() || static_cast<int64_t>(image.pixels.size()) != image.channels * image.width * image.height)
+      fail(ErrorKind::input, "{}: {} bytes for {} x {} pixels of {}", one.name, image.pixels.size(), image.width, image.height,
+           image.channels);
   return from_source(std::make_shared<MemorySource>(std::move(examples)), options);
 }
 

@@ -92,11 +92,11 @@ Tensor query_features(const Model& model, const FeatureSet& features, const Imag
   if (!(model.preprocessing() == preprocessing))
     fail(ErrorKind::mismatch, "the features were made with {}, the model has {}", to_string(preprocessing),
          to_string(model.preprocessing()));
-  std::vector<float> prepared(static_cast<size_t>(3 * preprocessing.height * preprocessing.width));
-  image::normalize_into(picture, preprocessing, prepared.data());
   const Inference& inference = model.implementation().inference();
-  Tensor query = features.record.mirrored ? inference.output_with_mirror_image(prepared, features.record.output)
-                                          : inference.output(prepared, features.record.output);
+  Inference::Prepared prepared;
+  inference.prepare(picture, false, prepared);
+  Tensor query = features.record.mirrored ? inference.output_with_mirror_image(prepared.image, features.record.output)
+                                          : inference.output(prepared.image, features.record.output);
   if (features.pca) query = project(*features.pca, query);
   if (features.record.normalized) query = normalized(query);
   return query.reshaped({query.size()});

@@ -22,13 +22,13 @@ template <class Find>
 RateCurve find_rate_on(const Model& model, const TrainOptions& given, const RateSearch& search, Find&& find) {
   Model::Implementation& implementation = model.implementation();
   TrainOptions options = given;
-  options.rate = 0;
-  options.cache = FeatureCache::off;  // which could be a file
-  options.out.clear();
+  options.optimizer.lr.reset();
+  options.data.feature_cache = FeatureCache::off;  // which could be a file
+  options.run.out.clear();
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
-  if (options.threads != 0) set_threads(options.threads);
+  if (options.run.threads != 0) set_threads(options.run.threads);
   const size_t states = implementation.network().store()->bytes();
-  engine::MemoryAccount memory(options.memory_bytes, states);
+  engine::MemoryAccount memory(options.run.memory_bytes, states);
   const std::shared_ptr<engine::Network> network = implementation.network().clone();
   training::Job job(implementation.network(), options, implementation.loaded.source != "none", plan_for);
   job.take(find());
@@ -40,22 +40,22 @@ RateCurve find_rate_on(const Model& model, const TrainOptions& given, const Rate
   training::Data& data = job.data();
   training::divide(data, options);
   const training::Plan plan = job.plan(data.splits, options);
-  if (job.new_head()) network->replace_head(job.classes(), job.head(), options.seed);
+  if (job.new_head()) network->replace_head(job.classes(), job.head(), options.run.seed);
   network->set_preprocessing(job.preprocessing());
-  if (options.dropout >= 0) network->set_dropout(options.dropout);
+  if (options.regularization.dropout) network->set_dropout(*options.regularization.dropout);
 
   const training::Phase& phase = plan.phases.back();
   // In a recipe that trains the head first, it is no longer random when the rest trains.
-  if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.seed);
+  if (plan.phases.size() > 1 || phase.zero_head) network->restart_head(options.run.seed);
   const auto arena = std::make_shared<engine::Arena>();
   engine::Session session(network, device(), arena);
   const std::vector<float> weights = training::class_weights_of(data.splits.train);
   const auto on_step = [&](int64_t done, int64_t all, double loss) {
-    return (!options.progress || options.progress({"rates", 1, 1, done, all, loss})) && !options.cancel.stop_requested();
+    return (!options.run.progress || options.run.progress({"rates", 1, 1, done, all, loss})) && !options.run.cancel.stop_requested();
   };
   const size_t held = states + data.cache->bytes();
-  RateCurve curve = training::search_rates({network, device(), arena, session, data, options}, phase, weights, mix64(options.seed), search,
-                                           {held, held}, memory, on_step);
+  RateCurve curve = training::search_rates({network, device(), arena, session, data, options}, phase, weights,
+                                           mix64(options.run.seed), search, {held, held}, memory, on_step);
   curve.recipe = plan.recipe;
   curve.optimizer = training::to_string(phase.optimizer);
   return curve;

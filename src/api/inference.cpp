@@ -61,10 +61,11 @@ std::vector<float> Inference::run(std::span<const float> image, const std::strin
 }
 
 void Inference::prepare(const Image& image, bool second, Prepared& result) const {
+  image::require_channels(image, network_->channels());
   Preprocessing shape = network_->preprocessing();
   const auto prepare = [&](Fit fit, std::vector<float>& pixels) {
     shape.fit = fit;
-    pixels.resize(static_cast<size_t>(3 * shape.height * shape.width));
+    pixels.resize(static_cast<size_t>(image.channels * shape.height * shape.width));
     image::normalize_into(image, shape, pixels.data());
   };
   prepare(shape.fit, result.image);
@@ -89,7 +90,8 @@ Tensor Inference::answers(const Tensor& images) const {
   const auto values = mirrored.mutable_values<float>();
   const auto width = static_cast<size_t>(images.shape().back());
   for (size_t row = 0; row < values.size(); row += width) std::ranges::reverse(values.subspan(row, width));
-  look::average(logits.mutable_values<float>(), session_->run(mirrored, {"logits"}).front().values<float>());
+  const Tensor others = session_->run(mirrored, {"logits"}).front();
+  look::average(logits.mutable_values<float>(), others.values<float>());
   return logits;
 }
 
@@ -110,7 +112,8 @@ Tensor Inference::output_with_mirror_image(std::span<float> image, const std::st
   if (mean.shape().size() != 2)
     fail(ErrorKind::usage, "{} gives {} of a picture; with its mirror image a vector is averaged", name, shape_string(mean.shape()));
   look::mirror(image, 1, network_->preprocessing().height, network_->preprocessing().width);
-  look::average(mean.mutable_values<float>(), output(image, name).values<float>());
+  const Tensor other = output(image, name);
+  look::average(mean.mutable_values<float>(), other.values<float>());
   return mean;
 }
 
@@ -126,7 +129,12 @@ std::vector<ClassProbability> Inference::best(std::span<const float> logits, int
   std::partial_sort(order.begin(), end, order.end(),
                     [&](int64_t a, int64_t b) { return probability(a) != probability(b) ? probability(a) > probability(b) : a < b; });
   std::vector<ClassProbability> result;
-  for (auto it = order.begin(); it != end; ++it) result.push_back({names[static_cast<size_t>(*it)], *it, probability(*it)});
+  const std::vector<double> thresholds = network_->thresholds();
+  for (auto it = order.begin(); it != end; ++it) {
+    const auto i = static_cast<size_t>(*it);
+    const bool told = thresholds.empty() ? it == order.begin() : engine::is_told(logits[i], thresholds[i]);
+    result.push_back({names[i], *it, probability(*it), told});
+  }
   return result;
 }
 
@@ -153,8 +161,19 @@ Tensor Inference::embed(std::span<const Image> images) const {
   return result;
 }
 
-Tensor Inference::probabilities(const Tensor& images) const {
-  Tensor result = answers(images);
+Tensor Inference::probabilities(std::span<const Tensor> shapes) const {
+  const std::vector<Fit> fits = fits_of(network_->preprocessing());
+  if (shapes.size() != fits.size())
+    fail(ErrorKind::usage,
+         "pictures prepared in {} of the {} shapes ({}) that the answers of this model average over: preprocess_views gives all",
+         shapes.size(), fits.size(), to_string(fits));
+  Tensor result = answers(shapes.front());
+  if (shapes.size() > 1) {
+    const Tensor second = answers(shapes.back());
+    if (second.shape() != result.shape())
+      fail(ErrorKind::usage, "{} pictures in the first shape, {} in the second", result.shape()[0], second.shape()[0]);
+    look::average(result.mutable_values<float>(), second.values<float>());
+  }
   const int64_t count = result.shape()[1];
   const auto values = result.mutable_values<float>();
   require_numbers(values);

@@ -34,11 +34,13 @@ class Inference {
   std::vector<std::vector<ClassProbability>> predict(std::span<const Image> images, int64_t top) const;
   Tensor embed(std::span<const Image> images) const;
   std::map<std::string, Tensor> features(const Image& image, const std::vector<std::string>& taps) const;
-  // The same for prepared pictures [N, channels, height, width].
-  Tensor probabilities(const Tensor& images) const;
+  // The same for prepared pictures [N, channels, height, width], in the preprocessing's one or two shapes. Throws Error(usage) for another
+  // number.
+  Tensor probabilities(std::span<const Tensor> shapes) const;
   std::map<std::string, Tensor> features(const Tensor& images, const std::vector<std::string>& taps) const;
 
-  // A picture prepared in the preprocessing's shapes, [height, width, 3]; `second` is empty where there is one, or where it is not wanted.
+  // A picture prepared in the preprocessing's shapes, [height, width, picture_channels]; `second` is empty where there is one, or where it
+  // is not wanted.
   struct Prepared {
     std::vector<float> image, second;
   };
@@ -56,7 +58,7 @@ class Inference {
  private:
   // Whether pictures are better looked at one after the other, each on all cores.
   bool one_by_one(int64_t count, const std::vector<std::string>& outputs) const;
-  Tensor answers(const Tensor& images) const;  // logits as the preprocessing has them
+  Tensor answers(const Tensor& images) const;  // logits, with those of the mirror images where the preprocessing has them
   Tensor tensor_of(std::span<const float> image) const;
 
   std::shared_ptr<const engine::Network> network_;

@@ -77,94 +77,117 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(const Model&) = default;
 Model& Model::operator=(Model&&) noexcept = default;
 
-const std::string& Model::name() const { return implementation_->network().variant().name; }
-const std::vector<std::string>& Model::classes() const { return implementation_->network().classes(); }
-const Preprocessing& Model::preprocessing() const { return implementation_->network().preprocessing(); }
-const LoadSummary& Model::loaded() const { return implementation_->loaded; }
-std::string Model::dtype() const { return to_string(implementation_->network().precision()); }
-int64_t Model::parameter_count() const { return implementation_->network().parameter_count(); }
-int64_t Model::feature_width() const { return implementation_->network().variant().feature_width; }
-int64_t Model::channels() const { return implementation_->network().channels(); }
-const HeadOptions& Model::head() const { return implementation_->network().form().head; }
-const std::string& Model::frozen() const { return implementation_->freeze; }
+Model::Implementation& Model::implementation() const {
+  if (!implementation_) fail(ErrorKind::usage, "a model is used that was moved from");
+  return *implementation_;
+}
+
+Model Model::clone() const {
+  const auto copy = std::make_shared<Implementation>(implementation().network().clone(), loaded());
+  copy->freeze = implementation().freeze;
+  copy->freeze_given = implementation().freeze_given;
+  return Model(copy);
+}
+
+const std::string& Model::name() const& { return implementation().network().variant().name; }
+const std::vector<std::string>& Model::classes() const& { return implementation().network().classes(); }
+const Preprocessing& Model::preprocessing() const& { return implementation().network().preprocessing(); }
+const LoadSummary& Model::loaded() const& { return implementation().loaded; }
+std::string Model::dtype() const { return to_string(implementation().network().precision()); }
+int64_t Model::parameter_count() const { return implementation().network().parameter_count(); }
+int64_t Model::feature_width() const { return implementation().network().variant().feature_width; }
+int64_t Model::channels() const { return implementation().network().channels(); }
+const HeadOptions& Model::head() const& { return implementation().network().form().head; }
+const std::string& Model::frozen() const& { return implementation().freeze; }
+std::vector<double> Model::thresholds() const { return implementation().network().thresholds(); }
+
+void Model::set_thresholds(const std::vector<double>& thresholds) { implementation().changing().set_thresholds(thresholds); }
 
 void Model::set_preprocessing(const Preprocessing& preprocessing) {
-  implementation_->network().build(1, preprocessing.height, preprocessing.width);  // throws where the network cannot take the size
-  implementation_->changing().set_preprocessing(preprocessing);
+  implementation().network().build(1, preprocessing.height, preprocessing.width);  // throws where the network cannot take the size
+  implementation().changing().set_preprocessing(preprocessing);
 }
 
 void Model::replace_head(const std::vector<std::string>& classes, uint64_t seed, const HeadOptions& head) {
   std::set<std::string> seen;
   for (const std::string& name : classes)
     if (!seen.insert(name).second) fail(ErrorKind::usage, "a head with the class '{}' twice", name);
-  implementation_->replace_head(classes, head, seed);
+  implementation().replace_head(classes, head, seed);
 }
 
 void Model::replace_head(int64_t count, uint64_t seed, const HeadOptions& head) {
   if (count < 1) fail(ErrorKind::usage, "a head of {} classes, at least 1 expected", count);
   std::vector<std::string> numbers;
   for (int64_t i = 0; i < count; ++i) numbers.push_back(std::to_string(i));
-  implementation_->replace_head(std::move(numbers), head, seed, false);
+  implementation().replace_head(std::move(numbers), head, seed, false);
 }
 
 void Model::freeze(const std::string& what) {
-  if (what != "auto") implementation_->network().frozen_by(what);  // throws for an unknown one
-  implementation_->freeze = what.empty() ? "none" : what;
-  implementation_->freeze_given = true;
+  if (what != "auto") implementation().network().frozen_by(what);  // throws for an unknown one
+  implementation().freeze = what.empty() ? "none" : what;
+  implementation().freeze_given = true;
 }
 
 std::vector<ClassProbability> Model::predict(const Image& image, int64_t top) const {
-  return implementation_->inference().predict({&image, 1}, top).front();
+  return implementation().inference().predict({&image, 1}, top).front();
 }
 
 std::vector<ClassProbability> Model::predict(const std::string& file, int64_t top) const {
   return predict(read_image(file, preprocessing()), top);
 }
 
-Tensor Model::logits(const Tensor& images) const { return implementation_->session().run(images, {"logits"}).front(); }
+std::vector<std::vector<ClassProbability>> Model::predict(std::span<const Image> images, int64_t top) const {
+  return implementation().for_lists()->predict(images, top);
+}
 
-Tensor Model::probabilities(const Tensor& images) const { return implementation_->inference().probabilities(images); }
+Tensor Model::logits(const Tensor& images) const { return implementation().session().run(images, {"logits"}).front(); }
 
-Tensor Model::embed(const Image& image) const { return implementation_->inference().embed({&image, 1}).reshaped({feature_width()}); }
+Tensor Model::probabilities(const Tensor& images) const { return probabilities({&images, 1}); }
+
+Tensor Model::probabilities(std::span<const Tensor> shapes) const { return implementation().inference().probabilities(shapes); }
+
+Tensor Model::embed(const Image& image) const { return implementation().inference().embed({&image, 1}).reshaped({feature_width()}); }
 
 Tensor Model::embed(const std::string& file) const { return embed(read_image(file, preprocessing())); }
 
-Tensor Model::embed(const Tensor& images) const { return implementation_->session().run(images, {"pre_logits"}).front(); }
+Tensor Model::embed(std::span<const Image> images) const { return implementation().for_lists()->embed(images); }
+
+Tensor Model::embed(const Tensor& images) const { return implementation().session().run(images, {"pre_logits"}).front(); }
 
 std::map<std::string, Tensor> Model::features(const Tensor& images, const std::vector<std::string>& taps) const {
-  return implementation_->inference().features(images, taps);
+  return implementation().inference().features(images, taps);
 }
 
 std::map<std::string, Tensor> Model::features(const Image& image, const std::vector<std::string>& taps) const {
-  return implementation_->inference().features(image, taps);
+  return implementation().inference().features(image, taps);
 }
 
 Tensor Model::behind_last_map(const Tensor& map, const std::string& output) const {
-  return implementation_->session().run_head(map, output);
+  return implementation().session().run_head(map, output);
 }
 
 std::vector<TapInfo> Model::taps() const { return taps(preprocessing().height, preprocessing().width); }
 
 std::vector<TapInfo> Model::taps(int64_t height, int64_t width) const {
-  return taps_of(implementation_->network().build(1, height, width));
+  return taps_of(implementation().network().build(1, height, width));
 }
 
 std::map<std::string, Tensor> Model::state_dict() const {
   std::map<std::string, Tensor> result;
-  for (const weights::NamedTensor& named : implementation_->network().state_dict()) result.emplace(named.name, named.tensor);
+  for (const weights::NamedTensor& named : implementation().network().state_dict()) result.emplace(named.name, named.tensor);
   return result;
 }
 
 void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
   weights::StateDict given;
   for (const auto& [name, tensor] : state) given.add(name, tensor);
-  in_context("loading " + name(), [&] { implementation_->changing().load(given); });
+  in_context("loading " + name(), [&] { implementation().changing().load(given); });
 }
 
 void Model::save(const std::string& path) const {
   require_ending(path, ".safetensors", "a model");
-  const engine::Network& network = implementation_->network();
-  network.save(path, network.state_dict());
+  const engine::Network& network = implementation().network();
+  network.save(path, network.state_dict(), network.given_thresholds());
 }
 
 std::vector<std::string> model_names() { return models::names(); }

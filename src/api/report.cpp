@@ -5,7 +5,9 @@
 #include <fovea/report.h>
 #include <fovea/version.h>
 
+#include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -108,16 +110,24 @@ void add_pictures(PicturesByName& pictures, const std::vector<image::Sample>& sa
     if (sample.source) pictures.emplace(sample.path, sample);
 }
 
-void write_page(const fs::path& path, const json& metrics, Model::Implementation& model, const PicturesByName& pictures) {
+namespace {
+
+using ReadPicture = std::function<Image(const std::string& name)>;
+
+ReadPicture reader_of(const PicturesByName& pictures, const Preprocessing& preprocessing) {
+  return [&pictures, preprocessing](const std::string& name) {
+    const auto found = pictures.find(name);
+    return image::read_picture(found == pictures.end() ? image::Sample{name} : found->second, {preprocessing});
+  };
+}
+
+void write_page(const fs::path& path, const json& metrics, Model::Implementation& model, ReadPicture read) {
   const Preprocessing& preprocessing = model.network().preprocessing();
   const auto alone = model.session().alone();
   std::optional<saliency::HeatMaps> maps;
   report::Eyes eyes;
   eyes.preprocessing = preprocessing;
-  eyes.read = [&](const std::string& name) {
-    const auto found = pictures.find(name);
-    return image::read_picture(found == pictures.end() ? image::Sample{name} : found->second, {preprocessing});
-  };
+  eyes.read = std::move(read);
   eyes.look = [&](const Image& picture, const Image& thumbnail, int64_t class_index) {
     if (!maps) maps.emplace(model.shared_network(), device());
     const saliency::Grid grid = maps->look(picture, class_index).look.grid;
@@ -126,8 +136,43 @@ void write_page(const fs::path& path, const json& metrics, Model::Implementation
   write_text(path, report::page(metrics, eyes));
 }
 
+// The names of pictures without a file that an earlier page showed, and where they are kept.
+std::map<std::string, fs::path> read_shown(const fs::path& run) {
+  std::map<std::string, fs::path> shown;
+  if (!fs::exists(run / kShownFile)) return shown;
+  return in_context((run / kShownFile).string(), [&] {
+    try {
+      const json names = parse_json(read_text(run / kShownFile));
+      for (const auto& [file, name] : names.items()) shown.emplace(name.get<std::string>(), run / kShownFolder / fs::path(file).filename());
+    } catch (const json::exception& error) {
+      fail(ErrorKind::format, "cannot be read as the names of pictures: {}", error.what());
+    }
+    return shown;
+  });
+}
+
+}  // namespace
+
+void write_page(const fs::path& path, const json& metrics, Model::Implementation& model, const PicturesByName& pictures) {
+  write_page(path, metrics, model, reader_of(pictures, model.network().preprocessing()));
+}
+
 void write_run_page(const fs::path& run, Model::Implementation& model, const PicturesByName& pictures) {
-  write_page(run / kReportFile, read_metrics_json(run / kMetricsFile), model, pictures);
+  const json metrics = read_metrics_json(run / kMetricsFile);
+  const ReadPicture read = reader_of(pictures, model.network().preprocessing());
+  const std::map<std::string, fs::path> kept = read_shown(run);
+  json names = json::object();
+  write_page(run / kReportFile, metrics, model, [&](const std::string& name) {
+    if (const auto found = kept.find(name); found != kept.end() && !pictures.contains(name)) return read_image(found->second.string());
+    Image picture = read(name);
+    if (!pictures.contains(name) || picture.channels != 3) return picture;
+    const std::string file = fmt::format("{}.png", names.size() + 1);
+    fs::create_directories(run / kShownFolder);
+    write_png((run / kShownFolder / file).string(), picture);
+    names[file] = name;
+    return picture;
+  });
+  if (!names.empty()) write_text(run / kShownFile, json_text(names, 2) + "\n");
 }
 
 std::string write_report(const std::string& run) {

@@ -12,7 +12,8 @@
 
 namespace fovea {
 
-constexpr const char *kMetricsFile = "metrics.json", *kReportFile = "report.html", *kModelFile = "model.safetensors";
+constexpr const char *kMetricsFile = "metrics.json", *kReportFile = "report.html", *kModelFile = "model.safetensors",
+                     *kShownFolder = "shown", *kShownFile = "shown/names.json";
 
 // What a model that computes here started from and runs on.
 training::Origin origin_of(const Model& model, std::string data);
@@ -25,6 +26,7 @@ void add_pictures(PicturesByName& pictures, const std::vector<image::Sample>& sa
 
 void write_page(const std::filesystem::path& path, const nlohmann::json& metrics, Model::Implementation& model,
                 const PicturesByName& pictures);
+// Pictures that are no files are kept in the run's folder as far as the page shows them, so that it can be made again.
 void write_run_page(const std::filesystem::path& run, Model::Implementation& model, const PicturesByName& pictures = {});
 
 }  // namespace fovea

@@ -24,10 +24,10 @@ namespace fovea {
 namespace {
 
 void tell_of(const image::Splits& found, const TrainOptions& options) {
-  if (!options.note) return;
-  for (const std::string& line : found.news) options.note(line);
+  if (!options.run.note) return;
+  for (const std::string& line : found.news) options.run.note(line);
   constexpr size_t most_named = 5;
-  for (const std::string& line : image::lines_of(found.unused, most_named)) options.note(line);
+  for (const std::string& line : image::lines_of(found.unused, most_named)) options.run.note(line);
 }
 
 // `find` gives the pictures once the model is known to be as the options want it; `where` says in words which.
@@ -37,12 +37,12 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   engine::Network& network = implementation.changing();
   TrainOptions asked = given;
   const size_t states = network.store()->bytes();
-  const auto memory = std::make_shared<engine::MemoryAccount>(asked.memory_bytes, states);
+  const auto memory = std::make_shared<engine::MemoryAccount>(asked.run.memory_bytes, states);
   if (asked.freeze.empty() && implementation.freeze_given) asked.freeze = implementation.freeze;
   training::check_freeze(network, asked.freeze);
-  if (asked.threads != 0) set_threads(asked.threads);
-  if (!asked.note && has_log_sink()) asked.note = [](const std::string& line) { log_line("train", line); };
-  const bool writes = !asked.out.empty();
+  if (asked.run.threads != 0) set_threads(asked.run.threads);
+  if (!asked.run.note && has_log_sink()) asked.run.note = [](const std::string& line) { log_line("train", line); };
+  const bool writes = !asked.run.out.empty();
   if (writes) training::check_run_folder(asked);
 
   training::Job job(network, asked, implementation.loaded.source != "none");
@@ -54,7 +54,7 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
   std::optional<training::RunFolder> folder;
   if (writes) {
     folder.emplace(options, 3 * states);
-    options.out = folder->path().string();
+    options.run.out = folder->path().string();
   }
   TrainResult cancelled;
   cancelled.interrupted = true;
@@ -64,8 +64,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
     return cancelled;
   }
   job.tell();
-  if (writes && (!options.resume || !std::filesystem::exists(folder->path() / training::kRunFile)))
-    training::write_run_command(folder->path() / training::kRunFile, options.command);
+  if (writes && (!options.run.resume || !std::filesystem::exists(folder->path() / training::kRunFile)))
+    training::write_run_command(folder->path() / training::kRunFile, options.run.command);
 
   auto features = std::make_shared<training::FeatureStore>(training::spill_of(options));
   training::Origin origin = origin_of(model, where);
@@ -74,24 +74,23 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
 
   training::Data& data = job.data();
   training::divide(data, options);
-  if (job.new_head()) implementation.replace_head(job.classes(), job.head(), options.seed);
+  if (job.new_head()) implementation.replace_head(job.classes(), job.head(), options.run.seed);
   network.set_preprocessing(job.preprocessing());
   training::Plan plan = job.plan(data.splits, options);
   if (!given.freeze.empty()) {
     const std::set<std::string> frozen = network.frozen_by(options.freeze);
-    if (!frozen.empty())
-      origin.freeze_savings = to_string(training::freeze_savings(network, frozen, plan.phases.back().batch, device().traits()));
-    if (options.note) options.note(fmt::format("freeze {}: {}", options.freeze, job.freeze_reason()));
-    if (options.note && !frozen.empty()) options.note(origin.freeze_savings);
+    if (!frozen.empty()) origin.freeze_savings = to_string(training::freeze_savings(network, frozen, plan.phases.back().batch, device().traits()));
+    if (options.run.note) options.run.note(fmt::format("freeze {}: {}", options.freeze, job.freeze_reason()));
+    if (options.run.note && !frozen.empty()) options.run.note(origin.freeze_savings);
   }
   training::Trainer trainer({implementation.shared_network(), device(), options, data, std::move(plan), &cross_validation,
                              std::move(origin), std::move(features), memory});
   const auto write_page = [&] {
-    if (!options.report || !writes || !needs_page(options.out)) return;
+    if (!options.run.report || !writes || !needs_page(options.run.out)) return;
     PicturesByName pictures;
     for (const image::Dataset* part : {&data.splits.train, &data.splits.validation, &data.splits.test})
       add_pictures(pictures, part->samples);
-    write_run_page(options.out, implementation, pictures);
+    write_run_page(options.run.out, implementation, pictures);
   };
   TrainResult result;
   try {
@@ -110,8 +109,8 @@ TrainResult train_on(Model& model, const TrainOptions& given, const std::string&
 
 TrainResult train(Model& model, const std::string& folder, const TrainOptions& options) {
   std::error_code none;
-  if (!options.out.empty() && std::filesystem::equivalent(folder, options.out, none))
-    fail(ErrorKind::usage, "{} holds the pictures; the run needs a folder of its own", options.out);
+  if (!options.run.out.empty() && std::filesystem::equivalent(folder, options.run.out, none))
+    fail(ErrorKind::usage, "{} holds the pictures; the run needs a folder of its own", options.run.out);
   return train_on(model, options, folder, [&] { return training::find_pictures(folder); });
 }
 

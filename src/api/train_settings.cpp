@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <string_view>
 #include <type_traits>
@@ -14,98 +15,99 @@
 namespace fovea {
 namespace {
 
+using training::kAnswers, training::kAugments, training::kCaches, training::kLosses, training::kOptimizers, training::kPresets,
+    training::kRecipes, training::kSchedules;
+
 struct Row {
   TrainSetting setting;
-  void (*set)(TrainOptions& options, const TrainSetting& setting, const std::string& text);
+  std::function<void(TrainOptions& options, const TrainSetting& setting, const std::string& text)> set;
 };
+
+using T = TrainOptions;
 
 [[noreturn]] void refuse(const TrainSetting& setting, const std::string& text, const std::string& expected) {
   fail(ErrorKind::usage, "{} {}: {} expected", setting.name, text.empty() ? "\"\"" : text, expected);
 }
 
-template <class T>
-void parse(T& target, const TrainSetting& setting, const std::string& text) {
-  T value{};
+template <class V>
+void parse(V& target, const TrainSetting& setting, const std::string& text) {
+  V value{};
   const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
   const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
-  const bool whole = std::is_integral_v<T>;
+  const bool whole = std::is_integral_v<V>;
   const bool number = error == std::errc() && end == text.data() + text.size();
   if (!number || (setting.ranged && !option_range(setting.name).contains(static_cast<double>(value))))
     refuse(setting, text,
            setting.ranged ? option_range(setting.name).words()
-           : whole        ? fmt::format("a whole number from 0 to {}", std::numeric_limits<T>::max())
+           : whole        ? fmt::format("a whole number from 0 to {}", std::numeric_limits<V>::max())
                           : "a number");
   target = value;
 }
 
-// The functions that follow make a row for each kind of setting. With `shown` the help tells the usual value.
-template <auto kMember>
-Row number(const char* name, const char* type, const char* help, bool shown = false) {
+template <class V>
+void parse(std::optional<V>& target, const TrainSetting& setting, const std::string& text) {
+  parse(target.emplace(), setting, text);
+}
+
+// Rows by what they set, which `field` finds in the options. The usual value is told where it is not left to the recipe.
+template <class V>
+std::string usual(const V& value) {
+  return fmt::format("{}", value);
+}
+template <class V>
+std::string usual(const std::optional<V>&) {
+  return {};
+}
+
+template <class Field>
+Row number(const char* name, const char* type, const char* help, Field field, bool shown = true) {
   Row row{{name, type, help},
-          [](TrainOptions& options, const TrainSetting& setting, const std::string& text) { parse(options.*kMember, setting, text); }};
+          [field](T& options, const TrainSetting& setting, const std::string& text) { parse(field(options), setting, text); }};
   row.setting.ranged = true;
-  if (shown) row.setting.usual = fmt::format("{}", TrainOptions{}.*kMember);
+  T options;
+  if (shown) row.setting.usual = usual(field(options));
   return row;
 }
 
-template <auto kMember>
-Row bytes(const char* name, const char* help) {
-  Row row{{name, "SIZE", help},
-          [](TrainOptions& options, const TrainSetting& setting, const std::string& text) { parse(options.*kMember, setting, text); }};
+template <class Field>
+Row bytes(const char* name, const char* help, Field field) {
+  Row row = number(name, "SIZE", help, field, false);
+  row.setting.ranged = false;
   row.setting.size = true;
   return row;
 }
 
-template <class T, size_t n>
-void offer(const Named<T> (&table)[n], TrainSetting& setting) {
-  for (const Named<T>& one : table) setting.choices.emplace_back(one.name);
-  setting.type = names_of(table, "|");
+template <class Field>
+Row text(const char* name, const char* type, const char* help, Field field) {
+  return {{name, type, help}, [field](T& options, const TrainSetting&, const std::string& value) { field(options) = value; }};
 }
 
-template <auto kMember>
-Row text(const char* name, const char* type, const char* help, std::vector<std::string> choices = {}) {
-  Row row{{name, type, help}, [](TrainOptions& options, const TrainSetting&, const std::string& value) { options.*kMember = value; }};
-  row.setting.choices = std::move(choices);
-  return row;
+template <class Field>
+Row flag(const char* name, const char* help, Field field, bool on = true) {
+  return {{name, "", help}, [field, on](T& options, const TrainSetting&, const std::string&) { field(options) = on; }};
 }
 
-// A setting whose value is a text, which has to be one of the table's names.
-template <auto kMember, const auto& kTable>
-Row one_of(const char* name, const char* help) {
-  Row row = text<kMember>(name, "", help);
-  offer(kTable, row.setting);
-  return row;
-}
-
-template <auto kMember, bool kOn = true>
-Row flag(const char* name, const char* help) {
-  return {{name, "", help}, [](TrainOptions& options, const TrainSetting&, const std::string&) { options.*kMember = kOn; }};
-}
-
-template <auto kMember, const auto& kTable>
-Row choice(const char* name, const char* help, const char* usual = "") {
-  Row row{{name, "", help, usual}, [](TrainOptions& options, const TrainSetting&, const std::string& value) {
-            if (const auto named = value_of(kTable, value)) options.*kMember = *named;
+template <class V, size_t n, class Field>
+Row choice(const char* name, const char* help, const Named<V> (&table)[n], Field field, const char* usual = "") {
+  Row row{{name, "", help, usual}, [&table, field](T& options, const TrainSetting&, const std::string& value) {
+            if (const auto named = value_of(table, value)) field(options) = *named;
           }};
-  offer(kTable, row.setting);
+  for (const Named<V>& one : table) row.setting.choices.emplace_back(one.name);
+  row.setting.type = names_of(table, "|");
   return row;
 }
 
 Row head() {
-  Row row{{"head", "",
-           "The new head: linear, mlp (a hidden layer) or concat_pool (mean and maximum of the last map, a hidden layer, batch norm); "
-           "default: what the model has"},
-          [](TrainOptions& options, const TrainSetting&, const std::string& value) {
-            options.head.emplace();
-            if (const auto named = value_of(weights::kHeadKinds, value)) options.head->kind = *named;
-          }};
-  offer(weights::kHeadKinds, row.setting);
-  return row;
+  const auto kind = [](T& options) -> HeadKind& { return options.head.emplace().kind; };
+  return choice("head",
+                "The new head: linear, mlp (a hidden layer) or concat_pool (mean and maximum of the last map, a hidden layer, batch norm); "
+                "default: what the model has",
+                weights::kHeadKinds, kind);
 }
 
 Row hidden() {
   Row row{{"hidden", "N", "Width of the hidden layer of mlp and concat_pool", fmt::format("{}", HeadOptions{}.hidden)},
-          [](TrainOptions& options, const TrainSetting& setting, const std::string& value) {
+          [](T& options, const TrainSetting& setting, const std::string& value) {
             if (!options.head) refuse(setting, value, "a head that has one, mlp or concat_pool,");
             parse(options.head->hidden, setting, value);
             if (options.head->kind == HeadKind::linear && options.head->hidden != HeadOptions{}.hidden)
@@ -115,120 +117,145 @@ Row hidden() {
   return row;
 }
 
-Row optimizer() {
-  Row row = choice<&TrainOptions::optimizer, training::kOptimizers>("optimizer", "Default: the recipe's");
-  row.set = [](TrainOptions& options, const TrainSetting&, const std::string& value) {
-    options.optimizer_given = true;
-    if (const auto named = value_of(training::kOptimizers, value)) options.optimizer = *named;
-  };
-  return row;
-}
-
 Row seed() {
   return {{"seed", "N", "Decides the split and the training; the same one gives the same bits", "0"},
-          [](TrainOptions& options, const TrainSetting& setting, const std::string& value) { parse(options.seed, setting, value); }};
+          [](T& options, const TrainSetting& setting, const std::string& value) { parse(options.run.seed, setting, value); }};
 }
 
-using T = TrainOptions;
+Row no_augment() {
+  return {{"no-augment", "", "Show the pictures as they are, without random crops, flips and colours: --augment off"},
+          [](T& options, const TrainSetting&, const std::string&) {
+            if (const auto policy = options.augmentation.policy; policy && *policy != Augment::off)
+              fail(ErrorKind::usage, "--no-augment and --augment {} contradict each other", name_of(kAugments, *policy));
+            options.augmentation.policy = Augment::off;
+          }};
+}
+
+// Where in TrainOptions, as a function.
+#define FOVEA_FIELD(PLACE) \
+  [](T & options) -> auto& { return options.PLACE; }
 
 std::vector<Row> recipe_rows() {
   return {
-      choice<&T::recipe, training::kRecipes>("recipe", "How to train", "auto"),
-      text<&T::preset>(
-          "preset", "bit",
-          "bit: steps, rates, schedule, size of the pictures and crops of BiT's rule for fine-tuning (BiT-HyperRule); --size is "
-          "used where it is given",
-          {"bit"}),
-      text<&T::freeze>("freeze", "none|all|auto|TAP|PATTERN",
-                       "Leave a part as it is: everything up to and including a tap, a layer or parameters by a pattern of their names "
-                       "(\"layer1.*,*.bn*\"), all but the head, or what the pictures of a class suggest (default: the recipe's)"),
+      choice("recipe", "How to train", kRecipes, FOVEA_FIELD(recipe), "auto"),
+      choice("preset",
+             "bit: steps, rates, schedule, size of the pictures and crops of BiT's rule for fine-tuning (BiT-HyperRule); --size is used "
+             "where it is given",
+             kPresets, FOVEA_FIELD(preset)),
+      text("freeze", "none|all|auto|TAP|PATTERN",
+           "Leave a part as it is: everything up to and including a tap, a layer or parameters by a pattern of their names "
+           "(\"layer1.*,*.bn*\"), all but the head, or what the pictures of a class suggest (default: the recipe's)",
+           FOVEA_FIELD(freeze)),
       head(),
       hidden(),
   };
 }
 
-std::vector<Row> optimization_rows() {
+std::vector<Row> data_rows() {
   return {
-      number<&T::epochs>("epochs", "N", "Passes over the pictures (default: the recipe's)"),
-      number<&T::batch>("batch", "N", "Pictures a step (default: the recipe's)"),
-      number<&T::accumulate>("accumulate", "N", "Batches whose gradients make one step", true),
-      optimizer(),
-      number<&T::rate>("lr", "RATE", "Highest rate (default: the recipe's)"),
-      choice<&T::schedule, training::kSchedules>("schedule", "How the rate goes over the steps (default: cosine)"),
-      number<&T::warmup>("warmup", "SHARE", "Share of the steps over which the rate rises (default: 0.1, of one_cycle 0.3)"),
-      number<&T::momentum>("momentum", "M", "Of sgd, nesterov and rmsprop", true),
-      number<&T::weight_decay>("weight-decay", "D", "Not of norms and biases (default: the recipe's)"),
-      number<&T::layer_decay>("layer-decay", "F", "Rate of a group of layers, of the one above it (default: the recipe's)"),
-      number<&T::clip_norm>("clip", "NORM", "Longest gradient, all parameters together (default: not clipped)"),
-      number<&T::ema>("ema", "DECAY", "Average the weights with this decay; the average is validated and saved"),
-      number<&T::patience>("patience", "N", "End a phase after N epochs without a better validation (default: never)"),
+      number("validation", "F", "Share of the pictures to choose the best epoch by", FOVEA_FIELD(data.validation)),
+      number("test", "F", "Share of the pictures to look at only at the end", FOVEA_FIELD(data.test)),
+      number("folds", "K", "Cross validation: K runs, each tested on the pictures that it did not see, then one on all",
+             FOVEA_FIELD(data.folds), false),
+      number("seeds", "N", "Everything N times, with the seeds from --seed on", FOVEA_FIELD(data.seeds)),
+      flag("balanced", "Draw every class equally often", FOVEA_FIELD(data.balanced_sampling)),
+      choice("cache", "Where the outputs of a frozen part are kept", kCaches, FOVEA_FIELD(data.feature_cache), "auto"),
+      bytes("cache-limit",
+            "Memory for them and for what a probe keeps of the pictures, beyond which both go to DIR: 500M, 2G (default: 1Gi)",
+            FOVEA_FIELD(data.feature_cache_bytes)),
+      bytes("picture-cache", "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)",
+            FOVEA_FIELD(data.picture_cache_bytes)),
   };
 }
 
-std::vector<Row> loss_rows() {
+std::vector<Row> optimizer_rows() {
   return {
-      choice<&T::loss, training::kLosses>("loss", "Default: cross_entropy, or binary where pictures have several labels"),
-      number<&T::focal_gamma>("focal-gamma", "G", "Of the focal loss", true),
-      number<&T::label_smoothing>("label-smoothing", "E", "Default: the recipe's"),
-      flag<&T::class_weights>("class-weights", "Let pictures of rare classes count more in the loss"),
-      flag<&T::balanced_sampling>("balanced", "Draw every class equally often"),
-      number<&T::dropout>("dropout", "P", "Before the classifier (default: the network's)"),
-      number<&T::stochastic_depth>("stochastic-depth", "P", "Of the last block, falling to 0 at the first (default: the network's)"),
+      number("epochs", "N", "Passes over the pictures (default: the recipe's)", FOVEA_FIELD(optimizer.epochs)),
+      number("batch", "N", "Pictures a step (default: the recipe's)", FOVEA_FIELD(optimizer.batch_size)),
+      number("accumulate", "N", "Batches whose gradients make one step", FOVEA_FIELD(optimizer.grad_accum_steps)),
+      choice("optimizer", "Default: the recipe's", kOptimizers, FOVEA_FIELD(optimizer.kind)),
+      number("lr", "RATE", "Highest rate (default: the recipe's)", FOVEA_FIELD(optimizer.lr)),
+      choice("schedule", "How the rate goes over the steps (default: cosine)", kSchedules, FOVEA_FIELD(optimizer.schedule)),
+      number("warmup", "SHARE", "Share of the steps over which the rate rises (default: 0.1, of one_cycle 0.3)",
+             FOVEA_FIELD(optimizer.warmup)),
+      number("momentum", "M", "Of sgd, nesterov and rmsprop", FOVEA_FIELD(optimizer.momentum)),
+      number("weight-decay", "D", "Not of norms and biases (default: the recipe's)", FOVEA_FIELD(optimizer.weight_decay)),
+      number("layer-decay", "F", "Rate of a group of layers, of the one above it (default: the recipe's)",
+             FOVEA_FIELD(optimizer.layer_decay)),
+      number("clip", "NORM", "Longest gradient, all parameters together (default: not clipped)", FOVEA_FIELD(optimizer.clip_grad)),
+      number("ema", "DECAY", "Average the weights with this decay; the average is validated and saved", FOVEA_FIELD(optimizer.ema_decay)),
+      number("patience", "N", "End a phase after N epochs without a better validation (default: never)", FOVEA_FIELD(optimizer.patience)),
   };
 }
 
-std::vector<Row> picture_rows() {
+std::vector<Row> augmentation_rows() {
   std::vector<Row> rows{
-      one_of<&T::augmentation, training::kAugmentations>(
-          "augment", "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)"),
-      flag<&T::augment, false>("no-augment", "Show the pictures as they are, without random crops, flips and colours"),
-      number<&T::vertical_flip>("vertical-flip", "P", "Probability of turning the picture upside down"),
-      number<&T::random_erasing>("erasing", "P", "Probability that a random rectangle is erased"),
-      number<&T::mixup>("mixup", "A", "Alpha of mixup (default: none)"),
-      number<&T::cutmix>("cutmix", "A", "Alpha of cutmix (default: none)"),
+      choice("augment", "light (flips), standard (crops, flips, colors), or a policy of torchvision's (default: the recipe's)", kAugments,
+             FOVEA_FIELD(augmentation.policy)),
+      no_augment(),
+      number("vertical-flip", "P", "Probability of turning the picture upside down", FOVEA_FIELD(augmentation.vertical_flip), false),
+      number("erasing", "P", "Probability that a random rectangle is erased", FOVEA_FIELD(augmentation.random_erasing), false),
+      number("mixup", "A", "Alpha of mixup (default: none)", FOVEA_FIELD(augmentation.mixup), false),
+      number("cutmix", "A", "Alpha of cutmix (default: none)", FOVEA_FIELD(augmentation.cutmix), false),
   };
   for (Row& row : rows) row.setting.changes_pictures = true;
-  rows.push_back(number<&T::stored_views>("stored-views", "N", "Augmented views of a picture that the feature cache keeps"));
+  rows.push_back(number("stored-views", "N", "Augmented views of a picture that the feature cache keeps",
+                        FOVEA_FIELD(augmentation.stored_views), false));
   return rows;
 }
 
-std::vector<Row> split_rows() {
+std::vector<Row> regularization_rows() {
   return {
-      number<&T::validation>("validation", "F", "Share of the pictures to choose the best epoch by", true),
-      number<&T::test>("test", "F", "Share of the pictures to look at only at the end", true),
-      number<&T::folds>("folds", "K", "Cross validation: K runs, each tested on the pictures that it did not see, then one on all"),
-      number<&T::seeds>("seeds", "N", "Everything N times, with the seeds from --seed on", true),
-      seed(),
-      choice<&T::mirrored, training::kAnswers>("tta", "Average the mirrored picture's answer in; auto: where cross validation says so",
-                                               "auto"),
+      choice("loss", "Default: cross_entropy, or binary where pictures have several labels", kLosses, FOVEA_FIELD(regularization.loss)),
+      number("focal-gamma", "G", "Of the focal loss", FOVEA_FIELD(regularization.focal_gamma)),
+      flag("class-weights", "Let pictures of rare classes count more in the loss", FOVEA_FIELD(regularization.class_weights)),
+      number("label-smoothing", "E", "Default: the recipe's", FOVEA_FIELD(regularization.label_smoothing)),
+      number("dropout", "P", "Before the classifier (default: the network's)", FOVEA_FIELD(regularization.dropout)),
+      number("stochastic-depth", "P", "Of the last block, falling to 0 at the first (default: the network's)",
+             FOVEA_FIELD(regularization.stochastic_depth)),
   };
 }
 
-std::vector<Row> output_rows() {
+std::vector<Row> view_rows() {
+  return {choice("tta", "Average the mirrored picture's answer in; auto: where cross validation says so", kAnswers,
+                 FOVEA_FIELD(views.mirrored), "auto")};
+}
+
+std::vector<Row> run_rows() {
   return {
-      text<&T::out>("out", "DIR", "The run's folder (default: run, or run-2 and so on where there is one)"),
-      flag<&T::overwrite>("overwrite", "Replace the run in DIR, once this one is finished"),
-      flag<&T::resume>("resume",
-                       "Go on with the run in DIR where it stopped, to the same bits as without the interruption; --resume DIR alone takes "
-                       "the run's own options"),
-      number<&T::checkpoint_seconds>("checkpoint-every", "SECONDS", "Save within epochs, too: a kill loses at most so many seconds", true),
-      choice<&T::cache, training::kCaches>("cache", "Where the outputs of a frozen part are kept", "auto"),
-      bytes<&T::cache_bytes>(
-          "cache-limit",
-          "Memory for them and for what a probe keeps of the pictures, beyond which both go to DIR: 500M, 2G (default: 1Gi)"),
-      bytes<&T::picture_cache_bytes>(
-          "picture-cache", "Memory for decoded pictures, so that only the first epoch decodes them: 0, 500M, 2G (default: 512Mi)"),
-      bytes<&T::memory_bytes>("memory", "What the training may take in all, for which steps compute values again: 500M, 1.5G"),
-      flag<&T::tensorboard>("tensorboard", "Write event files for TensorBoard into DIR/tensorboard"),
-      flag<&T::report, false>("no-report", "Write no report.html"),
+      seed(),
+      bytes("memory", "What the training may take in all, for which steps compute values again: 500M, 1.5G", FOVEA_FIELD(run.memory_bytes)),
+      text("out", "DIR", "The run's folder (default: run, or run-2 and so on where there is one)", FOVEA_FIELD(run.out)),
+      flag("overwrite", "Replace the run in DIR, once this one is finished", FOVEA_FIELD(run.overwrite)),
+      flag("resume",
+           "Go on with the run in DIR where it stopped, to the same bits as without the interruption; --resume DIR alone takes the run's "
+           "own options",
+           FOVEA_FIELD(run.resume)),
+      number("checkpoint-every", "SECONDS", "Save within epochs, too: a kill loses at most so many seconds",
+             FOVEA_FIELD(run.checkpoint_seconds)),
+      flag("tensorboard", "Write event files for TensorBoard into DIR/tensorboard", FOVEA_FIELD(run.tensorboard)),
+      flag("no-report", "Write no report.html", FOVEA_FIELD(run.report), false),
   };
 }
+
+#undef FOVEA_FIELD
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = [] {
     std::vector<Row> result;
-    for (const auto& group : {recipe_rows(), optimization_rows(), loss_rows(), picture_rows(), split_rows(), output_rows()})
-      result.insert(result.end(), group.begin(), group.end());
+    const auto add = [&](const char* group, std::vector<Row> rows) {
+      for (Row& row : rows) {
+        row.setting.group = group;
+        result.push_back(std::move(row));
+      }
+    };
+    add("recipe", recipe_rows());
+    add("data", data_rows());
+    add("optimizer", optimizer_rows());
+    add("augmentation", augmentation_rows());
+    add("regularization", regularization_rows());
+    add("views", view_rows());
+    add("run", run_rows());
     return result;
   }();
   return all;
@@ -259,10 +286,8 @@ TrainOptions train_options(const std::map<std::string, std::string>& values) {
       refuse(setting, given->second, fmt::format("one of {}", fmt::join(setting.choices, ", ")));
     set(options, setting, given->second);
   }
-  if (!options.augment && !options.augmentation.empty())
-    fail(ErrorKind::usage, "--no-augment and --augment {} contradict each other", options.augmentation);
-  if (options.validation + options.test >= 1)
-    fail(ErrorKind::usage, "--validation {} and --test {} leave no picture to train on", options.validation, options.test);
+  if (options.data.validation + options.data.test >= 1)
+    fail(ErrorKind::usage, "--validation {} and --test {} leave no picture to train on", options.data.validation, options.data.test);
   return options;
 }
 

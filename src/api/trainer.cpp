@@ -22,16 +22,16 @@ namespace {
 
 // Refuses options that concern a run's folder or several runs: steps by hand have neither.
 TrainOptions options_by_hand(const Model::Implementation& implementation, TrainOptions options) {
-  if (options.folds > 0 || options.seeds > 1)
-    fail(ErrorKind::usage, "{} folds and {} seeds: a trainer takes the steps of one run", options.folds, options.seeds);
+  if (options.data.folds > 0 || options.data.seeds > 1)
+    fail(ErrorKind::usage, "{} folds and {} seeds: a trainer takes the steps of one run", options.data.folds, options.data.seeds);
   if (options.freeze.empty() && implementation.freeze_given) options.freeze = implementation.freeze;
-  if (!options.note && has_log_sink()) options.note = [](const std::string& line) { log_line("train", line); };
-  options.out.clear();
-  options.cache = FeatureCache::off;
-  options.resume = options.overwrite = options.report = false;
-  options.on_epoch = nullptr;
-  options.on_step = nullptr;
-  options.cancel = {};
+  if (!options.run.note && has_log_sink()) options.run.note = [](const std::string& line) { log_line("train", line); };
+  options.run.out.clear();
+  options.data.feature_cache = FeatureCache::off;
+  options.run.resume = options.run.overwrite = options.run.report = false;
+  options.run.on_epoch = nullptr;
+  options.run.on_step = nullptr;
+  options.run.cancel = {};
   return options;
 }
 
@@ -60,9 +60,9 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
         network_((model.implementation().changing(), model.implementation().shared_network())),
         states_(network_->store()->bytes()),
         options_(options_by_hand(model.implementation(), options)),
-        account_(std::make_shared<engine::MemoryAccount>(options_.memory_bytes, states_)) {
+        account_(std::make_shared<engine::MemoryAccount>(options_.run.memory_bytes, states_)) {
     training::check_freeze(*network_, options_.freeze);
-    if (options_.threads != 0) set_threads(options_.threads);
+    if (options_.run.threads != 0) set_threads(options_.run.threads);
     begin(data);
   }
 
@@ -180,15 +180,15 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
     job_->look();
     job_->tell();
     training::divide(data(), options_);
-    if (job_->new_head()) model_.implementation().replace_head(job_->classes(), job_->head(), options_.seed);
+    if (job_->new_head()) model_.implementation().replace_head(job_->classes(), job_->head(), options_.run.seed);
     network_->set_preprocessing(job_->preprocessing());
     plan_ = job_->plan(data().splits, options_);
     train_before();
-    if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
+    if (options_.regularization.dropout) network_->set_dropout(*options_.regularization.dropout);
     training::check_blocks(*network_, plan_);
-    if (options_.class_weights) class_weights_ = training::class_weights_of(data().splits.train);
+    if (options_.regularization.class_weights) class_weights_ = training::class_weights_of(data().splits.train);
     session_.emplace(network_, device(), arena_);
-    const uint64_t seed = training::phase_seed(options_.seed, static_cast<int64_t>(plan_.phases.size()) - 1);
+    const uint64_t seed = training::phase_seed(options_.run.seed, static_cast<int64_t>(plan_.phases.size()) - 1);
     feed_ = training::feed_by_hand(parts(), phase(), seed);
     runner_.emplace(training::runner_of(parts(), *feed_, seed));
     const size_t held = data().cache->bytes();
@@ -289,17 +289,22 @@ Trainer::~Trainer() = default;
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 
-int64_t Trainer::epochs() const { return implementation_->phase().epochs; }
-int64_t Trainer::steps() const { return implementation_->batches().count(); }
-int64_t Trainer::step() const { return implementation_->taken(); }
-double Trainer::rate() const { return implementation_->rate(); }
-std::optional<TrainBatch> Trainer::next() { return implementation_->next(); }
-TrainedStep Trainer::step(const TrainBatch& batch) { return implementation_->step(batch); }
-Evaluation Trainer::validate() { return implementation_->validate(); }
-Evaluation Trainer::test() { return implementation_->test(); }
-Evaluation Trainer::evaluate(const Dataset& data) { return implementation_->evaluate(data); }
-std::map<std::string, Tensor> Trainer::state_dict() { return implementation_->state_dict(); }
-void Trainer::save(const std::string& path) const { implementation_->save(path); }
-void Trainer::load(const std::string& path) { implementation_->load(path); }
+Trainer::Implementation& Trainer::implementation() const {
+  if (!implementation_) fail(ErrorKind::usage, "a trainer is used that was moved from");
+  return *implementation_;
+}
+
+int64_t Trainer::epochs() const { return implementation().phase().epochs; }
+int64_t Trainer::steps() const { return implementation().batches().count(); }
+int64_t Trainer::step() const { return implementation().taken(); }
+double Trainer::rate() const { return implementation().rate(); }
+std::optional<TrainBatch> Trainer::next() { return implementation().next(); }
+TrainedStep Trainer::step(const TrainBatch& batch) { return implementation().step(batch); }
+Evaluation Trainer::validate() { return implementation().validate(); }
+Evaluation Trainer::test() { return implementation().test(); }
+Evaluation Trainer::evaluate(const Dataset& data) { return implementation().evaluate(data); }
+std::map<std::string, Tensor> Trainer::state_dict() { return implementation().state_dict(); }
+void Trainer::save(const std::string& path) const { implementation().save(path); }
+void Trainer::load(const std::string& path) { implementation().load(path); }
 
 }  // namespace fovea

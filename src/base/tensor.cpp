@@ -125,7 +125,7 @@ Tensor Tensor::wrap(DType dtype, std::vector<int64_t> shape, std::shared_ptr<con
   return result;
 }
 
-void* Tensor::mutable_raw() {
+void* Tensor::mutable_raw() & {
   if (!writable_ && data_) fail(ErrorKind::internal, "a tensor of read-only memory was written to");
   return const_cast<void*>(data_);
 }

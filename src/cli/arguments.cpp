@@ -177,6 +177,8 @@ void Command::flag(std::string_view name, bool& value, std::string_view help) {
   app_.add_flag(std::string(name), value, std::string(help));
 }
 
+void Command::group(std::string_view title) { app_.option_defaults()->group(std::string(title)); }
+
 void Command::footer(std::string_view text) { app_.footer(std::string(text)); }
 
 Command Command::command(std::string_view name, std::string_view help) {
@@ -188,10 +190,71 @@ void Command::runs(Run run) {
   app_.callback([this_run = std::move(run), &chosen = chosen_] { chosen = this_run; });
 }
 
+namespace {
+
+constexpr size_t kColumns = 100, kHelpColumn = 34;  // of the help; where the words about an option begin
+
+// A line no longer than kColumns where words allow it: what does not fit begins a line after so many blanks.
+std::string at_most_columns(const std::string& line, size_t indent) {
+  std::string result = line;
+  for (size_t begin = 0; result.size() - begin > kColumns;) {
+    const size_t first = begin + std::min(result.size() - begin, std::max(indent, result.find_first_not_of(' ', begin) - begin)) + 1;
+    size_t blank = result.rfind(' ', begin + kColumns);
+    if (blank == std::string::npos || blank < first) blank = result.find(' ', begin + kColumns);
+    if (blank == std::string::npos) break;
+    result.replace(blank, 1, "\n" + std::string(indent, ' '));
+    begin = blank + 1;
+  }
+  return result;
+}
+
+// Paragraphs are filled; lines that begin with a blank, as examples do, stay lines.
+std::string filled(const std::string& text) {
+  std::string result, paragraph;
+  const auto end_paragraph = [&] {
+    if (!paragraph.empty()) result += at_most_columns(paragraph, 0) + "\n";
+    paragraph.clear();
+  };
+  for (const std::string& line : CLI::detail::split(text, '\n')) {
+    const bool is_example = line.starts_with(' ');
+    if (line.empty() || is_example) end_paragraph();
+    if (line.empty())
+      result += "\n";
+    else if (is_example)
+      result += at_most_columns(line, 4) + "\n";
+    else
+      paragraph += (paragraph.empty() ? "" : " ") + line;
+    if (line.ends_with(':')) end_paragraph();
+  }
+  end_paragraph();
+  return result;
+}
+
+class NarrowHelp : public CLI::Formatter {
+ public:
+  NarrowHelp() { column_width(kHelpColumn); }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    std::string result;
+    for (const std::string& line : CLI::detail::split(CLI::Formatter::make_option(option, is_positional), '\n'))
+      if (!line.empty()) result += at_most_columns(line, kHelpColumn) + "\n";
+    return result;
+  }
+  std::string make_groups(const CLI::App* app, CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(CLI::Formatter::make_groups(app, mode), "\n\n\n", "\n\n");
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    const std::string text = app->get_footer();
+    return text.empty() ? text : filled(text);
+  }
+};
+
+}  // namespace
+
 Program::Program(std::string_view name, std::string_view help, std::string_view version)
     : app_(std::make_unique<CLI::App>(std::string(help), std::string(name))), root_(*app_, chosen_) {
+  app_->formatter(std::make_shared<NarrowHelp>());
   app_->set_version_flag("--version", std::string(name) + " " + std::string(version));
-  app_->get_formatter()->column_width(34);
 }
 
 Program::~Program() = default;

@@ -53,6 +53,7 @@ class Command {
   template <class Value>
   Argument positional(std::string_view name, Value& value, std::string_view help);
   void flag(std::string_view name, bool& value, std::string_view help);
+  void group(std::string_view title);  // under which the help has what is added from here on
 
   void footer(std::string_view text);  // before commands are added, which have it where they have none of their own
   Command command(std::string_view name, std::string_view help);  // one of them must then be chosen

@@ -58,11 +58,14 @@ void print_labels(const Evaluation& evaluation) {
   print("mean average precision {}, F1 {} (macro) and {} (micro), all labels right {} of {}, loss {:.4f}\n\n",
         as_percent(scores.mean_average_precision), as_percent(scores.f1_macro), as_percent(scores.f1_micro),
         as_percent(evaluation.score.accuracy), counted(evaluation.score.pictures, "picture", "pictures"), evaluation.loss);
-  Table table("<>>>>");
-  table.add({"class", "pictures", "found", "average precision", "F1"});
-  for (const ClassScore& one : evaluation.classes)
+  Table table("<>>>>>");
+  table.add({"class", "pictures", "found", "average precision", "F1", "told from"});
+  for (size_t i = 0; i < evaluation.classes.size(); ++i) {
+    const ClassScore& one = evaluation.classes[i];
     table.add({one.name, std::to_string(one.pictures), std::to_string(one.correct),
-               one.average_precision < 0 ? "" : as_percent(one.average_precision), as_percent(one.f1)});
+               one.average_precision < 0 ? "" : as_percent(one.average_precision), as_percent(one.f1),
+               as_percent(evaluation.thresholds[i])});
+  }
   print("{}", table.text());
 }
 
@@ -88,11 +91,13 @@ void print_text(const Evaluation& evaluation) {
 
 Json to_json(const Evaluation& evaluation) {
   Json classes = Json::array();
-  for (const ClassScore& one : evaluation.classes) {
+  for (size_t i = 0; i < evaluation.classes.size(); ++i) {
+    const ClassScore& one = evaluation.classes[i];
     Json json{{"name", one.name}, {"pictures", one.pictures}, {"correct", one.correct}, {"accuracy", share(one.correct, one.pictures)}};
     if (evaluation.score.labels) {
       json.set("average_precision", one.average_precision < 0 ? Json() : one.average_precision);
       json.set("f1", one.f1);
+      json.set("threshold", evaluation.thresholds[i]);
     }
     classes.push_back(json);
   }

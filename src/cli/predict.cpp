@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kPredictFooter =
     R"(Prints each file as soon as it was looked at, and below it its most probable classes. With --json: a list of {"file", "classes": [{"name", "probability"}]}.
-The probabilities of a model of classes that do not exclude each other are each class's own: their sum is not 1.
+The probabilities of a model of classes that do not exclude each other are each class's own: their sum is not 1. Beside them stands
+yes or no, by the thresholds that training chose on the validation pictures; with --json, "told": true or false.
 A picture that cannot be read gets one line on standard error and is left out; the exit status is 1 only if none could be read.
 
 Examples:
@@ -27,14 +28,20 @@ struct PredictArguments {
   ListFormat json;
 };
 
-void print_text(const Prediction& picture) {
+// `several`: a picture may have several of the classes, or none.
+void print_text(const Prediction& picture, bool several) {
   print("{}\n", picture.file);
-  for (const ClassProbability& one : picture.classes) print("  {:>7}  {}\n", as_percent(one.probability), one.name);
+  for (const ClassProbability& one : picture.classes)
+    print("  {:>7}  {}{}\n", as_percent(one.probability), several ? (one.told ? "yes  " : "no   ") : "", one.name);
 }
 
-Json to_json(const Prediction& picture) {
+Json to_json(const Prediction& picture, bool several) {
   Json classes = Json::array();
-  for (const ClassProbability& one : picture.classes) classes.push_back({{"name", one.name}, {"probability", one.probability}});
+  for (const ClassProbability& one : picture.classes) {
+    Json json{{"name", one.name}, {"probability", one.probability}};
+    if (several) json.set("told", one.told);
+    classes.push_back(json);
+  }
   return {{"file", picture.file}, {"classes", classes}};
 }
 
@@ -52,11 +59,12 @@ int predict(const PredictArguments& options) {
     };
   }
   ListPrinter list(options.json);
+  const bool several = model.head().independent;
   bool any = false;
   const std::vector<BadPicture> left_out = predict_files(model, files, pictures, [&](const Prediction& picture) {
     any = true;
     progress.clear();
-    options.json.any() ? list.add(to_json(picture)) : print_text(picture);
+    options.json.any() ? list.add(to_json(picture, several)) : print_text(picture, several);
   });
   progress.clear();
   if (options.json.any()) list.finish();

@@ -74,7 +74,7 @@ struct TrainArguments {
 // How many pictures go through steps, since the epoch began or was gone on with.
 class Speed {
  public:
-  double pictures_a_second(const TrainOptions::Progress& step) {
+  double pictures_a_second(const TrainProgress& step) {
     const Clock::time_point now = Clock::now();
     if (step.epoch != epoch_ || step.phase != phase_ || step.pictures < first_) {
       epoch_ = step.epoch, phase_ = step.phase, first_ = step.pictures, began_ = now;
@@ -93,7 +93,7 @@ class Speed {
   double last_ = 0;
 };
 
-void show_progress(Progress& bar, Speed& speed, const TrainOptions::Progress& step) {
+void show_progress(Progress& bar, Speed& speed, const TrainProgress& step) {
   const double done = static_cast<double>(std::max<int64_t>(step.epoch - 1, 0) * step.steps + step.step);
   const double total = static_cast<double>(std::max<int64_t>(step.epochs, 1) * step.steps);
   if (step.phase == "check") return bar.show("reading pictures", done, total, fmt::format("{} of {}", step.step, step.steps));
@@ -126,14 +126,19 @@ void print_result(const TrainOptions& training, const TrainResult& result) {
   Table table("<<");
   table.add({"validation", score_text(result.validation)});
   table.add({"test", score_text(result.test)});
+  if (!result.thresholds.empty()) {
+    const auto [least, most] = std::ranges::minmax(result.thresholds);
+    table.add({"told from", fmt::format("{}{} of a class's probability, by the validation pictures", as_percent(least),
+                                        least < most ? " to " + as_percent(most) : "")});
+  }
   if (result.folds) table.add({"folds", spread_text(*result.folds)});
   if (result.seeds) table.add({"seeds", spread_text(*result.seeds)});
   table.add({"recipe", result.recipe});
   table.add({"epochs", fmt::format("{}, the best one {}", result.epochs, result.best_epoch)});
   table.add({"seconds", fmt::format("{:.1f}", result.seconds)});
   if (!result.left_out.empty()) table.add({"left out", counted(static_cast<int64_t>(result.left_out.size()), "picture", "pictures")});
-  table.add({"model", (std::filesystem::path(training.out) / "model.safetensors").string()});
-  if (training.report) table.add({"report", (std::filesystem::path(training.out) / "report.html").string()});
+  table.add({"model", (std::filesystem::path(training.run.out) / "model.safetensors").string()});
+  if (training.run.report) table.add({"report", (std::filesystem::path(training.run.out) / "report.html").string()});
   print("{}", table.text());
 }
 
@@ -146,7 +151,8 @@ Json result_json(const TrainOptions& training, const TrainResult& result) {
             {"epochs", result.epochs},
             {"best_epoch", result.best_epoch},
             {"left_out", left_out_json(result.left_out)},
-            {"out", training.out}};
+            {"out", training.run.out}};
+  if (!result.thresholds.empty()) json.set("thresholds", result.thresholds);
   if (result.folds) json.set("folds", json_of(*result.folds));
   if (result.seeds) json.set("seeds", json_of(*result.seeds));
   return json;
@@ -184,15 +190,15 @@ std::string usual_folder(const TrainOptions& training) {
     return std::filesystem::exists(name(number), none) && !std::filesystem::is_empty(name(number), none);
   };
   int number = 1;
-  if (training.overwrite) return name(number);
+  if (training.run.overwrite) return name(number);
   while (taken(number)) ++number;
-  return name(training.resume && number > 1 ? number - 1 : number);
+  return name(training.run.resume && number > 1 ? number - 1 : number);
 }
 
 int run_rate_search(const TrainArguments& options, const LabelledData& data, const Model& model, TrainOptions training) {
   Progress bar;
   Speed speed;
-  training.progress = [&](const TrainOptions::Progress& step) {
+  training.run.progress = [&](const TrainProgress& step) {
     show_progress(bar, speed, step);
     if (step.phase == "check") leave_if_interrupted();
     return !interrupted();
@@ -210,21 +216,21 @@ int run_rate_search(const TrainArguments& options, const LabelledData& data, con
 int run_training(const TrainArguments& options) {
   if (options.data.empty()) throw Error(ErrorKind::usage, "DATA is required (fovea train --help tells more)");
   TrainOptions training = train_options(options.training);
-  if (training.out.empty()) training.out = usual_folder(training);
+  if (training.run.out.empty()) training.run.out = usual_folder(training);
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
   if (data.folder.empty())
     find_classes(data.files);
   else
     find_classes(data.folder);
-  Model model = load(options.model, training.seed);
+  Model model = load(options.model, training.run.seed);
   if (!options.training.preprocessing.size.empty()) {
     PreprocessingOptions only_size;
     only_size.size = options.training.preprocessing.size;
     apply(model, only_size);
   }
   if (options.find_rate) {
-    training.threads = options.model.threads;
+    training.run.threads = options.model.threads;
     watch_interrupts();
     return run_rate_search(options, data, model, training);
   }
@@ -237,12 +243,12 @@ int run_training(const TrainArguments& options) {
     std::fflush(stdout);
   };
   tell(fmt::format("{}, weights: {}, {}x{}, seed {}, into {}", model.name(), model.loaded().source, model.preprocessing().height,
-                   model.preprocessing().width, training.seed, training.out));
-  training.threads = options.model.threads;
-  training.command = command_line();
-  training.note = tell;
+                   model.preprocessing().width, training.run.seed, training.run.out));
+  training.run.threads = options.model.threads;
+  training.run.command = command_line();
+  training.run.note = tell;
   watch_interrupts();
-  training.progress = [&](const TrainOptions::Progress& step) {
+  training.run.progress = [&](const TrainProgress& step) {
     show_progress(bar, speed, step);
     if (step.phase == "check") leave_if_interrupted();  // nothing is there to be saved
     return !interrupted();
@@ -250,7 +256,7 @@ int run_training(const TrainArguments& options) {
   const TrainResult result = data.folder.empty() ? train(model, data.files, training) : train(model, data.folder, training);
   bar.clear();
   if (result.interrupted) {
-    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.out),
+    return report_error(fmt::format("interrupted and saved; the same command with --resume goes on from there ({})", training.run.out),
                         interrupted_status());
   }
   if (options.json) {

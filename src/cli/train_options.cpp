@@ -18,6 +18,11 @@ void add(Command& command, TrainingOptions& options, const TrainSetting& setting
   if (!setting.usual.empty()) argument.shows_default(setting.usual);
 }
 
+std::string title_of(std::string group) {
+  group[0] = static_cast<char>(group[0] - 'a' + 'A');
+  return group;
+}
+
 }  // namespace
 
 void add_changes(Command& command, TrainingOptions& options) {
@@ -26,13 +31,18 @@ void add_changes(Command& command, TrainingOptions& options) {
 }
 
 void add_training(Command& command, TrainingOptions& options) {
+  std::string group;
   for (const TrainSetting& setting : train_settings()) {
-    if (setting.name == "out") {  // what is written comes last
-      add_preprocessing(
-          command, options.preprocessing,
-          "squash, and of a probe with few pictures squash+pad where cross validation prefers it; auto: what it prefers of all",
-          "auto|crop|pad|squash|squash+pad");
-      add_decode(command, options.preprocessing);
+    if (setting.group != group) {
+      group = setting.group;
+      command.group(title_of(group));
+      if (group == "views") {
+        add_preprocessing(
+            command, options.preprocessing,
+            "squash, and of a probe with few pictures squash+pad where cross validation prefers it; auto: what it prefers of all",
+            "auto|crop|pad|squash|squash+pad");
+        add_decode(command, options.preprocessing);
+      }
     }
     add(command, options, setting);
   }
@@ -45,17 +55,17 @@ TrainOptions train_options(const TrainingOptions& options) {
   for (const auto& [name, on] : options.switches)
     if (on) values[name] = "yes";
   TrainOptions train = fovea::train_options(values);
-  train.keep_size = !options.preprocessing.size.empty();
-  train.fit_by_validation = options.preprocessing.fit == "auto";
-  if (!options.preprocessing.fit.empty() && !train.fit_by_validation) {
+  train.views.keep_size = !options.preprocessing.size.empty();
+  train.views.fit_by_validation = options.preprocessing.fit == "auto";
+  if (!options.preprocessing.fit.empty() && !train.views.fit_by_validation) {
     const std::vector<Fit> fits = parse_fits(options.preprocessing.fit);
-    train.fit = fits.front();
-    if (fits.size() > 1) train.second_fit = fits.back();
+    train.views.fit = fits.front();
+    if (fits.size() > 1) train.views.second_fit = fits.back();
   }
-  if (!options.preprocessing.alpha.empty()) train.alpha = parse_alpha(options.preprocessing.alpha);
-  if (!options.preprocessing.decode.empty()) train.decode = parse_decode(options.preprocessing.decode);
-  if (!options.preprocessing.range.empty()) train.range = parse_range(options.preprocessing.range);
-  if (options.preprocessing.page > 0) train.page = options.preprocessing.page;
+  if (!options.preprocessing.alpha.empty()) train.views.alpha = parse_alpha(options.preprocessing.alpha);
+  if (!options.preprocessing.decode.empty()) train.views.decode = parse_decode(options.preprocessing.decode);
+  if (!options.preprocessing.range.empty()) train.views.range = parse_range(options.preprocessing.range);
+  if (options.preprocessing.page > 0) train.views.page = options.preprocessing.page;
   return train;
 }
 

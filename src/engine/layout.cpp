@@ -1,13 +1,15 @@
 #include "engine/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace fovea::engine {
 namespace {
 
-// Calls body(logical index, memory index).
+// Calls body(logical index, memory index), of several pictures on all cores.
 template <class Body>
 void for_each_element(const Shape& shape, Body&& body) {
   if (shape.rank() != 4) {
@@ -15,9 +17,20 @@ void for_each_element(const Shape& shape, Body&& body) {
     return;
   }
   const int64_t planes = shape.channels(), pixels = shape.height() * shape.width();
-  for (int64_t n = 0, logical = 0; n < shape.batch(); ++n)
-    for (int64_t c = 0; c < planes; ++c)
-      for (int64_t p = 0; p < pixels; ++p, ++logical) body(logical, (n * pixels + p) * planes + c);
+  constexpr int64_t kFew = 8;          // planes that are gone through side by side, as those of pictures
+  constexpr int64_t kGrain = 1 << 18;  // elements that a core takes at least
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, planes * pixels));
+  parallel_for(shape.batch(), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const int64_t first = n * planes * pixels;
+      if (planes <= kFew)
+        for (int64_t p = 0; p < pixels; ++p)
+          for (int64_t c = 0; c < planes; ++c) body(first + c * pixels + p, first + p * planes + c);
+      else
+        for (int64_t c = 0; c < planes; ++c)
+          for (int64_t p = 0; p < pixels; ++p) body(first + c * pixels + p, first + p * planes + c);
+    }
+  });
 }
 
 template <class From, class To>

@@ -69,7 +69,25 @@ std::shared_ptr<Network> Network::clone() const {
   auto copy = std::make_shared<Network>(*variant_, form_, preprocessing_, std::nullopt);
   copy->load(state_dict());
   copy->set_precision(precision_);
+  copy->thresholds_ = thresholds_;
   return copy;
+}
+
+bool is_told(float logit, double threshold) { return static_cast<double>(logit) >= std::log(threshold / (1 - threshold)); }
+
+std::vector<double> Network::thresholds() const {
+  if (!form_.head.independent) return {};
+  return thresholds_.empty() ? std::vector<double>(form_.classes.size(), 0.5) : thresholds_;
+}
+
+void Network::set_thresholds(std::vector<double> thresholds) {
+  if (!thresholds.empty() && !form_.head.independent)
+    fail(ErrorKind::usage, "thresholds for {}, whose classes exclude each other: the most probable one is the answer", variant_->name);
+  if (!thresholds.empty() && thresholds.size() != form_.classes.size())
+    fail(ErrorKind::usage, "{} thresholds of {} classes", thresholds.size(), form_.classes.size());
+  for (const double one : thresholds)
+    if (!(one > 0) || !(one < 1)) fail(ErrorKind::usage, "a threshold of {}, a probability above 0 and below 1 expected", one);
+  thresholds_ = std::move(thresholds);
 }
 
 ModelGraph Network::build(int64_t batch, int64_t height, int64_t width) const {
@@ -102,6 +120,7 @@ void Network::replace_head(std::vector<std::string> classes, const HeadOptions& 
   }
   const std::vector<std::string> old_classes = std::exchange(form_.classes, std::move(classes));
   form_.headless = false;
+  thresholds_.clear();
   const bool same = form_.head.kind == head.kind && form_.head.hidden == head.hidden;
   form_.head = head;
   const Graph graph = build(1).graph;
@@ -219,7 +238,7 @@ int64_t Network::parameter_count() const {
   return count;
 }
 
-void Network::save(const std::filesystem::path& path, weights::StateDict tensors) const {
+void Network::save(const std::filesystem::path& path, weights::StateDict tensors, std::vector<double> thresholds) const {
   weights::ModelFile file;
   file.architecture = variant_->name;
   file.classes = form_.classes;
@@ -228,6 +247,7 @@ void Network::save(const std::filesystem::path& path, weights::StateDict tensors
   file.channels = form_.channels;
   file.native_height = form_.native.height;
   file.native_width = form_.native.width;
+  file.thresholds = std::move(thresholds);
   file.tensors = std::move(tensors);
   weights::write_model_file(path, file);
 }

@@ -32,6 +32,9 @@ std::string first_convolution(const ModelGraph& model);
 // Where weights of the variant have their linear head.
 weights::HeadPlace head_place(const models::Variant& variant);
 
+// Whether a class of several is told: its probability, the sigmoid of the logit, is not below the threshold.
+bool is_told(float logit, double threshold);
+
 class Network {
  public:
   // Weights as the library starts them, from the seed; without one they are zero, to be loaded.
@@ -45,6 +48,11 @@ class Network {
   const std::vector<std::string>& classes() const { return form_.classes; }
   int64_t class_count() const { return static_cast<int64_t>(form_.classes.size()); }
   int64_t channels() const { return form_.channels; }
+  // Of independent classes: from which probability on the answer is yes; 0.5 where none were given. Empty for others.
+  std::vector<double> thresholds() const;
+  const std::vector<double>& given_thresholds() const { return thresholds_; }
+  // Throws Error(usage) for another number, for one that is not above 0 and below 1, and for classes that exclude each other; none: as new.
+  void set_thresholds(std::vector<double> thresholds);
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
   const std::shared_ptr<StateStore>& store() const { return store_; }
@@ -82,7 +90,7 @@ class Network {
   int64_t parameter_count() const;
 
   // Writes the model file (weights/model_file.h) of the network with these tensors, all of `state_dict`.
-  void save(const std::filesystem::path& path, weights::StateDict tensors) const;
+  void save(const std::filesystem::path& path, weights::StateDict tensors, std::vector<double> thresholds) const;
 
  private:
   void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
@@ -91,6 +99,7 @@ class Network {
   const models::Variant* variant_;
   NetworkForm form_;
   Preprocessing preprocessing_;
+  std::vector<double> thresholds_;
   DType precision_ = DType::f32;
   std::shared_ptr<StateStore> store_;
   std::shared_ptr<PackedWeights> packed_weights_ = std::make_shared<PackedWeights>();

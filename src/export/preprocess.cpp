@@ -79,10 +79,15 @@ std::string crop(Translation& to, std::string pictures, const Preprocessing& p) 
   return to.emit("Slice", {pictures, begin, to.emit("Add", {begin, wanted}), to.ints({2, 3})});
 }
 
+// Of red, green and blue.
+std::vector<float> three(const std::vector<float>& numbers) {
+  return {numbers.at(0), numbers.at(1 % numbers.size()), numbers.at(2 % numbers.size())};
+}
+
 // Around pictures f32 [N,3,H,W] the mean colour, as a byte.
 std::string surround(Translation& to, const std::string& pictures, const Preprocessing& p) {
   std::vector<float> levels;
-  for (float mean : p.mean) levels.push_back(std::clamp(std::nearbyint(mean * 255.0f), 0.0f, 255.0f));
+  for (float mean : three(p.mean)) levels.push_back(std::clamp(std::nearbyint(mean * 255.0f), 0.0f, 255.0f));
   const std::string level = to.floats(levels, {3, 1, 1});
   const std::string missing = to.emit("Sub", {to.ints({p.height, p.width}), size_of(to, pictures)});
   const std::string before = rounded_half(to, missing);
@@ -107,8 +112,8 @@ std::string preprocess(Translation& to, const Preprocessing& p, const std::strin
     x = surround(to, cast(to, x, kFloat), p);
   }
   x = to.emit("Div", {x, to.number(255)});
-  x = to.emit("Sub", {x, to.floats({p.mean.begin(), p.mean.end()}, {3, 1, 1})});
-  return to.emit("Div", {x, to.floats({p.std.begin(), p.std.end()}, {3, 1, 1})});
+  x = to.emit("Sub", {x, to.floats(three(p.mean), {3, 1, 1})});
+  return to.emit("Div", {x, to.floats(three(p.std), {3, 1, 1})});
 }
 
 }  // namespace fovea::onnx

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "image/channels.h"
 #include "image/color.h"
 #include "image/fit.h"
 #include "image/geometry.h"
@@ -121,10 +122,12 @@ Window draw_crop(Size size, const Augmentation& a, const Draw& draw) {
 }
 
 Image resized_crop(const Image& image, const Window& window, const Preprocessing& p) {
-  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
-  resize_window(part(view(image), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
-                p.interpolation, result.pixels.data(), 3 * p.width);
-  return result;
+  return by_threes(image, [&](const Image& rgb, int64_t) {
+    Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
+    resize_window(part(view(rgb), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
+                  p.interpolation, result.pixels.data(), 3 * p.width);
+    return result;
+  });
 }
 
 Size enlarged_size(const Augmentation& a, const Preprocessing& p) {
@@ -138,9 +141,11 @@ Image enlarged_crop(const Image& image, const Augmentation& a, const Preprocessi
   const Size size = enlarged_size(a, p);
   const auto top = static_cast<int64_t>(random.below(place_crop, static_cast<uint64_t>(size.height - p.height + 1)));
   const auto left = static_cast<int64_t>(random.below(place_crop + 1, static_cast<uint64_t>(size.width - p.width + 1)));
-  Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
-  resize_window(view(image), size, {left, top, p.width, p.height}, p.interpolation, result.pixels.data(), 3 * p.width);
-  return result;
+  return by_threes(image, [&](const Image& rgb, int64_t) {
+    Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
+    resize_window(view(rgb), size, {left, top, p.width, p.height}, p.interpolation, result.pixels.data(), 3 * p.width);
+    return result;
+  });
 }
 
 Image shown(const Image& image, const Augmentation& a, const Preprocessing& p, const Draw& draw) {
@@ -154,6 +159,7 @@ void augment_fitted(Image& fitted, const Augmentation& a, const Draw& draw) {
   const RandomStream random = stream_of(draw);
   if (random.uniform(place_flip) < a.flip) flip_horizontally(fitted);
   if (random.uniform(place_vertical_flip) < a.vertical_flip) flip_vertically(fitted);
+  if (fitted.channels != 3) return;
   for (const Change& change : draw_changes(a.policy, {fitted.width, fitted.height}, random, place_policy))
     apply(fitted, change, a.policy.sampling);
   jitter(fitted, a, random);

@@ -50,7 +50,8 @@ Window draw_crop(Size size, const Augmentation& augmentation, const Draw& draw);
 Image resized_crop(const Image& image, const Window& window, const Preprocessing& preprocessing);
 // What Augmentation::enlarged makes of a picture before the crop.
 Size enlarged_size(const Augmentation& augmentation, const Preprocessing& preprocessing);
-// All but the crop, of a picture that has been through fit: augment without crops is fit and then this.
+// All but the crop, of a picture that has been through fit: augment without crops is fit and then this. Policies and colours are of RGB:
+// pictures of other channels are only turned.
 void augment_fitted(Image& fitted, const Augmentation& augmentation, const Draw& draw);
 // What comes after normalization, [height, width, channels].
 void augment_normalized(std::span<float> pixels, Size size, const Augmentation& augmentation, const Draw& draw);

@@ -32,6 +32,10 @@ void check_size(int64_t width, int64_t height);
 // Says by what the sides of a picture of this size, upright, may be divided: 1, 2, 4 or 8.
 using Reduction = std::function<int(Size)>;
 
+// To three channels. Over white by the arithmetic of Pillow's Image.alpha_composite on an opaque white ground: weights of 255 << 7 in all,
+// one rounded division by 255.
+void drop_alpha(Decoded& picture, Alpha alpha);
+
 // Each throws Error(input) with a sentence that begins with what is wrong: "truncated JPEG: ...", "damaged PNG: ...".
 Decoded decode_jpeg(Bytes bytes, const Reduction& reduction = nullptr);
 Decoded decode_png(Bytes bytes, bool wide);  // wide: grey of 16 bits keeps its values, else its high byte

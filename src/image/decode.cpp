@@ -60,24 +60,6 @@ void narrow(Decoded& picture, const std::optional<ValueRange>& range) {
   picture.wide = {};
 }
 
-// To three channels. Over white by the arithmetic of Pillow's Image.alpha_composite on an opaque white ground: weights of 255 << 7 in all,
-// one rounded division by 255.
-void drop_alpha(Decoded& picture, Alpha alpha) {
-  if (picture.channels == 3) return;
-  const size_t count = picture.pixels.size() / 4;
-  const uint8_t* in = picture.pixels.data();
-  uint8_t* out = picture.pixels.data();  // behind `in` from the second pixel on
-  for (size_t i = 0; i < count; ++i, in += 4, out += 3) {
-    const uint32_t over = alpha == Alpha::drop ? 255u << 7 : uint32_t{in[3]} << 7, under = (255u << 7) - over;
-    for (int c = 0; c < 3; ++c) {
-      const uint32_t sum = in[c] * over + 255u * under + (0x80u << 7);
-      out[c] = static_cast<uint8_t>(((sum >> 8) + sum) >> 8 >> 7);
-    }
-  }
-  picture.pixels.resize(3 * count);
-  picture.channels = 3;
-}
-
 class Descriptor {
  public:
   explicit Descriptor(int value) : value_(value) {}
@@ -135,6 +117,22 @@ Preprocessing only(Alpha alpha) {
 
 }  // namespace
 
+void drop_alpha(Decoded& picture, Alpha alpha) {
+  if (picture.channels == 3) return;
+  const size_t count = picture.pixels.size() / 4;
+  const uint8_t* in = picture.pixels.data();
+  uint8_t* out = picture.pixels.data();  // behind `in` from the second pixel on
+  for (size_t i = 0; i < count; ++i, in += 4, out += 3) {
+    const uint32_t over = alpha == Alpha::drop ? 255u << 7 : uint32_t{in[3]} << 7, under = (255u << 7) - over;
+    for (int c = 0; c < 3; ++c) {
+      const uint32_t sum = in[c] * over + 255u * under + (0x80u << 7);
+      out[c] = static_cast<uint8_t>(((sum >> 8) + sum) >> 8 >> 7);
+    }
+  }
+  picture.pixels.resize(3 * count);
+  picture.channels = 3;
+}
+
 Image read_for_use(const std::string& path, const Use& use) {
   return in_context(path, [&] { return decode_image(read_bytes(path), use.preprocessing, reduction_of(use)); });
 }
@@ -169,6 +167,7 @@ Inspection inspect_image(const std::string& path, const Use& use) {
 }
 
 bool is_grey(const Image& image) {
+  if (image.channels != 3) return false;
   const std::vector<uint8_t>& pixels = image.pixels;
   for (size_t i = 0; i < pixels.size(); i += 3)
     if (pixels[i] != pixels[i + 1] || pixels[i] != pixels[i + 2]) return false;

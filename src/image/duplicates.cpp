@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/parallel.h"
+#include "image/channels.h"
 
 namespace fovea::image {
 namespace {
@@ -87,7 +88,7 @@ Fingerprint fingerprint(const Image& decoded) {
   result.pixels = hash_of(decoded);
   result.width = decoded.width;
   result.height = decoded.height;
-  const Image map = resize(decoded, kMap, kMap, Interpolation::bilinear);
+  const Image map = resize(rgb_of(decoded), kMap, kMap, Interpolation::bilinear);
   const auto transformed = frequencies(map);
   for (size_t i = 1; i < transformed.size(); ++i) {
     const uint64_t bit = uint64_t{1} << i;

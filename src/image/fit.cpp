@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "image/channels.h"
 #include "image/codecs.h"
 
 namespace fovea {
@@ -71,11 +72,12 @@ void check_output(const Preprocessing& p) {
   check_size(p.width, p.height);
 }
 
-// (value / 255 - mean) / std in float, in torchvision's order of operations.
-std::array<std::array<float, 256>, 3> normalized_levels(const Preprocessing& p) {
-  std::array<std::array<float, 256>, 3> levels;
-  for (size_t c = 0; c < 3; ++c) {
-    for (size_t v = 0; v < 256; ++v) levels[c][v] = (static_cast<float>(v) / 255.0f - p.mean[c]) / p.std[c];
+// (value / 255 - mean) / std in float, in torchvision's order of operations, of each channel.
+std::vector<std::array<float, 256>> normalized_levels(const Preprocessing& p, int64_t channels) {
+  std::vector<std::array<float, 256>> levels(static_cast<size_t>(channels));
+  for (int64_t c = 0; c < channels; ++c) {
+    const float mean = of_channel(p.mean, c), deviation = of_channel(p.std, c);
+    for (size_t v = 0; v < 256; ++v) levels[static_cast<size_t>(c)][v] = (static_cast<float>(v) / 255.0f - mean) / deviation;
   }
   return levels;
 }
@@ -95,10 +97,11 @@ Placement placement_of(Size picture, const Preprocessing& p) {
            -round_half_even(static_cast<double>(p.height - size.height) * 0.5), p.width, p.height}};
 }
 
-Image fit(const View& source, const Preprocessing& p) {
+Image fit(const View& source, const Preprocessing& p, int64_t first_channel) {
   const Placement placement = placement_of({source.width, source.height}, p);
   std::array<uint8_t, 3> fill{};
-  if (p.fit == Fit::pad) fill = {mean_level(p.mean[0]), mean_level(p.mean[1]), mean_level(p.mean[2])};
+  if (p.fit == Fit::pad)
+    for (int64_t c = 0; c < 3; ++c) fill[static_cast<size_t>(c)] = mean_level(of_channel(p.mean, first_channel + c));
   return place(source, placement.size, placement.window, p.interpolation, fill);
 }
 
@@ -109,31 +112,47 @@ void normalize_fitted_into(const Image& image, const Preprocessing& p, float* ou
   if (image.width != p.width || image.height != p.height) {
     fail(ErrorKind::mismatch, "an image of {} x {} pixels where {} x {} are wanted", image.width, image.height, p.width, p.height);
   }
-  const auto levels = normalized_levels(p);
+  const auto levels = normalized_levels(p, image.channels);
   const uint8_t* in = image.pixels.data();
-  for (int64_t i = 0; i < image.width * image.height; ++i, in += 3, out += 3) {
-    out[0] = levels[0][in[0]];
-    out[1] = levels[1][in[1]];
-    out[2] = levels[2][in[2]];
+  if (image.channels == 3) {
+    const auto &red = levels[0], &green = levels[1], &blue = levels[2];
+    for (int64_t i = 0; i < image.width * image.height; ++i, in += 3, out += 3) {
+      out[0] = red[in[0]];
+      out[1] = green[in[1]];
+      out[2] = blue[in[2]];
+    }
+    return;
   }
+  for (int64_t i = 0; i < image.width * image.height; ++i)
+    for (const auto& level : levels) *out++ = level[*in++];
 }
 
 }  // namespace image
 
 Image fit(const Image& image, const Preprocessing& preprocessing) {
   image::check_image(image);
-  return image::fit(image::view(image), preprocessing);
+  return image::by_threes(image, [&](const Image& rgb, int64_t first) { return image::fit(image::view(rgb), preprocessing, first); });
 }
 
 Tensor preprocess(const Image& image, const Preprocessing& p) {
   const Image fitted = fit(image, p);
-  Tensor result(DType::f32, {3, p.height, p.width});
+  Tensor result(DType::f32, {fitted.channels, p.height, p.width});
   float* out = result.mutable_values<float>().data();
-  const auto levels = image::normalized_levels(p);
-  for (size_t c = 0; c < 3; ++c) {
-    for (size_t i = c; i < fitted.pixels.size(); i += 3) *out++ = levels[c][fitted.pixels[i]];
+  const auto levels = image::normalized_levels(p, fitted.channels);
+  for (size_t c = 0; c < levels.size(); ++c) {
+    for (size_t i = c; i < fitted.pixels.size(); i += levels.size()) *out++ = levels[c][fitted.pixels[i]];
   }
   return result;
+}
+
+std::vector<Tensor> preprocess_views(const Image& image, const Preprocessing& preprocessing) {
+  std::vector<Tensor> views;
+  Preprocessing one = preprocessing;
+  for (const Fit fit : fits_of(preprocessing)) {
+    one.fit = fit;
+    views.push_back(preprocess(image, one));
+  }
+  return views;
 }
 
 Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {
@@ -142,29 +161,54 @@ Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t
   image::check_size(width, height);
   constexpr int64_t far = int64_t{1} << 40;  // beyond any picture; keeps the sums below from overflowing
   const image::Window window{std::clamp(left, -far, far), std::clamp(top, -far, far), width, height};
-  return image::place(image::view(image), {image.width, image.height}, window, Interpolation::nearest, {});
+  return image::by_threes(image, [&](const Image& rgb, int64_t) {
+    return image::place(image::view(rgb), {image.width, image.height}, window, Interpolation::nearest, {});
+  });
 }
 
-Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes, PixelOrder order) {
+namespace {
+
+// Of rows of so many channels.
+void check_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t channels, int64_t& stride_bytes) {
   image::check_size(width, height);
   if (!pixels) fail(ErrorKind::usage, "an image of {} x {} pixels from no memory", width, height);
-  if (stride_bytes == 0) stride_bytes = 3 * width;
-  if (stride_bytes < 3 * width)
-    fail(ErrorKind::usage, "rows of {} pixels are {} bytes apart, less than {}", width, stride_bytes, 3 * width);
-  Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
-  uint8_t* out = image.pixels.data();
+  if (stride_bytes == 0) stride_bytes = channels * width;
+  if (stride_bytes < channels * width)
+    fail(ErrorKind::usage, "rows of {} pixels are {} bytes apart, less than {}", width, stride_bytes, channels * width);
+}
+
+}  // namespace
+
+Image image_from_memory(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride_bytes, PixelOrder order, Alpha alpha) {
+  const bool grey = order == PixelOrder::grey, transparent = order == PixelOrder::rgba || order == PixelOrder::bgra;
+  const int64_t channels = grey ? 1 : transparent ? 4 : 3;
+  check_memory(pixels, width, height, channels, stride_bytes);
+  image::Decoded picture;
+  picture.width = width;
+  picture.height = height;
+  picture.channels = static_cast<int>(grey ? 3 : channels);
+  picture.pixels.resize(static_cast<size_t>(picture.channels * width * height));
+  uint8_t* out = picture.pixels.data();
   for (int64_t y = 0; y < height; ++y) {
     const uint8_t* in = pixels + y * stride_bytes;
-    if (order == PixelOrder::rgb)
-      out = std::copy_n(in, 3 * width, out);
-    else {
-      for (int64_t x = 0; x < width; ++x, in += 3, out += 3) {
-        out[0] = in[2];
-        out[1] = in[1];
-        out[2] = in[0];
-      }
-    }
+    if (grey)
+      for (int64_t x = 0; x < width; ++x, out += 3) std::fill_n(out, 3, in[x]);
+    else
+      out = std::copy_n(in, channels * width, out);
   }
+  if (order == PixelOrder::bgr || order == PixelOrder::bgra)
+    for (size_t i = 0; i < picture.pixels.size(); i += static_cast<size_t>(channels)) std::swap(picture.pixels[i], picture.pixels[i + 2]);
+  image::drop_alpha(picture, alpha);
+  return {width, height, std::move(picture.pixels)};
+}
+
+Image image_from_channels(const uint8_t* pixels, int64_t width, int64_t height, int64_t channels, int64_t stride_bytes) {
+  if (channels < 2) fail(ErrorKind::usage, "an image of {} channels, at least 2 expected; image_from_memory takes grey ones", channels);
+  if (channels > image::kMostChannels)
+    fail(ErrorKind::usage, "an image of {} channels, at most {} expected", channels, image::kMostChannels);
+  check_memory(pixels, width, height, channels, stride_bytes);
+  Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(channels * width * height)), channels};
+  for (int64_t y = 0; y < height; ++y) std::copy_n(pixels + y * stride_bytes, channels * width, image.pixels.data() + y * channels * width);
   return image;
 }
 

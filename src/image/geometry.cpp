@@ -136,7 +136,7 @@ Image turned_quarter(const Image& image, bool clockwise) {
 }  // namespace
 
 Image transform(const Image& image, const Affine& affine, const Sampling& sampling) {
-  check_image(image);
+  check_rgb(image);
   Image result{image.width, image.height, std::vector<uint8_t>(image.pixels.size(), sampling.fill[0])};
   if (sampling.fill[1] != sampling.fill[0] || sampling.fill[2] != sampling.fill[0])
     for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = sampling.fill[i % 3];
@@ -161,7 +161,7 @@ Affine sheared_y(double slope) {
 Affine translated(double right, double down) { return {{1, 0, -right}, {0, 1, -down}}; }
 
 Image rotate(const Image& image, double degrees, const Sampling& sampling) {
-  check_image(image);
+  check_rgb(image);
   double angle = std::fmod(degrees, 360.0);
   if (angle < 0) angle += 360.0;
   if (angle == 0) return image;
@@ -181,13 +181,15 @@ Image rotate(const Image& image, double degrees, const Sampling& sampling) {
 
 void flip_horizontally(Image& image) {
   for (int64_t y = 0; y < image.height; ++y) {
-    uint8_t* left = image.pixels.data() + 3 * image.width * y;
-    for (uint8_t* right = left + 3 * (image.width - 1); left < right; left += 3, right -= 3) std::swap_ranges(left, left + 3, right);
+    const int64_t channels = image.channels;
+    uint8_t* left = image.pixels.data() + channels * image.width * y;
+    for (uint8_t* right = left + channels * (image.width - 1); left < right; left += channels, right -= channels)
+      std::swap_ranges(left, left + channels, right);
   }
 }
 
 void flip_vertically(Image& image) {
-  const int64_t bytes = 3 * image.width;
+  const int64_t bytes = image.channels * image.width;
   uint8_t* top = image.pixels.data();
   for (uint8_t* bottom = top + bytes * (image.height - 1); top < bottom; top += bytes, bottom -= bytes)
     std::swap_ranges(top, top + bytes, bottom);

@@ -65,7 +65,7 @@ bool encode(Encoder& encoder, const uint8_t* pixels, int64_t width, int64_t heig
 }  // namespace
 
 std::vector<std::byte> encode_jpeg(const Image& image, int quality) {
-  image::check_image(image);
+  image::check_rgb(image);
   if (quality < 1 || quality > 100) fail(ErrorKind::usage, "JPEG quality {}, 1 to 100 expected", quality);
   if (std::max(image.width, image.height) > JPEG_MAX_DIMENSION)
     fail(ErrorKind::usage, "{} x {} pixels, a JPEG has at most {} a side", image.width, image.height, JPEG_MAX_DIMENSION);

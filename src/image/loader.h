@@ -44,6 +44,7 @@ struct LoaderOptions {
   int64_t stored_views = 0;  // more than 0: an epoch draws what the epoch of its stored_view does, so that only so many views are seen
   int workers = 0;           // 0: threads()
   int ahead = 2;             // batches kept ready
+  int64_t channels = 3;      // of the network
   std::shared_ptr<ImageCache> cache;  // used where its pictures serve: decoded alike, and not fitted where crops are random
 };
 
@@ -51,7 +52,7 @@ constexpr size_t kBatchesHeld = 3;  // in memory, unless told otherwise: those r
 
 struct Batch {
   int64_t epoch = 0, number = 0;  // of the batch in its epoch
-  std::span<float> images;        // [N, height, width, 3]
+  std::span<float> images;        // [N, height, width, picture_channels]
   std::span<float> second;        // the same pictures in their second shape; empty without
   std::vector<int32_t> labels;
   std::vector<int64_t> indices;  // into the samples

@@ -10,8 +10,8 @@ Image made_by_source(const Sample& sample) {
   return in_context(sample.path, [&] {
     Image image = sample.source->picture(sample.index);
     check_size(image.width, image.height);
-    if (static_cast<int64_t>(image.pixels.size()) != 3 * image.width * image.height)
-      fail(ErrorKind::input, "{} bytes for {} x {} pixels of 3", image.pixels.size(), image.width, image.height);
+    if (image.channels < 1 || static_cast<int64_t>(image.pixels.size()) != image.channels * image.width * image.height)
+      fail(ErrorKind::input, "{} bytes for {} x {} pixels of {}", image.pixels.size(), image.width, image.height, image.channels);
     return image;
   });
 }

@@ -137,7 +137,7 @@ Decoded decode_png(Bytes bytes, bool wide) {
 }  // namespace image
 
 std::vector<std::byte> encode_png(const Image& image) {
-  image::check_image(image);
+  image::check_rgb(image);
   constexpr int64_t most = INT32_MAX;  // of the format
   if (image.width > most || image.height > most)
     fail(ErrorKind::usage, "{} x {} pixels, at most {} a side", image.width, image.height, most);

@@ -38,6 +38,7 @@ void Preparer::prepare(const Sample& sample, const Draw& draw, const Use& use, s
   p.fit = use.preprocessing.fit;
   const auto& augmentation = options_.augmentation;
   const auto normalize = [&](const Image& fitted) {
+    in_context(sample.path, [&] { require_channels(fitted, options_.channels); });
     normalize_fitted_into(fitted, p, out.data());
     if (augmentation) augment_normalized(out, {p.width, p.height}, *augmentation, draw);
   };

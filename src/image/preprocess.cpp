@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/named.h"
 
@@ -50,13 +52,16 @@ std::vector<std::string> parts(const std::string& text, char separator) {
   return result;
 }
 
-std::array<float, 3> three(const std::string& step, const std::string& text) {
+// One a channel.
+std::vector<float> numbers(const std::string& step, const std::string& text) {
   const std::vector<std::string> texts = parts(text, ',');
-  if (texts.size() != 3) fail(ErrorKind::format, "preprocessing step \"{}\": {} numbers, not 3", step, texts.size());
-  std::array<float, 3> values;
-  for (size_t i = 0; i < 3; ++i) {
-    values[i] = number<float>(step, texts[i]);
-    if (!std::isfinite(values[i])) fail(ErrorKind::format, "preprocessing step \"{}\": {} is not finite", step, texts[i]);
+  constexpr size_t kMost = 4096;
+  if (texts.size() > kMost)
+    fail(ErrorKind::format, "preprocessing step \"{}...\": {} numbers, at most {} expected", step.substr(0, 16), texts.size(), kMost);
+  std::vector<float> values;
+  for (const std::string& one : texts) {
+    values.push_back(number<float>(step, one));
+    if (!std::isfinite(values.back())) fail(ErrorKind::format, "preprocessing step \"{}\": {} is not finite", step, one);
   }
   return values;
 }
@@ -86,9 +91,9 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
     if (value != "yes" && value != "no") fail(ErrorKind::format, "preprocessing step \"{}\": yes or no expected", step);
     p.mirrored = value == "yes";
   } else if (name == "mean")
-    p.mean = three(step, value);
+    p.mean = numbers(step, value);
   else if (name == "std") {
-    p.std = three(step, value);
+    p.std = numbers(step, value);
     for (float s : p.std) {
       if (s == 0.0f) fail(ErrorKind::format, "preprocessing step \"{}\": division by 0", step);
     }
@@ -150,9 +155,9 @@ ValueRange parse_range(const std::string& text) {
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={},{},{}|std={},{},{}{}{}{}{}", to_string(fits_of(p)),
-                     p.resize, p.height, p.width, to_string(p.interpolation), to_string(p.alpha), p.mean[0], p.mean[1], p.mean[2], p.std[0],
-                     p.std[1], p.std[2], p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "",
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={}|std={}{}{}{}{}", to_string(fits_of(p)), p.resize,
+                     p.height, p.width, to_string(p.interpolation), to_string(p.alpha), fmt::join(p.mean, ","), fmt::join(p.std, ","),
+                     p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "",
                      p.range ? "|range=" + to_string(*p.range) : "", p.page > 0 ? fmt::format("|page={}", p.page) : "");
 }
 

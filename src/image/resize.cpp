@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "image/channels.h"
 #include "image/codecs.h"
 
 namespace fovea {
@@ -160,12 +161,18 @@ bool columns_first(const View& source, Size size) {
 }  // namespace
 
 void check_image(const Image& image) {
-  if (image.width > 0 && image.height > 0 && static_cast<int64_t>(image.pixels.size()) == 3 * image.width * image.height) return;
+  const int64_t bytes = image.channels * image.width * image.height;
+  if (image.width > 0 && image.height > 0 && image.channels > 0 && static_cast<int64_t>(image.pixels.size()) == bytes) return;
   if (image.width == 0 && image.height == 0 && image.pixels.empty()) fail(ErrorKind::usage, "an empty image: no picture was read into it");
   if (image.width <= 0 || image.height <= 0)
     fail(ErrorKind::usage, "an image of {} x {} pixels, at least 1 x 1 expected", image.width, image.height);
-  fail(ErrorKind::usage, "an image of {} x {} pixels holds {} bytes, not {}", image.width, image.height, image.pixels.size(),
-       3 * image.width * image.height);
+  if (image.channels <= 0) fail(ErrorKind::usage, "an image of {} channels, at least 1 expected", image.channels);
+  fail(ErrorKind::usage, "an image of {} x {} pixels holds {} bytes, not {}", image.width, image.height, image.pixels.size(), bytes);
+}
+
+void check_rgb(const Image& image) {
+  check_image(image);
+  if (image.channels != 3) fail(ErrorKind::usage, "an image of {} channels, 3 (RGB) expected", image.channels);
 }
 
 void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out, int64_t out_stride) {
@@ -216,9 +223,11 @@ Image resize(const Image& image, int64_t width, int64_t height, Interpolation in
   if (width <= 0 || height <= 0) fail(ErrorKind::usage, "resizing to {} x {} pixels", width, height);
   image::check_image(image);
   image::check_size(width, height);
-  Image result{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
-  image::resize_window(image::view(image), {width, height}, {0, 0, width, height}, interpolation, result.pixels.data(), 3 * width);
-  return result;
+  return image::by_threes(image, [&](const Image& rgb, int64_t) {
+    Image result{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
+    image::resize_window(image::view(rgb), {width, height}, {0, 0, width, height}, interpolation, result.pixels.data(), 3 * width);
+    return result;
+  });
 }
 
 }  // namespace fovea

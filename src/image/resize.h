@@ -14,14 +14,16 @@ struct View {
   int64_t width = 0, height = 0, stride_bytes = 0;
 };
 
+// Of three channels: by_threes (image/channels.h) gives such of others.
 inline View view(const Image& image) { return {image.pixels.data(), image.width, image.height, 3 * image.width}; }
 // A rectangle inside it.
 inline View part(const View& whole, int64_t left, int64_t top, int64_t width, int64_t height) {
   return {whole.pixels + top * whole.stride_bytes + 3 * left, width, height, whole.stride_bytes};
 }
 
-// Throws Error(usage) where the pixels are not 3 * width * height bytes, or are none.
+// Throws Error(usage) where the pixels are not channels * width * height bytes, or are none; check_rgb also for other than 3 channels.
 void check_image(const Image& image);
+void check_rgb(const Image& image);
 
 struct Size {
   int64_t width = 0, height = 0;

@@ -28,7 +28,11 @@ struct Looked {
 class Looker {
  public:
   Looker(const Pictures& pictures, const Program& program, int64_t channels, bool mirrored)
-      : pictures_(pictures), program_(program), preparer_(pictures.prepare), channels_(channels), mirrored_(mirrored) {}
+      : pictures_(pictures),
+        program_(program),
+        preparer_(with_channels(pictures.prepare, channels)),
+        channels_(channels),
+        mirrored_(mirrored) {}
 
   int64_t views() const { return static_cast<int64_t>(preparer_.shapes()) * (mirrored_ ? 2 : 1); }
 
@@ -44,6 +48,11 @@ class Looker {
   }
 
  private:
+  static image::PrepareOptions with_channels(image::PrepareOptions prepare, int64_t channels) {
+    prepare.channels = channels;
+    return prepare;
+  }
+
   // Looks at `count` pictures of the stretch, from its `first` on.
   void look_at(Looked& looked, int64_t first, int64_t count, engine::BatchExecutable::Group& run) const {
     const auto numbers = static_cast<size_t>(preparer_.numbers());

@@ -7,12 +7,13 @@
 namespace fovea::look {
 
 void mirror(std::span<float> images, int64_t count, int64_t height, int64_t width) {
-  constexpr int64_t kChannels = 3, kGrain = 64;  // rows a thread turns at least
+  constexpr int64_t kGrain = 64;  // rows a thread turns at least
+  const int64_t channels = static_cast<int64_t>(images.size()) / (count * height * width);
   parallel_for(count * height, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      float* left = images.data() + row * width * kChannels;
-      float* right = left + (width - 1) * kChannels;
-      for (; left < right; left += kChannels, right -= kChannels) std::swap_ranges(left, left + kChannels, right);
+      float* left = images.data() + row * width * channels;
+      float* right = left + (width - 1) * channels;
+      for (; left < right; left += channels, right -= channels) std::swap_ranges(left, left + channels, right);
     }
   });
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "image/channels.h"
 #include "report/html.h"
 
 namespace fovea::report {
 
-Image thumbnail(const Image& picture) {
+Image thumbnail(const Image& whole) {
+  const Image picture = image::rgb_of(whole);
   constexpr int64_t kSide = 200;  // pixels of the longer side
   const double scale = static_cast<double>(kSide) / static_cast<double>(std::max(picture.width, picture.height));
   if (scale >= 1) return picture;

@@ -184,7 +184,8 @@ Look HeatMaps::look(std::span<const float> prepared, int64_t class_index) {
 
 HeatMaps::OfPicture HeatMaps::look(const Image& picture, int64_t class_index) {
   const Preprocessing& size = network_->preprocessing();
-  std::vector<float> prepared(static_cast<size_t>(3 * size.height * size.width)), room;
+  image::require_channels(picture, network_->channels());
+  std::vector<float> prepared(static_cast<size_t>(picture.channels * size.height * size.width)), room;
   image::normalize_into(picture, size, prepared.data());
   OfPicture result{look(image::with_channels(prepared, size, network_->channels(), room), class_index), {}};
   result.heat = on_picture(result.look.grid, picture.height, picture.width, size);

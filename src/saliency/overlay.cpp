@@ -3,18 +3,17 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "image/resize.h"
+#include "image/channels.h"
 #include "saliency/color_map.h"
 
 namespace fovea {
 
 Image overlay(const Image& picture, const Tensor& heat) {
-  image::check_image(picture);
   const std::vector<int64_t> size{picture.height, picture.width};
   if (heat.shape() != size)
     fail(ErrorKind::mismatch, "a heat map of {} over a picture of {}", shape_string(heat.shape()), shape_string(size));
   constexpr float kShare = 0.5f;  // of the heat's colour; the rest is the picture
-  Image result = picture;
+  Image result = image::rgb_of(picture);
   uint8_t* pixel = result.pixels.data();
   for (const float value : heat.values<float>()) {
     for (const uint8_t color : saliency::viridis(value)) {

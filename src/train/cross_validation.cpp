@@ -31,11 +31,14 @@ float logit_of(float probability, bool independent) {
   return static_cast<float>(std::log(inside) - std::log1p(-inside));
 }
 
-std::string names_of(const std::vector<std::string>& classes, const Outcome& outcome, bool predicted) {
+// Of what a picture shows; with `thresholds`, of several labels, of what was told.
+std::string names_of(const std::vector<std::string>& classes, const Outcome& outcome, bool predicted,
+                     const std::vector<double>& thresholds = {}) {
   if (outcome.label >= 0) return classes[static_cast<size_t>(predicted ? outcome.predicted : outcome.label)];
   std::vector<std::string> names;
   for (size_t i = 0; i < classes.size(); ++i) {
-    const bool has = predicted ? outcome.probabilities[i] >= 0.5f : std::ranges::count(outcome.labels, static_cast<int64_t>(i)) > 0;
+    const bool has = predicted ? static_cast<double>(outcome.probabilities[i]) >= thresholds[i]
+                               : std::ranges::count(outcome.labels, static_cast<int64_t>(i)) > 0;
     if (has) names.push_back(classes[i]);
   }
   return fmt::format("{}", fmt::join(names, ";"));
@@ -51,12 +54,12 @@ image::Dataset together(const image::Dataset& a, const image::Dataset& b) {
 
 TrainOptions partial_options(const TrainOptions& options, uint64_t seed, const std::string& folder) {
   TrainOptions own = options;
-  own.folds = 0;
-  own.seeds = 1;
-  own.seed = seed;
-  own.report = false;
-  own.note = {};  // one line a run is enough
-  if (!options.out.empty()) own.out = (std::filesystem::path(options.out) / folder).string();
+  own.data.folds = 0;
+  own.data.seeds = 1;
+  own.run.seed = seed;
+  own.run.report = false;
+  own.run.note = {};  // one line a run is enough
+  if (!options.run.out.empty()) own.run.out = (std::filesystem::path(options.run.out) / folder).string();
   return own;
 }
 
@@ -67,23 +70,24 @@ class Runs {
 
   std::optional<PartialResult> operator()(PartialRun& one) {
     ++number_;
-    if (options_.progress) {
-      one.options.progress = [this](TrainOptions::Progress step) {
+    if (options_.run.progress) {
+      one.options.run.progress = [this](TrainProgress step) {
         step.run = number_;
         step.runs = all_;
         step.last = false;  // the one on all pictures is still to come
-        return options_.progress(step);
+        return options_.run.progress(step);
       };
     }
-    if (options_.note && one.data.looks)
+    if (options_.run.note && one.data.looks)
       for (const std::string& line : auditing::leak_warnings(auditing::audit(one.data.splits, *one.data.looks)))
-        options_.note(one.name + ": " + line);
+        options_.run.note(one.name + ": " + line);
     auto result = run_(one);
     if (!result) return result;
     of_ = result->score.labels ? "mean_average_precision" : "accuracy";
-    if (options_.note)
-      options_.note(fmt::format("{}: {} {:.1f} % of {} pictures", one.name, result->score.labels ? "mean average precision" : "accuracy",
-                                100 * measure_of(result->score), result->score.pictures));
+    if (options_.run.note)
+      options_.run.note(fmt::format("{}: {} {:.1f} % of {} pictures", one.name,
+                                    result->score.labels ? "mean average precision" : "accuracy", 100 * measure_of(result->score),
+                                    result->score.pictures));
     return result;
   }
   const std::string& of() const { return of_; }
@@ -100,14 +104,15 @@ void run_folds(const TrainOptions& options, const Data& data, Runs& runs, CrossV
   const std::vector<int64_t> groups = groups_of(data, pictures);
   std::vector<double> of_folds, of_seeds;
   std::vector<Outcome> outcomes;
-  for (int64_t s = 0; s < options.seeds; ++s) {
-    const uint64_t seed = options.seed + static_cast<uint64_t>(s);
-    std::vector<image::Splits> folds = image::make_folds(pictures, options.folds, seed, groups);
+  for (int64_t s = 0; s < options.data.seeds; ++s) {
+    const uint64_t seed = options.run.seed + static_cast<uint64_t>(s);
+    std::vector<image::Splits> folds = image::make_folds(pictures, options.data.folds, seed, groups);
     double sum = 0;
     for (size_t k = 0; k < folds.size(); ++k) {
-      const std::string fold = fmt::format("fold-{}", k + 1), folder = options.seeds > 1 ? fmt::format("seed-{}/{}", seed, fold) : fold;
+      const std::string fold = fmt::format("fold-{}", k + 1),
+                        folder = options.data.seeds > 1 ? fmt::format("seed-{}/{}", seed, fold) : fold;
       PartialRun one{fmt::format("fold {} of {}", k + 1, folds.size()), partial_options(options, seed, folder), data};
-      if (options.seeds > 1) one.name = fmt::format("seed {}, {}", seed, one.name);
+      if (options.data.seeds > 1) one.name = fmt::format("seed {}, {}", seed, one.name);
       one.data.splits = std::move(folds[k]);
       divide(one.data, one.options);
       std::optional<PartialResult> done = runs(one);
@@ -123,7 +128,7 @@ void run_folds(const TrainOptions& options, const Data& data, Runs& runs, CrossV
     of_seeds.push_back(sum / static_cast<double>(folds.size()));
   }
   result.folds = spread_of(std::move(of_folds), runs.of());
-  if (options.seeds > 1) result.seeds = spread_of(std::move(of_seeds), runs.of());
+  if (options.data.seeds > 1) result.seeds = spread_of(std::move(of_seeds), runs.of());
   std::map<std::string, size_t> place;
   for (size_t i = 0; i < pictures.samples.size(); ++i) place.emplace(pictures.samples[i].path, i);
   std::ranges::sort(outcomes, [&](const Outcome& a, const Outcome& b) { return place.at(a.file) < place.at(b.file); });
@@ -132,12 +137,13 @@ void run_folds(const TrainOptions& options, const Data& data, Runs& runs, CrossV
 
 void run_seeds(const TrainOptions& options, const Data& data, Runs& runs, CrossValidation& result) {
   std::vector<double> values{0};  // the caller's comes first
-  for (int64_t s = 1; s < options.seeds; ++s) {
-    const uint64_t seed = options.seed + static_cast<uint64_t>(s);
+  for (int64_t s = 1; s < options.data.seeds; ++s) {
+    const uint64_t seed = options.run.seed + static_cast<uint64_t>(s);
     PartialRun one{fmt::format("seed {}", seed), partial_options(options, seed, fmt::format("seed-{}", seed)), data};
     divide(one.data, one.options);
     if (one.data.splits.test.samples.empty())
-      fail(ErrorKind::usage, "{} seeds, but no picture is there to test: a test share, a test folder or folds are needed", options.seeds);
+      fail(ErrorKind::usage, "{} seeds, but no picture is there to test: a test share, a test folder or folds are needed",
+           options.data.seeds);
     const std::optional<PartialResult> done = runs(one);
     if (!done) {
       result.interrupted = true;
@@ -187,13 +193,14 @@ nlohmann::json spread_json(const Spread& spread) {
   return text;
 }
 
-std::string predictions_csv(const std::vector<std::string>& classes, const std::vector<Outcome>& outcomes) {
+std::string predictions_csv(const std::vector<std::string>& classes, const std::vector<Outcome>& outcomes,
+                            const std::vector<double>& thresholds) {
   std::string text = "file,true,predicted,confidence";
   for (const std::string& name : classes) text += "," + csv_field(name);
   text += "\n";
   for (const Outcome& outcome : outcomes) {
     text += fmt::format("{},{},{},{}", csv_field(outcome.file), csv_field(names_of(classes, outcome, false)),
-                        csv_field(names_of(classes, outcome, true)), static_cast<float>(outcome.confidence));
+                        csv_field(names_of(classes, outcome, true, thresholds)), static_cast<float>(outcome.confidence));
     for (float probability : outcome.probabilities) text += fmt::format(",{}", probability);
     text += "\n";
   }
@@ -257,13 +264,14 @@ Evaluation evaluate_outcomes(const std::vector<std::string>& classes, bool indep
 
 CrossValidation cross_validate(const TrainOptions& options, const Data& data, const RunOne& run) {
   CrossValidation result;
-  if (options.folds <= 0 && options.seeds <= 1) return result;
-  if (options.folds > 0 && options.test > 0)
-    fail(ErrorKind::usage, "{} folds and a test share of {} contradict each other: every fold is tested", options.folds, options.test);
-  if (!options.resume && !options.out.empty() && forget_runs(options.out) && options.note)
-    options.note(fmt::format("the finished run in {} is replaced", options.out));
-  Runs runs(options, run, (options.folds > 0 ? options.folds * options.seeds : options.seeds - 1) + 1);
-  if (options.folds > 0)
+  if (options.data.folds <= 0 && options.data.seeds <= 1) return result;
+  if (options.data.folds > 0 && options.data.test > 0)
+    fail(ErrorKind::usage, "{} folds and a test share of {} contradict each other: every fold is tested", options.data.folds,
+         options.data.test);
+  if (!options.run.resume && !options.run.out.empty() && forget_runs(options.run.out) && options.run.note)
+    options.run.note(fmt::format("the finished run in {} is replaced", options.run.out));
+  Runs runs(options, run, (options.data.folds > 0 ? options.data.folds * options.data.seeds : options.data.seeds - 1) + 1);
+  if (options.data.folds > 0)
     run_folds(options, data, runs, result);
   else
     run_seeds(options, data, runs, result);

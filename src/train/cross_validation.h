@@ -25,7 +25,8 @@ nlohmann::json spread_json(const Spread& spread);
 double student_t(int64_t degrees_of_freedom);
 
 // file, true, predicted, confidence, then a probability a class: what became of each picture. Reading gives the same bits.
-std::string predictions_csv(const std::vector<std::string>& classes, const std::vector<Outcome>& outcomes);
+std::string predictions_csv(const std::vector<std::string>& classes, const std::vector<Outcome>& outcomes,
+                            const std::vector<double>& thresholds);
 // Throws Error(format) for a file that is no such list of these classes.
 std::vector<Outcome> read_predictions(const std::filesystem::path& path, const std::vector<std::string>& classes, bool independent);
 // The evaluation that gave these outcomes, or whose parts did.

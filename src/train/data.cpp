@@ -14,10 +14,10 @@ namespace fovea::training {
 namespace {
 
 void check_shares(const TrainOptions& options) {
-  for (const auto& [name, share] : {std::pair("validation", options.validation), std::pair("test", options.test)})
+  for (const auto& [name, share] : {std::pair("validation", options.data.validation), std::pair("test", options.data.test)})
     if (!(share >= 0 && share < 1)) fail(ErrorKind::usage, "the {} share is {}, from 0 to below 1 expected", name, share);
-  if (options.validation + options.test >= 1)
-    fail(ErrorKind::usage, "validation {} and test {} together leave nothing to train on", options.validation, options.test);
+  if (options.data.validation + options.data.test >= 1)
+    fail(ErrorKind::usage, "validation {} and test {} together leave nothing to train on", options.data.validation, options.data.test);
 }
 
 // What a change of the picture changes: the size of its file, or its pixels.
@@ -76,7 +76,7 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
   check_shares(options);
   Data data;
   data.splits = std::move(found);
-  data.cache = std::make_shared<image::ImageCache>(options.picture_cache_bytes, preprocessing, !random_crops);
+  data.cache = std::make_shared<image::ImageCache>(options.data.picture_cache_bytes, preprocessing, !random_crops);
   const auto looks = std::make_shared<const auditing::Looks>(auditing::look(data.splits, data.cache.get(), progress));
   image::require_pictures(data.splits.train, looks->unreadable);
   for (const image::BadPicture& picture : looks->unreadable) data.left_out.push_back({picture.path, picture.message});
@@ -117,7 +117,7 @@ std::vector<int64_t> groups_of(const Data& data, const image::Dataset& pictures)
 }
 
 void divide(Data& data, const TrainOptions& options) {
-  SplitOptions shares{options.validation, options.test, options.seed};
+  SplitOptions shares{options.data.validation, options.data.test, options.run.seed};
   if (!data.splits.validation.samples.empty()) shares.validation = 0;
   if (!data.splits.test.samples.empty()) shares.test = 0;
   if (shares.validation > 0 || shares.test > 0) {

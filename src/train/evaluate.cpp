@@ -7,7 +7,7 @@
 namespace fovea::training {
 
 Evaluation evaluate(const engine::Network& network, engine::Session& session, const PictureSource& source, const OnBatch& on_batch) {
-  Tally tally(network.classes(), network.form().head.independent, source.keep);
+  Tally tally(network.classes(), network.form().head.independent, network.thresholds(), source.keep);
   std::vector<BadPicture> left_out;
   const look::Pictures pictures{source.samples, {.preprocessing = source.preprocessing, .second_fit = true, .cache = source.cache}};
   const bool mirrored = source.preprocessing.mirrored;

@@ -68,10 +68,10 @@ Outcome outcome_of(const json& text) {
 }
 
 // An outcome, and of several labels the answer that it is listed for.
-json mistake_json(const Outcome& outcome) {
+json mistake_json(const Outcome& outcome, std::span<const double> thresholds) {
   json text = outcome_json(outcome);
   if (outcome.label >= 0) return text;
-  const WrongAnswer wrong = *wrong_answer(outcome);
+  const WrongAnswer wrong = *wrong_answer(outcome, thresholds);
   text["wrong_class"] = wrong.class_index;
   text["wrong_confidence"] = wrong.confidence;
   return text;
@@ -100,10 +100,13 @@ json evaluation_json(const Evaluation& evaluation) {
   text["classes"] = text["outcomes"] = text["worst_mistakes"] = json::array();
   for (const ClassScore& score : evaluation.classes) text["classes"].push_back(class_json(score, independent));
   for (const Outcome& outcome : evaluation.outcomes) text["outcomes"].push_back(outcome_json(outcome));
-  text["mistakes"] = worst_mistakes(evaluation.outcomes, evaluation.outcomes.size()).size();
-  for (size_t i : worst_mistakes(evaluation.outcomes, kMostMistakes))
-    text["worst_mistakes"].push_back(mistake_json(evaluation.outcomes[i]));
-  if (independent) return text;
+  text["mistakes"] = worst_mistakes(evaluation.outcomes, evaluation.outcomes.size(), evaluation.thresholds).size();
+  for (size_t i : worst_mistakes(evaluation.outcomes, kMostMistakes, evaluation.thresholds))
+    text["worst_mistakes"].push_back(mistake_json(evaluation.outcomes[i], evaluation.thresholds));
+  if (independent) {
+    text["thresholds"] = evaluation.thresholds;
+    return text;
+  }
   text["top5"] = evaluation.top5;
   text["confusion"] = evaluation.confusion;
   text["calibration"] = calibration_json(evaluation.outcomes);
@@ -121,7 +124,10 @@ Evaluation evaluation_of(const json& text) {
     own.f1 = score.at("f1");
   }
   for (const json& one : text.at("outcomes")) evaluation.outcomes.push_back(outcome_of(one));
-  if (evaluation.score.labels) return evaluation;
+  if (evaluation.score.labels) {
+    if (text.contains("thresholds")) evaluation.thresholds = text.at("thresholds").get<std::vector<double>>();
+    return evaluation;
+  }
   evaluation.top5 = text.at("top5");
   evaluation.confusion = text.at("confusion").get<std::vector<std::vector<int64_t>>>();
   return evaluation;

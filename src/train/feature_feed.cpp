@@ -123,7 +123,7 @@ class FeatureFeed final : public Feed {
   void start(int64_t epoch, int64_t step) override {
     epoch_ = epoch;
     step_ = step;
-    order_ = image::epoch_order(train_.samples, seed_, epoch, parts_.options.balanced_sampling);
+    order_ = image::epoch_order(train_.samples, seed_, epoch, parts_.options.data.balanced_sampling);
   }
 
   StepInput next() override {

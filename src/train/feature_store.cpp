@@ -37,7 +37,8 @@ int64_t batches_of(size_t pictures) { return (static_cast<int64_t>(pictures) + k
 
 Spill spill_of(const TrainOptions& options) {
   namespace fs = std::filesystem;
-  return {options.cache_bytes, options.out.empty() ? fs::temp_directory_path() : fs::path(options.out)};
+  const std::string& out = options.run.out;
+  return {options.data.feature_cache_bytes, out.empty() ? fs::temp_directory_path() : fs::path(out)};
 }
 
 std::vector<image::Sample> FeatureStore::missing(const Wanted& wanted, Fit fit) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "image/channels.h"
 #include "train/freeze.h"
 #include "train/preset.h"
 #include "train/trainer.h"
@@ -17,15 +18,15 @@ Preprocessing preprocessing_for(const engine::Network& network, bool new_head, c
   Preprocessing preprocessing = network.preprocessing();
   if (new_head && (preprocessing.fit == Fit::crop || preprocessing.fit == Fit::squash_crop)) preprocessing.fit = Fit::squash;
   if (new_head) preprocessing.alpha = Alpha::white;
-  if (options.fit) {
-    preprocessing.fit = *options.fit;
-    preprocessing.second_fit = options.second_fit;
+  if (options.views.fit) {
+    preprocessing.fit = *options.views.fit;
+    preprocessing.second_fit = options.views.second_fit;
   }
-  if (options.alpha) preprocessing.alpha = *options.alpha;
-  if (options.decode) preprocessing.decode = *options.decode;
-  if (options.range) preprocessing.range = options.range;
-  if (options.page) preprocessing.page = *options.page;
-  if (options.mirrored != Choice::automatic) preprocessing.mirrored = options.mirrored == Choice::on;
+  if (options.views.alpha) preprocessing.alpha = *options.views.alpha;
+  if (options.views.decode) preprocessing.decode = *options.views.decode;
+  if (options.views.range) preprocessing.range = options.views.range;
+  if (options.views.page) preprocessing.page = *options.views.page;
+  if (options.views.mirrored != Choice::automatic) preprocessing.mirrored = options.views.mirrored == Choice::on;
   return preprocessing;
 }
 
@@ -38,11 +39,11 @@ bool crops_at_random(const Plan& plan) {
 
 // Called with (done, all); empty where nobody wants to know.
 image::Progress check_progress(const TrainOptions& options) {
-  if (!options.progress && !options.cancel.stop_possible()) return {};
+  if (!options.run.progress && !options.run.cancel.stop_possible()) return {};
   // Looking at the pictures changes nothing that could be saved.
   return [&options](int64_t done, int64_t all) {
-    if (options.progress) options.progress({"check", 0, 1, done, all, 0});
-    if (options.cancel.stop_requested()) throw Cancelled();
+    if (options.run.progress) options.run.progress({"check", 0, 1, done, all, 0});
+    if (options.run.cancel.stop_requested()) throw Cancelled();
   };
 }
 
@@ -55,16 +56,16 @@ void require_utf8(const std::vector<std::string>& classes) {
 }
 
 void warn_of_copies(const Data& data, const TrainOptions& options) {
-  if (!options.note) return;
+  if (!options.run.note) return;
   Data divided = data;
   divide(divided, options);
   const Audit audit = auditing::audit(divided.splits, *data.looks);
-  for (const std::string& line : auditing::leak_warnings(audit)) options.note(line);
-  for (const std::string& line : auditing::conflict_warnings(audit)) options.note(line);
+  for (const std::string& line : auditing::leak_warnings(audit)) options.run.note(line);
+  for (const std::string& line : auditing::conflict_warnings(audit)) options.run.note(line);
   const auto together = std::ranges::count_if(audit.copies, [](const AuditCopies& copies) { return !copies.across_splits; });
   if (together > 0)
-    options.note(fmt::format("{} more than once; the copies stay on one side of every split (fovea audit names them)",
-                             together == 1 ? "1 picture is there" : fmt::format("{} pictures are there", together)));
+    options.run.note(fmt::format("{} more than once; the copies stay on one side of every split (fovea audit names them)",
+                                 together == 1 ? "1 picture is there" : fmt::format("{} pictures are there", together)));
 }
 
 }  // namespace
@@ -92,6 +93,11 @@ Job::Job(const engine::Network& network, TrainOptions options, bool pretrained, 
 void Job::take(image::Splits found) {
   classes_ = found.train.classes;
   require_utf8(classes_);
+  const Augment policy = options_.augmentation.policy.value_or(Augment::off);
+  const bool changes_colours = policy != Augment::off && policy != Augment::light && policy != Augment::standard;
+  if (changes_colours && image::picture_channels(network_.channels()) != 3)
+    fail(ErrorKind::usage, "{} changes colours, and pictures of {} channels have none: light and standard are crops and flips for them",
+         to_string(policy), network_.channels());
   head_ = options_.head.value_or(network_.form().head);
   head_.independent = found.train.multi_label;
   new_head_ = classes_ != network_.classes() || !(head_ == network_.form().head);
@@ -108,15 +114,15 @@ void Job::look() {
 
 void Job::settle_size() {
   const Prepared prepared = prepare(preprocessing_, network_, options_, area_);
-  if (!prepared.reason.empty() && options_.note) options_.note(prepared.reason);
+  if (!prepared.reason.empty() && options_.run.note) options_.run.note(prepared.reason);
   if (prepared.preprocessing == preprocessing_) return;
   preprocessing_ = prepared.preprocessing;
-  if (data_.cache->fitted()) data_.cache = std::make_shared<image::ImageCache>(options_.picture_cache_bytes, preprocessing_, true);
+  if (data_.cache->fitted()) data_.cache = std::make_shared<image::ImageCache>(options_.data.picture_cache_bytes, preprocessing_, true);
 }
 
 void Job::tell() const {
   for (const BadPicture& bad : data_.left_out)
-    if (options_.note) options_.note("left out: " + bad.reason);
+    if (options_.run.note) options_.run.note("left out: " + bad.reason);
   warn_of_copies(data_, options_);
 }
 
@@ -146,7 +152,7 @@ CrossValidation Job::cross_validate(const backend::Backend& backend, const Origi
                                     const std::shared_ptr<engine::MemoryAccount>& memory) {
   return training::cross_validate(options_, data_, [&](PartialRun& one) -> std::optional<PartialResult> {
     Plan own = plan(one.data.splits, one.options);
-    Trainer trainer({beginning(one.options.seed), backend, one.options, one.data, std::move(own), nullptr, origin, features, memory,
+    Trainer trainer({beginning(one.options.run.seed), backend, one.options, one.data, std::move(own), nullptr, origin, features, memory,
                      network_.store()->bytes()});
     const TrainResult result = trainer.run();
     if (result.interrupted) return std::nullopt;

@@ -19,7 +19,7 @@ enum class Storage { nowhere, memory, disk };
 std::string megabytes(size_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 void note(const Parts& parts, const std::string& text) {
-  if (parts.options.note) parts.options.note(text);
+  if (parts.options.run.note) parts.options.run.note(text);
 }
 
 int64_t rows_of(const KeepRequest& request) {
@@ -29,26 +29,27 @@ int64_t rows_of(const KeepRequest& request) {
 size_t bytes_of(int64_t rows, int64_t width) { return static_cast<size_t>(rows * width) * sizeof(float); }
 
 bool go_into_memory(const Parts& parts, const KeepRequest& request, size_t bytes) {
-  const FeatureCache cache = parts.options.cache;
+  const FeatureCache cache = parts.options.data.feature_cache;
   return cache == FeatureCache::memory || (cache == FeatureCache::automatic && request.epochs > 1 && bytes <= parts.spill.room());
 }
 
 Storage storage_of(const Parts& parts, const KeepRequest& request, size_t bytes) {
   const TrainOptions& options = parts.options;
   if (go_into_memory(parts, request, bytes)) return Storage::memory;
-  if (options.cache == FeatureCache::off) return Storage::nowhere;
-  if (options.cache == FeatureCache::disk) {
-    if (options.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
+  if (options.data.feature_cache == FeatureCache::off) return Storage::nowhere;
+  if (options.data.feature_cache == FeatureCache::disk) {
+    if (options.run.out.empty()) fail(ErrorKind::usage, "features are to be kept on disk, but the run has no folder for them");
     return Storage::disk;
   }
   if (request.epochs <= 1) return Storage::nowhere;  // each would be read once
   std::error_code error;
-  const auto space = options.out.empty() ? fs::space_info{} : fs::space(options.out, error);
+  const std::string& out = options.run.out;
+  const auto space = out.empty() ? fs::space_info{} : fs::space(out, error);
   // Half of the free room stays free: other programs write to the disk too.
-  if (!options.out.empty() && !error && bytes < space.available / 2) return Storage::disk;
+  if (!out.empty() && !error && bytes < space.available / 2) return Storage::disk;
   note(parts, fmt::format("the outputs of the frozen part are computed anew each epoch: {} are more than the {} still allowed in memory{}",
                           megabytes(bytes), megabytes(parts.spill.room()),
-                          options.out.empty() ? "" : fmt::format(" and half of the {} free on disk", megabytes(space.available))));
+                          out.empty() ? "" : fmt::format(" and half of the {} free on disk", megabytes(space.available))));
   return Storage::nowhere;
 }
 
@@ -116,7 +117,7 @@ Keeping keep_features(const Parts& parts, FrozenPrefix& prefix, const KeepReques
     tell("in memory");
     return kept(collector.finish());
   }
-  const fs::path file = fs::path(parts.options.out) / kFeaturesFile;
+  const fs::path file = fs::path(parts.options.run.out) / kFeaturesFile;
   const std::string key = key_of(parts, prefix, request);
   if (auto found = engine::FeatureRows::open(file, key, rows, prefix.width())) {
     tell("are in " + file.string() + " already");

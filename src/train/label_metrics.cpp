@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
+#include <utility>
+
+#include "engine/network.h"
 
 namespace fovea::training {
 
@@ -40,6 +44,60 @@ double f1_of(const Counts& counts) {
   return all > 0 ? 2 * static_cast<double>(counts.right) / static_cast<double>(all) : 0;
 }
 
+namespace {
+
+// Answers to one question, or to all, and the threshold of the greatest F1.
+class Answers {
+ public:
+  void add(float probability, bool is) {
+    answers_.emplace_back(probability, is);
+    positives_ += is;
+  }
+  bool enough() const { return positives_ >= kLeastAnswers && static_cast<int64_t>(answers_.size()) - positives_ >= kLeastAnswers; }
+
+  double best() {
+    std::ranges::sort(answers_, std::greater{}, &std::pair<float, bool>::first);
+    double threshold = 0.5, greatest = -1;
+    Counts counts{0, 0, positives_};
+    for (size_t i = 0; i < answers_.size(); ++i) {
+      ++(answers_[i].second ? counts.right : counts.wrong);
+      counts.missed -= answers_[i].second;
+      const auto lower = i + 1 < answers_.size() ? static_cast<double>(answers_[i + 1].first) : 0.0;
+      const auto own = static_cast<double>(answers_[i].first);
+      const double between = own > 0.5 && lower < 0.5 ? 0.5 : (own + lower) / 2;
+      if (lower == own || !(between > 0) || !(between < 1)) continue;
+      const double f1 = f1_of(counts);
+      if (f1 < greatest || (f1 == greatest && std::abs(between - 0.5) >= std::abs(threshold - 0.5))) continue;
+      greatest = f1;
+      threshold = between;
+    }
+    return threshold;
+  }
+
+ private:
+  std::vector<std::pair<float, bool>> answers_;
+  int64_t positives_ = 0;
+};
+
+}  // namespace
+
+std::vector<double> best_thresholds(std::span<const Outcome> outcomes, size_t classes) {
+  std::vector<Answers> of_class(classes);
+  Answers all;
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.probabilities.size() != classes) return std::vector<double>(classes, 0.5);
+    for (size_t c = 0; c < classes; ++c) {
+      const bool is = std::ranges::count(outcome.labels, static_cast<int64_t>(c)) > 0;
+      of_class[c].add(outcome.probabilities[c], is);
+      all.add(outcome.probabilities[c], is);
+    }
+  }
+  const double shared = all.enough() ? all.best() : 0.5;
+  std::vector<double> thresholds;
+  for (Answers& one : of_class) thresholds.push_back(one.enough() ? one.best() : shared);
+  return thresholds;
+}
+
 void LabelTable::add(std::span<const float> logits, std::span<const int32_t> labels) {
   scores_.resize(logits.size());
   truth_.resize(logits.size());
@@ -54,6 +112,7 @@ void LabelTable::add(std::span<const float> logits, std::span<const int32_t> lab
 void LabelTable::fill(Evaluation& evaluation) const {
   evaluation.score.pictures = pictures_;
   LabelScores& scores = evaluation.score.labels.emplace();
+  evaluation.thresholds = thresholds_.empty() ? std::vector<double>(evaluation.classes.size(), 0.5) : thresholds_;
   if (pictures_ == 0) return;
   std::vector<bool> told(static_cast<size_t>(pictures_), true);
   Counts all;
@@ -61,7 +120,7 @@ void LabelTable::fill(Evaluation& evaluation) const {
   for (size_t c = 0; c < scores_.size(); ++c) {
     Counts own;
     for (size_t i = 0; i < told.size(); ++i) {
-      const bool yes = scores_[c][i] >= 0, is = truth_[c][i];  // probability 0.5 is logit 0
+      const bool yes = engine::is_told(scores_[c][i], evaluation.thresholds[c]), is = truth_[c][i];
       own.right += yes && is;
       own.wrong += yes && !is;
       own.missed += !yes && is;

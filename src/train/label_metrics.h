@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace fovea::training {
@@ -23,14 +24,24 @@ struct Counts {
 // 2 right / (2 right + wrong + missed), 0 for 0 / 0.
 double f1_of(const Counts& counts);
 
+// From which probability on each class is best told, by answers to pictures whose labels are known: that of the greatest F1, halfway
+// between two answers; of several the one nearest to 0.5. A class that fewer than kLeastAnswers pictures have, or lack, goes by the
+// threshold of the greatest F1 of all answers together, and where they are fewer than that altogether by 0.5.
+constexpr int64_t kLeastAnswers = 10;
+std::vector<double> best_thresholds(std::span<const Outcome> outcomes, size_t classes);
+
 // The answers for many pictures.
 class LabelTable {
  public:
+  // `thresholds`: a probability a class, from which on it is told; empty: 0.5.
+  explicit LabelTable(std::vector<double> thresholds = {}) : thresholds_(std::move(thresholds)) {}
+
   void add(std::span<const float> logits, std::span<const int32_t> labels);
   // Scores of the whole and of the evaluation's classes.
   void fill(Evaluation& evaluation) const;
 
  private:
+  std::vector<double> thresholds_;
   int64_t pictures_ = 0;
   std::vector<std::vector<float>> scores_;  // [class][picture]
   std::vector<std::vector<bool>> truth_;

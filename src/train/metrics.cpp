@@ -39,8 +39,8 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k) {
   return std::count_if(logits.begin(), logits.end(), [&](float logit) { return logit > own; }) < k;
 }
 
-Tally::Tally(std::vector<std::string> classes, bool independent, const EvaluateOptions& keep)
-    : independent_(independent), outcomes_(keep.outcomes), probabilities_(keep.probabilities) {
+Tally::Tally(std::vector<std::string> classes, bool independent, std::vector<double> thresholds, const EvaluateOptions& keep)
+    : independent_(independent), outcomes_(keep.outcomes), probabilities_(keep.probabilities), table_(std::move(thresholds)) {
   if (!independent) counts_.confusion.assign(classes.size(), std::vector<int64_t>(classes.size()));
   for (std::string& name : classes) counts_.classes.push_back({std::move(name), 0, 0});
 }

@@ -28,8 +28,9 @@ bool in_top(std::span<const float> logits, int64_t label, int64_t k);
 
 class Tally {
  public:
-  // `independent`: pictures may have several labels, or none. `keep`: of the outcomes.
-  explicit Tally(std::vector<std::string> classes, bool independent = false, const EvaluateOptions& keep = {});
+  // `independent`: pictures may have several labels, or none. `thresholds`: of such classes, one each; empty: 0.5. `keep`: of the outcomes.
+  explicit Tally(std::vector<std::string> classes, bool independent = false, std::vector<double> thresholds = {},
+                 const EvaluateOptions& keep = {});
 
   // `file`: of the picture, for its outcome; without one none is kept.
   void add(std::span<const float> logits, int64_t label, const std::string& file = {});

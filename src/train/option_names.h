@@ -22,12 +22,12 @@ constexpr Named<FeatureCache> kCaches[] = {
     {"auto", FeatureCache::automatic}, {"disk", FeatureCache::disk}, {"memory", FeatureCache::memory}, {"off", FeatureCache::off}};
 constexpr Named<Choice> kAnswers[] = {{"auto", Choice::automatic}, {"off", Choice::off}, {"on", Choice::on}};
 
-// Of TrainOptions::augmentation: what it names beside two kinds is a policy (image::kPolicies).
-enum class AugmentationKind { light, standard, policy };
-constexpr Named<AugmentationKind> kAugmentations[] = {{"light", AugmentationKind::light},
-                                                      {"standard", AugmentationKind::standard},
-                                                      {"randaugment", AugmentationKind::policy},
-                                                      {"trivialaugment", AugmentationKind::policy},
-                                                      {"autoaugment", AugmentationKind::policy}};
+constexpr Named<Preset> kPresets[] = {{"bit", Preset::bit}};
+constexpr Named<Augment> kAugments[] = {{"off", Augment::off},
+                                        {"light", Augment::light},
+                                        {"standard", Augment::standard},
+                                        {"randaugment", Augment::randaugment},
+                                        {"trivialaugment", Augment::trivialaugment},
+                                        {"autoaugment", Augment::autoaugment}};
 
 }  // namespace fovea::training

@@ -24,11 +24,12 @@ image::LoaderOptions loader_options(const Parts& parts, const Phase& phase, uint
   options.augmentation = phase.augmentation;
   options.batch = phase.batch;
   options.shuffle = true;
-  options.balanced = parts.options.balanced_sampling;
+  options.balanced = parts.options.data.balanced_sampling;
   options.merge_last_single = true;
   options.endless = true;
   options.seed = seed;
   options.cache = parts.data.cache;
+  options.channels = parts.network->channels();
   return options;
 }
 
@@ -41,7 +42,7 @@ std::vector<image::Sample> samples_of(const Parts& parts, const Phase& phase) {
 
 // Whether a picture meets the frozen part in few enough forms to be kept.
 bool keeps_features(const Parts& parts, const Phase& phase) {
-  return !phase.mixing.any() && (!phase.augmentation || parts.options.stored_views > 0);
+  return !phase.mixing.any() && (!phase.augmentation || parts.options.augmentation.stored_views > 0);
 }
 
 std::unique_ptr<FrozenPrefix> prefix_of(const Parts& parts, const Phase& phase) {
@@ -49,7 +50,7 @@ std::unique_ptr<FrozenPrefix> prefix_of(const Parts& parts, const Phase& phase) 
 }
 
 KeepRequest keep_request(const Parts& parts, const Phase& phase, uint64_t seed, std::span<const image::Sample> train) {
-  KeepRequest request{train, {}, phase.augmentation, phase.augmentation ? parts.options.stored_views : 1, phase.epochs, seed};
+  KeepRequest request{train, {}, phase.augmentation, phase.augmentation ? parts.options.augmentation.stored_views : 1, phase.epochs, seed};
   if (!phase.with_validation) request.validation = parts.data.splits.validation.samples;
   return request;
 }
@@ -85,7 +86,7 @@ class PictureFeed final : public FeedByHand {
     epoch_ = epoch;
     step_ = step;
     if (kept_)
-      order_ = image::epoch_order(samples_, seed_, epoch, parts_.options.balanced_sampling);
+      order_ = image::epoch_order(samples_, seed_, epoch, parts_.options.data.balanced_sampling);
     else if (!loader_ || next_epoch_ != epoch || step > 0)  // else it is there already
       loader().start(epoch, step);
     next_epoch_ = epoch + 1;
@@ -147,7 +148,9 @@ class PictureFeed final : public FeedByHand {
     const auto pictures = static_cast<size_t>(batches().largest());
     const Preprocessing& size = parts_.network->preprocessing();
     size_t numbers = 0;
-    if (kept_bytes_ == 0) numbers += image::kBatchesHeld * pictures * static_cast<size_t>(size.height * size.width * 3);
+    if (kept_bytes_ == 0)
+      numbers += image::kBatchesHeld * pictures *
+                 static_cast<size_t>(size.height * size.width * image::picture_channels(parts_.network->channels()));
     if (prefix_) numbers += (2 * pictures + kInferenceBatch) * static_cast<size_t>(prefix_->width());
     result.later += numbers * sizeof(float);
     return result;
@@ -207,7 +210,7 @@ class PictureFeed final : public FeedByHand {
     if (loader_) return *loader_;
     image::LoaderOptions options = loader_options(parts_, phase_, seed_);
     // The views that would be kept are drawn where they are not, too.
-    if (prefix_ && keeps_features(parts_, phase_)) options.stored_views = parts_.options.stored_views;
+    if (prefix_ && keeps_features(parts_, phase_)) options.stored_views = parts_.options.augmentation.stored_views;
     return loader_.emplace(samples_, options);
   }
 

@@ -18,44 +18,43 @@ constexpr Resolution kOfSmall{160, 128}, kOfLarge{512, 480};
 int64_t bit_steps(int64_t pictures) { return pictures < kSmall ? 500 : pictures < kMedium ? 10'000 : 20'000; }
 
 void check_preset(const TrainOptions& options) {
-  if (options.preset != "bit") fail(ErrorKind::usage, "the preset is {}, bit expected", options.preset);
   if (options.recipe == Recipe::probe || options.recipe == Recipe::finetune)
     fail(ErrorKind::usage, "the preset bit trains everything (recipe full), recipe {} was asked for", to_string(options.recipe));
-  if (options.optimizer_given && options.optimizer != Optimizer::sgd)
-    fail(ErrorKind::usage, "the preset bit is about the optimizer sgd, {} was asked for", to_string(options.optimizer));
-  if (options.schedule.value_or(RateSchedule::step) != RateSchedule::step)
-    fail(ErrorKind::usage, "the preset bit is about the schedule step, {} was asked for", to_string(*options.schedule));
+  if (options.optimizer.kind.value_or(Optimizer::sgd) != Optimizer::sgd)
+    fail(ErrorKind::usage, "the preset bit is about the optimizer sgd, {} was asked for", to_string(*options.optimizer.kind));
+  if (options.optimizer.schedule.value_or(RateSchedule::step) != RateSchedule::step)
+    fail(ErrorKind::usage, "the preset bit is about the schedule step, {} was asked for", to_string(*options.optimizer.schedule));
 }
 
 }  // namespace
 
 TrainOptions with_preset(TrainOptions options, const Facts& facts) {
-  if (options.preset.empty()) return options;
+  if (options.preset == Preset::none) return options;
   check_preset(options);
   constexpr int64_t kBatch = 32;
   options.recipe = Recipe::full;
-  options.optimizer = Optimizer::sgd;
-  options.optimizer_given = true;
-  options.schedule = RateSchedule::step;
-  if (options.batch == 0) options.batch = kBatch;
-  if (options.rate == 0) options.rate = kRate * static_cast<double>(options.batch * options.accumulate) / kRateBatch;
-  if (options.weight_decay < 0) options.weight_decay = 0;
-  if (options.label_smoothing < 0) options.label_smoothing = 0;
-  if (options.mixup == 0 && facts.pictures >= kSmall) options.mixup = kMixup;
+  options.optimizer.kind = Optimizer::sgd;
+  options.optimizer.schedule = RateSchedule::step;
+  TrainOptimizer& optimizer = options.optimizer;
+  if (!optimizer.batch_size) optimizer.batch_size = kBatch;
+  if (!optimizer.lr) optimizer.lr = kRate * static_cast<double>(*optimizer.batch_size * optimizer.grad_accum_steps) / kRateBatch;
+  if (!optimizer.weight_decay) optimizer.weight_decay = 0;
+  if (!options.regularization.label_smoothing) options.regularization.label_smoothing = 0;
+  if (options.augmentation.mixup == 0 && facts.pictures >= kSmall) options.augmentation.mixup = kMixup;
   return options;
 }
 
 void apply_preset(Plan& plan, const TrainOptions& options, const Facts& facts) {
-  if (options.preset.empty()) return;
+  if (options.preset == Preset::none) return;
   Phase& phase = plan.phases.back();
   const Batches batches{facts.pictures, phase.batch, phase.accumulate};
   const int64_t updates = std::max<int64_t>(1, batches.updates());
-  if (options.epochs == 0) phase.epochs = (bit_steps(facts.pictures) + updates - 1) / updates;
+  if (!options.optimizer.epochs) phase.epochs = (bit_steps(facts.pictures) + updates - 1) / updates;
   const int64_t steps = phase.epochs * updates;
-  if (options.warmup < 0)
+  if (!options.optimizer.warmup)
     phase.warmup = static_cast<double>(std::min(kWarmupSteps, steps / kWarmupShare)) / static_cast<double>(std::max<int64_t>(1, steps));
   phase.zero_head = true;
-  if (options.augment && options.augmentation.empty()) {
+  if (!options.augmentation.policy) {
     const Resolution resolution = bit_resolution(facts.median_area);
     phase.augmentation = {.enlarged = static_cast<double>(resolution.resized) / static_cast<double>(resolution.size),
                           .flip = phase.augmentation->flip,
@@ -80,15 +79,15 @@ double median_area(const Data& data) {
 }
 
 Prepared prepare(const Preprocessing& own, const engine::Network& network, const TrainOptions& options, double median_area) {
-  if (options.preset.empty()) return {own, {}};
+  if (options.preset == Preset::none) return {own, {}};
   const Resolution resolution = bit_resolution(median_area);
   Prepared result{own, {}};
   Preprocessing& preprocessing = result.preprocessing;
-  if (!options.fit) preprocessing.fit = Fit::squash;
+  if (!options.views.fit) preprocessing.fit = Fit::squash;
   const std::string because =
       fmt::format("the median picture has {:.0f} pixels, {} than 96x96", median_area, median_area < kSmallArea ? "fewer" : "not fewer");
   std::string kept;
-  if (options.keep_size) {
+  if (options.views.keep_size) {
     kept = "was asked for";
   } else {
     try {
@@ -101,7 +100,7 @@ Prepared prepare(const Preprocessing& own, const engine::Network& network, const
     }
   }
   result.reason = fmt::format("the preset bit: {}, so they are resized to ", because);
-  if (options.augment && options.augmentation.empty())
+  if (!options.augmentation.policy)
     result.reason += fmt::format("{0}x{0} and random parts of {1}x{1} train", resolution.resized, resolution.size);
   else
     result.reason += fmt::format("{0}x{0}", resolution.size);

@@ -34,7 +34,7 @@ constexpr double kWarmup = 0.1, kOneCycleWarmup = 0.3;
 // gradient and is timm's for it.
 constexpr double kRmspropShare = 3, kRmspropDecay = 1e-5;
 
-std::shared_ptr<const HostLossHandle> host_loss_of(const std::function<double(const TrainOptions::Answers&)>& callback) {
+std::shared_ptr<const HostLossHandle> host_loss_of(const std::function<double(const LossAnswers&)>& callback) {
   return std::make_shared<const HostLossHandle>([callback](int64_t pictures, int64_t classes, std::span<const float> logits,
                                                            std::span<const float> targets, std::span<float> gradient) {
     return callback({pictures, classes, logits, targets, gradient});
@@ -43,12 +43,12 @@ std::shared_ptr<const HostLossHandle> host_loss_of(const std::function<double(co
 
 LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
   LossOptions loss;
-  if (options.loss == Loss::binary_cross_entropy) loss.kind = LossOptions::Kind::binary;
-  loss.smoothing = options.label_smoothing >= 0 ? options.label_smoothing : numbers.smoothing;
-  if (options.loss == Loss::focal) loss.focal_gamma = options.focal_gamma;
-  loss.class_weights = options.class_weights;
-  if (options.loss_of_maps) loss.composed = options.loss_of_maps;
-  if (options.loss_callback) loss.host = host_loss_of(options.loss_callback);
+  if (options.regularization.loss == Loss::binary_cross_entropy) loss.kind = LossOptions::Kind::binary;
+  loss.smoothing = options.regularization.label_smoothing.value_or(numbers.smoothing);
+  if (options.regularization.loss == Loss::focal) loss.focal_gamma = options.regularization.focal_gamma;
+  loss.class_weights = options.regularization.class_weights;
+  if (options.regularization.loss_of_maps) loss.composed = options.regularization.loss_of_maps;
+  if (options.regularization.loss_callback) loss.host = host_loss_of(options.regularization.loss_callback);
   if (loss.own()) loss.class_weights = false;
   loss.soft_targets = loss.own();
   return loss;
@@ -57,14 +57,14 @@ LossOptions loss_options(const TrainOptions& options, const Numbers& numbers) {
 OptimizerOptions optimizer_options(const TrainOptions& options, const Numbers& numbers) {
   using Kind = OptimizerOptions::Kind;
   OptimizerOptions optimizer;
-  if (options.optimizer_given && options.optimizer != Optimizer::adamw)
-    optimizer.kind = options.optimizer == Optimizer::rmsprop ? Kind::rmsprop : Kind::sgd;
-  optimizer.nesterov = options.optimizer_given && options.optimizer == Optimizer::nesterov;
-  optimizer.momentum = options.momentum;
+  if (options.optimizer.kind.value_or(Optimizer::adamw) != Optimizer::adamw)
+    optimizer.kind = options.optimizer.kind == Optimizer::rmsprop ? Kind::rmsprop : Kind::sgd;
+  optimizer.nesterov = options.optimizer.kind == Optimizer::nesterov;
+  optimizer.momentum = options.optimizer.momentum;
   const double decay = optimizer.kind == Kind::adamw ? numbers.adamw_decay
                        : optimizer.kind == Kind::sgd ? numbers.sgd_decay
                                                      : kRmspropDecay;
-  optimizer.weight_decay = options.weight_decay >= 0 ? options.weight_decay : decay;
+  optimizer.weight_decay = options.optimizer.weight_decay.value_or(decay);
   return optimizer;
 }
 
@@ -77,31 +77,31 @@ Phase phase_of(std::string name, const Numbers& numbers, const TrainOptions& opt
   Phase phase;
   phase.name = std::move(name);
   phase.epochs = numbers.epochs;
-  phase.batch = options.batch > 0 ? options.batch : numbers.batch;
+  phase.batch = options.optimizer.batch_size.value_or(numbers.batch);
   phase.optimizer = optimizer_options(options, numbers);
   phase.rate = rate_of(phase.optimizer, numbers.adamw_rate, numbers.sgd_rate);
   phase.loss = loss_options(options, numbers);
-  phase.schedule = options.schedule.value_or(RateSchedule::cosine);
-  phase.warmup = options.warmup >= 0 ? options.warmup : phase.schedule == RateSchedule::one_cycle ? kOneCycleWarmup : kWarmup;
-  phase.accumulate = options.accumulate;
-  phase.clip_norm = options.clip_norm;
-  phase.ema = options.ema;
-  phase.patience = options.patience;
+  phase.schedule = options.optimizer.schedule.value_or(RateSchedule::cosine);
+  phase.warmup = options.optimizer.warmup.value_or(phase.schedule == RateSchedule::one_cycle ? kOneCycleWarmup : kWarmup);
+  phase.accumulate = options.optimizer.grad_accum_steps;
+  phase.clip_norm = options.optimizer.clip_grad.value_or(0);
+  phase.ema = options.optimizer.ema_decay.value_or(0);
+  phase.patience = options.optimizer.patience.value_or(0);
   return phase;
 }
 
 // What the options say of the phase that the recipe is about; a head that comes first keeps its own.
 void apply(Phase& phase, const TrainOptions& options) {
-  if (options.epochs > 0) phase.epochs = options.epochs;
-  if (options.rate > 0) phase.rate = options.rate;
-  phase.rate_of_step = options.rate_of_step;
+  phase.epochs = options.optimizer.epochs.value_or(phase.epochs);
+  phase.rate = options.optimizer.lr.value_or(phase.rate);
+  phase.rate_of_step = options.optimizer.lr_of_step;
 }
 
 // Takes from the options what concerns the backbone.
 void apply_to_backbone(Phase& phase, const TrainOptions& options) {
   if (!options.freeze.empty()) phase.freeze = options.freeze;
-  phase.layer_decay = options.layer_decay;
-  phase.stochastic_depth = options.stochastic_depth;
+  phase.layer_decay = options.optimizer.layer_decay.value_or(0);
+  phase.stochastic_depth = options.regularization.stochastic_depth.value_or(-1);
 }
 
 // On features there is nothing left to crop, to colour or to mix.
@@ -113,19 +113,20 @@ void show_changed(Phase& phase, const TrainOptions& options) {
 
 // The option that only training on pictures can follow; empty: none was given.
 std::string changes_pictures(const TrainOptions& options) {
-  if (options.mixup > 0) return fmt::format("mixup {}", options.mixup);
-  if (options.cutmix > 0) return fmt::format("cutmix {}", options.cutmix);
-  if (options.random_erasing > 0) return fmt::format("erasing {}", options.random_erasing);
-  if (options.vertical_flip > 0) return fmt::format("vertical flip {}", options.vertical_flip);
-  if (options.augment_picture) return "an augmentation of the caller's own";
-  if (!options.augmentation.empty() && options.augmentation != "light") return fmt::format("augmentation {}", options.augmentation);
+  if (options.augmentation.mixup > 0) return fmt::format("mixup {}", options.augmentation.mixup);
+  if (options.augmentation.cutmix > 0) return fmt::format("cutmix {}", options.augmentation.cutmix);
+  if (options.augmentation.random_erasing > 0) return fmt::format("erasing {}", options.augmentation.random_erasing);
+  if (options.augmentation.vertical_flip > 0) return fmt::format("vertical flip {}", options.augmentation.vertical_flip);
+  if (options.augmentation.of_picture) return "an augmentation of the caller's own";
+  const Augment policy = options.augmentation.policy.value_or(Augment::off);
+  if (policy != Augment::off && policy != Augment::light) return fmt::format("augmentation {}", to_string(policy));
   return {};
 }
 
 // The option that is about the layers below the head; empty: none was given.
 std::string concerns_backbone(const TrainOptions& options) {
-  if (options.layer_decay > 0) return fmt::format("layer decay {}", options.layer_decay);
-  if (options.stochastic_depth >= 0) return fmt::format("stochastic depth {}", options.stochastic_depth);
+  if (options.optimizer.layer_decay) return fmt::format("layer decay {}", *options.optimizer.layer_decay);
+  if (options.regularization.stochastic_depth) return fmt::format("stochastic depth {}", *options.regularization.stochastic_depth);
   return {};
 }
 
@@ -133,15 +134,15 @@ Phase features_phase(std::string name, const Numbers& numbers, const TrainOption
   Phase phase = phase_of(std::move(name), numbers, options);
   phase.on_features = true;
   phase.freeze = "all";
-  if (options.augment) phase.augmentation.emplace();
+  if (options.augmentation.policy != Augment::off) phase.augmentation.emplace();
   return phase;
 }
 
 // Whether the head can be solved for: where it is linear and nobody asks for a loss or steps of his own.
 bool can_solve(const TrainOptions& options, const Facts& facts) {
-  const bool weighted = options.class_weights || options.balanced_sampling;
-  return facts.linear_head && options.loss != Loss::focal && !options.loss_of_maps && !options.loss_callback &&
-         !(facts.multi_label && weighted);
+  const bool weighted = options.regularization.class_weights || options.data.balanced_sampling;
+  return facts.linear_head && options.regularization.loss != Loss::focal && !options.regularization.loss_of_maps &&
+         !options.regularization.loss_callback && !(facts.multi_label && weighted);
 }
 
 // Whether finetune is tried beside the probe, where pictures are few: the validation pictures can tell, and nobody wants the head alone.
@@ -151,19 +152,19 @@ bool tries_both(const TrainOptions& options, const Facts& facts) {
 }
 
 bool asks_for_steps(const TrainOptions& options) {
-  return options.epochs > 0 || options.batch > 0 || options.rate > 0 || options.weight_decay >= 0 || options.optimizer_given ||
-         options.rate_of_step;
+  const TrainOptimizer& asked = options.optimizer;
+  return asked.epochs || asked.batch_size || asked.lr || asked.weight_decay || asked.kind || asked.lr_of_step;
 }
 
 void solve(Phase& phase, const TrainOptions& options, const Facts& facts) {
   phase.solved = true;
   phase.epochs = 1;
   phase.rate = 0;
-  phase.loss.class_weights = options.class_weights || options.balanced_sampling;
-  phase.choose_fit = options.fit_by_validation;
-  phase.second_fit = options.augment && facts.pictures < kFinetunePictures;
-  phase.average_fits = phase.second_fit && !options.fit && options.mirrored != Choice::off;
-  phase.mirrored = options.mirrored;
+  phase.loss.class_weights = options.regularization.class_weights || options.data.balanced_sampling;
+  phase.choose_fit = options.views.fit_by_validation;
+  phase.second_fit = options.augmentation.policy != Augment::off && facts.pictures < kFinetunePictures;
+  phase.average_fits = phase.second_fit && !options.views.fit && options.views.mirrored != Choice::off;
+  phase.mirrored = options.views.mirrored;
 }
 
 std::vector<Phase> probe(const TrainOptions& options, const Facts& facts) {
@@ -208,62 +209,76 @@ std::vector<Phase> full(const TrainOptions& options, const Facts& facts) {
 }
 
 void check_options(const TrainOptions& options) {
-  // `open`: a value by which the option leaves the choice to the recipe.
-  const auto demand = [](const char* option, const char* name, auto value, bool open = false) {
+  const auto demand = [](const char* option, const char* name, auto value) {
     const OptionRange& range = option_range(option);
-    if (!open && !range.contains(static_cast<double>(value))) fail(ErrorKind::usage, "{} is {}, {} expected", name, value, range.words());
+    if (!range.contains(static_cast<double>(value))) fail(ErrorKind::usage, "{} is {}, {} expected", name, value, range.words());
   };
-  demand("epochs", "epochs", options.epochs, options.epochs == 0);
-  if (options.batch == 1) fail(ErrorKind::usage, "batch is 1, 2 or more (batch norm cannot train on one picture) expected");
-  demand("batch", "batch", options.batch, options.batch == 0);
-  demand("accumulate", "accumulate", options.accumulate);
-  demand("lr", "the rate", options.rate, options.rate == 0);
-  demand("warmup", "the warm-up", options.warmup, options.warmup < 0);
-  demand("momentum", "the momentum", options.momentum);
-  demand("weight-decay", "the weight decay", options.weight_decay, options.weight_decay < 0);
-  demand("layer-decay", "the layer decay", options.layer_decay, options.layer_decay == 0);
-  demand("clip", "the clipping norm", options.clip_norm, options.clip_norm == 0);
-  demand("ema", "the decay of averaged weights", options.ema);
-  demand("patience", "the patience", options.patience, options.patience == 0);
-  demand("focal-gamma", "the focal gamma", options.focal_gamma);
-  demand("label-smoothing", "the label smoothing", options.label_smoothing, options.label_smoothing < 0);
-  demand("dropout", "the dropout", options.dropout, options.dropout < 0);
-  demand("stochastic-depth", "the stochastic depth", options.stochastic_depth, options.stochastic_depth < 0);
-  demand("vertical-flip", "the probability of a vertical flip", options.vertical_flip);
-  demand("erasing", "the probability of erasing", options.random_erasing);
-  demand("mixup", "the alpha of mixup", options.mixup, options.mixup == 0);
-  demand("cutmix", "the alpha of cutmix", options.cutmix, options.cutmix == 0);
-  demand("stored-views", "the number of stored views", options.stored_views, options.stored_views == 0);
-  demand("validation", "the validation share", options.validation);
-  demand("test", "the test share", options.test);
-  demand("folds", "the number of folds", options.folds, options.folds == 0);
-  demand("seeds", "the number of seeds", options.seeds);
-  demand("checkpoint-every", "the time between checkpoints", options.checkpoint_seconds);
+  // What is left to the recipe is no number.
+  const auto demand_if_given = [&](const char* option, const char* name, const auto& value) {
+    if (value) demand(option, name, *value);
+  };
+  // 0 is none.
+  const auto demand_unless_none = [&](const char* option, const char* name, auto value) {
+    if (value != 0) demand(option, name, value);
+  };
+  const TrainOptimizer& optimizer = options.optimizer;
+  demand_if_given("epochs", "epochs", optimizer.epochs);
+  if (optimizer.batch_size == 1) fail(ErrorKind::usage, "batch is 1, 2 or more (batch norm cannot train on one picture) expected");
+  demand_if_given("batch", "batch", optimizer.batch_size);
+  demand("accumulate", "accumulate", optimizer.grad_accum_steps);
+  demand_if_given("lr", "the rate", optimizer.lr);
+  demand_if_given("warmup", "the warm-up", optimizer.warmup);
+  demand("momentum", "the momentum", optimizer.momentum);
+  demand_if_given("weight-decay", "the weight decay", optimizer.weight_decay);
+  demand_if_given("layer-decay", "the layer decay", optimizer.layer_decay);
+  demand_if_given("clip", "the clipping norm", optimizer.clip_grad);
+  demand_if_given("ema", "the decay of averaged weights", optimizer.ema_decay);
+  demand_if_given("patience", "the patience", optimizer.patience);
+  const TrainRegularization& regularization = options.regularization;
+  demand("focal-gamma", "the focal gamma", regularization.focal_gamma);
+  demand_if_given("label-smoothing", "the label smoothing", regularization.label_smoothing);
+  demand_if_given("dropout", "the dropout", regularization.dropout);
+  demand_if_given("stochastic-depth", "the stochastic depth", regularization.stochastic_depth);
+  const TrainAugmentation& augmentation = options.augmentation;
+  demand("vertical-flip", "the probability of a vertical flip", augmentation.vertical_flip);
+  demand("erasing", "the probability of erasing", augmentation.random_erasing);
+  demand_unless_none("mixup", "the alpha of mixup", augmentation.mixup);
+  demand_unless_none("cutmix", "the alpha of cutmix", augmentation.cutmix);
+  demand_unless_none("stored-views", "the number of stored views", augmentation.stored_views);
+  demand("validation", "the validation share", options.data.validation);
+  demand("test", "the test share", options.data.test);
+  demand_unless_none("folds", "the number of folds", options.data.folds);
+  demand("seeds", "the number of seeds", options.data.seeds);
+  demand("checkpoint-every", "the time between checkpoints", options.run.checkpoint_seconds);
 }
 
 // Choices that only make sense with, or without, another.
 void check_together(const TrainOptions& options, const Facts& facts) {
-  const char* const wants_validation = options.patience > 0                        ? "a patience of epochs"
-                                       : options.schedule == RateSchedule::plateau ? "the schedule plateau"
-                                                                                   : nullptr;
-  if (wants_validation && facts.validation == 0 && options.validation == 0)
-    fail(ErrorKind::usage, "{} needs validation pictures, the validation share is {}", wants_validation, options.validation);
-  if (options.loss_of_maps && options.loss_callback)
+  const char* const wants_validation = options.optimizer.patience                            ? "a patience of epochs"
+                                       : options.optimizer.schedule == RateSchedule::plateau ? "the schedule plateau"
+                                                                                             : nullptr;
+  if (wants_validation && facts.validation == 0 && options.data.validation == 0)
+    fail(ErrorKind::usage, "{} needs validation pictures, the validation share is {}", wants_validation, options.data.validation);
+  if (options.regularization.loss_of_maps && options.regularization.loss_callback)
     fail(ErrorKind::usage, "two losses of the caller's own are given, loss_of_maps and loss_callback: one is expected");
-  if ((options.loss_of_maps || options.loss_callback) && (options.loss != Loss::automatic || options.class_weights))
+  if ((options.regularization.loss_of_maps || options.regularization.loss_callback) &&
+      (options.regularization.loss != Loss::automatic || options.regularization.class_weights))
     fail(ErrorKind::usage, "a loss of the caller's own takes the place of the loss and the class weights that are asked for beside it");
-  if (options.augment_picture && options.stored_views > 0)
-    fail(ErrorKind::usage, "{} stored views and an augmentation of the caller's own contradict each other", options.stored_views);
-  if (options.head && options.head->dropout >= 0 && options.dropout >= 0 && options.head->dropout != options.dropout)
-    fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", options.dropout, options.head->dropout);
+  if (options.augmentation.of_picture && options.augmentation.stored_views > 0)
+    fail(ErrorKind::usage, "{} stored views and an augmentation of the caller's own contradict each other",
+         options.augmentation.stored_views);
+  if (options.head && options.head->dropout >= 0 && options.regularization.dropout &&
+      options.head->dropout != options.regularization.dropout)
+    fail(ErrorKind::usage, "a dropout of {} and a head with a dropout of {} contradict each other", *options.regularization.dropout,
+         options.head->dropout);
 }
 
 // Does both and compares, in place of what was decided by the number of pictures alone.
 void try_both(Plan& plan, const TrainOptions& options, const Facts& facts) {
   Phase trial = finetune(options, facts)[1];
   trial.trial = true;
-  if (options.epochs == 0) trial.epochs = kTrialEpochs;
-  if (options.patience == 0) trial.patience = kTrialPatience;
+  if (!options.optimizer.epochs) trial.epochs = kTrialEpochs;
+  if (!options.optimizer.patience) trial.patience = kTrialPatience;
   plan.phases.insert(plan.phases.begin() + 1, trial);
   plan.reason +=
       fmt::format(", so the probe is taken unless {} validation pictures say convincingly that finetune is better", facts.validation);
@@ -310,7 +325,7 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
     plan.reason = fmt::format("{} are enough for training the backbone to pay", amount(facts));
   }
   plan.recipe = to_string(recipe);
-  if (facts.multi_label && options.loss == Loss::cross_entropy)
+  if (facts.multi_label && options.regularization.loss == Loss::cross_entropy)
     fail(ErrorKind::usage, "cross entropy needs one label a picture, and some have several or none: binary or focal can do that");
   plan.phases = recipe == Recipe::probe      ? probe(options, facts)
                 : recipe == Recipe::finetune ? finetune(options, facts)
@@ -321,7 +336,7 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
   for (Phase& phase : plan.phases) phase.loss.soft_targets = phase.loss.soft_targets || facts.soft_targets;
   apply_preset(plan, options, facts);
   const bool solves = std::ranges::any_of(plan.phases, [](const Phase& phase) { return phase.solved; });
-  if (options.fit_by_validation && !solves)
+  if (options.views.fit_by_validation && !solves)
     fail(ErrorKind::usage, "the fit is chosen by solving for a linear head, which this run ({}) does not: name crop, pad or squash",
          plan.recipe);
   plan.unused = unused_options(options, plan);
@@ -331,36 +346,37 @@ Plan make_plan(const TrainOptions& given, const Facts& facts) {
 
 std::optional<image::Augmentation> augmentation_of(const TrainOptions& options) {
   image::Augmentation augmentation;
-  if (options.augment_picture) {
+  if (options.augmentation.of_picture) {
     augmentation.flip = 0;
-    augmentation.own = std::make_shared<const std::function<Image(const Image&, uint64_t)>>(options.augment_picture);
+    augmentation.own = std::make_shared<const std::function<Image(const Image&, uint64_t)>>(options.augmentation.of_picture);
     return augmentation;
   }
-  augmentation.flip = options.augment ? 0.5 : 0.0;
-  augmentation.vertical_flip = options.vertical_flip;
-  augmentation.erasing.probability = options.random_erasing;
-  const std::string& name = options.augmentation;
-  const auto kind = name.empty() ? AugmentationKind::standard : value_of(kAugmentations, name);
-  if (!kind) fail(ErrorKind::usage, "augmentation \"{}\" is none of {}", name, names_of(kAugmentations));
-  const bool light = kind == AugmentationKind::light, standard = kind == AugmentationKind::standard;
-  if (!light && !standard) augmentation.policy.policy = *value_of(image::kPolicies, name);
-  if (options.augment && !light) {
+  const Augment policy = options.augmentation.policy.value_or(Augment::standard);
+  const bool changes = policy != Augment::off;
+  augmentation.flip = changes ? 0.5 : 0.0;
+  augmentation.vertical_flip = options.augmentation.vertical_flip;
+  augmentation.erasing.probability = options.augmentation.random_erasing;
+  if (policy == Augment::randaugment) augmentation.policy.policy = image::Policy::randaugment;
+  if (policy == Augment::trivialaugment) augmentation.policy.policy = image::Policy::trivialaugment;
+  if (policy == Augment::autoaugment) augmentation.policy.policy = image::Policy::autoaugment;
+  if (changes && policy != Augment::light) {
     augmentation.random_resized_crop = true;
     augmentation.scale_min = 0.35;  // a smaller part of a picture with one object often shows none of it
-    if (standard) augmentation.brightness = augmentation.contrast = augmentation.saturation = 0.2;
   }
+  if (policy == Augment::standard) augmentation.brightness = augmentation.contrast = augmentation.saturation = 0.2;
   image::check_augmentation(augmentation);
-  const bool changes = options.augment || augmentation.vertical_flip > 0 || augmentation.erasing.probability > 0;
-  return changes ? std::optional(augmentation) : std::nullopt;
+  const bool any = changes || augmentation.vertical_flip > 0 || augmentation.erasing.probability > 0;
+  return any ? std::optional(augmentation) : std::nullopt;
 }
 
-image::Mixing mixing_of(const TrainOptions& options) { return {options.mixup, options.cutmix}; }
+image::Mixing mixing_of(const TrainOptions& options) { return {options.augmentation.mixup, options.augmentation.cutmix}; }
 
 const char* loss_name(const LossOptions& loss) {
   if (loss.own()) return "the caller's own";
   return loss.kind == LossOptions::Kind::binary ? "binary cross entropy" : "cross entropy";
 }
 
+const char* to_string(Augment policy) { return name_of(kAugments, policy); }
 const char* to_string(Recipe recipe) { return name_of(kRecipes, recipe); }
 const char* to_string(Optimizer optimizer) { return name_of(kOptimizers, optimizer); }
 const char* to_string(RateSchedule schedule) { return name_of(kSchedules, schedule); }

@@ -78,15 +78,15 @@ struct Facts {
 // Throws Error(usage) for options that contradict the recipe, or mean nothing to one that was asked for.
 Plan make_plan(const TrainOptions& options, const Facts& facts);
 
-// What the options make of the pictures before they are normalized and mixed; nothing where they are shown as they are. "" is "standard":
-// crops of 0.35 to 1 of the area, flips, brightness, contrast and saturation within 0.2. The policies replace the colours. Throws
-// Error(usage) for a name that is none of TrainOptions::augmentation's.
+// What the options make of the pictures before they are normalized and mixed; nothing where they are shown as they are. Without a policy it
+// is the standard one: crops of 0.35 to 1 of the area, flips, brightness, contrast and saturation within 0.2. Others replace the colours.
 std::optional<image::Augmentation> augmentation_of(const TrainOptions& options);
 image::Mixing mixing_of(const TrainOptions& options);
 
 const char* loss_name(const LossOptions& loss);  // "cross entropy"
 const char* to_string(Recipe recipe);
 const char* to_string(Optimizer optimizer);
+const char* to_string(Augment policy);
 const char* to_string(RateSchedule schedule);
 const char* to_string(const OptimizerOptions& optimizer);  // as that of an Optimizer
 

@@ -126,9 +126,9 @@ bool holds_run(const fs::path& out) {
 }
 
 void check_run_folder(const TrainOptions& options) {
-  const fs::path out = options.out;
+  const fs::path out = options.run.out;
   require_unlocked(out);
-  if (options.overwrite && holds_run(out)) {
+  if (options.run.overwrite && holds_run(out)) {
     std::error_code none;
     const fs::path here = fs::current_path(none), to = resolved(out);
     if (std::ranges::mismatch(to, here).in1 == to.end())
@@ -136,7 +136,7 @@ void check_run_folder(const TrainOptions& options) {
            "{}: a run is replaced with its folder, and this is the folder of the command itself or holds it: call it from elsewhere",
            out.string());
   }
-  if (!options.resume && !options.overwrite && holds_run(out)) {
+  if (!options.run.resume && !options.run.overwrite && holds_run(out)) {
     require_no_interrupted_run(out);
     fail(ErrorKind::usage, "{} holds a finished run: name another folder, or ask for it to be replaced (--overwrite)", out.string());
   }
@@ -152,13 +152,13 @@ void check_run_folder(const TrainOptions& options) {
 }
 
 RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes)
-    : out_(options.overwrite ? resolved(options.out) : fs::path(options.out)),
+    : out_(options.run.overwrite ? resolved(options.run.out) : fs::path(options.run.out)),
       path_(out_),
-      continues_(options.resume),
+      continues_(options.run.resume),
       exceptions_(std::uncaught_exceptions()) {
-  if (options.overwrite) {
+  if (options.run.overwrite) {
     const fs::path next = beside(out_);
-    if (options.resume ? fs::exists(next) : holds_run(out_)) path_ = next;
+    if (options.run.resume ? fs::exists(next) : holds_run(out_)) path_ = next;
   }
   made_ = !fs::exists(path_);
   std::error_code error;
@@ -173,7 +173,7 @@ RunFolder::RunFolder(const TrainOptions& options, uint64_t bytes)
     if (made_) fs::remove(path_, error);
     throw;
   }
-  if (path_ == out_ || options.resume) return;
+  if (path_ == out_ || options.run.resume) return;
   remove_run(path_);  // of an attempt that was given up
 }
 

@@ -38,24 +38,26 @@ Calibration calibration_of(std::span<const Outcome> outcomes) {
   return calibration;
 }
 
-std::optional<WrongAnswer> wrong_answer(const Outcome& outcome) {
+std::optional<WrongAnswer> wrong_answer(const Outcome& outcome, std::span<const double> thresholds) {
   if (outcome.label >= 0) {
     if (outcome.predicted == outcome.label) return std::nullopt;
     return WrongAnswer{outcome.predicted, outcome.confidence};
   }
   std::optional<WrongAnswer> surest;
   for (size_t i = 0; i < outcome.probabilities.size(); ++i) {
-    const bool yes = outcome.probabilities[i] >= 0.5f, has = std::ranges::count(outcome.labels, static_cast<int64_t>(i)) > 0;
+    const double threshold = thresholds.empty() ? 0.5 : thresholds[i];
+    const bool yes = static_cast<double>(outcome.probabilities[i]) >= threshold,
+               has = std::ranges::count(outcome.labels, static_cast<int64_t>(i)) > 0;
     const auto probability = static_cast<double>(outcome.probabilities[i]), confidence = yes ? probability : 1 - probability;
     if (yes != has && (!surest || confidence > surest->confidence)) surest = {static_cast<int64_t>(i), confidence};
   }
   return surest;
 }
 
-std::vector<size_t> worst_mistakes(std::span<const Outcome> outcomes, size_t most) {
+std::vector<size_t> worst_mistakes(std::span<const Outcome> outcomes, size_t most, std::span<const double> thresholds) {
   std::vector<std::pair<double, size_t>> wrong;
   for (size_t i = 0; i < outcomes.size(); ++i)
-    if (const auto answer = wrong_answer(outcomes[i])) wrong.emplace_back(answer->confidence, i);
+    if (const auto answer = wrong_answer(outcomes[i], thresholds)) wrong.emplace_back(answer->confidence, i);
   std::stable_sort(wrong.begin(), wrong.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<size_t> positions;
   for (size_t i = 0; i < std::min(most, wrong.size()); ++i) positions.push_back(wrong[i].second);

@@ -36,9 +36,9 @@ struct WrongAnswer {
   int64_t class_index = 0;
   double confidence = 0;
 };
-std::optional<WrongAnswer> wrong_answer(const Outcome& outcome);
+std::optional<WrongAnswer> wrong_answer(const Outcome& outcome, std::span<const double> thresholds = {});
 
 // Positions of the pictures with a wrong answer, the surest first, at most `most`; equally sure ones in their order.
-std::vector<size_t> worst_mistakes(std::span<const Outcome> outcomes, size_t most);
+std::vector<size_t> worst_mistakes(std::span<const Outcome> outcomes, size_t most, std::span<const double> thresholds = {});
 
 }  // namespace fovea::training

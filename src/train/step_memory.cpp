@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "image/channels.h"
 
 namespace fovea::training {
 
@@ -43,7 +44,7 @@ size_t evaluation_bytes(const engine::Network& network, const DeviceTraits& devi
   const Preprocessing& size = network.preprocessing();
   const engine::Grouping group = engine::grouping(kInferenceBatch, threads(), device);  // those that the cores look at
   const size_t pictures = static_cast<size_t>(group.pictures * group.workers) * fits_of(size).size();
-  return pictures * static_cast<size_t>(size.height * size.width * 3) * sizeof(float);
+  return pictures * static_cast<size_t>(size.height * size.width * image::picture_channels(network.channels())) * sizeof(float);
 }
 
 }  // namespace fovea::training

@@ -66,30 +66,32 @@ Trainer::Trainer(RunInput input)
       session_(network_, backend_, arena_),
       features_(input.features ? std::move(input.features) : std::make_shared<FeatureStore>(spill_of(options_))),
       memory_(input.memory ? std::move(input.memory)
-                           : std::make_shared<engine::MemoryAccount>(input.options.memory_bytes, network_->store()->bytes())),
+                           : std::make_shared<engine::MemoryAccount>(input.options.run.memory_bytes, network_->store()->bytes())),
       states_beside_(input.states_beside),
       started_(Clock::now()),
       saved_(started_) {
-  if (options_.dropout >= 0) network_->set_dropout(options_.dropout);
+  if (options_.regularization.dropout) network_->set_dropout(*options_.regularization.dropout);
   check_blocks(*network_, plan_);
+  network_->set_thresholds({});
   state_.record = record_of(*network_, backend_, options_, plan_, data_);
-  if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train);
+  if (options_.regularization.class_weights) class_weights_ = class_weights_of(data_.splits.train);
 }
 
 TrainResult Trainer::run() {
-  const bool writes = !options_.out.empty();
-  if (options_.resume && !writes) fail(ErrorKind::usage, "no folder is named to resume from");
+  const bool writes = !options_.run.out.empty();
+  if (options_.run.resume && !writes) fail(ErrorKind::usage, "no folder is named to resume from");
   if (writes) {
     std::error_code error;
-    std::filesystem::create_directories(options_.out, error);
-    if (error) fail(ErrorKind::io, "{}: cannot be created: {}", options_.out, error.message());
-    remove_partial_files(options_.out);
+    std::filesystem::create_directories(options_.run.out, error);
+    if (error) fail(ErrorKind::io, "{}: cannot be created: {}", options_.run.out, error.message());
+    remove_partial_files(options_.run.out);
   }
-  const bool resumed = options_.resume && resume();
+  const bool resumed = options_.run.resume && resume();
   if (resumed && state_.finished) {
-    note(fmt::format("the run in {} is finished; nothing is left to do", options_.out));
-    restore_best();
+    note(fmt::format("the run in {} is finished; nothing is left to do", options_.run.out));
+    hand_over();
     TrainResult done = read_metrics(file(kMetrics));
+    done.thresholds = thresholds();
     if (!data_.splits.test.samples.empty())
       tested_ = read_predictions(file(kPredictions), network_->classes(), network_->form().head.independent);
     const double seconds = done.seconds;  // of all runs already
@@ -97,29 +99,29 @@ TrainResult Trainer::run() {
     done.seconds = seconds;
     return done;
   }
-  if (writes && !options_.resume && std::filesystem::exists(file(kCheckpoint))) {
+  if (writes && !options_.run.resume && std::filesystem::exists(file(kCheckpoint))) {
     const RunState there = read_checkpoint(file(kCheckpoint)).state;
     if (!there.finished)
-      fail(ErrorKind::usage, "{} holds a run that was interrupted after epoch {}: resume it, or remove {} to start anew", options_.out,
+      fail(ErrorKind::usage, "{} holds a run that was interrupted after epoch {}: resume it, or remove {} to start anew", options_.run.out,
            there.history.size(), file(kCheckpoint).string());
-    note(fmt::format("the finished run in {} is replaced", options_.out));
+    note(fmt::format("the finished run in {} is replaced", options_.run.out));
   }
   note(fmt::format("recipe {}: {}", plan_.recipe, plan_.reason));
   for (const std::string& sentence : plan_.unused) note(sentence);
   plan_memory();
-  if (writes && options_.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
+  if (writes && options_.run.tensorboard) events_ = std::make_unique<EventLog>(file(kEvents), state_.events);
   if (!resumed) save();
   try {
     while (state_.phase < static_cast<int64_t>(plan_.phases.size())) {
       if (run_phase(plan_.phases[static_cast<size_t>(state_.phase)])) continue;
       if (stopped()) stop();
-      restore_best();
+      hand_over();
       TrainResult interrupted = result();
       interrupted.interrupted = true;
       return interrupted;
     }
   } catch (...) {
-    restore_best();
+    hand_over();
     throw;
   }
   return finish();
@@ -138,17 +140,17 @@ bool Trainer::ask(Call&& call) {
 std::map<std::string, double> Trainer::own_metrics(const std::optional<Evaluation>& validation) const {
   std::map<std::string, double> metrics;
   if (validation)
-    for (const auto& [name, measure] : options_.metrics) metrics.emplace(name, measure(*validation));
+    for (const auto& [name, measure] : options_.run.metrics) metrics.emplace(name, measure(*validation));
   return metrics;
 }
 
 bool Trainer::resume() {
   if (!std::filesystem::exists(file(kCheckpoint))) {
-    note(fmt::format("{} holds no run yet; this one starts anew", options_.out));
+    note(fmt::format("{} holds no run yet; this one starts anew", options_.run.out));
     return false;
   }
   Checkpoint checkpoint = read_checkpoint(file(kCheckpoint));
-  in_context("resuming " + options_.out, [&] { require_same_record(checkpoint.state, state_); });
+  in_context("resuming " + options_.run.out, [&] { require_same_record(checkpoint.state, state_); });
   state_ = std::move(checkpoint.state);
   seconds_before_ = state_.seconds;
   engine::StateStore& store = *network_->store();
@@ -162,7 +164,7 @@ bool Trainer::resume() {
   if (state_.probe) apply(*state_.probe, *network_);
   if (state_.best) best_ = weights::read_model_file(file(kModel)).tensors;
   if (!state_.finished)
-    note(fmt::format("continues the run in {} after {} epochs and {} steps", options_.out, state_.history.size(), state_.step));
+    note(fmt::format("continues the run in {} after {} epochs and {} steps", options_.run.out, state_.history.size(), state_.step));
   return true;
 }
 
@@ -223,7 +225,7 @@ void Trainer::plan_inference() {
 
 OnBatch Trainer::on_features() const {
   return [this](int64_t done, int64_t all) {
-    return (!options_.progress || options_.progress({"features", 0, 1, done, all, 0})) && !options_.cancel.stop_requested();
+    return (!options_.run.progress || options_.run.progress({"features", 0, 1, done, all, 0})) && !options_.run.cancel.stop_requested();
   };
 }
 
@@ -251,7 +253,7 @@ bool Trainer::run_solved(const Phase& phase) {
   if (!state_.probe && solved->validation) state_.probe_correct = correct_answers(*solved->validation);
   state_.probe = solved->choice;
   end_phase(phase, solved->validation);
-  if (options_.on_epoch && !ask([&] { return options_.on_epoch(row); })) end_run();
+  if (options_.run.on_epoch && !ask([&] { return options_.run.on_epoch(row); })) end_run();
   save();
   return true;
 }
@@ -310,23 +312,23 @@ bool Trainer::run_epoch(const Phase& phase, Feed& feed, StepRunner& runner) {
     ++state_.step;
     ++state_.all_steps;
     if (events_) events_->scalar("loss/step", state_.all_steps, step.loss);
-    TrainOptions::Progress progress{phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss};
+    TrainProgress progress{phase.name, state_.epoch + 1, phase.epochs, state_.step, steps, step.loss};
     if (state_.best && !data_.splits.validation.samples.empty()) progress.best = state_.best->accuracy;
     progress.rate = input.rate;
     progress.pictures = state_.seen;
     progress.last = state_.phase + 1 == static_cast<int64_t>(plan_.phases.size());
     if (!state_.history.empty()) progress.validation_loss = state_.history.back().validation_loss.value_or(-1);
     const bool goes_on = ask([&] {
-      const bool on = !options_.progress || options_.progress(progress);
-      ended_ = options_.on_step && !options_.on_step(progress);
-      return on && !options_.cancel.stop_requested();
+      const bool on = !options_.run.progress || options_.run.progress(progress);
+      ended_ = options_.run.on_step && !options_.run.on_step(progress);
+      return on && !options_.run.cancel.stop_requested();
     });
-    if (!goes_on || std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_seconds) save();
+    if (!goes_on || std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.run.checkpoint_seconds) save();
     if (!goes_on) return false;
     if (ended_) break;
   }
   end_epoch(phase, feed, runner);
-  if (!stopped() && options_.on_epoch) ended_ = !ask([&] { return options_.on_epoch(state_.history.back()); }) || ended_;
+  if (!stopped() && options_.run.on_epoch) ended_ = !ask([&] { return options_.run.on_epoch(state_.history.back()); }) || ended_;
   return !stopped();
 }
 
@@ -350,7 +352,7 @@ bool Trainer::goes_astray(double loss, const char* of, const Phase& phase) {
 
 void Trainer::stop() {
   restore_best();
-  if (!options_.out.empty()) {
+  if (!options_.run.out.empty()) {
     if (!best_saved_) save_model();
     best_saved_ = true;
     write_text(file(kHistory), history_csv(state_.history));
@@ -453,7 +455,7 @@ std::string Trainer::verdict() const {
 }
 
 TrainResult Trainer::finish() {
-  restore_best();
+  hand_over();
   std::optional<Evaluation> test;
   if (!data_.splits.test.samples.empty())
     test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});
@@ -466,9 +468,10 @@ TrainResult Trainer::finish() {
   plan_inference();
   done.planned_bytes = planned_bytes_;
   done.measured_bytes = memory_->measured();
-  if (!options_.out.empty()) {
-    if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_));
-    if (done.out_of_fold) write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes));
+  if (!options_.run.out.empty()) {
+    if (test) write_text(file(kPredictions), predictions_csv(network_->classes(), tested_, network_->thresholds()));
+    if (done.out_of_fold)
+      write_text(file(kOutOfFold), predictions_csv(network_->classes(), done.out_of_fold->outcomes, done.out_of_fold->thresholds));
     if (!best_saved_) save_model();
     best_saved_ = true;
     write_metrics(file(kMetrics), {*network_, options_, plan_, done, state_.validation, test, data_, state_, origin_, stopped_},
@@ -503,13 +506,14 @@ TrainResult Trainer::result() const {
   result.epochs = static_cast<int64_t>(state_.history.size());
   result.best_epoch = state_.best ? state_.best->epoch : 0;
   result.history = state_.history;
+  result.thresholds = thresholds();
   result.planned_bytes = planned_bytes_;
   return result;
 }
 
 void Trainer::save() {
   const auto begin = saved_ = Clock::now();
-  if (options_.out.empty()) return;
+  if (options_.run.out.empty()) return;
   if (!best_saved_) save_model();
   best_saved_ = true;
   state_.seconds = seconds();
@@ -539,7 +543,7 @@ void Trainer::log_epochs() {
 }
 
 void Trainer::save_model() const {
-  if (!options_.out.empty()) network_->save(file(kModel), best_);
+  if (!options_.run.out.empty()) network_->save(file(kModel), best_, thresholds());
 }
 
 void Trainer::drop_moments() { training::drop_moments(*network_->store()); }
@@ -556,13 +560,25 @@ void Trainer::restore_best() {
   for (const auto& [name, tensor] : best_) network_->store()->set(name, tensor);
 }
 
+// What the caller's model is afterwards.
+void Trainer::hand_over() {
+  restore_best();
+  network_->set_thresholds(thresholds());
+}
+
+// Of several labels, by what was best when it was validated.
+std::vector<double> Trainer::thresholds() const {
+  if (!network_->form().head.independent || !state_.validation) return {};
+  return best_thresholds(state_.validation->outcomes, network_->classes().size());
+}
+
 void Trainer::note(const std::string& text) const {
-  if (options_.note) options_.note(text);
+  if (options_.run.note) options_.run.note(text);
 }
 
 double Trainer::seconds() const { return seconds_before_ + std::chrono::duration<double>(Clock::now() - started_).count(); }
 
-uint64_t Trainer::phase_seed() const { return training::phase_seed(options_.seed, state_.phase); }
+uint64_t Trainer::phase_seed() const { return training::phase_seed(options_.run.seed, state_.phase); }
 
 std::vector<std::pair<std::string, std::string>> record_of(const engine::Network& network, const backend::Backend& backend,
                                                            const TrainOptions& options, const Plan& plan, const Data& data) {
@@ -570,7 +586,7 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
   std::vector<std::pair<std::string, std::string>> record{
       {"model", network.variant().name},
       {"recipe", plan.recipe},
-      {"seed", fmt::format("{}", options.seed)},
+      {"seed", fmt::format("{}", options.run.seed)},
       {"threads", fmt::format("{}", threads())},
       {"arithmetic", backend.identity()},
       {"decoders", image::decoder_versions()},
@@ -584,8 +600,8 @@ std::vector<std::pair<std::string, std::string>> record_of(const engine::Network
       {"validation pictures", fmt::format("{}", splits.validation.samples.size())},
       {"test pictures", fmt::format("{}", splits.test.samples.size())},
       {"fingerprint of the pictures", data.fingerprint},
-      {"balanced sampling", fmt::format("{}", options.balanced_sampling)},
-      {"stored views", fmt::format("{}", options.stored_views)},
+      {"balanced sampling", fmt::format("{}", options.data.balanced_sampling)},
+      {"stored views", fmt::format("{}", options.augmentation.stored_views)},
   };
   for (const Phase& phase : plan.phases)
     fields(phase, [&](const char*, const char* name, const auto& value) { record.emplace_back(name, fmt::format("{}", value)); });

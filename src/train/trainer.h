@@ -37,10 +37,10 @@ class Trainer {
  public:
   explicit Trainer(RunInput input);
 
-  // Trains, or continues where options.resume says so. Throws Error: usage where options.out holds an unfinished run that is not to be
+  // Trains, or continues where `resume` says so. Throws Error: usage where `out` holds an unfinished run that is not to be
   // resumed, mismatch where it is and its options or pictures were others, input for a loss that is no number.
   TrainResult run();
-  // What became of the test pictures, once `run` is through; of a finished run in options.out as it is stored there.
+  // What became of the test pictures, once `run` is through; of a finished run in `out` as it is stored there.
   const std::vector<Outcome>& tested() const { return tested_; }
   // Whether `run` threw because a loss was no number: the network then holds the best weights so far, and metrics.json tells.
   bool stopped() const { return !stopped_.empty(); }
@@ -84,10 +84,12 @@ class Trainer {
   void save_model() const;
   void drop_moments();
   void restore_best();
+  void hand_over();
+  std::vector<double> thresholds() const;
   void note(const std::string& text) const;
   double seconds() const;
   uint64_t phase_seed() const;
-  std::filesystem::path file(const char* name) const { return std::filesystem::path(options_.out) / name; }
+  std::filesystem::path file(const char* name) const { return std::filesystem::path(options_.run.out) / name; }
 
   std::shared_ptr<engine::Network> network_;
   const backend::Backend& backend_;

@@ -85,11 +85,11 @@ std::vector<int64_t> counts_or(const json& object, std::string_view key, std::ve
   return value ? counts_in(*value, key) : std::move(otherwise);
 }
 
-std::array<float, 3> three_or(const json& object, std::string_view key, std::array<float, 3> otherwise) {
+std::vector<float> three_or(const json& object, std::string_view key, std::vector<float> otherwise) {
   const json* value = entry_of(object, key);
   if (!value) return otherwise;
   if (!value->is_array() || (value->size() != 3 && value->size() != 1)) fail_entry(key, *value, "three numbers");
-  std::array<float, 3> result{};
+  std::vector<float> result(3);
   for (size_t i = 0; i < 3; ++i) result[i] = static_cast<float>(number_in((*value)[value->size() == 3 ? i : 0], key));
   return result;
 }

@@ -1,7 +1,6 @@
 // Entries of a JSON file that is not trusted. Each error names the entry, what it is and what was expected.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -36,7 +35,7 @@ std::string text_or(const nlohmann::json& object, std::string_view key, std::str
 bool flag_or(const nlohmann::json& object, std::string_view key, bool otherwise);
 std::vector<int64_t> counts_or(const nlohmann::json& object, std::string_view key, std::vector<int64_t> otherwise);
 // Of three channels; one number stands for all.
-std::array<float, 3> three_or(const nlohmann::json& object, std::string_view key, std::array<float, 3> otherwise);
+std::vector<float> three_or(const nlohmann::json& object, std::string_view key, std::vector<float> otherwise);
 
 // Throws Error(unsupported) where the entry is there and is not this.
 void require_entry(const nlohmann::json& object, std::string_view key, const nlohmann::json& expected);

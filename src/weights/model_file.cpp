@@ -3,6 +3,8 @@
 #include <charconv>
 #include <sstream>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -16,7 +18,7 @@ namespace {
 constexpr std::string_view kReserved = "fovea.";
 constexpr const char *kFormat = "fovea.format", *kArchitecture = "fovea.architecture", *kClasses = "fovea.classes",
                      *kPreprocessing = "fovea.preprocessing", *kHead = "fovea.head", *kChannels = "fovea.channels",
-                     *kNative = "fovea.native_size";
+                     *kNative = "fovea.native_size", *kThresholds = "fovea.thresholds";
 
 std::string classes_text(const std::vector<std::string>& classes) {
   for (const std::string& name : classes) {
@@ -56,6 +58,18 @@ std::string take(std::map<std::string, std::string>& metadata, const char* key) 
   std::string text = std::move(found->second);
   metadata.erase(found);
   return text;
+}
+
+// "0.5,0.25", a number a class.
+std::vector<double> parse_thresholds(const std::string& text, size_t classes) {
+  std::vector<double> thresholds;
+  std::istringstream parts(text);
+  bool good = true;
+  for (std::string part; std::getline(parts, part, ',');) thresholds.push_back(parse_number<double>(part, good));
+  for (const double one : thresholds) good = good && one > 0 && one < 1;
+  if (!good || thresholds.size() != classes)
+    fail(ErrorKind::format, "{} is {}, {} numbers above 0 and below 1 expected", kThresholds, in_quotes(text), classes);
+  return thresholds;
 }
 
 // "linear", "mlp hidden=512 dropout=0.5", "linear independent": the kind, and what is not its default.
@@ -126,6 +140,8 @@ ModelFile parse(StateDict file) {
   model.preprocessing = in_context(kPreprocessing, [&] { return parse_preprocessing(take(metadata, kPreprocessing)); });
   model.head = parse_head(take(metadata, kHead));
   if (metadata.count(kChannels)) model.channels = parse_sizes(kChannels, take(metadata, kChannels), 1)[0];
+  if (metadata.count(kThresholds)) model.thresholds = parse_thresholds(take(metadata, kThresholds), model.classes.size());
+  if (!model.thresholds.empty() && !model.head.independent) fail(ErrorKind::format, "{} of classes that exclude each other", kThresholds);
   if (metadata.count(kNative)) {
     const auto size = parse_sizes(kNative, take(metadata, kNative), 2);
     model.native_height = size[0];
@@ -150,6 +166,7 @@ void write_model_file(const std::filesystem::path& path, const ModelFile& model)
   file.metadata[kClasses] = in_context(path.string(), [&] { return classes_text(model.classes); });
   file.metadata[kPreprocessing] = to_string(model.preprocessing);
   file.metadata[kHead] = head_text(model.head);
+  if (!model.thresholds.empty()) file.metadata[kThresholds] = fmt::format("{}", fmt::join(model.thresholds, ","));
   if (model.channels != 3) file.metadata[kChannels] = std::to_string(model.channels);
   if (model.native_height > 0) file.metadata[kNative] = fmt::format("{}x{}", model.native_height, model.native_width);
   write_safetensors(path, file);

@@ -26,6 +26,7 @@ struct ModelFile {
   std::vector<std::string> classes;  // in the order of the outputs; UTF-8; empty for a file of features only
   Preprocessing preprocessing;
   HeadOptions head;
+  std::vector<double> thresholds = {};          // of independent classes, one each; empty: 0.5
   int64_t channels = 3;                         // of the pictures
   int64_t native_height = 0, native_width = 0;  // the size that position embeddings belong to; 0: the architecture's own
   int format_version = kModelFileVersion;

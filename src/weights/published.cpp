@@ -85,10 +85,10 @@ constexpr std::string_view kDigests[] = {
     "b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",  // efficientnet_b3
 };
 
-constexpr std::array<float, 3> kHalves{0.5f, 0.5f, 0.5f};
+const std::vector<float> kHalves{0.5f, 0.5f, 0.5f};
 
 // Caffe's: the mean is taken off pictures in 0..255.
-constexpr std::array<float, 3> kCaffeMean{0.48235f, 0.45882f, 0.40784f}, kCaffeStd{1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
+const std::vector<float> kCaffeMean{0.48235f, 0.45882f, 0.40784f}, kCaffeStd{1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
 
 std::string digest_of(const std::string& file) {
   const size_t start = file.rfind('-') + 1;

@@ -323,8 +323,8 @@ void fit_cropped(const Sides& size, const Sides& crop, Preprocessing& result) {
 
 void read_normalization(const json& config, const std::string& type, Preprocessing& result) {
   const bool normalizes = flag_or(config, "do_normalize", true);
-  result.mean = normalizes ? three_or(config, "image_mean", {0.5f, 0.5f, 0.5f}) : std::array<float, 3>{0, 0, 0};
-  result.std = normalizes ? three_or(config, "image_std", {0.5f, 0.5f, 0.5f}) : std::array<float, 3>{1, 1, 1};
+  result.mean = normalizes ? three_or(config, "image_mean", {0.5f, 0.5f, 0.5f}) : std::vector<float>{0, 0, 0};
+  result.std = normalizes ? three_or(config, "image_std", {0.5f, 0.5f, 0.5f}) : std::vector<float>{1, 1, 1};
   // EfficientNet's divides by the deviation twice, as its weights want it.
   if (normalizes && type.starts_with("EfficientNet") && flag_or(config, "include_top", true))
     for (float& deviation : result.std) deviation *= deviation;

@@ -125,9 +125,9 @@ TEST(Architecture, TrainsSavesAndLoads) {
   Model model = fresh("own/collection");
   TrainOptions options;
   options.recipe = Recipe::full;
-  options.epochs = 4;
-  options.rate = 0.01;
-  options.batch = 4;
+  options.optimizer.epochs = 4;
+  options.optimizer.lr = 0.01;
+  options.optimizer.batch_size = 4;
   const TrainResult result = train(model, (folder / "pictures").string(), options);
   ASSERT_EQ(result.history.size(), 4u);
   EXPECT_LT(result.history.back().train_loss, result.history.front().train_loss);
@@ -136,7 +136,8 @@ TEST(Architecture, TrainsSavesAndLoads) {
   model.save((folder / "model.safetensors").string());
   const Model again = Model::load((folder / "model.safetensors").string());
   const Tensor images = pictures(2, 32);
-  EXPECT_TRUE(std::ranges::equal(model.logits(images).values<float>(), again.logits(images).values<float>()));
+  const Tensor logits = model.logits(images), same = again.logits(images);
+  EXPECT_TRUE(std::ranges::equal(logits.values<float>(), same.values<float>()));
   fs::remove_all(folder);
 }
 

@@ -51,15 +51,15 @@ class Datasets : public testing::Test {
   TrainOptions options(Recipe recipe, const std::string& out) const {
     TrainOptions options;
     options.recipe = recipe;
-    options.epochs = 2;
-    options.batch = 4;
-    options.test = 0.2;
-    options.seed = 5;
-    if (!out.empty()) options.out = (folder_ / out).string();
+    options.optimizer.epochs = 2;
+    options.optimizer.batch_size = 4;
+    options.data.test = 0.2;
+    options.run.seed = 5;
+    if (!out.empty()) options.run.out = (folder_ / out).string();
     return options;
   }
   std::string model_of(const auto& data, TrainOptions own, const std::string& out) const {
-    own.out = (folder_ / out).string();
+    own.run.out = (folder_ / out).string();
     Model trained = model();
     train(trained, data, own);
     return contents_of(folder_ / out / "model.safetensors");
@@ -72,8 +72,11 @@ TEST_F(Datasets, TheSamePicturesGiveTheSameBitsWhereverTheyComeFrom) {
   std::vector<Example> shuffled = examples(11);
   std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(3));
   const std::string pictures = (folder_ / "pictures").string();
+  std::vector<std::string> listed = list_pictures({pictures});
+  std::shuffle(listed.begin(), listed.end(), std::mt19937(4));
   const std::map<std::string, Dataset> sources{
       {"folder", Dataset::load(pictures)},
+      {"files", Dataset::from_files(listed)},
       {"memory", Dataset::from_memory(examples(11))},
       {"shuffled", Dataset::from_memory(shuffled)},
       {"source", Dataset::from_source(std::make_shared<Drawn>(11), {.classes = kClasses})},
@@ -81,13 +84,14 @@ TEST_F(Datasets, TheSamePicturesGiveTheSameBitsWhereverTheyComeFrom) {
        Dataset::from_memory({shuffled.begin(), shuffled.begin() + 9}).join(Dataset::from_memory({shuffled.begin() + 9, shuffled.end()}))},
   };
   std::map<std::string, TrainOptions> ways{{"probe", options(Recipe::probe, "")}, {"full", options(Recipe::full, "")}};
-  ways["probe"].epochs = ways["probe"].batch = 0;
+  ways["probe"].optimizer.epochs.reset();
+  ways["probe"].optimizer.batch_size.reset();
   for (const FeatureCache cache : {FeatureCache::off, FeatureCache::disk}) {
     TrainOptions& frozen = ways[cache == FeatureCache::off ? "frozen" : "frozen, kept on disk"] = options(Recipe::finetune, "");
     frozen.freeze = "stem";
-    frozen.cache = cache;
-    frozen.augmentation = "light";
-    frozen.stored_views = 2;
+    frozen.data.feature_cache = cache;
+    frozen.augmentation.policy = Augment::light;
+    frozen.augmentation.stored_views = 2;
   }
   for (const auto& [way, own] : ways) {
     const std::string expected = model_of(pictures, own, way);
@@ -96,15 +100,51 @@ TEST_F(Datasets, TheSamePicturesGiveTheSameBitsWhereverTheyComeFrom) {
   }
 }
 
+TEST_F(Datasets, AListOfFilesHasTheFoldersThatTheyLieInAsClasses) {
+  const std::vector<std::string> files = list_pictures({(folder_ / "pictures").string()});
+  const Dataset data = Dataset::from_files({files.rbegin(), files.rend()});
+  EXPECT_EQ(data.size(), 33);
+  EXPECT_EQ(data.classes(), kClasses);
+  EXPECT_FALSE(data.independent());
+  for (int64_t i = 0; i < data.size(); ++i) {
+    const fs::path file = data.name(i);
+    EXPECT_EQ(data.name(i), files[static_cast<size_t>(i)]);  // sorted by class, then by name
+    EXPECT_EQ(kClasses[static_cast<size_t>(std::get<int64_t>(data.labels(i)))], file.parent_path().filename().string());
+    EXPECT_EQ(data.part(i), Part::train);
+    EXPECT_EQ(data.picture(i).pixels, read_image(file.string()).pixels);
+  }
+  EXPECT_THAT(message_of_error([&] { Dataset::from_files({files[0], files[20], files[0]}); }), HasSubstr(files[0]));
+  EXPECT_THAT(message_of_error([&] { Dataset::from_files({files[0], files[1]}); }), HasSubstr("blue"));
+  EXPECT_THAT(message_of_error([&] { Dataset::from_files({}); }), Not(HasSubstr("nothing was thrown")));
+}
+
+TEST_F(Datasets, PicturesInMemoryAreShownWhenAPageIsMadeAgain) {
+  TrainOptions own = options(Recipe::full, "run");
+  own.optimizer.lr = 1e-9;  // a network that learns nothing makes mistakes
+  const Dataset memory = Dataset::from_memory(examples(11));
+  Model trained = model();
+  ASSERT_LT(train(trained, memory, own).validation.accuracy, 1);
+  const std::string page = contents_of(folder_ / "run" / "report.html");
+  EXPECT_THAT(page, HasSubstr("class=\"mistake\""));
+  EXPECT_THAT(page, Not(HasSubstr("class=\"gone\"")));
+  fs::remove(folder_ / "run" / "report.html");
+  write_report((folder_ / "run").string());
+  EXPECT_EQ(contents_of(folder_ / "run" / "report.html"), page);
+  fs::remove(folder_ / "run" / "shown" / "1.png");
+  write_report((folder_ / "run").string());
+  EXPECT_THAT(contents_of(folder_ / "run" / "report.html"), HasSubstr("class=\"gone\""));
+}
+
 TEST_F(Datasets, FoldsAuditAndReportTakeThem) {
   TrainOptions own = options(Recipe::probe, "run");
-  own.epochs = own.batch = 0;
-  own.test = 0;
-  own.folds = 3;
+  own.optimizer.epochs.reset();
+  own.optimizer.batch_size.reset();
+  own.data.test = 0;
+  own.data.folds = 3;
   const Dataset memory = Dataset::from_memory(examples(11));
   Model trained = model();
   const TrainResult result = train(trained, memory, own);
-  own.out = (folder_ / "other").string();
+  own.run.out = (folder_ / "other").string();
   Model other = model();
   const TrainResult expected = train(other, (folder_ / "pictures").string(), own);
   ASSERT_TRUE(result.out_of_fold && expected.out_of_fold && result.folds);
@@ -139,11 +179,11 @@ TEST_F(Datasets, AnInterruptedRunGoesOnWithThemAndNotWithOthers) {
   train(expected, Dataset::from_memory(examples(11)), whole);
   TrainOptions own = options(Recipe::full, "parts");
   int steps = 0;
-  own.progress = [&](const TrainOptions::Progress& progress) { return progress.phase == "check" || ++steps < 3; };
+  own.run.progress = [&](const TrainProgress& progress) { return progress.phase == "check" || ++steps < 3; };
   Model trained = model();
   EXPECT_TRUE(train(trained, Dataset::from_memory(examples(11)), own).interrupted);
-  own.progress = {};
-  own.resume = true;
+  own.run.progress = {};
+  own.run.resume = true;
   std::vector<Example> changed = examples(11);
   changed[4].image.pixels[7] ^= 1;
   EXPECT_THAT(message_of_error([&] {
@@ -191,12 +231,13 @@ TEST_F(Datasets, SoftTargetsAreWhatIsLearnt) {
   const Dataset data = Dataset::from_memory(soft, {.classes = {"warm", "cold"}});
   for (const Recipe recipe : {Recipe::probe, Recipe::full}) {
     TrainOptions own = options(recipe, "");
-    own.epochs = recipe == Recipe::full ? 30 : 0;
-    own.batch = recipe == Recipe::full ? 10 : 0;
-    own.rate = recipe == Recipe::full ? 0.02 : 0;
-    own.label_smoothing = recipe == Recipe::full ? 0 : -1;
-    own.test = own.validation = 0;
-    own.augment = false;
+    own.optimizer = {};
+    if (recipe == Recipe::full) {
+      own.optimizer = {.epochs = 30, .batch_size = 10, .lr = 0.02};
+      own.regularization.label_smoothing = 0;
+    }
+    own.data.test = own.data.validation = 0;
+    own.augmentation.policy = Augment::off;
     Model trained = model();
     train(trained, data, own);
     const Evaluation evaluation = evaluate(trained, data);
@@ -237,12 +278,13 @@ TEST_F(Datasets, GroupsStayOnOneSideOfEveryDivision) {
   // Those of one class in one group cannot be tested and trained on.
   const Dataset alone = data.grouped([&](int64_t i) { return i < 12 ? std::string("one") : std::string(); });
   TrainOptions own = options(Recipe::probe, "");
-  own.test = 0;
-  own.folds = 3;
-  own.epochs = own.batch = 0;
+  own.data.test = 0;
+  own.data.folds = 3;
+  own.optimizer.epochs.reset();
+  own.optimizer.batch_size.reset();
   Model trained = model();
   EXPECT_THAT(message_of_error([&] { train(trained, alone, own); }), HasSubstr("class \"blue\" are of one group (\"one\")"));
-  own.folds = 4;
+  own.data.folds = 4;
   train(trained, data, own);
   EXPECT_EQ(alone.split({.validation = 0.5}).filter([&](int64_t i) { return i < 12; }).only(Part::validation).size(), 0);
 }
@@ -254,7 +296,7 @@ TEST_F(Datasets, DivisionsAreTheCallersOwn) {
   EXPECT_EQ(divided.size(), 18);
   EXPECT_EQ(divided.only(Part::validation).name(1), "green/0.png");
   TrainOptions own = options(Recipe::full, "");
-  own.test = 0;
+  own.data.test = 0;
   Model trained = model();
   EXPECT_EQ(train(trained, divided, own).validation.pictures, 3);
   EXPECT_EQ(data.filter([&](int64_t i) { return data.name(i).starts_with("red"); }).size(), 6);

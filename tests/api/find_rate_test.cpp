@@ -51,9 +51,9 @@ class FindRate : public testing::Test {
 TEST_F(FindRate, LeavesTheModelAndLaterRunsAsTheyWere) {
   TrainOptions options;
   options.recipe = Recipe::full;
-  options.epochs = 2;
-  options.batch = 4;
-  options.ema = 0.9;
+  options.optimizer.epochs = 2;
+  options.optimizer.batch_size = 4;
+  options.optimizer.ema_decay = 0.9;
   Model plain = small();
   train(plain, (folder_ / "pictures").string(), options);
 
@@ -80,11 +80,11 @@ TEST_F(FindRate, LeavesTheModelAndLaterRunsAsTheyWere) {
 TEST_F(FindRate, APresetDecidesTheSizeUnlessOneIsWanted) {
   const std::string pictures = (folder_ / "pictures").string();
   TrainOptions options;
-  options.preset = "bit";
-  options.epochs = 1;
-  options.batch = 4;
+  options.preset = Preset::bit;
+  options.optimizer.epochs = 1;
+  options.optimizer.batch_size = 4;
   std::string notes;
-  options.note = [&](const std::string& line) { notes += line + "\n"; };
+  options.run.note = [&](const std::string& line) { notes += line + "\n"; };
   Model model = small();
   train(model, pictures, options);
   EXPECT_EQ(model.preprocessing().height, 128);
@@ -92,7 +92,7 @@ TEST_F(FindRate, APresetDecidesTheSizeUnlessOneIsWanted) {
   EXPECT_EQ(model.preprocessing().fit, Fit::squash);
   EXPECT_THAT(notes, testing::HasSubstr("1024 pixels, fewer than 96x96"));
   EXPECT_EQ(find_rate(small(), pictures, options, {1e-6, 1e-4, 10}).trials.size(), 10u);
-  options.keep_size = true;
+  options.views.keep_size = true;
   Model kept = small();
   train(kept, pictures, options);
   EXPECT_EQ(kept.preprocessing().height, 32);

@@ -31,11 +31,11 @@ class Callbacks : public testing::Test {
   TrainOptions options(const std::string& out = {}, Recipe recipe = Recipe::full) const {
     TrainOptions options;
     options.recipe = recipe;
-    options.epochs = 5;
-    options.batch = 4;
-    options.test = 0.2;
-    options.seed = 5;
-    if (!out.empty()) options.out = (folder_ / out).string();
+    options.optimizer.epochs = 5;
+    options.optimizer.batch_size = 4;
+    options.data.test = 0.2;
+    options.run.seed = 5;
+    if (!out.empty()) options.run.out = (folder_ / out).string();
     return options;
   }
   std::string model_in(const std::string& out) const { return contents_of(folder_ / out / "model.safetensors"); }
@@ -48,11 +48,11 @@ TEST_F(Callbacks, EveryEpochAndStepIsTold) {
   TrainOptions own = options();
   std::vector<EpochRow> rows;
   int steps = 0;
-  own.on_epoch = [&](const EpochRow& row) {
+  own.run.on_epoch = [&](const EpochRow& row) {
     rows.push_back(row);
     return true;
   };
-  own.on_step = [&](const TrainOptions::Progress& step) {
+  own.run.on_step = [&](const TrainProgress& step) {
     ++steps;
     EXPECT_EQ(step.phase, "all");
     return true;
@@ -70,9 +70,9 @@ TEST_F(Callbacks, EveryEpochAndStepIsTold) {
 
 TEST_F(Callbacks, AnEpochThatEndsTheRunIsItsLastAndTheRunIsWhole) {
   TrainOptions own = options("ended");
-  own.on_epoch = [](const EpochRow& row) { return row.epoch < 2; };
+  own.run.on_epoch = [](const EpochRow& row) { return row.epoch < 2; };
   std::vector<std::string> lines;
-  own.note = [&](const std::string& line) { lines.push_back(line); };
+  own.run.note = [&](const std::string& line) { lines.push_back(line); };
   Model model = small_colour_model();
   const TrainResult result = train(model, data_, own);
   EXPECT_FALSE(result.interrupted);
@@ -85,7 +85,7 @@ TEST_F(Callbacks, AnEpochThatEndsTheRunIsItsLastAndTheRunIsWhole) {
   double best = -1, loss = 0;
   own = options();
   Model other = small_colour_model();
-  own.on_epoch = [&](const EpochRow& row) {
+  own.run.on_epoch = [&](const EpochRow& row) {
     if (row.epoch <= 2 && (*row.validation_accuracy > best || (*row.validation_accuracy == best && *row.validation_loss < loss))) {
       best = *row.validation_accuracy;
       loss = *row.validation_loss;
@@ -101,7 +101,7 @@ TEST_F(Callbacks, AnEpochThatEndsTheRunIsItsLastAndTheRunIsWhole) {
 
 TEST_F(Callbacks, AStepThatEndsTheRunIsValidated) {
   TrainOptions own = options();
-  own.on_step = [](const TrainOptions::Progress& step) { return step.epoch < 2 || step.step < 3; };
+  own.run.on_step = [](const TrainProgress& step) { return step.epoch < 2 || step.step < 3; };
   Model model = small_colour_model();
   const TrainResult result = train(model, data_, own);
   EXPECT_FALSE(result.interrupted);
@@ -115,9 +115,9 @@ TEST_F(Callbacks, ATokenCancelsFromAnotherThreadAndTheRunGoesOnLater) {
   train(expected, data_, options("whole"));
   std::stop_source source;
   TrainOptions own = options("cancelled");
-  own.cancel = source.get_token();
+  own.run.cancel = source.get_token();
   std::thread other;
-  own.on_step = [&](const TrainOptions::Progress& step) {
+  own.run.on_step = [&](const TrainProgress& step) {
     if (step.epoch == 2 && step.step == 2) {
       other = std::thread([&] { source.request_stop(); });
       other.join();
@@ -126,10 +126,10 @@ TEST_F(Callbacks, ATokenCancelsFromAnotherThreadAndTheRunGoesOnLater) {
   };
   Model model = small_colour_model();
   EXPECT_TRUE(train(model, data_, own).interrupted);
-  own.on_step = nullptr;
-  own.resume = true;
+  own.run.on_step = nullptr;
+  own.run.resume = true;
   EXPECT_TRUE(train(model, data_, own).interrupted);  // before any picture is looked at
-  own.cancel = {};
+  own.run.cancel = {};
   Model again = small_colour_model();
   EXPECT_FALSE(train(again, data_, own).interrupted);
   EXPECT_EQ(model_in("cancelled"), model_in("whole"));
@@ -147,40 +147,42 @@ TEST_F(Callbacks, WhatTheyThrowArrivesAndTheRunGoesOnLater) {
     EXPECT_THROW(train(model, data_, own), std::domain_error) << out;
     for (const auto& [name, tensor] : model.state_dict()) EXPECT_FALSE(name.starts_with("adamw")) << name;
     own = options(out);
-    own.resume = true;
+    own.run.resume = true;
     Model again = small_colour_model();
     EXPECT_FALSE(train(again, data_, own).interrupted) << out;
     EXPECT_EQ(model_in(out), model_in("whole")) << out;
   };
   thrown([](TrainOptions& own) {
-    own.on_epoch = [](const EpochRow& row) -> bool { return row.epoch < 3 || (throw std::domain_error("epoch"), true); };
+    own.run.on_epoch = [](const EpochRow& row) -> bool { return row.epoch < 3 || (throw std::domain_error("epoch"), true); };
   });
   thrown([](TrainOptions& own) {
-    own.on_step = [](const TrainOptions::Progress& step) -> bool {
+    own.run.on_step = [](const TrainProgress& step) -> bool {
       return step.epoch < 2 || step.step < 2 || (throw std::domain_error("step"), true);
     };
   });
   thrown([](TrainOptions& own) {
-    own.progress = [](const TrainOptions::Progress& step) -> bool { return step.epoch < 2 || (throw std::domain_error("progress"), true); };
+    own.run.progress = [](const TrainProgress& step) -> bool { return step.epoch < 2 || (throw std::domain_error("progress"), true); };
   });
   thrown([](TrainOptions& own) {
-    own.metrics["wrong"] = [calls = 0](const Evaluation&) mutable -> double { return ++calls < 2 ? 0 : throw std::domain_error("metric"); };
+    own.run.metrics["wrong"] = [calls = 0](const Evaluation&) mutable -> double {
+      return ++calls < 2 ? 0 : throw std::domain_error("metric");
+    };
   });
 }
 
 TEST_F(Callbacks, OwnMetricsAreInHistoryFilesAndPage) {
   TrainOptions own = options("measured");
-  own.epochs = 2;
-  own.metrics["reds, found"] = [](const Evaluation& evaluation) {
+  own.optimizer.epochs = 2;
+  own.run.metrics["reds, found"] = [](const Evaluation& evaluation) {
     return static_cast<double>(evaluation.classes[2].correct) / static_cast<double>(evaluation.classes[2].pictures);
   };
-  own.metrics["surest"] = [](const Evaluation& evaluation) {
+  own.run.metrics["surest"] = [](const Evaluation& evaluation) {
     double most = 0;
     for (const Outcome& outcome : evaluation.outcomes) most = std::max(most, outcome.confidence);
     return most;
   };
   std::vector<double> told;
-  own.on_epoch = [&](const EpochRow& row) {
+  own.run.on_epoch = [&](const EpochRow& row) {
     told.push_back(row.metrics.at("surest"));
     return true;
   };
@@ -199,14 +201,14 @@ TEST_F(Callbacks, OwnMetricsAreInHistoryFilesAndPage) {
 TEST_F(Callbacks, ARateOfOnesOwnIsTheRateOfTheStep) {
   // A constant rate, written by hand, gives what the schedule constant gives.
   TrainOptions constant = options("constant");
-  constant.schedule = RateSchedule::constant;
-  constant.warmup = 0;
-  constant.rate = 0.004;
+  constant.optimizer.schedule = RateSchedule::constant;
+  constant.optimizer.warmup = 0;
+  constant.optimizer.lr = 0.004;
   Model expected = small_colour_model();
   train(expected, data_, constant);
   TrainOptions own = options("own");
   std::set<int64_t> steps;
-  own.rate_of_step = [&](int64_t step, int64_t all) {
+  own.optimizer.lr_of_step = [&](int64_t step, int64_t all) {
     EXPECT_EQ(all, 25);
     steps.insert(step);
     return 0.004;
@@ -220,12 +222,12 @@ TEST_F(Callbacks, ARateOfOnesOwnIsTheRateOfTheStep) {
 
 TEST_F(Callbacks, AnAugmentationOfOnesOwnTakesThePlaceOfFoveas) {
   TrainOptions plain = options("plain");
-  plain.augment = false;
+  plain.augmentation.policy = Augment::off;
   Model expected = small_colour_model();
   train(expected, data_, plain);
   TrainOptions own = options("same");
   std::atomic<int> calls{0};
-  own.augment_picture = [&](const Image& picture, uint64_t) {
+  own.augmentation.of_picture = [&](const Image& picture, uint64_t) {
     ++calls;
     return picture;
   };
@@ -234,20 +236,20 @@ TEST_F(Callbacks, AnAugmentationOfOnesOwnTakesThePlaceOfFoveas) {
   EXPECT_EQ(model_in("same"), model_in("plain"));
   EXPECT_GE(calls, 5 * 21);
   // Random numbers are the picture's and the epoch's: twice the same run, whoever draws.
-  own.augment_picture = [](const Image& picture, uint64_t random) {
+  own.augmentation.of_picture = [](const Image& picture, uint64_t random) {
     Image changed = picture;
     for (uint8_t& value : changed.pixels) value = static_cast<uint8_t>(value / 2 + random % 100);
     return changed;
   };
   for (const char* out : {"drawn", "drawn again"}) {
-    own.out = (folder_ / out).string();
+    own.run.out = (folder_ / out).string();
     Model drawn = small_colour_model();
     train(drawn, data_, own);
   }
   EXPECT_EQ(model_in("drawn"), model_in("drawn again"));
   EXPECT_NE(model_in("drawn"), model_in("plain"));
-  own.stored_views = 2;
-  own.overwrite = true;
+  own.augmentation.stored_views = 2;
+  own.run.overwrite = true;
   EXPECT_THAT(message_of_error([&] { train(model, data_, own); }), HasSubstr("2 stored views and an augmentation of the caller's own"));
 }
 
@@ -257,20 +259,20 @@ TEST_F(Callbacks, LinesGoToTheSink) {
                "kernels");
   Model model = small_colour_model();
   TrainOptions own = options();
-  own.epochs = 1;
+  own.optimizer.epochs = 1;
   train(model, data_, own);
   EXPECT_THAT(lines, Contains(StartsWith("train|recipe full: asked for")));
   EXPECT_THAT(lines, Contains(StartsWith("kernels|")));
   // A note has them for itself; without a sink nobody has.
   size_t notes = 0;
-  own.note = [&](const std::string&) { ++notes; };
+  own.run.note = [&](const std::string&) { ++notes; };
   std::erase_if(lines, [](const std::string& line) { return line.starts_with("train|"); });
   train(model, data_, own);
   EXPECT_GT(notes, 0u);
   EXPECT_THAT(lines, testing::Not(Contains(StartsWith("train|"))));
   set_log_sink({});
   const size_t before = lines.size();
-  own.note = {};
+  own.run.note = {};
   train(model, data_, own);
   EXPECT_EQ(lines.size(), before);
 }

@@ -26,10 +26,10 @@ class ByHand : public testing::Test {
   static TrainOptions options(Recipe recipe = Recipe::full) {
     TrainOptions options;
     options.recipe = recipe;
-    options.epochs = 3;
-    options.batch = 4;
-    options.test = 0.2;
-    options.seed = 5;
+    options.optimizer.epochs = 3;
+    options.optimizer.batch_size = 4;
+    options.data.test = 0.2;
+    options.run.seed = 5;
     return options;
   }
   static void expect_same(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b, const std::string& what) {
@@ -64,17 +64,17 @@ TEST_F(ByHand, ALoopReachesTheBitsOfTrain) {
   std::map<std::string, TrainOptions> ways{
       {"full", options()},  {"finetune", options(Recipe::finetune)}, {"accumulated", options()}, {"averaged", options()},
       {"mixed", options()}, {"frozen", options(Recipe::finetune)},   {"plateau", options()},     {"weighted", options()}};
-  ways["accumulated"].accumulate = 4;
-  ways["accumulated"].clip_norm = 1;
-  ways["averaged"].ema = 0.9;
-  ways["mixed"].mixup = 0.3;
-  ways["mixed"].random_erasing = 0.5;
+  ways["accumulated"].optimizer.grad_accum_steps = 4;
+  ways["accumulated"].optimizer.clip_grad = 1;
+  ways["averaged"].optimizer.ema_decay = 0.9;
+  ways["mixed"].augmentation.mixup = 0.3;
+  ways["mixed"].augmentation.random_erasing = 0.5;
   ways["frozen"].freeze = "stem";
-  ways["plateau"].schedule = RateSchedule::plateau;
-  ways["plateau"].rate = 0.05;
-  ways["plateau"].epochs = 6;
-  ways["weighted"].class_weights = true;
-  ways["weighted"].dropout = 0.3;
+  ways["plateau"].optimizer.schedule = RateSchedule::plateau;
+  ways["plateau"].optimizer.lr = 0.05;
+  ways["plateau"].optimizer.epochs = 6;
+  ways["weighted"].regularization.class_weights = true;
+  ways["weighted"].regularization.dropout = 0.3;
   for (const auto& [way, own] : ways) {
     Model expected = small_colour_model(), model = small_colour_model();
     train(expected, data_, own);
@@ -84,7 +84,7 @@ TEST_F(ByHand, ALoopReachesTheBitsOfTrain) {
 
 TEST_F(ByHand, SavedAndLoadedItGoesOnAsIfNothingHadBeen) {
   TrainOptions own = options();
-  own.ema = 0.9;
+  own.optimizer.ema_decay = 0.9;
   const std::string file = (folder_ / "half.ckpt").string();
   Model whole = small_colour_model(), first = small_colour_model(), second = small_colour_model(3);
   Trainer trainer(whole, data_, own);
@@ -107,7 +107,7 @@ TEST_F(ByHand, SavedAndLoadedItGoesOnAsIfNothingHadBeen) {
   EXPECT_EQ(rest.step(), 7);
   expect_same(all(rest), expected, "rest");
   TrainOptions another = own;
-  another.batch = 5;
+  another.optimizer.batch_size = 5;
   Model third = small_colour_model();
   Trainer other(third, data_, another);
   EXPECT_THAT(message_of_error([&] { other.load(file); }), HasSubstr("batch: 4 in the run, 5 now"));
@@ -116,7 +116,7 @@ TEST_F(ByHand, SavedAndLoadedItGoesOnAsIfNothingHadBeen) {
 TEST_F(ByHand, BatchesOfOnesOwnAreTaken) {
   Model model = small_colour_model();
   TrainOptions steady = options();
-  steady.rate_of_step = [](int64_t, int64_t) { return 0.01; };
+  steady.optimizer.lr_of_step = [](int64_t, int64_t) { return 0.01; };
   Trainer trainer(model, data_, steady);
   TrainBatch batch;
   batch.images = Tensor(DType::f32, {6, 3, kColoured, kColoured});
@@ -156,8 +156,8 @@ TEST_F(ByHand, BatchesOfOnesOwnAreTaken) {
 // Cross entropy in three ways: fovea's, composed, by a callback.
 TEST_F(ByHand, ALossOfOnesOwnIsWhatIsLearnt) {
   TrainOptions own = options();
-  own.label_smoothing = 0;
-  own.clip_norm = 1;
+  own.regularization.label_smoothing = 0;
+  own.optimizer.clip_grad = 1;
   const auto trained = [&](const TrainOptions& options) {
     Model model = small_colour_model();
     const TrainResult result = train(model, data_, options);
@@ -165,11 +165,11 @@ TEST_F(ByHand, ALossOfOnesOwnIsWhatIsLearnt) {
   };
   const auto [expected, weights] = trained(own);
   TrainOptions composed = own, callback = own;
-  composed.loss_of_maps = [](Map logits, Map targets) {
+  composed.regularization.loss_of_maps = [](Map logits, Map targets) {
     return -1.0 / static_cast<double>(logits.batch()) * sum(targets * log_softmax(logits));
   };
   int64_t calls = 0;
-  callback.loss_callback = [&](const TrainOptions::Answers& a) {
+  callback.regularization.loss_callback = [&](const LossAnswers& a) {
     ++calls;
     double loss = 0;
     for (int64_t n = 0; n < a.pictures; ++n) {
@@ -205,14 +205,14 @@ TEST_F(ByHand, ALossOfOnesOwnIsWhatIsLearnt) {
     change(wrong);
     return message_of_error([&] { trained(wrong); });
   };
-  EXPECT_THAT(message([](TrainOptions& o) { o.loss_of_maps = [](Map logits, Map) { return logits; }; }),
+  EXPECT_THAT(message([](TrainOptions& o) { o.regularization.loss_of_maps = [](Map logits, Map) { return logits; }; }),
               HasSubstr("the loss of the caller's own: it gives f32[4,3,1,1], one number expected"));
   EXPECT_THAT(message([&](TrainOptions& o) {
-                o.loss_of_maps = composed.loss_of_maps;
-                o.loss_callback = callback.loss_callback;
+                o.regularization.loss_of_maps = composed.regularization.loss_of_maps;
+                o.regularization.loss_callback = callback.regularization.loss_callback;
               }),
               HasSubstr("one is expected"));
-  callback.loss_callback = [](const TrainOptions::Answers&) -> double { throw std::domain_error("thrown"); };
+  callback.regularization.loss_callback = [](const LossAnswers&) -> double { throw std::domain_error("thrown"); };
   EXPECT_THROW(trained(callback), std::domain_error);
 }
 

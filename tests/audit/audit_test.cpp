@@ -219,9 +219,9 @@ TEST_F(AuditTest, TrainingKeepsCopiesTogether) {
   preprocessing.height = preprocessing.width = 16;
   for (uint64_t seed = 0; seed < 8; ++seed) {
     TrainOptions options;
-    options.validation = 0.25;
-    options.test = 0.25;
-    options.seed = seed;
+    options.data.validation = 0.25;
+    options.data.test = 0.25;
+    options.run.seed = seed;
     const training::Data data = training::load_data(training::find_pictures(folder_.string()), options, preprocessing, false);
     EXPECT_THAT(data.same_picture, SizeIs(13));
     const Audit found = auditing::audit(data.splits, *data.looks);

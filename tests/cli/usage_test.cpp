@@ -1,5 +1,7 @@
 #include "cli/support.h"
 
+#include <sstream>
+
 namespace fovea::cli {
 namespace {
 
@@ -51,6 +53,23 @@ TEST(Usage, HelpNamesEveryOptionOfTraining) {
         "--out", "--resume", "--weights", "--fit", "--alpha", "--dtype", "tf_efficientnet_lite0"}) {
     EXPECT_THAT(help, HasSubstr(option));
   }
+}
+
+TEST(Usage, HelpOfTrainingIsNarrowAndInTheGroupsOfTrainOptions) {
+  const std::string help = run_fovea({"train", "--help"}).out;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  size_t before = 0;
+  for (const auto& [title, option] : {std::pair("Recipe:", "--freeze"), std::pair("Data:", "--folds"), std::pair("Optimizer:", "--lr"),
+                                      std::pair("Augmentation:", "--mixup"), std::pair("Regularization:", "--dropout"),
+                                      std::pair("Views:", "--fit"), std::pair("Run:", "--out")}) {
+    const size_t at = help.find(std::string("\n") + title + "\n");
+    ASSERT_NE(at, std::string::npos) << title;
+    EXPECT_GT(at, before);
+    EXPECT_GT(help.find(std::string("\n  ") + option + " "), at) << option;
+    before = at;
+  }
+  EXPECT_THAT(help, HasSubstr("\n  fovea train pictures --out run\n"));  // examples stay lines
 }
 
 TEST(Usage, WrongUsageIsStatus2AndOneLine) {

@@ -119,8 +119,8 @@ TEST_F(OnnxRuntimeSlow, AnswersAlikeForATrainedModel) {
   model.set_preprocessing(small);
   TrainOptions options;
   options.recipe = Recipe::full;
-  options.epochs = 4;
-  options.batch = 4;
+  options.optimizer.epochs = 4;
+  options.optimizer.batch_size = 4;
   train(model, pictures.path().string(), options);
   ASSERT_EQ(model.classes().size(), 2u);
   add_case(folder, "trained", model, {.outputs = {"logits"}});

@@ -75,7 +75,8 @@ TEST(Init, HasTheStoredShapeAndType) {
   const Tensor counter = initialize(state("bn.num_batches_tracked", {}, constant_init(0)), 0, DType::i64);
   EXPECT_EQ(counter.shape(), std::vector<int64_t>{});
   EXPECT_EQ(counter.values<int64_t>()[0], 0);
-  EXPECT_EQ(initialize(state("w", {3, 4}, normal_init(1)), 0, DType::f64).values<double>().size(), 12u);
+  const Tensor doubles = initialize(state("w", {3, 4}, normal_init(1)), 0, DType::f64);
+  EXPECT_EQ(doubles.values<double>().size(), 12u);
   EXPECT_THROW(initialize(state("w", {3}, normal_init(1)), 0, DType::i64), Error);
   EXPECT_THROW(initialize(state("w", {3}, constant_init(1)), 0, DType::u8), Error);
 }

@@ -163,6 +163,11 @@ void compare_first_step(const Answer& answer, const Run& run, const Allowed& all
   }
 }
 
+double loss_of(const Run& run) {
+  const Tensor loss = run.output("loss");
+  return loss.values<double>()[0];
+}
+
 void compare_training(const Answer& answer, const Target& target, const Allowed& allowed, Report& report) {
   training::StepOptions options = step_options(answer);
   options.gradients_as_outputs = true;
@@ -171,7 +176,7 @@ void compare_training(const Answer& answer, const Target& target, const Allowed&
           target, answer.seed);
   for (size_t step = 0; step < answer.train.losses.size(); ++step) {
     run.run(step_inputs(answer, static_cast<int64_t>(step)));
-    const double expected = answer.train.losses[step], own = run.output("loss").values<double>()[0];
+    const double expected = answer.train.losses[step], own = loss_of(run);
     report.add(fmt::format("loss {}", step + 1), std::abs(own - expected) / expected, allowed.loss(step));
     if (step == 0) compare_first_step(answer, run, allowed, report);
   }
@@ -194,7 +199,7 @@ std::vector<double> losses(const Answer& answer, const Target& target, DType pre
   std::vector<double> found;
   for (size_t step = 0; step < answer.train.losses.size(); ++step) {
     run.run(step_inputs(answer, static_cast<int64_t>(step)));
-    found.push_back(run.output("loss").values<double>()[0]);
+    found.push_back(loss_of(run));
   }
   return found;
 }

@@ -128,7 +128,8 @@ double scale_of(const NodeInfo& node, size_t result, const Tensor& exact, const 
   constexpr double kLeast = 0.05;
   const double own = norm(exact.values<double>());
   if (!node.op.as<BatchNormTrainingGrad>() || result != 1) return own;
-  return std::max(own, kLeast * norm(inputs[0].to(DType::f64).values<double>()));
+  const Tensor terms = inputs[0].to(DType::f64);
+  return std::max(own, kLeast * norm(terms.values<double>()));
 }
 
 bool near_kink(ActivationKind kind, double argument) {
@@ -196,10 +197,10 @@ Report compare_nodes(const Answer& answer) {
         const std::string name = fmt::format("{} {} result {}", node.name, node.op.name(), k);
         if (!is_floating(plain[k].dtype()))
           report.add(name, unequal(own[k], plain[k]), 0);
-        else if (zero.contains(node.outputs[k]))
-          report.add(name, relative(own[k], plain[k], norm(terms_of(node, k, inputs).to(DType::f64).values<double>())), kAllowed,
-                     "of its terms' norm: they cancel");
-        else
+        else if (zero.contains(node.outputs[k])) {
+          const Tensor terms = terms_of(node, k, inputs).to(DType::f64);
+          report.add(name, relative(own[k], plain[k], norm(terms.values<double>())), kAllowed, "of its terms' norm: they cancel");
+        } else
           report.add(name, relative(own[k], plain[k], scale_of(node, k, plain[k], inputs)), kAllowed);
       }
     }

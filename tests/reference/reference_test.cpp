@@ -69,13 +69,15 @@ TEST(Formula, GivesTheDefinitionsNumbers) {
   const Noise noise("conv1.weight");
   EXPECT_EQ(noise[0], 0x1.7141000000000p-4);
   EXPECT_EQ(noise[1], 0x1.f617580000000p-2);
-  EXPECT_EQ(parameter("bn1.running_var", {64}, 7).values<float>()[63], 0x1.6efc720000000p-1f);
-  EXPECT_EQ(parameter("fc.weight", {10, 512}, 0).values<float>()[5119], 0x1.787d7c0000000p-5f);
-  EXPECT_EQ(parameter("bn1.weight", {3}, 0).values<float>()[2], 0x1.daf83c0000000p-1f);
-  EXPECT_EQ(parameter("fc.bias", {3}, 0).values<float>()[1], -0x1.f91acc0000000p-9f);
-  EXPECT_EQ(parameter("bn1.num_batches_tracked", {}, 0).values<int64_t>()[0], 0);
-  EXPECT_EQ(images({2, 3, 20, 12}, 3).values<float>()[1439], -0x1.c99a4a0000000p-1f);
-  EXPECT_EQ(images({2, 3, 20, 12}, 3).values<float>()[777], -0x1.8f8f9c0000000p-2f);
+  const auto value = [](const Tensor& tensor, size_t i) { return tensor.values<float>()[i]; };
+  EXPECT_EQ(value(parameter("bn1.running_var", {64}, 7), 63), 0x1.6efc720000000p-1f);
+  EXPECT_EQ(value(parameter("fc.weight", {10, 512}, 0), 5119), 0x1.787d7c0000000p-5f);
+  EXPECT_EQ(value(parameter("bn1.weight", {3}, 0), 2), 0x1.daf83c0000000p-1f);
+  EXPECT_EQ(value(parameter("fc.bias", {3}, 0), 1), -0x1.f91acc0000000p-9f);
+  const Tensor tracked = parameter("bn1.num_batches_tracked", {}, 0);
+  EXPECT_EQ(tracked.values<int64_t>()[0], 0);
+  EXPECT_EQ(value(images({2, 3, 20, 12}, 3), 1439), -0x1.c99a4a0000000p-1f);
+  EXPECT_EQ(value(images({2, 3, 20, 12}, 3), 777), -0x1.8f8f9c0000000p-2f);
 }
 
 TEST(Distance, OneWrongValueMovesIt) {

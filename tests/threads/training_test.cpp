@@ -30,12 +30,12 @@ class PicturesTest : public testing::Test {
   TrainOptions options(const std::string& out) const {
     TrainOptions options;
     options.recipe = Recipe::full;
-    options.epochs = 2;
-    options.batch = 4;
-    options.seed = 5;
-    options.keep_size = true;
-    options.report = false;
-    options.out = (folder_ / out).string();
+    options.optimizer.epochs = 2;
+    options.optimizer.batch_size = 4;
+    options.run.seed = 5;
+    options.views.keep_size = true;
+    options.run.report = false;
+    options.run.out = (folder_ / out).string();
     return options;
   }
 
@@ -157,9 +157,9 @@ TEST_F(Training, BesideEachOtherChangesNoBit) {
   const auto run = [&](const std::string& out, FeatureCache cache) {
     TrainOptions own = options(out);
     own.freeze = "stem";
-    own.augment = false;
-    own.test = 0.2;
-    own.cache = cache;
+    own.augmentation.policy = Augment::off;
+    own.data.test = 0.2;
+    own.data.feature_cache = cache;
     training::run_small(pictures(), own);
     return training::bytes_of(folder_ / out / "model.safetensors");
   };
@@ -176,7 +176,8 @@ TEST_F(Training, FitsProbesBesideEachOther) {
   const auto run = [&](const std::string& out) {
     TrainOptions own = options(out);
     own.recipe = Recipe::probe;
-    own.epochs = own.batch = 0;
+    own.optimizer.epochs.reset();
+    own.optimizer.batch_size.reset();
     training::run_small(pictures(), own);
     return training::bytes_of(folder_ / out / "model.safetensors");
   };
@@ -200,16 +201,16 @@ TEST_F(Training, ChangesNoPredictor) {
     for (; !stop; ++calls) wrong += numbers(before.predict(image)) == expected ? 0 : 1;
   });
   TrainOptions own = options("run");
-  own.tensorboard = true;
-  own.ema = 0.9;
+  own.run.tensorboard = true;
+  own.optimizer.ema_decay = 0.9;
   int steps = 0;
-  own.progress = [&](const TrainOptions::Progress& p) { return p.phase == "check" || ++steps < 3; };
+  own.run.progress = [&](const TrainProgress& p) { return p.phase == "check" || ++steps < 3; };
   EXPECT_TRUE(train(model, pictures(), own).interrupted);
   const Predictor between = model.predictor({.threads_per_call = 1});
   const std::vector<double> after_three = numbers(between.predict(image));
   EXPECT_NE(after_three, expected);
-  own.resume = true;
-  own.progress = {};
+  own.run.resume = true;
+  own.run.progress = {};
   EXPECT_FALSE(train(model, pictures(), own).interrupted);
   EXPECT_EQ(numbers(between.predict(image)), after_three);
   EXPECT_NE(numbers(model.predict(image)), after_three);
@@ -230,8 +231,8 @@ TEST_F(Training, StopsWhenASignalReachesAnotherThread) {
     pthread_kill(pthread_self(), SIGTERM);
   });
   TrainOptions own = options("run");
-  own.epochs = 200;
-  own.progress = [&](const TrainOptions::Progress& p) {
+  own.optimizer.epochs = 200;
+  own.run.progress = [&](const TrainProgress& p) {
     if (p.phase != "check") ++steps;
     return !cli::interrupted();
   };

@@ -24,20 +24,20 @@ class Augmented : public testing::Test {
   TrainOptions options(const char* out) const {
     TrainOptions options;
     options.recipe = Recipe::full;
-    options.epochs = 3;
-    options.batch = 4;
-    options.seed = 5;
-    options.report = false;
-    options.out = (folder_ / out).string();
+    options.optimizer.epochs = 3;
+    options.optimizer.batch_size = 4;
+    options.run.seed = 5;
+    options.run.report = false;
+    options.run.out = (folder_ / out).string();
     return options;
   }
   TrainOptions everything(const char* out) const {
     TrainOptions all = options(out);
-    all.augmentation = "randaugment";
-    all.vertical_flip = 0.3;
-    all.random_erasing = 0.5;
-    all.mixup = 0.4;
-    all.cutmix = 1;
+    all.augmentation.policy = Augment::randaugment;
+    all.augmentation.vertical_flip = 0.3;
+    all.augmentation.random_erasing = 0.5;
+    all.augmentation.mixup = 0.4;
+    all.augmentation.cutmix = 1;
     return all;
   }
   std::string model(const char* out) const { return bytes_of(folder_ / out / "model.safetensors"); }
@@ -69,9 +69,9 @@ TEST_F(Augmented, TheSameBitsAgainAndInPieces) {
     int stops = 0;
     for (;; ++stops) {
       int calls = 0;
-      pieces.progress = [&](const TrainOptions::Progress&) { return ++calls < 4; };
+      pieces.run.progress = [&](const TrainProgress&) { return ++calls < 4; };
       if (!run_small(folder_ / "pictures", pieces).result.interrupted) break;
-      pieces.resume = true;
+      pieces.run.resume = true;
     }
     EXPECT_GT(stops, 4);
     EXPECT_EQ(model("a"), model("pieces")) << freeze;
@@ -86,14 +86,14 @@ TEST_F(Augmented, EveryOptionChangesTheRun) {
     run_small(folder_ / "pictures", own);
     EXPECT_NE(model("plain"), model(out)) << out;
   };
-  for (const char* name : {"light", "randaugment", "trivialaugment", "autoaugment"})
-    change(name, [&](TrainOptions& o) { o.augmentation = name; });
-  change("erasing", [](TrainOptions& o) { o.random_erasing = 0.9; });
-  change("vertical", [](TrainOptions& o) { o.vertical_flip = 0.5; });
-  change("mixup", [](TrainOptions& o) { o.mixup = 0.2; });
-  change("cutmix", [](TrainOptions& o) { o.cutmix = 1; });
+  for (const Augment policy : {Augment::light, Augment::randaugment, Augment::trivialaugment, Augment::autoaugment})
+    change(training::to_string(policy), [&](TrainOptions& o) { o.augmentation.policy = policy; });
+  change("erasing", [](TrainOptions& o) { o.augmentation.random_erasing = 0.9; });
+  change("vertical", [](TrainOptions& o) { o.augmentation.vertical_flip = 0.5; });
+  change("mixup", [](TrainOptions& o) { o.augmentation.mixup = 0.2; });
+  change("cutmix", [](TrainOptions& o) { o.augmentation.cutmix = 1; });
   TrainOptions standard = options("standard");
-  standard.augmentation = "standard";
+  standard.augmentation.policy = Augment::standard;
   run_small(folder_ / "pictures", standard);
   EXPECT_EQ(model("plain"), model("standard"));
 }
@@ -103,10 +103,10 @@ TEST_F(Augmented, EveryOptionChangesTheRun) {
 TEST_F(Augmented, LabelsAreMixedWithTheirPictures) {
   for (const char* kind : {"mixup", "cutmix"}) {
     TrainOptions own = options(kind);
-    own.epochs = 20;
-    own.rate = 0.02;
-    own.augmentation = "light";
-    (std::string(kind) == "mixup" ? own.mixup : own.cutmix) = 1e-6;
+    own.optimizer.epochs = 20;
+    own.optimizer.lr = 0.02;
+    own.augmentation.policy = Augment::light;
+    (std::string(kind) == "mixup" ? own.augmentation.mixup : own.augmentation.cutmix) = 1e-6;
     run_small(folder_ / "pictures", own);
     EXPECT_GE(last_train_accuracy(kind), 0.95) << kind;
   }
@@ -115,9 +115,9 @@ TEST_F(Augmented, LabelsAreMixedWithTheirPictures) {
 TEST_F(Augmented, ResumingWithAnotherOneNamesBoth) {
   TrainOptions own = everything("run");
   int calls = 0;
-  own.progress = [&](const TrainOptions::Progress&) { return ++calls < 3; };
+  own.run.progress = [&](const TrainProgress&) { return ++calls < 3; };
   run_small(folder_ / "pictures", own);
-  own.resume = true;
+  own.run.resume = true;
   const auto message = [&](const std::function<void(TrainOptions&)>& change) {
     TrainOptions other = own;
     change(other);
@@ -129,10 +129,10 @@ TEST_F(Augmented, ResumingWithAnotherOneNamesBoth) {
     }
     return std::string("nothing was thrown");
   };
-  const std::string policy = message([](TrainOptions& o) { o.augmentation = "autoaugment"; });
+  const std::string policy = message([](TrainOptions& o) { o.augmentation.policy = Augment::autoaugment; });
   EXPECT_THAT(policy, HasSubstr("policy randaugment"));
   EXPECT_THAT(policy, HasSubstr("policy autoaugment"));
-  const std::string mixup = message([](TrainOptions& o) { o.mixup = 0.5; });
+  const std::string mixup = message([](TrainOptions& o) { o.augmentation.mixup = 0.5; });
   EXPECT_THAT(mixup, HasSubstr("mixup"));
   EXPECT_THAT(mixup, HasSubstr("0.4"));
   EXPECT_THAT(mixup, HasSubstr("0.5"));
@@ -141,9 +141,9 @@ TEST_F(Augmented, ResumingWithAnotherOneNamesBoth) {
 TEST(AugmentationOptions, BecomePhases) {
   TrainOptions options;
   options.recipe = Recipe::finetune;
-  options.mixup = 0.2;
-  options.random_erasing = 0.25;
-  options.augmentation = "trivialaugment";
+  options.augmentation.mixup = 0.2;
+  options.augmentation.random_erasing = 0.25;
+  options.augmentation.policy = Augment::trivialaugment;
   const Plan plan = make_plan(options, {100, 20, true});
   ASSERT_EQ(plan.phases.size(), 2u);
   EXPECT_FALSE(plan.phases[0].mixing.any());  // on features
@@ -158,12 +158,12 @@ TEST(AugmentationOptions, BecomePhases) {
   EXPECT_EQ(all.augmentation->brightness, 0);  // in place of the policy
 
   TrainOptions light;
-  light.augmentation = "light";
+  light.augmentation.policy = Augment::light;
   EXPECT_EQ(augmentation_of(light), image::Augmentation{});
   TrainOptions none;
-  none.augment = false;
+  none.augmentation.policy = Augment::off;
   EXPECT_FALSE(augmentation_of(none));
-  none.random_erasing = 0.1;
+  none.augmentation.random_erasing = 0.1;
   EXPECT_EQ(augmentation_of(none), (image::Augmentation{.flip = 0, .erasing = {.probability = 0.1}}));
 }
 
@@ -179,13 +179,10 @@ std::string message(TrainOptions options) {
 
 TEST(AugmentationOptions, ThatContradictAreNamed) {
   TrainOptions options;
-  options.augmentation = "heavy";
   options.recipe = Recipe::full;
-  EXPECT_EQ(message(options), "augmentation \"heavy\" is none of light, standard, randaugment, trivialaugment, autoaugment");
-  options.augmentation = "";
-  options.mixup = -1;
+  options.augmentation.mixup = -1;
   EXPECT_THAT(message(options), HasSubstr("the alpha of mixup is -1"));
-  options.mixup = 0.2;
+  options.augmentation.mixup = 0.2;
   options.recipe = Recipe::probe;
   EXPECT_EQ(message(options), "the recipe probe looks at each picture once, mixup 0.2 was asked for: finetune or full can do that");
   options.recipe = Recipe::automatic;

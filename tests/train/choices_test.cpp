@@ -183,8 +183,8 @@ TEST(RateFinder, SuggestsWhereTheLossFallsFastest) {
 
 TEST(Preset, BitGoesByTheNumberOfPictures) {
   TrainOptions options;
-  options.preset = "bit";
-  options.batch = 64;
+  options.preset = Preset::bit;
+  options.optimizer.batch_size = 64;
   const Plan few = make_plan(options, {6400, 100, true});
   EXPECT_EQ(few.recipe, "full");
   const Phase& phase = few.phases.back();
@@ -207,16 +207,15 @@ TEST(Preset, BitCropsByTheAreaOfThePictures) {
   EXPECT_EQ(bit_resolution(96 * 96).size, 480);
   EXPECT_EQ(bit_resolution(96 * 96).resized, 512);
   TrainOptions options;
-  options.preset = "bit";
+  options.preset = Preset::bit;
   const auto shown = [&](double area) { return *make_plan(options, {640, 100, true, false, true, 3, area}).phases.back().augmentation; };
   image::Augmentation wanted{.enlarged = 1.25, .flip = 0.5};
   EXPECT_EQ(shown(32 * 32), wanted);
   wanted.enlarged = 512.0 / 480;
   EXPECT_EQ(shown(640 * 480), wanted);
-  options.augmentation = "standard";  // what is asked for is done
+  options.augmentation.policy = Augment::standard;  // what is asked for is done
   EXPECT_TRUE(shown(32 * 32).random_resized_crop);
-  options.augmentation.clear();
-  options.augment = false;
+  options.augmentation.policy = Augment::off;
   EXPECT_FALSE(make_plan(options, {640, 100, true}).phases.back().augmentation);
 }
 
@@ -232,7 +231,7 @@ TEST(Preset, BitPreparesPicturesAsFarAsTheNetworkCan) {
   };
   EXPECT_EQ(prepared(1, 1024).preprocessing, own);
   EXPECT_EQ(prepared(1, 1024).reason, "");
-  options.preset = "bit";
+  options.preset = Preset::bit;
   const Prepared small = prepared(1, 1024), large = prepared(1, 1e6), odd = prepared(14, 1e6);
   EXPECT_EQ(std::pair(small.preprocessing.height, small.preprocessing.width), std::pair(int64_t{128}, int64_t{128}));
   EXPECT_EQ(small.preprocessing.resize, 146);
@@ -242,7 +241,7 @@ TEST(Preset, BitPreparesPicturesAsFarAsTheNetworkCan) {
   EXPECT_THAT(large.reason, AllOf(HasSubstr("not fewer than 96x96"), HasSubstr("512x512"), HasSubstr("480x480")));
   EXPECT_EQ(odd.preprocessing.height, 42);
   EXPECT_THAT(odd.reason, AllOf(HasSubstr("42x42 stays, for 480x480 cannot be"), HasSubstr("multiples of 14")));
-  options.keep_size = true;
+  options.views.keep_size = true;
   EXPECT_EQ(prepared(1, 1e6).preprocessing.height, 42);
   EXPECT_THAT(prepared(1, 1e6).reason, HasSubstr("42x42 was asked for"));
 }
@@ -262,10 +261,10 @@ class TrainingChoice : public testing::Test {
   TrainOptions options(const char* out) const {
     TrainOptions options;
     options.recipe = Recipe::full;
-    options.epochs = 3;
-    options.batch = 4;
-    options.seed = 5;
-    if (out) options.out = (folder_ / out).string();
+    options.optimizer.epochs = 3;
+    options.optimizer.batch_size = 4;
+    options.run.seed = 5;
+    if (out) options.run.out = (folder_ / out).string();
     return options;
   }
   SmallRun run(const TrainOptions& options) const { return run_small(folder_ / "pictures", options); }
@@ -273,19 +272,19 @@ class TrainingChoice : public testing::Test {
   nlohmann::json metrics(const char* out) const { return nlohmann::json::parse(bytes_of(folder_ / out / "metrics.json")); }
 
   void expect_the_same_in_pieces(TrainOptions own, const char* what) const {
-    own.out = (folder_ / "whole").string();
-    fs::remove_all(own.out);
+    own.run.out = (folder_ / "whole").string();
+    fs::remove_all(own.run.out);
     run(own);
-    own.out = (folder_ / "pieces").string();
+    own.run.out = (folder_ / "pieces").string();
     for (int every : {3, 5}) {
-      fs::remove_all(own.out);
-      own.resume = false;
+      fs::remove_all(own.run.out);
+      own.run.resume = false;
       int pieces = 0;
       for (bool interrupted = true; interrupted; ++pieces) {
         int calls = 0;
-        own.progress = [&](const TrainOptions::Progress&) { return ++calls < every; };
+        own.run.progress = [&](const TrainProgress&) { return ++calls < every; };
         interrupted = run(own).result.interrupted;
-        own.resume = true;
+        own.run.resume = true;
       }
       EXPECT_GT(pieces, 2) << what;
       EXPECT_EQ(model("whole"), model("pieces")) << what << ", every " << every;
@@ -306,24 +305,22 @@ class TrainingChoice : public testing::Test {
 // Interrupted in the middle of groups too: there are 7 batches an epoch in groups of 3.
 TEST_F(TrainingChoice, InterruptedAnywhereAllOfThemEndWithTheSameBits) {
   TrainOptions own = options(nullptr);
-  own.optimizer_given = true;
-  own.optimizer = Optimizer::rmsprop;
-  own.accumulate = 3;
-  own.clip_norm = 0.5;
-  own.ema = 0.9;
-  own.loss = Loss::focal;
-  own.class_weights = true;
-  own.schedule = RateSchedule::one_cycle;
+  own.optimizer.kind = Optimizer::rmsprop;
+  own.optimizer.grad_accum_steps = 3;
+  own.optimizer.clip_grad = 0.5;
+  own.optimizer.ema_decay = 0.9;
+  own.regularization.loss = Loss::focal;
+  own.regularization.class_weights = true;
+  own.optimizer.schedule = RateSchedule::one_cycle;
   expect_the_same_in_pieces(own, "rmsprop, accumulated, clipped, averaged, focal, one cycle");
   own = options(nullptr);
-  own.optimizer_given = true;
-  own.optimizer = Optimizer::nesterov;
-  own.schedule = RateSchedule::plateau;
-  own.rate = 0.3;  // bad epochs, and so a plateau, early
-  own.epochs = 6;
-  own.patience = 4;
-  own.loss = Loss::binary_cross_entropy;
-  own.dropout = 0.4;
+  own.optimizer.kind = Optimizer::nesterov;
+  own.optimizer.schedule = RateSchedule::plateau;
+  own.optimizer.lr = 0.3;  // bad epochs, and so a plateau, early
+  own.optimizer.epochs = 6;
+  own.optimizer.patience = 4;
+  own.regularization.loss = Loss::binary_cross_entropy;
+  own.regularization.dropout = 0.4;
   expect_the_same_in_pieces(own, "nesterov, plateau, patience, binary");
 }
 
@@ -336,23 +333,23 @@ TEST_F(TrainingChoice, EachChangesTheRun) {
     run(own);
     EXPECT_NE(model("plain"), model("other")) << what;
   };
-  differs("accumulate", [](TrainOptions& o) { o.accumulate = 2; });
-  differs("clip", [](TrainOptions& o) { o.clip_norm = 0.01; });
-  differs("ema", [](TrainOptions& o) { o.ema = 0.9; });
-  differs("step", [](TrainOptions& o) { o.schedule = RateSchedule::step; });
-  differs("constant", [](TrainOptions& o) { o.schedule = RateSchedule::constant; });
-  differs("one cycle", [](TrainOptions& o) { o.schedule = RateSchedule::one_cycle; });
-  differs("layer decay", [](TrainOptions& o) { o.layer_decay = 0.5; });
-  differs("focal", [](TrainOptions& o) { o.loss = Loss::focal; });
-  differs("binary", [](TrainOptions& o) { o.loss = Loss::binary_cross_entropy; });
-  differs("dropout", [](TrainOptions& o) { o.dropout = 0.5; });
+  differs("accumulate", [](TrainOptions& o) { o.optimizer.grad_accum_steps = 2; });
+  differs("clip", [](TrainOptions& o) { o.optimizer.clip_grad = 0.01; });
+  differs("ema", [](TrainOptions& o) { o.optimizer.ema_decay = 0.9; });
+  differs("step", [](TrainOptions& o) { o.optimizer.schedule = RateSchedule::step; });
+  differs("constant", [](TrainOptions& o) { o.optimizer.schedule = RateSchedule::constant; });
+  differs("one cycle", [](TrainOptions& o) { o.optimizer.schedule = RateSchedule::one_cycle; });
+  differs("layer decay", [](TrainOptions& o) { o.optimizer.layer_decay = 0.5; });
+  differs("focal", [](TrainOptions& o) { o.regularization.loss = Loss::focal; });
+  differs("binary", [](TrainOptions& o) { o.regularization.loss = Loss::binary_cross_entropy; });
+  differs("dropout", [](TrainOptions& o) { o.regularization.dropout = 0.5; });
 }
 
 TEST_F(TrainingChoice, PatienceEndsAPhase) {
   TrainOptions own = options("run");
-  own.epochs = 40;
-  own.patience = 2;
-  own.rate = 1e-9;  // nothing gets better but by the running statistics
+  own.optimizer.epochs = 40;
+  own.optimizer.patience = 2;
+  own.optimizer.lr = 1e-9;  // nothing gets better but by the running statistics
   const TrainResult result = run(own).result;
   EXPECT_LT(result.epochs, 40);
   EXPECT_EQ(result.epochs - result.best_epoch, 2);
@@ -360,7 +357,7 @@ TEST_F(TrainingChoice, PatienceEndsAPhase) {
 
 TEST_F(TrainingChoice, TheAveragedWeightsAreTheOnesKept) {
   TrainOptions own = options("run");
-  own.ema = 0.95;
+  own.optimizer.ema_decay = 0.95;
   const SmallRun done = run(own);
   const auto saved = weights::read_model_file(folder_ / "run/model.safetensors");
   for (const auto& [name, tensor] : saved.tensors) EXPECT_EQ(name.find(':'), name.npos) << name;
@@ -371,8 +368,8 @@ TEST_F(TrainingChoice, TheAveragedWeightsAreTheOnesKept) {
 TEST_F(TrainingChoice, RareClassesCountMoreWithWeights) {
   for (int i = 3; i < 11; ++i) fs::remove(folder_ / "pictures/red" / (std::to_string(i) + ".bmp"));
   TrainOptions own = options("run");
-  own.validation = 0;
-  own.class_weights = true;
+  own.data.validation = 0;
+  own.regularization.class_weights = true;
   run(own);
   EXPECT_EQ(metrics("run")["phases"][0]["class_weights"], true);
   const std::vector<float> weights = class_weights_of(find_pictures((folder_ / "pictures").string()).train);
@@ -387,19 +384,19 @@ TEST_F(TrainingChoice, ContradictionsNameBothSides) {
     change(own);
     return message(own);
   };
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.validation = 0, o.patience = 3; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.data.validation = 0, o.optimizer.patience = 3; }),
               AllOf(HasSubstr("patience"), HasSubstr("validation")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.validation = 0, o.schedule = RateSchedule::plateau; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.data.validation = 0, o.optimizer.schedule = RateSchedule::plateau; }),
               AllOf(HasSubstr("plateau"), HasSubstr("validation")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.recipe = Recipe::probe, o.layer_decay = 0.7; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.recipe = Recipe::probe, o.optimizer.layer_decay = 0.7; }),
               AllOf(HasSubstr("probe"), HasSubstr("layer decay 0.7")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.stochastic_depth = 0.25; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.regularization.stochastic_depth = 0.25; }),
               AllOf(HasSubstr("small"), HasSubstr("family test"), HasSubstr("0.25")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.recipe = Recipe::probe; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = Preset::bit, o.recipe = Recipe::probe; }),
               AllOf(HasSubstr("bit"), HasSubstr("probe")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.schedule = RateSchedule::cosine; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = Preset::bit, o.optimizer.schedule = RateSchedule::cosine; }),
               AllOf(HasSubstr("bit"), HasSubstr("cosine")));
-  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = "bit", o.optimizer = Optimizer::adamw, o.optimizer_given = true; }),
+  EXPECT_THAT(contradiction([](TrainOptions& o) { o.preset = Preset::bit, o.optimizer.kind = Optimizer::adamw; }),
               AllOf(HasSubstr("bit"), HasSubstr("adamw")));
 }
 

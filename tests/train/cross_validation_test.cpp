@@ -58,12 +58,12 @@ class CrossValidated : public testing::Test {
   TrainOptions options(const char* out) const {
     TrainOptions options;
     options.recipe = Recipe::full;
-    options.epochs = 4;
-    options.rate = 0.02;
-    options.batch = 4;
-    options.seed = 5;
-    options.folds = 3;
-    options.out = out ? (folder_ / out).string() : "";
+    options.optimizer.epochs = 4;
+    options.optimizer.lr = 0.02;
+    options.optimizer.batch_size = 4;
+    options.run.seed = 5;
+    options.data.folds = 3;
+    options.run.out = out ? (folder_ / out).string() : "";
     return options;
   }
   fs::path pictures() const { return folder_ / "pictures"; }
@@ -132,19 +132,19 @@ TEST_F(CrossValidated, EveryPictureIsTestedOnce) {
 TEST_F(CrossValidated, InterruptedItEndsWithTheSameBits) {
   TrainOptions own = options("whole");
   own.recipe = Recipe::probe;
-  own.seeds = 2;
+  own.data.seeds = 2;
   const TrainResult whole = run_all(pictures(), own);
-  own.out = (folder_ / "pieces").string();
+  own.run.out = (folder_ / "pieces").string();
   int pieces = 0;
   for (;; ++pieces) {
     ASSERT_LT(pieces, 100);
     int calls = 0;
-    own.progress = [&](const TrainOptions::Progress& step) {
+    own.run.progress = [&](const TrainProgress& step) {
       EXPECT_TRUE(step.runs == 7 || step.run == 0);
       return ++calls < 40;
     };
     if (!run_all(pictures(), own).interrupted) break;
-    own.resume = true;
+    own.run.resume = true;
   }
   EXPECT_GT(pieces, 2);
   EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors"));
@@ -154,7 +154,7 @@ TEST_F(CrossValidated, InterruptedItEndsWithTheSameBits) {
   EXPECT_EQ(metrics("whole").at("seeds").at("accuracy").size(), 2u);
   EXPECT_TRUE(fs::exists(folder_ / "whole/seed-6/fold-2/metrics.json"));
   // Once more: nothing is left to do, and the same is said.
-  own.progress = nullptr;
+  own.run.progress = nullptr;
   const TrainResult again = run_all(pictures(), own);
   ASSERT_TRUE(again.folds && again.out_of_fold);
   EXPECT_EQ(again.folds->values, whole.folds->values);
@@ -163,9 +163,9 @@ TEST_F(CrossValidated, InterruptedItEndsWithTheSameBits) {
 
 TEST_F(CrossValidated, SeedsWithATestShare) {
   TrainOptions own = options("run");
-  own.folds = 0;
-  own.seeds = 3;
-  own.test = 0.3;
+  own.data.folds = 0;
+  own.data.seeds = 3;
+  own.data.test = 0.3;
   const TrainResult result = run_all(pictures(), own);
   ASSERT_TRUE(result.seeds);
   EXPECT_FALSE(result.folds);
@@ -178,14 +178,14 @@ TEST_F(CrossValidated, SeedsWithATestShare) {
 
 TEST_F(CrossValidated, WhatCannotBeIsTold) {
   TrainOptions own = options(nullptr);
-  own.folds = 10;
+  own.data.folds = 10;
   EXPECT_THAT(message(own), HasSubstr("10 folds, but class \"blue\" has 9 pictures"));
-  own.folds = 3;
-  own.test = 0.2;
+  own.data.folds = 3;
+  own.data.test = 0.2;
   EXPECT_THAT(message(own), HasSubstr("3 folds and a test share of 0.2"));
-  own.folds = 0;
-  own.test = 0;
-  own.seeds = 2;
+  own.data.folds = 0;
+  own.data.test = 0;
+  own.data.seeds = 2;
   EXPECT_THAT(message(own), HasSubstr("no picture is there to test"));
   write_text(folder_ / "list.csv", "file,true,predicted,confidence,a,b\nx,c,a,1,1,0\n");
   EXPECT_THROW(read_predictions(folder_ / "list.csv", {"a", "b"}, false), Error);

@@ -105,11 +105,11 @@ class TensorBoard : public Events {
   TrainOptions options(const char* out) const {
     TrainOptions options;
     options.recipe = Recipe::full;
-    options.epochs = 3;
-    options.batch = 4;
-    options.seed = 5;
-    options.tensorboard = true;
-    options.out = (folder_ / out).string();
+    options.optimizer.epochs = 3;
+    options.optimizer.batch_size = 4;
+    options.run.seed = 5;
+    options.run.tensorboard = true;
+    options.run.out = (folder_ / out).string();
     return options;
   }
 
@@ -138,29 +138,29 @@ std::vector<std::pair<int64_t, double>> column(const fs::path& history, size_t w
 TEST_F(TensorBoard, ReadsEveryStepOnceOfAStoppedAndKilledRun) {
   const TrainOptions whole = options("whole");
   run_small(folder_ / "pictures", whole);
-  const nlohmann::json expected = scalars(whole.out);
+  const nlohmann::json expected = scalars(whole.run.out);
 
   TrainOptions pieces = options("pieces");
   for (int stopped = 0;; ++stopped) {
     int calls = 0;
-    pieces.progress = [&](const TrainOptions::Progress&) { return ++calls < 5; };
+    pieces.run.progress = [&](const TrainProgress&) { return ++calls < 5; };
     if (!run_small(folder_ / "pictures", pieces).result.interrupted) {
       EXPECT_GT(stopped, 2);
       break;
     }
-    pieces.resume = true;
+    pieces.run.resume = true;
     // As if it had been killed between the log and the checkpoint after it: a whole record too many, and a part of one.
-    std::ofstream log(fs::path(pieces.out) / "tensorboard" / "events.out.tfevents.fovea", std::ios::app | std::ios::binary);
+    std::ofstream log(fs::path(pieces.run.out) / "tensorboard" / "events.out.tfevents.fovea", std::ios::app | std::ios::binary);
     log << tf_record("too early") << tf_record("torn").substr(0, 9);
   }
-  EXPECT_EQ(scalars(pieces.out), expected);
+  EXPECT_EQ(scalars(pieces.run.out), expected);
 
   const auto& steps = expected.at("loss/step");
   for (size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps[i][0], i + 1);
   const std::pair<const char*, size_t> columns[] = {
       {"loss/train", 2}, {"accuracy/train", 3}, {"loss/validation", 4}, {"accuracy/validation", 5}, {"rate", 6}};
   for (const auto& [tag, wanted] : columns) {
-    const auto rows = column(fs::path(whole.out) / "history.csv", wanted);
+    const auto rows = column(fs::path(whole.run.out) / "history.csv", wanted);
     ASSERT_EQ(expected.at(tag).size(), 3u) << tag;
     for (size_t i = 0; i < rows.size(); ++i) {
       EXPECT_EQ(expected[tag][i][0], rows[i].first) << tag;
@@ -172,23 +172,24 @@ TEST_F(TensorBoard, ReadsEveryStepOnceOfAStoppedAndKilledRun) {
 // Asked for late, it has the epochs before as well.
 TEST_F(TensorBoard, KnowsEarlierEpochs) {
   TrainOptions run = options("run");
-  run.tensorboard = false;
-  run.progress = [](const TrainOptions::Progress& step) { return step.epoch < 3; };
+  run.run.tensorboard = false;
+  run.run.progress = [](const TrainProgress& step) { return step.epoch < 3; };
   EXPECT_TRUE(run_small(folder_ / "pictures", run).result.interrupted);
-  EXPECT_FALSE(fs::exists(fs::path(run.out) / "tensorboard"));
-  run.progress = {};
-  run.resume = run.tensorboard = true;
+  EXPECT_FALSE(fs::exists(fs::path(run.run.out) / "tensorboard"));
+  run.run.progress = {};
+  run.run.resume = run.run.tensorboard = true;
   run_small(folder_ / "pictures", run);
-  EXPECT_EQ(scalars(run.out).at("loss/train").size(), 3u);
+  EXPECT_EQ(scalars(run.run.out).at("loss/train").size(), 3u);
 }
 
 // A probe that was solved for: what it came to, and no rate, since there was none.
 TEST_F(TensorBoard, KnowsWhatWasSolvedFor) {
   TrainOptions run = options("run");
   run.recipe = Recipe::probe;
-  run.epochs = run.batch = 0;
+  run.optimizer.epochs.reset();
+  run.optimizer.batch_size.reset();
   const TrainResult result = run_small(folder_ / "pictures", run).result;
-  const nlohmann::json found = scalars(run.out);
+  const nlohmann::json found = scalars(run.run.out);
   EXPECT_EQ(found.size(), 4u) << found;
   EXPECT_EQ(found.at("loss/train").size(), 2u);  // solved for, and once more with the validation pictures
   EXPECT_EQ(found.at("accuracy/train").size(), 2u);
@@ -201,10 +202,10 @@ TEST_F(Events, ProgressTellsTheBestSoFar) {
   draw_pictures(folder_ / "pictures", 11);
   TrainOptions options;
   options.recipe = Recipe::full;
-  options.epochs = 3;
-  options.batch = 4;
-  std::vector<TrainOptions::Progress> told;
-  options.progress = [&](const TrainOptions::Progress& step) {
+  options.optimizer.epochs = 3;
+  options.optimizer.batch_size = 4;
+  std::vector<TrainProgress> told;
+  options.run.progress = [&](const TrainProgress& step) {
     if (step.phase != "check") told.push_back(step);
     return true;
   };

@@ -29,29 +29,29 @@ class KeptFeaturesTest : public testing::Test {
     TrainOptions options;
     options.recipe = Recipe::full;
     options.freeze = "stem";
-    options.augment = false;
-    options.epochs = 4;
-    options.batch = 4;
-    options.test = 0.2;
-    options.seed = 5;
-    options.cache = cache;
-    options.out = (folder_ / out).string();
+    options.augmentation.policy = Augment::off;
+    options.optimizer.epochs = 4;
+    options.optimizer.batch_size = 4;
+    options.data.test = 0.2;
+    options.run.seed = 5;
+    options.data.feature_cache = cache;
+    options.run.out = (folder_ / out).string();
     return options;
   }
   std::string run(TrainOptions options, std::shared_ptr<FeatureStore> features = {}) {
     notes_.clear();
-    options.note = [&](const std::string& text) { notes_ += text + "\n"; };
+    options.run.note = [&](const std::string& text) { notes_ += text + "\n"; };
     image::Splits pictures = find_pictures((folder_ / "pictures").string());
     interrupted_ = run_small(std::move(pictures), options, true, std::move(features)).result.interrupted;
-    return bytes_of(fs::path(options.out) / "model.safetensors");
+    return bytes_of(fs::path(options.run.out) / "model.safetensors");
   }
   // Stopped in the second epoch, its file behind it.
   void begin(TrainOptions options) {
     int steps = 0;
-    options.progress = [&](const TrainOptions::Progress& p) { return p.phase == "features" || p.phase == "check" || ++steps < 6; };
+    options.run.progress = [&](const TrainProgress& p) { return p.phase == "features" || p.phase == "check" || ++steps < 6; };
     run(options);
     ASSERT_TRUE(interrupted_);
-    ASSERT_TRUE(fs::exists(fs::path(options.out) / kFeaturesFile));
+    ASSERT_TRUE(fs::exists(fs::path(options.run.out) / kFeaturesFile));
   }
 
   fs::path folder_;
@@ -68,7 +68,7 @@ TEST_F(KeptFeaturesTest, ChangeNoBit) {
   EXPECT_THAT(notes_, HasSubstr((folder_ / "disk" / kFeaturesFile).string()));
   EXPECT_FALSE(fs::exists(folder_ / "disk" / kFeaturesFile));  // of no use to a finished run
   TrainOptions beyond = options("beyond", FeatureCache::automatic);
-  beyond.cache_bytes = 1000;
+  beyond.data.feature_cache_bytes = 1000;
   EXPECT_EQ(run(beyond), expected);
   EXPECT_THAT(notes_, HasSubstr((folder_ / "beyond" / kFeaturesFile).string()));
 }
@@ -90,8 +90,8 @@ TEST_F(KeptFeaturesTest, ShareOneLimit) {
 TEST_F(KeptFeaturesTest, StoredViewsChangeNoBitEither) {
   const auto with_views = [&](const char* out, FeatureCache cache, int64_t views) {
     TrainOptions own = options(out, cache);
-    own.augment = true;
-    own.stored_views = views;
+    own.augmentation.policy.reset();
+    own.augmentation.stored_views = views;
     return own;
   };
   const std::string expected = run(with_views("off", FeatureCache::off, 3));
@@ -109,7 +109,7 @@ TEST_F(KeptFeaturesTest, DropoutBeforeAHeadThatTrainsAloneChangesTheRunAlike) {
   const auto with_dropout = [&](const char* out, FeatureCache cache, double dropout) {
     TrainOptions own = options(out, cache);
     own.freeze = "all";
-    own.dropout = dropout;
+    own.regularization.dropout = dropout;
     return own;
   };
   const std::string expected = run(with_dropout("off", FeatureCache::off, 0.5));
@@ -121,7 +121,7 @@ TEST_F(KeptFeaturesTest, AreFoundAgain) {
   const std::string expected = run(options("whole", FeatureCache::disk));
   TrainOptions own = options("parts", FeatureCache::disk);
   begin(own);
-  own.resume = true;
+  own.run.resume = true;
   EXPECT_EQ(run(own), expected);
   EXPECT_THAT(notes_, HasSubstr("already"));
 }
@@ -131,7 +131,7 @@ TEST_F(KeptFeaturesTest, OfOtherPicturesAreNotTaken) {
   begin(own);
   for (const char* name : {"0", "1", "2", "3", "4", "5", "6", "7", "8"})
     draw_picture(folder_ / "pictures/red" / (std::string(name) + ".bmp"), {0, 0, 1}, 99);  // of the same size
-  own.resume = true;
+  own.run.resume = true;
   run(own);
   EXPECT_THAT(notes_, HasSubstr("belongs to other weights, pictures or settings"));
 }
@@ -148,7 +148,7 @@ TEST_F(KeptFeaturesTest, DamagedOrCutShortAreNotTaken) {
     else
       bytes[bytes.size() - 7] = static_cast<char>(bytes[bytes.size() - 7] ^ 1);
     write_text(folder_ / "run" / kFeaturesFile, bytes);
-    own.resume = true;
+    own.run.resume = true;
     EXPECT_EQ(run(own), expected);
     EXPECT_THAT(notes_, HasSubstr("computed anew"));
   }
@@ -156,7 +156,7 @@ TEST_F(KeptFeaturesTest, DamagedOrCutShortAreNotTaken) {
 
 TEST_F(KeptFeaturesTest, NeedAFolderOnDisk) {
   TrainOptions own = options("", FeatureCache::disk);
-  own.out.clear();
+  own.run.out.clear();
   try {
     run(own);
     ADD_FAILURE() << "nothing was thrown";
@@ -169,8 +169,8 @@ TEST_F(KeptFeaturesTest, NeedAFolderOnDisk) {
 // What killed processes leave beside the files that they were writing.
 TEST_F(KeptFeaturesTest, LeftoversGo) {
   const TrainOptions own = options("run", FeatureCache::off);
-  fs::create_directories(own.out);
-  const fs::path dead = fs::path(own.out) / "last.ckpt.partial-999999999", living = fs::path(own.out) / "last.ckpt.partial-1";
+  fs::create_directories(own.run.out);
+  const fs::path dead = fs::path(own.run.out) / "last.ckpt.partial-999999999", living = fs::path(own.run.out) / "last.ckpt.partial-1";
   write_text(dead, "half");
   write_text(living, "half");
   run(own);

@@ -76,12 +76,12 @@ class Labels : public testing::Test {
   TrainOptions options(Recipe recipe, const char* out) const {
     TrainOptions options;
     options.recipe = recipe;
-    options.epochs = 15;
-    options.batch = 8;
-    options.rate = 0.03;
-    options.test = 0.25;
-    options.seed = 5;
-    options.out = out ? (folder_ / out).string() : "";
+    options.optimizer.epochs = 15;
+    options.optimizer.batch_size = 8;
+    options.optimizer.lr = 0.03;
+    options.data.test = 0.25;
+    options.run.seed = 5;
+    options.run.out = out ? (folder_ / out).string() : "";
     return options;
   }
   fs::path csv() const { return folder_ / "labels.csv"; }
@@ -92,7 +92,7 @@ class Labels : public testing::Test {
 TEST_F(Labels, EveryRecipeLearnsThem) {
   for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
     TrainOptions own = options(recipe, "run");
-    if (recipe == Recipe::finetune) own.rate = 0.01;  // from a head that is solved for already
+    if (recipe == Recipe::finetune) own.optimizer.lr = 0.01;  // from a head that is solved for already
     const SmallRun run = run_small(csv(), own);
     ASSERT_TRUE(run.result.test.labels) << to_string(recipe);
     EXPECT_GE(run.result.test.labels->mean_average_precision, 0.85) << to_string(recipe);
@@ -112,17 +112,17 @@ TEST_F(Labels, EveryRecipeLearnsThem) {
 TEST_F(Labels, InterruptedItEndsWithTheSameBits) {
   for (Recipe recipe : {Recipe::probe, Recipe::full}) {
     TrainOptions own = options(recipe, "whole");
-    own.epochs = 3;
-    own.balanced_sampling = true;
+    own.optimizer.epochs = 3;
+    own.data.balanced_sampling = true;
     run_small(csv(), own);
-    own.out = (folder_ / "pieces").string();
+    own.run.out = (folder_ / "pieces").string();
     int pieces = 0;
     for (;; ++pieces) {
       ASSERT_LT(pieces, 50);
       int calls = 0;
-      own.progress = [&](const TrainOptions::Progress&) { return ++calls < 7; };
+      own.run.progress = [&](const TrainProgress&) { return ++calls < 7; };
       if (!run_small(csv(), own).result.interrupted) break;
-      own.resume = true;
+      own.run.resume = true;
     }
     EXPECT_GT(pieces, 0);
     EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors")) << to_string(recipe);
@@ -135,15 +135,15 @@ TEST_F(Labels, InterruptedItEndsWithTheSameBits) {
 
 TEST_F(Labels, CrossEntropyIsRefused) {
   TrainOptions own = options(Recipe::full, nullptr);
-  own.loss = Loss::cross_entropy;
+  own.regularization.loss = Loss::cross_entropy;
   try {
     run_small(csv(), own);
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("cross entropy needs one label a picture"));
   }
-  own.loss = Loss::focal;
-  own.class_weights = true;
+  own.regularization.loss = Loss::focal;
+  own.regularization.class_weights = true;
   EXPECT_TRUE(run_small(csv(), own).result.test.labels);
 }
 

@@ -156,22 +156,22 @@ TEST(Recipes, TheProbeIsSolvedForUnlessStepsAreAskedFor) {
   TrainOptions options;
   options.recipe = Recipe::probe;
   EXPECT_TRUE(make_plan(options, {200, 30, true}).phases[0].solved);
-  options.epochs = 5;
+  options.optimizer.epochs = 5;
   EXPECT_FALSE(make_plan(options, {200, 30, true}).phases[0].solved);
   options = {};
   options.recipe = Recipe::finetune;
-  options.epochs = 5;
+  options.optimizer.epochs = 5;
   EXPECT_TRUE(make_plan(options, {200, 30, true}).phases[0].solved);
-  options.loss = Loss::focal;
+  options.regularization.loss = Loss::focal;
   EXPECT_FALSE(make_plan(options, {200, 30, true}).phases[0].solved);
 }
 
 TEST(Recipes, StepsAreOfTheTrialWhereThereIsOne) {
   TrainOptions options;
-  options.epochs = 5;
-  options.batch = 8;
-  options.patience = 3;
-  options.dropout = 0.4;
+  options.optimizer.epochs = 5;
+  options.optimizer.batch_size = 8;
+  options.optimizer.patience = 3;
+  options.regularization.dropout = 0.4;
   const Plan both = make_plan(options, {200, 30, true});
   ASSERT_EQ(both.phases.size(), 3u);
   EXPECT_TRUE(both.phases[0].solved);
@@ -192,21 +192,23 @@ TEST(Recipes, WhatMeansNothingToThemIsTold) {
     const char* option;
   };
   const std::vector<Case> cases{
-      {Recipe::probe, [](TrainOptions& o) { o.patience = 3; }, "patience 3"},
-      {Recipe::probe, [](TrainOptions& o) { o.ema = 0.9; }, "decay of averaged weights 0.9"},
-      {Recipe::probe, [](TrainOptions& o) { o.clip_norm = 2; }, "clipping norm 2"},
-      {Recipe::probe, [](TrainOptions& o) { o.schedule = RateSchedule::plateau; }, "schedule plateau"},
-      {Recipe::probe, [](TrainOptions& o) { o.schedule = RateSchedule::cosine; }, "schedule cosine"},  // the usual one, but asked for
-      {Recipe::probe, [](TrainOptions& o) { o.accumulate = 4; }, "accumulate 4"},
-      {Recipe::probe, [](TrainOptions& o) { o.warmup = 0.2; }, "warm-up 0.2"},
-      {Recipe::probe, [](TrainOptions& o) { o.dropout = 0.5; }, "dropout 0.5"},
-      {Recipe::probe, [](TrainOptions& o) { o.memory_bytes = 500'000'000; }, "memory of 500 MB"},
-      {Recipe::probe, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},
-      {Recipe::probe, [](TrainOptions& o) { o.cache = FeatureCache::disk; }, "cache disk"},
-      {Recipe::full, [](TrainOptions& o) { o.stored_views = 2; }, "stored views 2"},
-      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.layer_decay = 0.5; }, "layer decay 0.5"},
-      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.stochastic_depth = 0.1; }, "stochastic depth 0.1"},
-      {Recipe::full, [](TrainOptions& o) { o.freeze = "layer1", o.augment = false, o.stored_views = 2; }, "stored views 2"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.patience = 3; }, "patience 3"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.ema_decay = 0.9; }, "decay of averaged weights 0.9"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.clip_grad = 2; }, "clipping norm 2"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.schedule = RateSchedule::plateau; }, "schedule plateau"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.schedule = RateSchedule::cosine; },
+       "schedule cosine"},  // the usual one, but asked for
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.grad_accum_steps = 4; }, "accumulate 4"},
+      {Recipe::probe, [](TrainOptions& o) { o.optimizer.warmup = 0.2; }, "warm-up 0.2"},
+      {Recipe::probe, [](TrainOptions& o) { o.regularization.dropout = 0.5; }, "dropout 0.5"},
+      {Recipe::probe, [](TrainOptions& o) { o.run.memory_bytes = 500'000'000; }, "memory of 500 MB"},
+      {Recipe::probe, [](TrainOptions& o) { o.augmentation.stored_views = 2; }, "stored views 2"},
+      {Recipe::probe, [](TrainOptions& o) { o.data.feature_cache = FeatureCache::disk; }, "cache disk"},
+      {Recipe::full, [](TrainOptions& o) { o.augmentation.stored_views = 2; }, "stored views 2"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.optimizer.layer_decay = 0.5; }, "layer decay 0.5"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "all", o.regularization.stochastic_depth = 0.1; }, "stochastic depth 0.1"},
+      {Recipe::full, [](TrainOptions& o) { o.freeze = "layer1", o.augmentation.policy = Augment::off, o.augmentation.stored_views = 2; },
+       "stored views 2"},
   };
   for (const Case& one : cases) {
     TrainOptions options;
@@ -223,10 +225,10 @@ TEST(Recipes, WhatMeansNothingToThemIsTold) {
     if (one.recipe != Recipe::probe) continue;
     options.recipe = Recipe::automatic;
     EXPECT_THAT(make_plan(options, {40, 8, true}).unused, ElementsAre(HasSubstr(sentence)));
-    if (options.stored_views > 0 || options.cache == FeatureCache::disk) continue;
+    if (options.augmentation.stored_views > 0 || options.data.feature_cache == FeatureCache::disk) continue;
     EXPECT_THAT(make_plan(options, {200, 30, true}).unused, IsEmpty()) << one.option << ", of the trial";
     options.recipe = Recipe::probe;
-    options.epochs = 5;
+    options.optimizer.epochs = 5;
     EXPECT_THAT(make_plan(options, {200, 30, true}).unused, IsEmpty()) << one.option << ", of its steps";
   }
 }
@@ -256,10 +258,9 @@ TEST(Recipes, OptionsReplaceTheNumbers) {
   TrainOptions options;
   options.recipe = Recipe::finetune;
   options.freeze = "layer2";
-  options.epochs = 3;
-  options.rate = 0.5;
-  options.optimizer = Optimizer::sgd;
-  options.optimizer_given = true;
+  options.optimizer.epochs = 3;
+  options.optimizer.lr = 0.5;
+  options.optimizer.kind = Optimizer::sgd;
   const Plan plan = make_plan(options, {5000, 10, true});
   ASSERT_EQ(plan.phases.size(), 2u);
   EXPECT_EQ(plan.phases[0].freeze, "all");
@@ -284,16 +285,16 @@ TEST(Recipes, ContradictionsAndNonsenseAreToldWithTheirValues) {
   options.freeze = "layer1";
   EXPECT_THAT(message(options), HasSubstr("freeze layer1"));
   options = {};
-  options.batch = 1;
+  options.optimizer.batch_size = 1;
   EXPECT_THAT(message(options), HasSubstr("batch is 1"));
   options = {};
-  options.rate = -3;
+  options.optimizer.lr = -3;
   EXPECT_THAT(message(options), HasSubstr("-3"));
   options = {};
-  options.focal_gamma = 3;
+  options.regularization.focal_gamma = 3;
   EXPECT_THAT(message(options), HasSubstr("a focal gamma of 3 is about the loss focal"));
   options = {};
-  options.momentum = 0.5;
+  options.optimizer.momentum = 0.5;
   EXPECT_THAT(message(options), HasSubstr("a momentum of 0.5 is of sgd, nesterov and rmsprop, the optimizer is adamw"));
 }
 

@@ -180,10 +180,10 @@ class SolvedRun : public testing::Test {
   TrainOptions options(const char* out, Recipe recipe = Recipe::probe) const {
     TrainOptions options;
     options.recipe = recipe;
-    options.test = 0.2;
-    options.seed = 5;
-    options.out = (folder_ / out).string();
-    options.report = false;
+    options.data.test = 0.2;
+    options.run.seed = 5;
+    options.run.out = (folder_ / out).string();
+    options.run.report = false;
     return options;
   }
   SmallRun run(const TrainOptions& options) const { return run_small(folder_ / "pictures", options); }
@@ -195,7 +195,7 @@ class SolvedRun : public testing::Test {
 TEST_F(SolvedRun, LearnsAndSaysWhatWasChosen) {
   TrainOptions own = options("run");
   std::string notes;
-  own.note = [&](const std::string& text) { notes += text + "\n"; };
+  own.run.note = [&](const std::string& text) { notes += text + "\n"; };
   const SmallRun done = run(own);
   EXPECT_GE(done.result.test.accuracy, 0.8);
   EXPECT_EQ(done.result.epochs, 2);  // head, refit
@@ -214,8 +214,8 @@ TEST_F(SolvedRun, LearnsAndSaysWhatWasChosen) {
 TEST_F(SolvedRun, NoLimitOfMemoryChangesABit) {
   TrainOptions own = options("held");
   run(own);
-  own.out = (folder_ / "spilled").string();
-  own.cache_bytes = 0;
+  own.run.out = (folder_ / "spilled").string();
+  own.data.feature_cache_bytes = 0;
   run(own);
   EXPECT_EQ(model("held"), model("spilled"));
   const auto names = [&](const char* out) {
@@ -228,22 +228,22 @@ TEST_F(SolvedRun, NoLimitOfMemoryChangesABit) {
 
 TEST_F(SolvedRun, TheSameBitsAgainAndAfterAnInterruption) {
   TrainOptions own = options("whole");
-  own.fit_by_validation = true;
+  own.views.fit_by_validation = true;
   run(own);
   run(own);
   const std::string whole = model("whole");
-  own.out = (folder_ / "again").string();
+  own.run.out = (folder_ / "again").string();
   run(own);
   EXPECT_EQ(whole, model("again"));
   // Stopped at every call: while the features of the first phase are computed, and of the second.
   for (int stop = 1; stop < 20; ++stop) {
     fs::remove_all(folder_ / "pieces");
     TrainOptions pieces = own;
-    pieces.out = (folder_ / "pieces").string();
-    pieces.progress = [calls = 0, stop](const TrainOptions::Progress&) mutable { return ++calls != stop; };
+    pieces.run.out = (folder_ / "pieces").string();
+    pieces.run.progress = [calls = 0, stop](const TrainProgress&) mutable { return ++calls != stop; };
     const bool interrupted = run(pieces).result.interrupted;
-    pieces.resume = true;
-    pieces.progress = nullptr;
+    pieces.run.resume = true;
+    pieces.run.progress = nullptr;
     if (interrupted) run(pieces);
     EXPECT_EQ(whole, model("pieces")) << stop;
   }
@@ -252,7 +252,7 @@ TEST_F(SolvedRun, TheSameBitsAgainAndAfterAnInterruption) {
 TEST_F(SolvedRun, TheModelAnswersAsItWasMeasured) {
   for (const Choice mirrored : {Choice::on, Choice::off}) {
     TrainOptions own = options("run");
-    own.mirrored = mirrored;
+    own.views.mirrored = mirrored;
     const SmallRun done = run(own);
     const auto file = weights::read_model_file(folder_ / "run/model.safetensors");
     EXPECT_EQ(file.preprocessing.mirrored, mirrored == Choice::on);
@@ -271,9 +271,9 @@ TEST_F(SolvedRun, AnswersInTwoShapesAreStoredAndMeasured) {
   draw_pictures(folder_ / "pictures", 11, 2 * kPictureSize);
   for (const Recipe recipe : {Recipe::probe, Recipe::full}) {
     TrainOptions own = options("run", recipe);
-    own.fit = Fit::squash;
-    own.second_fit = Fit::pad;
-    if (recipe == Recipe::full) own.epochs = 2, own.freeze = "stage";
+    own.views.fit = Fit::squash;
+    own.views.second_fit = Fit::pad;
+    if (recipe == Recipe::full) own.optimizer.epochs = 2, own.freeze = "stage";
     const SmallRun done = run(own);
     const auto file = weights::read_model_file(folder_ / "run/model.safetensors");
     EXPECT_EQ(file.preprocessing.fit, Fit::squash);
@@ -308,21 +308,21 @@ TEST_F(SolvedRun, TwoShapesAreTriedUnlessOneIsAskedFor) {
   };
   TrainOptions own = options("run");
   EXPECT_TRUE(tried(own));
-  own.fit = Fit::squash;
+  own.views.fit = Fit::squash;
   EXPECT_FALSE(tried(own));
-  own.fit = {};
-  own.mirrored = Choice::off;
+  own.views.fit = {};
+  own.views.mirrored = Choice::off;
   EXPECT_FALSE(tried(own));
-  own.mirrored = Choice::automatic;
-  own.fit_by_validation = true;
+  own.views.mirrored = Choice::automatic;
+  own.views.fit_by_validation = true;
   EXPECT_TRUE(tried(own));
 }
 
 TEST_F(SolvedRun, FinetuneBeginsWithIt) {
   TrainOptions own = options("run", Recipe::finetune);
-  own.epochs = 1;
+  own.optimizer.epochs = 1;
   std::string notes;
-  own.note = [&](const std::string& text) { notes += text + "\n"; };
+  own.run.note = [&](const std::string& text) { notes += text + "\n"; };
   run(own);
   EXPECT_THAT(notes, AllOf(HasSubstr("head solved on"), HasSubstr("all epoch 1 of 1")));
 }
@@ -331,14 +331,14 @@ TEST_F(SolvedRun, AutomaticTriesFinetuneAndSaysWhatCameOfIt) {
   draw_pictures(folder_ / "pictures", 24);
   TrainOptions own = options("whole", Recipe::automatic);
   std::string notes;
-  own.note = [&](const std::string& text) { notes += text + "\n"; };
+  own.run.note = [&](const std::string& text) { notes += text + "\n"; };
   const SmallRun done = run(own);
   EXPECT_EQ(done.result.recipe, "probe");  // it tells the colours apart already, and nothing is better than that
   EXPECT_THAT(notes, AllOf(HasSubstr("head solved on"), HasSubstr("all epoch 1 of 6"), HasSubstr("probe kept: probe"),
                            HasSubstr("refit solved on")));
   EXPECT_THAT(done.result.reason, AllOf(HasSubstr("training pictures"), HasSubstr("standard error")));
   own.recipe = Recipe::probe;
-  own.out = (folder_ / "probe").string();
+  own.run.out = (folder_ / "probe").string();
   const SmallRun probe = run(own);
   for (const auto& [name, tensor] : done.network->state_dict())
     EXPECT_EQ(std::memcmp(probe.network->state_dict().find(name)->raw(), tensor.raw(), tensor.bytes()), 0) << name;
@@ -346,13 +346,13 @@ TEST_F(SolvedRun, AutomaticTriesFinetuneAndSaysWhatCameOfIt) {
   own.recipe = Recipe::automatic;
   for (int every : {9, 14}) {
     fs::remove_all(folder_ / "pieces");
-    own.out = (folder_ / "pieces").string();
-    own.resume = false;
+    own.run.out = (folder_ / "pieces").string();
+    own.run.resume = false;
     for (;;) {
       int calls = 0;
-      own.progress = [&](const TrainOptions::Progress&) { return ++calls < every; };
+      own.run.progress = [&](const TrainProgress&) { return ++calls < every; };
       if (!run(own).result.interrupted) break;
-      own.resume = true;
+      own.run.resume = true;
     }
     EXPECT_EQ(model("whole"), model("pieces")) << every;
   }
@@ -360,7 +360,7 @@ TEST_F(SolvedRun, AutomaticTriesFinetuneAndSaysWhatCameOfIt) {
 
 TEST_F(SolvedRun, AFitCannotBeChosenWithoutIt) {
   TrainOptions own = options("run", Recipe::full);
-  own.fit_by_validation = true;
+  own.views.fit_by_validation = true;
   try {
     run(own);
     FAIL();
@@ -372,7 +372,7 @@ TEST_F(SolvedRun, AFitCannotBeChosenWithoutIt) {
 
 TEST_F(SolvedRun, RunsOnTheSamePicturesShareFeatures) {
   TrainOptions own = options("run");
-  own.out = {};
+  own.run.out = {};
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
   preprocessing.fit = Fit::squash;
@@ -380,9 +380,9 @@ TEST_F(SolvedRun, RunsOnTheSamePicturesShareFeatures) {
   std::vector<int> batches;
   std::vector<std::string> bits;
   for (const uint64_t seed : {5u, 6u, 5u}) {
-    own.seed = seed;
+    own.run.seed = seed;
     int computed = 0;
-    own.progress = [&](const TrainOptions::Progress& at) { return computed += at.phase == "features", true; };
+    own.run.progress = [&](const TrainProgress& at) { return computed += at.phase == "features", true; };
     const Data data = load_data(find_pictures((folder_ / "pictures").string()), own, preprocessing, true);
     const Facts facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size())};
     const auto network =

@@ -35,11 +35,11 @@ class Run : public testing::Test {
   TrainOptions options(Recipe recipe, const char* out) const {
     TrainOptions options;
     options.recipe = recipe;
-    options.epochs = 3;
-    options.batch = 4;
-    options.test = 0.2;
-    options.seed = 5;
-    options.out = out ? (folder_ / out).string() : "";
+    options.optimizer.epochs = 3;
+    options.optimizer.batch_size = 4;
+    options.data.test = 0.2;
+    options.run.seed = 5;
+    options.run.out = out ? (folder_ / out).string() : "";
     return options;
   }
   fs::path pictures() const { return folder_ / "pictures"; }
@@ -55,9 +55,9 @@ class Run : public testing::Test {
   int run_in_pieces(TrainOptions options, int every) const {
     for (int pieces = 0;; ++pieces) {
       int calls = 0;
-      options.progress = [&](const TrainOptions::Progress&) { return ++calls < every; };
+      options.run.progress = [&](const TrainProgress&) { return ++calls < every; };
       if (!run_small(pictures(), options).result.interrupted) return pieces;
-      options.resume = true;
+      options.run.resume = true;
     }
   }
 
@@ -67,8 +67,8 @@ class Run : public testing::Test {
 TEST_F(Run, EveryRecipeLearnsTheColours) {
   for (Recipe recipe : {Recipe::probe, Recipe::finetune, Recipe::full}) {
     TrainOptions own = options(recipe, nullptr);
-    own.epochs = 20;
-    own.rate = 0.02;
+    own.optimizer.epochs = 20;
+    own.optimizer.lr = 0.02;
     const SmallRun run = run_small(pictures(), own);
     EXPECT_EQ(run.result.recipe, to_string(recipe));
     EXPECT_EQ(run.result.test.pictures, 6);
@@ -86,7 +86,7 @@ TEST_F(Run, TheSameSeedGivesTheSameBits) {
     EXPECT_EQ(bytes_of(folder_ / "a/model.safetensors"), bytes_of(folder_ / "b/model.safetensors")) << to_string(recipe);
     TrainOptions other = options(recipe, "c");
     fs::remove_all(folder_ / "c");
-    other.seed = 6;
+    other.run.seed = 6;
     run_small(pictures(), other);
     EXPECT_NE(bytes_of(folder_ / "a/model.safetensors"), bytes_of(folder_ / "c/model.safetensors")) << to_string(recipe);
   }
@@ -107,10 +107,9 @@ TEST_F(Run, InterruptedAnywhereItEndsWithTheSameBits) {
 
 TEST_F(Run, SgdToo) {
   TrainOptions own = options(Recipe::full, "whole");
-  own.optimizer = Optimizer::sgd;
-  own.optimizer_given = true;
+  own.optimizer.kind = Optimizer::sgd;
   run_small(pictures(), own);
-  own.out = (folder_ / "pieces").string();
+  own.run.out = (folder_ / "pieces").string();
   EXPECT_GT(run_in_pieces(own, 5), 0);
   EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "pieces/model.safetensors"));
 }
@@ -120,10 +119,10 @@ TEST_F(Run, DISABLED_Child) {
   const char* folder = std::getenv("FOVEA_TEST_RUN");
   ASSERT_TRUE(folder);
   TrainOptions own = options(Recipe::finetune, nullptr);
-  own.out = std::string(folder) + "/killed";
-  own.resume = true;
-  own.epochs = 8;
-  own.progress = [&](const TrainOptions::Progress&) {
+  own.run.out = std::string(folder) + "/killed";
+  own.run.resume = true;
+  own.optimizer.epochs = 8;
+  own.run.progress = [&](const TrainProgress&) {
     usleep(2000);  // so that there is something to hit
     return true;
   };
@@ -157,7 +156,7 @@ TEST_F(Run, KilledItGoesOnWithTheSameBits) {
   }
   EXPECT_GT(killed, 0);
   TrainOptions own = options(Recipe::finetune, "whole");
-  own.epochs = 8;
+  own.optimizer.epochs = 8;
   run_small(pictures(), own);
   EXPECT_EQ(bytes_of(folder_ / "whole/model.safetensors"), bytes_of(folder_ / "killed/model.safetensors"));
 }
@@ -165,7 +164,7 @@ TEST_F(Run, KilledItGoesOnWithTheSameBits) {
 TEST_F(Run, WhatIsFrozenKeepsEveryBit) {
   TrainOptions own = options(Recipe::full, nullptr);
   own.freeze = "stem";
-  own.rate = 0.05;
+  own.optimizer.lr = 0.05;
   const SmallRun run = run_small(pictures(), own);
   const engine::Network fresh(small_variant(), run.network->form(), run.network->preprocessing(), 7);
   for (const auto& [name, tensor] : run.network->state_dict()) {
@@ -179,24 +178,25 @@ TEST_F(Run, AProbeLeavesTheBackboneAsItWas) {
   const SmallRun run = run_small(pictures(), options(Recipe::probe, nullptr));
   const engine::Network fresh(small_variant(), run.network->form(), run.network->preprocessing(), 7);
   for (const auto& [name, tensor] : run.network->state_dict()) {
-    const bool same = std::memcmp(fresh.store()->get(name).raw(), tensor.raw(), tensor.bytes()) == 0;
+    const Tensor before = fresh.store()->get(name);
+    const bool same = std::memcmp(before.raw(), tensor.raw(), tensor.bytes()) == 0;
     EXPECT_EQ(same, !name.starts_with("fc.")) << name;
   }
 }
 
 TEST_F(Run, OtherOptionsOrPicturesAreNotResumed) {
   TrainOptions own = options(Recipe::full, "run");
-  own.progress = [calls = 0](const TrainOptions::Progress&) mutable { return ++calls < 4; };
+  own.run.progress = [calls = 0](const TrainProgress&) mutable { return ++calls < 4; };
   EXPECT_TRUE(run_small(pictures(), own).result.interrupted);
-  own.progress = nullptr;
+  own.run.progress = nullptr;
   EXPECT_THAT(message(own), HasSubstr("interrupted"));  // not silently started anew
-  own.resume = true;
-  own.batch = 5;
+  own.run.resume = true;
+  own.optimizer.batch_size = 5;
   EXPECT_THAT(message(own), AllOf(HasSubstr("batch: 4 in the run, 5 now"), HasSubstr("resuming")));
-  own.batch = 4;
-  own.seed = 9;
+  own.optimizer.batch_size = 4;
+  own.run.seed = 9;
   EXPECT_THAT(message(own), HasSubstr("seed: 5 in the run, 9 now"));
-  own.seed = 5;
+  own.run.seed = 5;
   draw_picture(pictures() / "red/new.bmp", {0, 0, 1}, 1);
   EXPECT_THAT(message(own), HasSubstr("training pictures: 21 in the run, 22 now"));
   fs::remove(pictures() / "red/new.bmp");
@@ -231,13 +231,13 @@ TEST_F(Run, AListGivesTheBitsOfItsFolder) {
 
   // Begun on the folder, gone on with the list, after the pictures have moved.
   TrainOptions parts = options(Recipe::full, "parts");
-  parts.progress = [calls = 0](const TrainOptions::Progress&) mutable { return ++calls < 7; };
+  parts.run.progress = [calls = 0](const TrainProgress&) mutable { return ++calls < 7; };
   EXPECT_TRUE(run_small(pictures(), parts).result.interrupted);
   fs::create_directories(folder_ / "elsewhere");
   for (const auto& entry : fs::directory_iterator(pictures())) fs::rename(entry.path(), folder_ / "elsewhere" / entry.path().filename());
   for (std::string& file : files) file = (folder_ / "elsewhere" / fs::path(file).lexically_relative(pictures())).string();
-  parts.progress = nullptr;
-  parts.resume = true;
+  parts.run.progress = nullptr;
+  parts.run.resume = true;
   EXPECT_FALSE(run_small(find_pictures(files), parts).result.interrupted);
   EXPECT_EQ(bytes_of(folder_ / "parts/model.safetensors"), bytes_of(folder_ / "folder/model.safetensors"));
 
@@ -252,9 +252,9 @@ TEST_F(Run, AFinishedRunIsLeftAsItIs) {
   const TrainResult first = run_small(pictures(), own).result;
   const std::string model = bytes_of(folder_ / "run/model.safetensors"), metrics = bytes_of(folder_ / "run/metrics.json");
   const std::string checkpoint = bytes_of(folder_ / "run/last.ckpt");
-  own.resume = true;
+  own.run.resume = true;
   std::string notes;
-  own.note = [&](const std::string& text) { notes += text; };
+  own.run.note = [&](const std::string& text) { notes += text; };
   const TrainResult again = run_small(pictures(), own).result;
   EXPECT_THAT(notes, HasSubstr("finished"));
   EXPECT_EQ(again.test.accuracy, first.test.accuracy);
@@ -284,34 +284,33 @@ TEST_F(Run, AClassWithoutAGoodPictureIsNamed) {
 
 TEST_F(Run, ALossThatIsNoNumberStopsTheRun) {
   TrainOptions own = options(Recipe::full, nullptr);
-  own.rate = 900;
-  own.weight_decay = 900;  // every step multiplies the weights by 1 - 810000
-  own.epochs = 20;
+  own.optimizer.lr = 900;
+  own.optimizer.weight_decay = 900;  // every step multiplies the weights by 1 - 810000
+  own.optimizer.epochs = 20;
   EXPECT_THAT(message(own), AllOf(HasSubstr("the loss is no number"), HasSubstr("epoch"), HasSubstr("rate")));
 }
 
 // The second step gives weights that are no numbers any more, and the best weights of before are kept.
 TEST_F(Run, AValidationLossThatIsNoNumberKeepsTheBestAndTells) {
   TrainOptions own = options(Recipe::full, "run");
-  own.optimizer = Optimizer::sgd;
-  own.optimizer_given = true;
-  own.batch = 64;  // one step an epoch: its loss is that of the weights before
-  own.rate = 1e-3;
-  own.weight_decay = 0;
-  own.schedule = RateSchedule::constant;
-  own.warmup = 0;
-  own.epochs = 1;
+  own.optimizer.kind = Optimizer::sgd;
+  own.optimizer.batch_size = 64;  // one step an epoch: its loss is that of the weights before
+  own.optimizer.lr = 1e-3;
+  own.optimizer.weight_decay = 0;
+  own.optimizer.schedule = RateSchedule::constant;
+  own.optimizer.warmup = 0;
+  own.optimizer.epochs = 1;
   run_small(pictures(), own);
   const std::string first = bytes_of(folder_ / "run/model.safetensors");
-  own.out = (folder_ / "astray").string();
-  own.epochs = 3;
+  own.run.out = (folder_ / "astray").string();
+  own.optimizer.epochs = 3;
   SmallRun run;
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
   preprocessing.fit = Fit::squash;
   const Data data = load_data(find_pictures(pictures().string()), own, preprocessing, true);
   run.network = std::make_shared<engine::Network>(small_variant(), engine::NetworkForm{data.splits.train.classes, {}}, preprocessing, 7);
-  own.progress = [&](const TrainOptions::Progress& progress) {
+  own.run.progress = [&](const TrainProgress& progress) {
     if (progress.epoch == 2) {
       const Tensor bias = run.network->store()->get("fc.bias");
       Tensor broken = bias.clone();
@@ -341,11 +340,11 @@ TEST_F(Run, AValidationLossThatIsNoNumberKeepsTheBestAndTells) {
 TEST_F(Run, WhatACallerThrowsArrives) {
   for (const char* phase : {"check", "features", "all"}) {
     TrainOptions own = options(Recipe::finetune, nullptr);
-    const auto throw_in = [&](const TrainOptions::Progress& progress) {
+    const auto throw_in = [&](const TrainProgress& progress) {
       if (progress.phase == phase) throw std::out_of_range(phase);
       return true;
     };
-    own.progress = throw_in;
+    own.run.progress = throw_in;
     const auto run = [&] {
       Preprocessing preprocessing;
       preprocessing.height = preprocessing.width = kPictureSize;
@@ -363,18 +362,18 @@ TEST_F(Run, WhatACallerThrowsArrives) {
 
 TEST_F(Run, ARunMayGoOnWithinAnotherLimitOfMemory) {
   TrainOptions own = options(Recipe::full, "run");
-  own.memory_bytes = size_t{100} << 30;
+  own.run.memory_bytes = size_t{100} << 30;
   int64_t steps = 0;
-  own.progress = [&](const TrainOptions::Progress&) { return ++steps < 5; };
+  own.run.progress = [&](const TrainProgress&) { return ++steps < 5; };
   EXPECT_TRUE(run_small(pictures(), own).result.interrupted);
-  own.progress = {};
-  own.memory_bytes = size_t{90} << 30;
-  own.resume = true;
+  own.run.progress = {};
+  own.run.memory_bytes = size_t{90} << 30;
+  own.run.resume = true;
   EXPECT_FALSE(run_small(pictures(), own).result.interrupted);
   run_small(pictures(), options(Recipe::full, "whole"));
   EXPECT_EQ(bytes_of(folder_ / "run/model.safetensors"), bytes_of(folder_ / "whole/model.safetensors"));
-  own.resume = false;
-  own.memory_bytes = 1000;
+  own.run.resume = false;
+  own.run.memory_bytes = 1000;
   EXPECT_THAT(message(own), HasSubstr("0 MB of memory are allowed, a batch of 4 of small takes "));
 }
 

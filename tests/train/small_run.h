@@ -73,8 +73,8 @@ inline SmallRun run_small(image::Splits found, const TrainOptions& options, bool
                           std::shared_ptr<FeatureStore> features = {}) {
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = kPictureSize;
-  preprocessing.fit = options.fit.value_or(Fit::squash);
-  preprocessing.second_fit = options.second_fit;
+  preprocessing.fit = options.views.fit.value_or(Fit::squash);
+  preprocessing.second_fit = options.views.second_fit;
   const auto facts = [&](const Data& data) {
     return Facts{static_cast<int64_t>(data.splits.train.samples.size()), static_cast<int64_t>(data.splits.validation.samples.size()),
                  pretrained, data.splits.train.multi_label};

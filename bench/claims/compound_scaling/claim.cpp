@@ -51,7 +51,7 @@ void body(const Claim& claim) {
     if (base == 0) base = multiply_adds;
     const double times = multiply_adds / base < 1.5 ? 1 : multiply_adds / base < 2.9 ? 2 : 4;
     fovea::TrainOptions options = from_scratch(kEpochs, 0.03, claim.seed);
-    options.batch = 16;
+    options.optimizer.batch_size = 16;
     const Fit result = fit(model, pictures.train, pictures.test, options);
     claim.add(scale.way, times, "multiply_adds", multiply_adds);
     claim.add(scale.way, times, "parameters", static_cast<double>(model.parameter_count()));

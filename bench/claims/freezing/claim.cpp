@@ -32,9 +32,9 @@ void accuracy(const Claim& claim, const Pictures& pictures, const std::vector<st
   fovea::Model model = make_model(kNetwork, pictures, kSize, claim.seed, "default");
   fovea::TrainOptions options = from_scratch(kEpochs, kRate, claim.seed);
   options.recipe = fovea::Recipe::finetune;
-  options.optimizer = fovea::Optimizer::adamw;
-  options.weight_decay = 0.05;
-  options.batch = kBatch;
+  options.optimizer.kind = fovea::Optimizer::adamw;
+  options.optimizer.weight_decay = 0.05;
+  options.optimizer.batch_size = kBatch;
   options.freeze = cut;
   const Fit result = fit(model, train, pictures.test, options);
   claim.add(series, x, "train_accuracy", result.train_accuracy);

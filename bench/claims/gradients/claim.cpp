@@ -37,7 +37,7 @@ void measure(const Claim& claim, const Pictures& pictures, const std::string& se
   const Batch batch = batch_of(model, some_of_each(pictures.train, 13, claim.seed));
   add_norms(claim, series + ", at the start", model, batch);
   fovea::TrainOptions options = from_scratch(4, 0.01, claim.seed);
-  options.schedule = fovea::RateSchedule::constant;
+  options.optimizer.schedule = fovea::RateSchedule::constant;
   fovea::train(model, pictures.train, options);
   add_norms(claim, series + ", after 4 epochs", model, batch);
 }

@@ -74,7 +74,8 @@ fovea::Tensor images_of(const fovea::Model& model, std::span<const Composition> 
   auto next = images.mutable_values<float>().begin();
   for (const Composition& each : some) {
     const fovea::Image window = fovea::crop(each.canvas, kMargin / 2 + right, kMargin / 2 + down, kSize, kSize);
-    next = std::ranges::copy(fovea::preprocess(window, model.preprocessing()).values<float>(), next).out;
+    const fovea::Tensor prepared = fovea::preprocess(window, model.preprocessing());
+    next = std::ranges::copy(prepared.values<float>(), next).out;
   }
   return images;
 }

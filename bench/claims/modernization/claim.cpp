@@ -94,9 +94,9 @@ void body(const Claim& claim) {
         {.name = name, .input_size = kSize, .body = [design](fovea::Layers s, fovea::Map x) { return network(design, s, x); }});
     fovea::Model model = make_model(name, pictures, kSize, claim.seed);
     fovea::TrainOptions options = from_scratch(kEpochs, 4e-3, claim.seed);
-    options.optimizer = fovea::Optimizer::adamw;
-    options.weight_decay = 0.05;
-    options.batch = 16;
+    options.optimizer.kind = fovea::Optimizer::adamw;
+    options.optimizer.weight_decay = 0.05;
+    options.optimizer.batch_size = 16;
     const Fit result = fit(model, pictures.train, pictures.test, options);
     const auto x = static_cast<double>(&design - kDesigns);
     claim.add(design.name, x, "multiply_adds", static_cast<double>(fovea::summary(model).multiply_adds));

@@ -50,8 +50,8 @@ constexpr Amount kAmounts[] = {{10, 40}, {30, 30}, {100, 20}, {400, 10}};
 
 fovea::TrainOptions options_of(const Claim& claim, int64_t epochs, double rate) {
   fovea::TrainOptions options = from_scratch(epochs, rate, claim.seed);
-  options.optimizer = fovea::Optimizer::adamw;
-  options.weight_decay = 0.05;
+  options.optimizer.kind = fovea::Optimizer::adamw;
+  options.optimizer.weight_decay = 0.05;
   return options;
 }
 

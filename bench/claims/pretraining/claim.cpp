@@ -60,9 +60,8 @@ std::vector<fovea::EpochRow> train(const Claim& claim, const Pictures& pictures,
                                    double rate) {
   fovea::Model model = make_model(kNetwork, pictures, kSize, claim.seed, weights);
   fovea::TrainOptions options = from_scratch(kEpochs, rate, claim.seed);
-  options.batch = kBatch;
-  options.augment = true;
-  options.augmentation = "light";
+  options.optimizer.batch_size = kBatch;
+  options.augmentation.policy = fovea::Augment::light;
   return fovea::train(model, folder, options).history;
 }
 
@@ -71,9 +70,9 @@ void probe(const Claim& claim, const Pictures& pictures, const std::vector<std::
   fovea::Model model = make_model(kNetwork, pictures, kSize, claim.seed, "default");
   fovea::TrainOptions options;
   options.recipe = fovea::Recipe::probe;
-  options.validation = 0;
-  options.augment = false;
-  options.seed = claim.seed;
+  options.data.validation = 0;
+  options.augmentation.policy = fovea::Augment::off;
+  options.run.seed = claim.seed;
   claim.add("pretrained, head alone", static_cast<double>(some.size()), "test_accuracy",
             fit(model, some, pictures.test, options).test_accuracy);
 }

@@ -124,17 +124,16 @@ fovea::Model make_model(const std::string& name, const Pictures& pictures, int64
 fovea::TrainOptions from_scratch(int64_t epochs, double rate, uint64_t seed) {
   fovea::TrainOptions options;
   options.recipe = fovea::Recipe::full;
-  options.epochs = epochs;
-  options.batch = 32;
-  options.optimizer = fovea::Optimizer::sgd;
-  options.optimizer_given = true;
-  options.rate = rate;
-  options.weight_decay = 5e-4;
-  options.warmup = 0.1;
-  options.label_smoothing = 0;
-  options.augment = false;
-  options.validation = 0;
-  options.seed = seed;
+  options.optimizer.epochs = epochs;
+  options.optimizer.batch_size = 32;
+  options.optimizer.kind = fovea::Optimizer::sgd;
+  options.optimizer.lr = rate;
+  options.optimizer.weight_decay = 5e-4;
+  options.optimizer.warmup = 0.1;
+  options.regularization.label_smoothing = 0;
+  options.augmentation.policy = fovea::Augment::off;
+  options.data.validation = 0;
+  options.run.seed = seed;
   return options;
 }
 
