@@ -31,6 +31,10 @@ std::string first_convolution(const ModelGraph& model);
 // Where weights of the variant have their linear head.
 weights::HeadPlace head_place(const models::Variant& variant);
 
+struct HeadLayer {
+  std::vector<float> weight, bias;
+};
+
 class Network {
  public:
   // Weights as the library starts them, from the seed; without one they are zero, to be loaded.
@@ -64,6 +68,10 @@ class Network {
   void set_dropout(double probability) { form_.head.dropout = probability; }
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;
+  // The first layer of the head as one that reads all of its input, [outputs, inputs] and [outputs]: two heads whose answers are averaged
+  // are one layer of both vectors side by side.
+  HeadLayer head_layer() const;
+  void set_head_layer(const HeadLayer& layer);
   // The head as it starts, every class alike where it is linear.
   void restart_head(uint64_t seed);
 
@@ -81,6 +89,7 @@ class Network {
   int64_t parameter_count() const;
 
  private:
+  bool has_two_heads() const { return form_.head.kind == HeadKind::linear && !variant_->second_head.empty(); }
   void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
                    std::set<std::string>& frozen) const;
 
