@@ -11,7 +11,7 @@
 
 namespace fovea {
 
-enum class Interpolation { nearest, bilinear, bicubic };  // with antialiasing, as Pillow does it
+enum class Interpolation { nearest, bilinear, bicubic };  // with antialiasing
 
 // How a picture of any shape becomes height x width.
 enum class Fit {
@@ -33,6 +33,12 @@ enum class Decode {
   fast,   // a JPEG of at least three times the size that is made use of at a half, a quarter or an eighth of its sides, where these are
           // whole numbers (as cameras' are), by libjpeg's smaller inverse transforms: half as fast again on large photographs, and not
           // quite the same pixels. Other pictures exactly
+};
+
+// Whose resize and crop, which differ in few pixels by one level, and where a crop begins of a picture with an odd number of pixels more.
+enum class Resizer {
+  pillow,      // Pillow's; a crop begins at the half of them rounded to an even number, as torchvision and timm have it
+  torchvision  // torchvision's of tensors; a crop begins at the half rounded down: the rule of the transformers library
 };
 
 // What becomes black and what white of grey pictures of more than 8 bits (16 bits, floats), whose values are otherwise cut off at 255 as
@@ -58,6 +64,7 @@ struct Preprocessing {
   bool mirrored = false;  // answers are the mean of the picture's logits and of its mirror image's: twice the time, a little more accuracy
   Decode decode = Decode::exact;
   std::optional<ValueRange> range = {};
+  Resizer resizer = Resizer::pillow;
   int64_t page = 0;  // of files of several pictures, counted from 1; 0: the picture that stands for the file, mostly the first
 
   bool operator==(const Preprocessing&) const = default;
@@ -65,7 +72,7 @@ struct Preprocessing {
 
 // One line that names every step, and its inverse:
 // "fit=crop|resize=256|size=224x224|interpolation=bicubic|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5", with "fit=squash+pad",
-// "|mirrored=yes", "|decode=fast", "|range=0,4095" or "|range=auto" and "|page=2" where they are.
+// "|mirrored=yes", "|decode=fast", "|range=0,4095" or "|range=auto", "|page=2" and "|resizer=torchvision" where they are.
 FOVEA_API std::string to_string(const Preprocessing& preprocessing);
 FOVEA_API Preprocessing parse_preprocessing(const std::string& text);  // throws Error(format) naming the step that it cannot read
 
@@ -74,6 +81,7 @@ FOVEA_API std::string to_string(Fit);
 FOVEA_API std::string to_string(std::span<const Fit>);  // "squash", or of two "squash+pad"
 FOVEA_API std::string to_string(Alpha);
 FOVEA_API std::string to_string(Decode);
+FOVEA_API std::string to_string(Resizer);
 FOVEA_API std::string to_string(const ValueRange&);  // "auto" or "0,4095"
 // Each throws Error(usage) that lists the choices.
 FOVEA_API Interpolation parse_interpolation(const std::string&);
@@ -81,6 +89,7 @@ FOVEA_API Fit parse_fit(const std::string&);
 FOVEA_API std::vector<Fit> parse_fits(const std::string&);  // one, or two that are not the same with a + between them
 FOVEA_API Alpha parse_alpha(const std::string&);
 FOVEA_API Decode parse_decode(const std::string&);
+FOVEA_API Resizer parse_resizer(const std::string&);
 FOVEA_API ValueRange parse_range(const std::string&);
 
 // The fits whose answers are averaged: {fit}, or {fit, second_fit}.

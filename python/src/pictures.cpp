@@ -41,6 +41,9 @@ void bind_preprocessing(nb::module_& m) {
             p.range = text ? std::optional(parse_range(*text)) : std::nullopt;
           },
           nb::arg("range").none())
+      .def_prop_rw(
+          "resizer", [](const Preprocessing& p) { return to_string(p.resizer); },
+          [](Preprocessing& p, const std::string& text) { p.resizer = parse_resizer(text); })
       .def_rw("mean", &Preprocessing::mean)
       .def_rw("std", &Preprocessing::std)
       .def_rw("mirrored", &Preprocessing::mirrored)

@@ -206,12 +206,18 @@ std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, 
   return loaded;
 }
 
+// The size that positions of a grid that is no square belong to, which their number does not tell; 0: the folder tells of none.
+Size2 oblong_of(const weights::HubFolder& folder) {
+  return folder.native_height == folder.native_width ? Size2{0, 0} : Size2{folder.native_height, folder.native_width};
+}
+
 // How the folder prepares pictures; where it does not say, as is usual for the network, at the size of its positions.
 Preprocessing preprocessing_of(const weights::HubFolder& folder, const models::Variant& variant, Size2 native) {
   if (folder.preprocessing) return *folder.preprocessing;
   Preprocessing result = usual_preprocessing(variant);
-  if (native.height == 0) native = {folder.native_height, folder.native_width};
+  if (native.height == 0 || oblong_of(folder).height > 0) native = {folder.native_height, folder.native_width};
   if (native.height > 0) resize(result, native);
+  if (native.height != native.width) result.fit = Fit::squash;
   return result;
 }
 
@@ -235,7 +241,7 @@ std::shared_ptr<Model::Implementation> from_hub_folder(const ModelSource& source
     form.classes = folder.classes;
   else if (named > 0 && found.classes > 0)
     part.notes.push_back(fmt::format("config.json names {} classes, the weights have {}: the names are not used", named, found.classes));
-  form.native = native_size(variant, pictures);
+  form.native = oblong_of(folder).height > 0 ? oblong_of(folder) : native_size(variant, pictures);
   return with_weights(variant, form, pictures, file, path, part);
 }
 

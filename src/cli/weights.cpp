@@ -38,14 +38,18 @@ Json to_json(const WeightsInfo& one) {
 }
 
 constexpr const char* kRemarks =
-    R"(non-commercial: the licence forbids any other use.
-features only: the file has no classifier, or none of use.
+    R"(top 1: accuracy on ImageNet's validation pictures, %, as published.
+D: the model's default. H: here already. N: the licence forbids commercial use.
+F: features only, for the file has no classifier, or none of use.
 Files, sources, digests and preprocessing: --json.)";
 
-std::string remark(const WeightsInfo& weights) {
-  std::string remark = weights.non_commercial ? "non-commercial" : "";
-  if (!weights.classifies) remark += remark.empty() ? "features only" : ", features only";
-  return remark;
+std::string remarks(const WeightsInfo& weights) {
+  std::string letters;
+  if (weights.is_default) letters += 'D';
+  if (weights.cached) letters += 'H';
+  if (weights.non_commercial) letters += 'N';
+  if (!weights.classifies) letters += 'F';
+  return letters;
 }
 
 int list(const std::string& filter, bool json) {
@@ -58,11 +62,11 @@ int list(const std::string& filter, bool json) {
     print_json(result);
     return 0;
   }
-  Table table("<<>><<");
-  table.add({"model", "tag", "size", "top 1", "here", ""});
+  Table table("<<>><");
+  table.add({"model", "tag", "size", "top 1", ""});
   for (const WeightsInfo& one : all) {
-    table.add({one.model, one.tag + (one.is_default ? " (default)" : ""), std::to_string(one.preprocessing.height),
-               one.accuracy1 ? fmt::format("{:.2f} %", *one.accuracy1) : "", one.cached ? "yes" : "no", remark(one)});
+    table.add({one.model, one.tag, std::to_string(one.preprocessing.height), one.accuracy1 ? fmt::format("{:.2f}", *one.accuracy1) : "",
+               remarks(one)});
   }
   print("{}\n{}\nThe cache: {}\n", table.text(), kRemarks, cache_directory());
   return 0;

@@ -107,7 +107,7 @@ std::vector<std::string> Network::head_states() const {
   const ModelGraph model = build(1);
   std::vector<std::string> names;
   for (const State& state : model.graph.states())
-    if (state.name.starts_with(variant_->head + ".")) names.push_back(state.name);
+    if (models::in_head(*variant_, state.name)) names.push_back(state.name);
   return names;
 }
 
@@ -130,11 +130,12 @@ void Network::replace_head(std::vector<std::string> classes, const HeadOptions& 
   const bool keeps = std::ranges::any_of(form_.classes, [&](const std::string& name) { return old_row.contains(name); });
   const std::vector<std::string> names = head_states();
   const std::string last_layer = layer_of(names.back());
+  const bool only_last = head.kind == HeadKind::linear;  // of two heads each is a last layer
   for (const std::string& name : names) {
     const State& state = *graph.find_state(name);
     Tensor fresh = initialize(state, seed, graph.type(state.value).dtype);
     // What lies before the last layer is kept whole: without it the rows would mean nothing.
-    if (keeps && layer_of(name) != last_layer)
+    if (keeps && !only_last && layer_of(name) != last_layer)
       fresh = old.at(name);
     else if (keeps)
       keep_rows(old.at(name), old_row, form_.classes, fresh);
@@ -148,6 +149,34 @@ void Network::restart_head(uint64_t seed) {
     const State& state = *graph.find_state(name);
     const bool zero = form_.head.kind == HeadKind::linear;
     store_->set(name, zero ? Tensor(DType::f32, state.stored_shape) : initialize(state, seed, graph.type(state.value).dtype));
+  }
+}
+
+HeadLayer Network::head_layer() const {
+  const std::vector<std::string> names = head_states();
+  const auto values = [&](size_t i) { return store_->get(names[i]).values<float>(); };
+  HeadLayer layer{{values(0).begin(), values(0).end()}, {values(1).begin(), values(1).end()}};
+  if (!has_two_heads()) return layer;
+  const size_t rows = layer.bias.size(), width = layer.weight.size() / rows;
+  layer.weight.clear();
+  for (size_t k = 0; k < rows; ++k)
+    for (const size_t head : {0, 2})
+      for (const float weight : values(head).subspan(k * width, width)) layer.weight.push_back(weight / 2);
+  for (size_t k = 0; k < rows; ++k) layer.bias[k] = (layer.bias[k] + values(3)[k]) / 2;
+  return layer;
+}
+
+void Network::set_head_layer(const HeadLayer& layer) {
+  const std::vector<std::string> names = head_states();
+  const size_t heads = has_two_heads() ? 2 : 1, rows = layer.bias.size(), width = layer.weight.size() / rows / heads;
+  for (size_t head = 0; head < heads; ++head) {
+    Tensor weight = store_->get(names[2 * head]), bias = store_->get(names[2 * head + 1]);
+    const auto to = weight.mutable_values<float>();
+    for (size_t k = 0; k < rows; ++k)
+      for (size_t c = 0; c < width; ++c) to[k * width + c] = static_cast<float>(heads) * layer.weight[(k * heads + head) * width + c];
+    std::ranges::copy(layer.bias, bias.mutable_values<float>().begin());
+    store_->set(names[2 * head], weight);
+    store_->set(names[2 * head + 1], bias);
   }
 }
 
@@ -207,7 +236,7 @@ void Network::freeze_part(const ModelGraph& model, const std::vector<std::string
                           std::set<std::string>& frozen) const {
   if (part == "all") {
     for (const std::string& name : parameters)
-      if (!name.starts_with(variant_->head + ".")) frozen.insert(name);
+      if (!models::in_head(*variant_, name)) frozen.insert(name);
     return;
   }
   std::vector<std::string> known{"none", "all", "auto"};

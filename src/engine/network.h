@@ -35,6 +35,10 @@ weights::HeadPlace head_place(const models::Variant& variant);
 // Whether a class of several is told: its probability, the sigmoid of the logit, is not below the threshold.
 bool is_told(float logit, double threshold);
 
+struct HeadLayer {
+  std::vector<float> weight, bias;
+};
+
 class Network {
  public:
   // Weights as the library starts them, from the seed; without one they are zero, to be loaded.
@@ -73,6 +77,10 @@ class Network {
   void set_dropout(double probability) { form_.head.dropout = probability; }
   // Names of the head's parameters and buffers, in the library's order: "fc.weight", "fc.bias".
   std::vector<std::string> head_states() const;
+  // The first layer of the head as one that reads all of its input, [outputs, inputs] and [outputs]: two heads whose answers are averaged
+  // are one layer of both vectors side by side.
+  HeadLayer head_layer() const;
+  void set_head_layer(const HeadLayer& layer);
   // The head as it starts, every class alike where it is linear.
   void restart_head(uint64_t seed);
 
@@ -93,6 +101,7 @@ class Network {
   void save(const std::filesystem::path& path, weights::StateDict tensors, std::vector<double> thresholds) const;
 
  private:
+  bool has_two_heads() const { return form_.head.kind == HeadKind::linear && !variant_->second_head.empty(); }
   void freeze_part(const ModelGraph& model, const std::vector<std::string>& parameters, const std::string& part,
                    std::set<std::string>& frozen) const;
 

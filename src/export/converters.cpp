@@ -116,9 +116,13 @@ void convert(Translation& to, const NodeInfo& node, const Pad& op) {
   to.set(node.outputs[0], layout, to.emit("Pad", {to.value(node.inputs[0], layout), to.ints({op.before, op.after}), "", axis}));
 }
 
-// Only what is repeated for each picture.
+// A factor, or what is repeated for each picture.
 void convert(Translation& to, const NodeInfo& node, const BroadcastTo& op) {
   const Shape& x = to.shape(node.inputs[0]);
+  if (op.shape == x) {
+    const Layout layout = to.layout(node.inputs[0]);
+    return to.set(node.outputs[0], layout, to.emit("Mul", {to.value(node.inputs[0], layout), to.number(op.scale)}));
+  }
   Shape repeated = x;
   repeated[0] = kBatch;
   if (op.shape != repeated || x[0] != 1 || op.scale != 1)

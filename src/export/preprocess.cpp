@@ -46,12 +46,18 @@ std::string size_after_columns(Translation& to, const std::string& now, const st
 }
 
 // A Resize takes the rows first, so the columns have one of their own, which changes nothing where their turn comes later.
-std::string resize(Translation& to, const std::string& pictures, const std::string& size, Interpolation interpolation) {
-  if (interpolation == Interpolation::nearest)
-    return resize_to(to, pictures, size, {{"mode", "nearest"}, {"nearest_mode", "round_prefer_ceil"}});
+std::string resize(Translation& to, const std::string& pictures, const std::string& size, const Preprocessing& p) {
+  const bool pillow = p.resizer == Resizer::pillow;
+  if (p.interpolation == Interpolation::nearest) {
+    const char* rounding = pillow ? "round_prefer_ceil" : "floor";
+    const char* coordinates = pillow ? "half_pixel" : "asymmetric";
+    return resize_to(to, pictures, size,
+                     {{"mode", "nearest"}, {"nearest_mode", rounding}, {"coordinate_transformation_mode", coordinates}});
+  }
   Attributes attributes{{"mode", "linear"}, {"antialias", int64_t{1}}, {"exclude_outside", int64_t{1}}};
-  if (interpolation == Interpolation::bicubic)
+  if (p.interpolation == Interpolation::bicubic)
     attributes = {{"mode", "cubic"}, {"antialias", int64_t{1}}, {"exclude_outside", int64_t{1}}, {"cubic_coeff_a", -0.5f}};
+  if (!pillow) return resize_to(to, pictures, size, attributes);
   const std::string columns = resize_to(to, pictures, size_after_columns(to, size_of(to, pictures), size), attributes);
   return resize_to(to, columns, size, attributes);
 }
@@ -67,7 +73,7 @@ std::string pad(Translation& to, const std::string& pictures, const std::string&
   return to.emit("Pad", {pictures, to.emit("Concat", {none, before, none, after}, {{"axis", int64_t{0}}})});
 }
 
-// torchvision's center_crop.
+// The centre, black around it where a picture is smaller.
 std::string crop(Translation& to, std::string pictures, const Preprocessing& p) {
   const std::string wanted = to.ints({p.height, p.width}), zero = to.ints({0});
   if (p.resize < std::max(p.height, p.width)) {  // else no picture is smaller
@@ -75,7 +81,8 @@ std::string crop(Translation& to, std::string pictures, const Preprocessing& p) 
     const std::string before = to.emit("Div", {missing, to.ints({2})});
     pictures = pad(to, pictures, before, to.emit("Sub", {missing, before}));
   }
-  const std::string begin = rounded_half(to, to.emit("Sub", {size_of(to, pictures), wanted}));
+  const std::string rest = to.emit("Sub", {size_of(to, pictures), wanted});
+  const std::string begin = p.resizer == Resizer::torchvision ? to.emit("Div", {rest, to.ints({2})}) : rounded_half(to, rest);
   return to.emit("Slice", {pictures, begin, to.emit("Add", {begin, wanted}), to.ints({2, 3})});
 }
 
@@ -102,13 +109,13 @@ std::string preprocess(Translation& to, const Preprocessing& p, const std::strin
   const std::string planes = to.transpose(pictures, {0, 3, 1, 2});
   std::string x;
   if (p.fit == Fit::squash) {
-    x = cast(to, resize(to, planes, to.ints({p.height, p.width}), p.interpolation), kFloat);
+    x = cast(to, resize(to, planes, to.ints({p.height, p.width}), p), kFloat);
   } else if (p.fit == Fit::crop || p.fit == Fit::squash_crop) {
     const std::string shape = p.fit == Fit::crop ? size_of(to, planes) : to.ints({p.height, p.width});
-    x = resize(to, planes, shorter_side(to, shape, p.resize), p.interpolation);
+    x = resize(to, planes, shorter_side(to, shape, p.resize), p);
     x = cast(to, crop(to, x, p), kFloat);
   } else {
-    x = resize(to, planes, contained(to, size_of(to, planes), p), p.interpolation);
+    x = resize(to, planes, contained(to, size_of(to, planes), p), p);
     x = surround(to, cast(to, x, kFloat), p);
   }
   x = to.emit("Div", {x, to.number(255)});

@@ -125,7 +125,7 @@ Image resized_crop(const Image& image, const Window& window, const Preprocessing
   return by_threes(image, [&](const Image& rgb, int64_t) {
     Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
     resize_window(part(view(rgb), window.left, window.top, window.width, window.height), {p.width, p.height}, {0, 0, p.width, p.height},
-                  p.interpolation, result.pixels.data(), 3 * p.width);
+                  {p.interpolation, p.resizer}, result.pixels.data(), 3 * p.width);
     return result;
   });
 }
@@ -143,7 +143,7 @@ Image enlarged_crop(const Image& image, const Augmentation& a, const Preprocessi
   const auto left = static_cast<int64_t>(random.below(place_crop + 1, static_cast<uint64_t>(size.width - p.width + 1)));
   return by_threes(image, [&](const Image& rgb, int64_t) {
     Image result{p.width, p.height, std::vector<uint8_t>(static_cast<size_t>(3 * p.width * p.height))};
-    resize_window(view(rgb), size, {left, top, p.width, p.height}, p.interpolation, result.pixels.data(), 3 * p.width);
+    resize_window(view(rgb), size, {left, top, p.width, p.height}, {p.interpolation, p.resizer}, result.pixels.data(), 3 * p.width);
     return result;
   });
 }

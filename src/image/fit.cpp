@@ -16,9 +16,10 @@ int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyi
 
 namespace {
 
-// Where the crop of one axis begins, as torchvision's center_crop has it: negative where the picture is smaller and black is put around.
-int64_t crop_begin(int64_t size, int64_t crop) {
+// Where the crop of one axis begins: negative where the picture is smaller and black is put around.
+int64_t crop_begin(int64_t size, int64_t crop, Resizer resizer) {
   if (size < crop) return -((crop - size) / 2);
+  if (resizer == Resizer::torchvision) return (size - crop) / 2;
   return round_half_even(static_cast<double>(size - crop) / 2.0);
 }
 
@@ -33,14 +34,14 @@ Stretch inside(int64_t begin, int64_t count, int64_t size) {
 }
 
 // Window (left, top, width, height) of the source resized to `size`; what lies outside has `fill`.
-Image place(const View& source, Size size, const Window& window, Interpolation interpolation, std::array<uint8_t, 3> fill) {
+Image place(const View& source, Size size, const Window& window, Resampling resampling, std::array<uint8_t, 3> fill) {
   Image result{window.width, window.height, std::vector<uint8_t>(static_cast<size_t>(3 * window.width * window.height))};
   const Stretch columns = inside(window.left, window.width, size.width), rows = inside(window.top, window.height, size.height);
   if ((columns.count < window.width || rows.count < window.height) && fill != std::array<uint8_t, 3>{}) {
     for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = fill[i % 3];
   }
   uint8_t* out = result.pixels.data() + 3 * ((rows.begin - window.top) * window.width + columns.begin - window.left);
-  resize_window(source, size, {columns.begin, rows.begin, columns.count, rows.count}, interpolation, out, 3 * window.width);
+  resize_window(source, size, {columns.begin, rows.begin, columns.count, rows.count}, resampling, out, 3 * window.width);
   return result;
 }
 
@@ -88,7 +89,7 @@ Placement placement_of(Size picture, const Preprocessing& p) {
   check_output(p);
   if (p.fit == Fit::crop || p.fit == Fit::squash_crop) {
     const Size size = shorter_side(p.fit == Fit::crop ? picture : Size{p.width, p.height}, p.resize);
-    return {size, {crop_begin(size.width, p.width), crop_begin(size.height, p.height), p.width, p.height}};
+    return {size, {crop_begin(size.width, p.width, p.resizer), crop_begin(size.height, p.height, p.resizer), p.width, p.height}};
   }
   if (p.fit == Fit::squash) return {{p.width, p.height}, {0, 0, p.width, p.height}};
   const Size size = contained(picture, {p.width, p.height});
@@ -102,7 +103,7 @@ Image fit(const View& source, const Preprocessing& p, int64_t first_channel) {
   std::array<uint8_t, 3> fill{};
   if (p.fit == Fit::pad)
     for (int64_t c = 0; c < 3; ++c) fill[static_cast<size_t>(c)] = mean_level(of_channel(p.mean, first_channel + c));
-  return place(source, placement.size, placement.window, p.interpolation, fill);
+  return place(source, placement.size, placement.window, {p.interpolation, p.resizer}, fill);
 }
 
 void normalize_into(const Image& image, const Preprocessing& p, float* out) { normalize_fitted_into(fovea::fit(image, p), p, out); }
@@ -162,7 +163,7 @@ Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t
   constexpr int64_t far = int64_t{1} << 40;  // beyond any picture; keeps the sums below from overflowing
   const image::Window window{std::clamp(left, -far, far), std::clamp(top, -far, far), width, height};
   return image::by_threes(image, [&](const Image& rgb, int64_t) {
-    return image::place(image::view(rgb), {image.width, image.height}, window, Interpolation::nearest, {});
+    return image::place(image::view(rgb), {image.width, image.height}, window, {Interpolation::nearest}, {});
   });
 }
 

@@ -1,5 +1,6 @@
 #include <fovea/preprocess.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <span>
@@ -18,6 +19,7 @@ constexpr Named<Interpolation> interpolations[] = {
 constexpr Named<Fit> fits[] = {{"crop", Fit::crop}, {"pad", Fit::pad}, {"squash", Fit::squash}, {"squash_crop", Fit::squash_crop}};
 constexpr Named<Alpha> alphas[] = {{"white", Alpha::white}, {"drop", Alpha::drop}};
 constexpr Named<Decode> decodes[] = {{"exact", Decode::exact}, {"fast", Decode::fast}};
+constexpr Named<Resizer> resizers[] = {{"pillow", Resizer::pillow}, {"torchvision", Resizer::torchvision}};
 
 template <class T, size_t n>
 T parse(const Named<T> (&table)[n], const std::string& name, const char* what) {
@@ -66,11 +68,14 @@ std::vector<float> numbers(const std::string& step, const std::string& text) {
   return values;
 }
 
-// The steps in their order; each is required once, but the optional ones may be missing.
-constexpr const char* step_names[] = {"fit", "resize",   "size",   "interpolation", "alpha", "mean",
-                                      "std", "mirrored", "decode", "range",         "page"};
+// The steps in their order; each of the first is required once.
+constexpr const char* step_names[] = {"fit", "resize", "size", "interpolation", "alpha", "mean", "std"};
+constexpr const char* optional_step_names[] = {"mirrored", "decode", "range", "page", "resizer"};
 
-bool optional(const std::string& step) { return step == "mirrored" || step == "decode" || step == "range" || step == "page"; }
+bool is_known(const std::string& step) {
+  return std::ranges::find(step_names, step) != std::end(step_names) ||
+         std::ranges::find(optional_step_names, step) != std::end(optional_step_names);
+}
 
 void set_step(Preprocessing& p, const std::string& name, const std::string& step, const std::string& value) {
   if (name == "fit")
@@ -87,6 +92,8 @@ void set_step(Preprocessing& p, const std::string& name, const std::string& step
     p.range = parse_range(value);
   else if (name == "page")
     p.page = side(step, value);
+  else if (name == "resizer")
+    p.resizer = parse_resizer(value);
   else if (name == "mirrored") {
     if (value != "yes" && value != "no") fail(ErrorKind::format, "preprocessing step \"{}\": yes or no expected", step);
     p.mirrored = value == "yes";
@@ -116,6 +123,7 @@ std::string to_string(std::span<const Fit> values) {
 }
 std::string to_string(Alpha value) { return name_of(alphas, value); }
 std::string to_string(Decode value) { return name_of(decodes, value); }
+std::string to_string(Resizer value) { return name_of(resizers, value); }
 
 Interpolation parse_interpolation(const std::string& name) { return parse(interpolations, name, "interpolation"); }
 Fit parse_fit(const std::string& name) { return parse(fits, name, "fit"); }
@@ -134,6 +142,7 @@ std::vector<Fit> parse_fits(const std::string& names) {
 }
 Alpha parse_alpha(const std::string& name) { return parse(alphas, name, "alpha"); }
 Decode parse_decode(const std::string& name) { return parse(decodes, name, "decode"); }
+Resizer parse_resizer(const std::string& name) { return parse(resizers, name, "resizer"); }
 
 std::string to_string(const ValueRange& range) { return range.automatic ? "auto" : fmt::format("{},{}", range.min, range.max); }
 
@@ -155,10 +164,11 @@ ValueRange parse_range(const std::string& text) {
 
 std::string to_string(const Preprocessing& p) {
   // {} prints the shortest decimal that reads back as the same float.
-  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={}|std={}{}{}{}{}", to_string(fits_of(p)), p.resize,
+  return fmt::format("fit={}|resize={}|size={}x{}|interpolation={}|alpha={}|mean={}|std={}{}{}{}{}{}", to_string(fits_of(p)), p.resize,
                      p.height, p.width, to_string(p.interpolation), to_string(p.alpha), fmt::join(p.mean, ","), fmt::join(p.std, ","),
                      p.mirrored ? "|mirrored=yes" : "", p.decode == Decode::fast ? "|decode=fast" : "",
-                     p.range ? "|range=" + to_string(*p.range) : "", p.page > 0 ? fmt::format("|page={}", p.page) : "");
+                     p.range ? "|range=" + to_string(*p.range) : "", p.page > 0 ? fmt::format("|page={}", p.page) : "",
+                     p.resizer == Resizer::torchvision ? "|resizer=torchvision" : "");
 }
 
 std::vector<Fit> fits_of(const Preprocessing& p) {
@@ -179,9 +189,7 @@ Preprocessing parse_preprocessing(const std::string& text) {
   for (const std::string& step : parts(text, '|')) {
     const size_t equals = step.find('=');
     const std::string name = step.substr(0, equals);
-    bool known = false;
-    for (const char* candidate : step_names) known = known || name == candidate;
-    if (!known || equals == std::string::npos) fail(ErrorKind::format, "preprocessing step \"{}\" is not known", step);
+    if (!is_known(name) || equals == std::string::npos) fail(ErrorKind::format, "preprocessing step \"{}\" is not known", step);
     for (const std::string& earlier : seen) {
       if (earlier == name) fail(ErrorKind::format, "preprocessing step \"{}\" comes twice", name);
     }
@@ -194,7 +202,7 @@ Preprocessing parse_preprocessing(const std::string& text) {
     }
   }
   for (const char* name : step_names) {
-    bool found = optional(name);
+    bool found = false;
     for (const std::string& earlier : seen) found = found || earlier == name;
     if (!found) fail(ErrorKind::format, "preprocessing \"{}\" does not say \"{}\"", text, name);
   }

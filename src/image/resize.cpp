@@ -1,11 +1,13 @@
 // After Resample.c and Geometry.c of Pillow 13 (MIT-CMU licence): the same weights in double, rounded to 22 bits, the same order of the
-// passes and the same rounding between them.
+// passes and the same rounding between them. What torchvision does with tensors of bytes (torch's UpSampleKernel.cpp) is the same but for
+// weights of 16 bits, rows before columns always, and another nearest neighbour.
 #include "image/resize.h"
 
 #include <fovea/image.h>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "base/error.h"
 #include "image/channels.h"
@@ -42,41 +44,91 @@ int64_t taps_stride(int64_t in, int64_t out, Filter filter) {
   return widest + (widest & 1);
 }
 
-int32_t fixed_point(double weight) { return static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << 22)); }
+constexpr int weight_bits = 22;
 
-// The taps of outputs [begin, begin + count) where `in` pixels become `out`. When downsizing the filter grows with the scale: antialiasing.
-Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t count, Filter filter) {
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double filter_scale = std::max(scale, 1.0), inverse = 1.0 / filter_scale, support = filter.support * filter_scale;
+// In units of 2^-22, rounded to `bits` of them.
+int32_t fixed_point(double weight, int bits) {
+  return static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << bits)) * (1 << (weight_bits - bits));
+}
+
+// The weights of one output, [first, first + weights.size()).
+struct OutputWeights {
+  int64_t first = 0;
+  std::span<double> weights;
+};
+
+// Where an axis of `in` pixels becomes one of `out`. When downsizing the filter grows with the scale: antialiasing.
+class Axis {
+ public:
+  Axis(int64_t in, int64_t out, Filter filter)
+      : in_(in),
+        filter_(filter),
+        scale_(static_cast<double>(in) / static_cast<double>(out)),
+        room_(static_cast<size_t>(taps_stride(in, out, filter))) {}
+
+  // Valid until the next call.
+  OutputWeights of(int64_t output) {
+    const double filter_scale = std::max(scale_, 1.0), inverse = 1.0 / filter_scale, support = filter_.support * filter_scale;
+    const double center = (static_cast<double>(output) + 0.5) * scale_;
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
+    const int64_t last = std::min(in_, static_cast<int64_t>(center + support + 0.5));
+    const std::span weights = std::span(room_).first(static_cast<size_t>(last - first));
+    double total = 0.0;
+    for (size_t t = 0; t < weights.size(); ++t) {
+      weights[t] = filter_.function((static_cast<double>(static_cast<int64_t>(t) + first) - center + 0.5) * inverse);
+      total += weights[t];
+    }
+    for (double& weight : weights) weight = total != 0.0 ? weight / total : weight;
+    return {first, weights};
+  }
+
+ private:
+  int64_t in_;
+  Filter filter_;
+  double scale_;
+  std::vector<double> room_;
+};
+
+// torch keeps the weights of an axis in 16 bits, as precise as the largest of them lets it.
+int bits_of(Axis& axis, int64_t out, Resizer resizer) {
+  if (resizer == Resizer::pillow) return weight_bits;
+  double largest = 0;
+  for (int64_t i = 0; i < out; ++i)
+    for (const double weight : axis.of(i).weights) largest = std::max(largest, weight);
+  int bits = 0;
+  while (bits < weight_bits && static_cast<int>(0.5 + largest * (1 << (bits + 1))) < (1 << 15)) ++bits;
+  return bits;
+}
+
+// The taps of outputs [begin, begin + count) where `in` pixels become `out`.
+Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t count, Filter filter, Resizer resizer) {
+  Axis axis(in, out, filter);
+  const int bits = bits_of(axis, out, resizer);
   Taps taps;
   taps.stride = taps_stride(in, out, filter);
   taps.first.resize(static_cast<size_t>(count));
   taps.count.resize(static_cast<size_t>(count));
   taps.weights.resize(static_cast<size_t>(4 * taps.stride * count));
-  std::vector<double> weights(static_cast<size_t>(taps.stride));
   for (int64_t i = 0; i < count; ++i) {
-    const double center = (static_cast<double>(begin + i) + 0.5) * scale;
-    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
-    const int64_t last = std::min(in, static_cast<int64_t>(center + support + 0.5));
-    double total = 0.0;
-    for (int64_t t = 0; t < last - first; ++t) {
-      weights[static_cast<size_t>(t)] = filter.function((static_cast<double>(t + first) - center + 0.5) * inverse);
-      total += weights[static_cast<size_t>(t)];
-    }
-    taps.first[static_cast<size_t>(i)] = first;
-    taps.count[static_cast<size_t>(i)] = last - first;
+    const OutputWeights output = axis.of(begin + i);
+    taps.first[static_cast<size_t>(i)] = output.first;
+    taps.count[static_cast<size_t>(i)] = static_cast<int64_t>(output.weights.size());
     int32_t* fixed = taps.weights.data() + 4 * taps.stride * i;
-    for (int64_t t = 0; t < last - first; ++t, fixed += 4) {
-      const double weight = total != 0.0 ? weights[static_cast<size_t>(t)] / total : weights[static_cast<size_t>(t)];
-      std::fill_n(fixed, 4, fixed_point(weight));
-    }
+    for (const double weight : output.weights) fixed = std::fill_n(fixed, 4, fixed_point(weight, bits));
   }
   return taps;
 }
 
-// The source positions of nearest neighbour along one axis. The positions are summed up as Pillow does, rounding included; -1 falls
-// outside.
-std::vector<int64_t> nearest_positions(int64_t in, int64_t out, int64_t begin, int64_t count) {
+// The source positions of nearest neighbour along one axis. Pillow sums the positions of the pixels' centres up, rounding included; -1
+// falls outside. torch takes those of their beginnings, in float.
+std::vector<int64_t> nearest_positions(int64_t in, int64_t out, int64_t begin, int64_t count, Resizer resizer) {
+  if (resizer == Resizer::torchvision) {
+    const float step = static_cast<float>(in) / static_cast<float>(out);
+    std::vector<int64_t> positions;
+    for (int64_t i = begin; i < begin + count; ++i)
+      positions.push_back(std::min(static_cast<int64_t>(static_cast<float>(i) * step), in - 1));
+    return positions;
+  }
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   double position = scale * 0.5;
   std::vector<int64_t> positions(static_cast<size_t>(count));
@@ -88,9 +140,9 @@ std::vector<int64_t> nearest_positions(int64_t in, int64_t out, int64_t begin, i
   return positions;
 }
 
-void resize_nearest(const View& source, Size size, const Window& window, uint8_t* out, int64_t out_stride) {
-  const std::vector<int64_t> columns = nearest_positions(source.width, size.width, window.left, window.width);
-  const std::vector<int64_t> rows = nearest_positions(source.height, size.height, window.top, window.height);
+void resize_nearest(const View& source, Size size, const Window& window, Resizer resizer, uint8_t* out, int64_t out_stride) {
+  const std::vector<int64_t> columns = nearest_positions(source.width, size.width, window.left, window.width, resizer);
+  const std::vector<int64_t> rows = nearest_positions(source.height, size.height, window.top, window.height, resizer);
   for (int64_t y = 0; y < window.height; ++y) {
     uint8_t* pixel = out + y * out_stride;
     const int64_t row = rows[static_cast<size_t>(y)];
@@ -175,35 +227,36 @@ void check_rgb(const Image& image) {
   if (image.channels != 3) fail(ErrorKind::usage, "an image of {} channels, 3 (RGB) expected", image.channels);
 }
 
-void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out, int64_t out_stride) {
+void resize_window(const View& source, Size size, const Window& window, Resampling resampling, uint8_t* out, int64_t out_stride) {
   if (window.width <= 0 || window.height <= 0) return;
   // An axis that keeps its size is left alone; Pillow's weights would be 1 and 0 there.
   const bool across = size.width != source.width, down = size.height != source.height;
   if (!across && !down) return copy_rows(source, window, out, out_stride);
-  if (interpolation == Interpolation::nearest) return resize_nearest(source, size, window, out, out_stride);
+  const auto [interpolation, resizer] = resampling;
+  if (interpolation == Interpolation::nearest) return resize_nearest(source, size, window, resizer, out, out_stride);
   const Filter filter = interpolation == Interpolation::bilinear ? Filter{bilinear, 1.0} : Filter{bicubic, 2.0};
   // Shrinking a very long side takes very many weights an output: a part of the window at a time then.
   if (across && window.width > 1 && taps_stride(source.width, size.width, filter) * window.width > most_weights) {
     const int64_t left = window.width / 2;
-    resize_window(source, size, {window.left, window.top, left, window.height}, interpolation, out, out_stride);
-    return resize_window(source, size, {window.left + left, window.top, window.width - left, window.height}, interpolation, out + 3 * left,
+    resize_window(source, size, {window.left, window.top, left, window.height}, resampling, out, out_stride);
+    return resize_window(source, size, {window.left + left, window.top, window.width - left, window.height}, resampling, out + 3 * left,
                          out_stride);
   }
   if (down && window.height > 1 && taps_stride(source.height, size.height, filter) * window.height > most_weights) {
     const int64_t upper = window.height / 2;
-    resize_window(source, size, {window.left, window.top, window.width, upper}, interpolation, out, out_stride);
-    return resize_window(source, size, {window.left, window.top + upper, window.width, window.height - upper}, interpolation,
+    resize_window(source, size, {window.left, window.top, window.width, upper}, resampling, out, out_stride);
+    return resize_window(source, size, {window.left, window.top + upper, window.width, window.height - upper}, resampling,
                          out + upper * out_stride, out_stride);
   }
   Taps horizontal, vertical;
   Range columns{window.left, window.width}, rows{window.top, window.height};  // what is needed of the source
   if (across) {
-    horizontal = make_taps(source.width, size.width, window.left, window.width, filter);
+    horizontal = make_taps(source.width, size.width, window.left, window.width, filter, resizer);
     columns = reach(horizontal);
     for (int64_t& first : horizontal.first) first -= columns.begin;
   }
   if (down) {
-    vertical = make_taps(source.height, size.height, window.top, window.height, filter);
+    vertical = make_taps(source.height, size.height, window.top, window.height, filter, resizer);
     rows = reach(vertical);
     for (int64_t& first : vertical.first) first -= rows.begin;
   }
@@ -211,7 +264,8 @@ void resize_window(const View& source, Size size, const Window& window, Interpol
   const Window all{0, 0, window.width, window.height};
   if (!across) return resize_columns(needed, vertical, out, out_stride);
   if (!down) return copy_rows(resize_rows(needed, horizontal).view, all, out, out_stride);
-  if (!columns_first(source, size)) return resize_columns(resize_rows(needed, horizontal).view, vertical, out, out_stride);
+  if (resizer == Resizer::torchvision || !columns_first(source, size))
+    return resize_columns(resize_rows(needed, horizontal).view, vertical, out, out_stride);
   Between between(columns.count, window.height);
   resize_columns(needed, vertical, between.pixels.data(), between.view.stride_bytes);
   copy_rows(resize_rows(between.view, horizontal).view, all, out, out_stride);
@@ -225,7 +279,7 @@ Image resize(const Image& image, int64_t width, int64_t height, Interpolation in
   image::check_size(width, height);
   return image::by_threes(image, [&](const Image& rgb, int64_t) {
     Image result{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
-    image::resize_window(image::view(rgb), {width, height}, {0, 0, width, height}, interpolation, result.pixels.data(), 3 * width);
+    image::resize_window(image::view(rgb), {width, height}, {0, 0, width, height}, {interpolation}, result.pixels.data(), 3 * width);
     return result;
   });
 }

@@ -1,4 +1,5 @@
-// Pillow's resize, bit for bit, of any rectangle of a picture and computing any window of the result.
+// The resize of Pillow, and of torchvision for tensors of bytes, bit for bit, of any rectangle of a picture and computing any window of the
+// result.
 #pragma once
 
 #include <fovea/image.h>
@@ -35,9 +36,13 @@ struct Window {
   bool operator==(const Window&) const = default;
 };
 
+struct Resampling {
+  Interpolation interpolation = Interpolation::bilinear;
+  Resizer resizer = Resizer::pillow;
+};
+
 // The pixels `window` (inside the result) of the source resized to `size`. Writes rows of 3 * window.width bytes, out_stride_bytes apart.
-void resize_window(const View& source, Size size, const Window& window, Interpolation interpolation, uint8_t* out,
-                   int64_t out_stride_bytes);
+void resize_window(const View& source, Size size, const Window& window, Resampling resampling, uint8_t* out, int64_t out_stride_bytes);
 
 // The weights of one axis, for some of its outputs: out[i] = sum over t < count[i] of weight(i, t) * in[first[i] + t], in units of 2^-22.
 // Each weight is kept four times, once a channel of a pixel padded to four, and zeros fill an output's taps up to `stride`, an even number.

@@ -16,6 +16,14 @@ constexpr VitRow kDeitRows[] = {
     {"deit_base_patch16_384", kBase, 16, 384},
 };
 
+constexpr VitKind kDistilled{.distilled = true};
+constexpr VitRow kDistilledRows[] = {
+    {"deit_tiny_distilled_patch16_224", kTiny, 16},
+    {"deit_small_distilled_patch16_224", kSmall, 16},
+    {"deit_base_distilled_patch16_224", kBase, 16},
+    {"deit_base_distilled_patch16_384", kBase, 16, 384},
+};
+
 constexpr VitKind kDeit3{.only_places_embedded = true, .layer_scale = 1e-6};
 constexpr VitRow kDeit3Rows[] = {
     {"deit3_small_patch16_224", kSmall, 16},      {"deit3_small_patch16_384", kSmall, 16, 384}, {"deit3_medium_patch16_224", kMedium, 16},
@@ -28,6 +36,7 @@ constexpr VitRow kDeit3Rows[] = {
 std::vector<Variant> variants() {
   std::vector<Variant> variants;
   add_vits(variants, kDeit, kDeitRows);
+  add_vits(variants, kDistilled, kDistilledRows);
   add_vits(variants, kDeit3, kDeit3Rows);
   return variants;
 }

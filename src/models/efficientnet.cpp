@@ -178,6 +178,10 @@ Variant variant(std::string name, Network network, int64_t size, double dropout)
 constexpr const char* kTable1[] = {"ds_r1_k3_s1_e1_c16_se0.25", "ir_r2_k3_s2_e6_c24_se0.25",  "ir_r2_k5_s2_e6_c40_se0.25",
                                    "ir_r3_k3_s2_e6_c80_se0.25", "ir_r3_k5_s1_e6_c112_se0.25", "ir_r4_k5_s2_e6_c192_se0.25",
                                    "ir_r1_k3_s1_e6_c320_se0.25"};
+// Yang et al. 2019, arXiv:1904.04971: the last blocks' weights depend on the picture.
+constexpr const char* kConditional[] = {
+    "ds_r1_k3_s1_e1_c16_se0.25",        "ir_r2_k3_s2_e6_c24_se0.25",        "ir_r2_k5_s2_e6_c40_se0.25",       "ir_r3_k3_s2_e6_c80_se0.25",
+    "ircc_r3_k5_s1_e6_c112_se0.25_cc4", "ircc_r4_k5_s2_e6_c192_se0.25_cc4", "ircc_r1_k3_s1_e6_c320_se0.25_cc4"};
 constexpr const char* kLite[] = {"ds_r1_k3_s1_e1_c16",  "ir_r2_k3_s2_e6_c24",  "ir_r2_k5_s2_e6_c40", "ir_r3_k3_s2_e6_c80",
                                  "ir_r3_k5_s1_e6_c112", "ir_r4_k5_s2_e6_c192", "ir_r1_k3_s1_e6_c320"};
 // The first block is written for as many channels as the stem has.
@@ -261,6 +265,12 @@ MobileNetwork tensorflow(MobileNetwork network) {
   return network;
 }
 
+MobileNetwork conditional(double depth, int64_t experts) {
+  MobileNetwork network = tensorflow(scaled(kConditional, 1, depth));
+  network.experts = experts;
+  return network;
+}
+
 MobileNetwork pruned_network(double width, double depth, std::span<const int16_t> channels) {
   MobileNetwork network = tensorflow(scaled(kTable1, width, depth));
   network.pruned = channels;
@@ -300,6 +310,13 @@ void add_timm(std::vector<Variant>& variants) {
   add("tf_efficientnetv2_m", tensorflow(v2(kTimmV2M, 24)), 384);
   add("tf_efficientnetv2_l", tensorflow(v2(kTimmV2L, 32)), 384);
   add("tf_efficientnetv2_xl", tensorflow(v2(kTimmV2Xl, 32)), 384);
+  for (const auto& [name, depth, experts, size] : {std::tuple("tf_efficientnet_cc_b0_4e", 1.0, 1, 224),
+                                                   {"tf_efficientnet_cc_b0_8e", 1.0, 2, 224},
+                                                   {"tf_efficientnet_cc_b1_8e", 1.1, 2, 240}})
+    add(name, conditional(depth, experts), size);
+  MobileNetwork with_context = v2_rw(kTimmV2S, 0.8, 0.9, 0, 1280);
+  with_context.global_context = true;
+  add("gc_efficientnetv2_rw_t", with_context, 224);
   add("efficientnetv2_rw_t", v2_rw(kTimmV2S, 0.8, 0.9, 0, 1280), 224);
   add("efficientnetv2_rw_s", v2_rw(kV2Rw, 1, 1, 0, 1792), 288);
   add("efficientnetv2_rw_m", v2_rw(kV2Rw, 1.2, 1.2, 1.6, 1792), 320);

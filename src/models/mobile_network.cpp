@@ -17,7 +17,8 @@ using Kernels = std::vector<int64_t>;  // of equal parts of the channels
 // A block as its text has it.
 struct Block {
   std::string kind;
-  int64_t repeats = 1, stride = 1, channels = 0, group = 0, forced_channels = 0;
+  int64_t repeats = 1, stride = 1, channels = 0, group = 0, forced_channels = 0, experts = 0;
+  int64_t heads = 1, head_width = 0, key_stride = 1;
   Kernels kernel{1}, before, behind;
   double expansion = 1, squeeze = 0;
   bool skip = false, no_skip = false, to_depth = false;
@@ -66,7 +67,10 @@ void read_word(Block& block, std::string_view word) {
   if (key == "p") block.behind = read_kernels(value);
   if (key == "e") block.expansion = read_number(value);
   if (key == "se") block.squeeze = read_number(value);
-  if (key == "d") block.to_depth = whole > 0;
+  if (key == "cc") block.experts = whole;
+  if (key == "h") block.heads = whole;
+  if (key == "v") block.key_stride = whole;
+  if (key == "d") (block.kind == "mqa" ? void(block.head_width = whole) : void(block.to_depth = whole > 0));
 }
 
 Block read_block(std::string_view text) {
@@ -189,12 +193,17 @@ class Builder {
 
   Value squeeze(Scope s, Value x, const Block& block, double ratio) {
     if (block.squeeze == 0) return x;
-    const double wanted = static_cast<double>(x.channels()) * ratio;
-    SqueezeExcite options{.activation = network_.squeeze_relu ? ActivationKind::relu : activation_of(block), .gate = network_.squeeze_gate};
+    const SqueezeExcite options = squeeze_options(x.channels(), block, ratio);
+    if (network_.global_context) return global_context(s, x, {options.squeezed, options.activation});
+    return squeeze_excite(s["conv_reduce"], s["conv_expand"], x, options);
+  }
+  SqueezeExcite squeeze_options(int64_t channels, const Block& block, double ratio) {
+    const double wanted = static_cast<double>(channels) * ratio;
     const int64_t squeezed =
         network_.squeeze_multiple ? scaled_channels(wanted, 1, network_.least_share) : static_cast<int64_t>(std::nearbyint(wanted));
-    options.squeezed = kept(squeezed);
-    return squeeze_excite(s["conv_reduce"], s["conv_expand"], x, options);
+    return {.squeezed = kept(squeezed),
+            .activation = network_.squeeze_relu ? ActivationKind::relu : activation_of(block),
+            .gate = network_.squeeze_gate};
   }
   // Of the channels that a block has inside.
   double squeeze_ratio(const Block& block) const { return network_.squeeze_expanded ? block.squeeze : block.squeeze / block.expansion; }
@@ -222,6 +231,8 @@ class Builder {
   Value any_block(Scope s, Value x, const Block& block, bool enters_depth) {
     if (block.kind == "ds" || block.kind == "dsa") return depthwise_separable(s, x, block, enters_depth);
     if (block.kind == "ir") return inverted_residual(s, x, block);
+    if (block.kind == "ircc") return conditional(s, x, block);
+    if (block.kind == "mqa") return attention_block(s, x, block);
     if (block.kind == "er") return edge_residual(s, x, block);
     if (block.kind == "cn") return convolution(s, x, block);
     if (block.kind == "uir") return universal_inverted(s, x, block);
@@ -261,6 +272,46 @@ class Builder {
     return has_skip(block) ? y + x : y;
   }
 
+  // The library lists the layer that gives the factors last.
+  Value conditional(Scope s, Value x, const Block& block) {
+    const int64_t in = x.channels(), inner = scaled_channels(static_cast<double>(in), block.expansion);
+    const int64_t experts = block.experts * network_.experts;
+    const BatchNormOptions norm{.eps = network_.norm_eps};
+    const auto options = [&](int64_t out, int64_t kernel, int64_t stride, int64_t groups) {
+      return Conv2dOptions{.out = out, .kernel = kernel, .stride = stride, .groups = groups, .same = true};
+    };
+    const Conv2dOptions expand = options(inner, 1, 1, 1), spread = options(inner, block.kernel[0], block.stride, inner),
+                        project = options(block.channels, 1, 1, 1);
+    const SqueezeExcite squeeze = squeeze_options(inner, block, squeeze_ratio(block));
+    const Scope reduce = s["se"]["conv_reduce"], widen = s["se"]["conv_expand"];
+
+    const Value expand_weight = conditional_weight(s["conv_pw"], in, expand, experts);
+    const BatchNormParameters norm1 = batch_norm_parameters(s["bn1"], inner, norm);
+    const Value spread_weight = conditional_weight(s["conv_dw"], inner, spread, experts);
+    const BatchNormParameters norm2 = batch_norm_parameters(s["bn2"], inner, norm);
+    const SqueezeExciteParameters gate = squeeze_excite_parameters(reduce, widen, inner, squeeze);
+    const Value project_weight = conditional_weight(s["conv_pwl"], inner, project, experts);
+    const BatchNormParameters norm3 = batch_norm_parameters(s["bn3"], block.channels, norm);
+    const Init start = uniform_init(1 / std::sqrt(static_cast<double>(in + experts)));
+    const Value routing =
+        sigmoid(linear(s["routing_fn"], global_average_pool(x), {.out = experts, .weight = start, .bias = constant_init(0)}));
+
+    const auto act = [&](Value y) { return activate(activation_of(block), y); };
+    Value y = act(batch_norm(s["bn1"], conditional_conv2d(s["conv_pw"], x, expand_weight, routing, expand), norm1, norm));
+    y = act(batch_norm(s["bn2"], conditional_conv2d(s["conv_dw"], y, spread_weight, routing, spread), norm2, norm));
+    y = squeeze_excite(reduce, widen, y, gate, squeeze);
+    y = batch_norm(s["bn3"], conditional_conv2d(s["conv_pwl"], y, project_weight, routing, project), norm3, norm);
+    return has_skip(block) ? y + x : y;
+  }
+
+  Value layer_scale(Scope s, Value x) const { return network_.layer_scale == 0 ? x : channel_scale(s, "gamma", x, network_.layer_scale); }
+
+  Value attention_block(Scope s, Value x, const Block& block) const {
+    const MultiQueryAttention options{block.heads, block.head_width, block.key_stride, block.kernel[0], {.eps = network_.norm_eps}};
+    const Value y = layer_scale(s["layer_scale"], multi_query_attention(s["attn"], norm(s["norm"], x), options));
+    return has_skip(block) ? y + x : y;
+  }
+
   Value edge_residual(Scope s, Value x, const Block& block) {
     const int64_t from = block.forced_channels > 0 ? rounded(block.forced_channels) : x.channels();
     const int64_t inner = scaled_channels(static_cast<double>(from), block.expansion);
@@ -292,7 +343,7 @@ class Builder {
     const Scope expand = s["pw_exp"], mid = s["dw_mid"], project = s["pw_proj"];
     y = norm_act(expand["bn"], conv(expand["conv"], y, {.out = inner}), block);
     if (middle) y = anti_alias(mid["aa"], activate(activation_of(block), depthwise(mid, y, block.kernel, block.stride)), block.stride);
-    y = norm(project["bn"], conv(project["conv"], y, {.out = block.channels}));
+    y = layer_scale(s["layer_scale"], norm(project["bn"], conv(project["conv"], y, {.out = block.channels})));
     return has_skip(block) ? y + x : y;
   }
 

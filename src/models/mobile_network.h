@@ -6,6 +6,8 @@
 //   ir        expand, depthwise convolution, project: Sandler et al. 2018, arXiv:1801.04381, figure 4d
 //   er        one convolution in place of the first two: Tan and Le 2021, arXiv:2104.00298, figure 2
 //   cn        a convolution
+//   ircc      the same, with weights that depend on the picture: Yang et al. 2019, arXiv:1904.04971
+//   mqa       attention: Qin et al. 2024, arXiv:2404.10518, section 4
 //   uir       a depthwise convolution before the expansion, behind it, both or none: Qin et al. 2024, arXiv:2404.10518, figure 4
 //
 //   r2 blocks in a row, of which the first has the stride        c24 channels       noskip, skip   without or with a shortcut
@@ -13,6 +15,7 @@
 //   a3 kernel before it, p3 behind it                            s2 stride          e6             channels inside by those before
 //   se0.25 squeeze-and-excitation                                gs64 channels a group (er)        fc24 as if after so many channels (er)
 //   nre, nhs, nsw   ReLU, hard swish, SiLU, in place of the network's
+//   cc4 weights of which each convolution has a sum (ircc)       h4 d64 v2 heads, their width, the stride of keys and values (mqa)
 //   d1 space-to-depth: up to the next stride all is at half the size and four times the channels (ds)
 #pragma once
 
@@ -49,10 +52,14 @@ struct MobileNetwork {
   bool same_padding = false;                                                  // TensorFlow's
   enum class AntiAlias { none, average, blur } anti_alias = AntiAlias::none;  // of strides in the blocks
 
+  bool global_context = false;    // in place of squeeze-and-excitation
   bool squeeze_expanded = false;  // se0.25 is of the channels inside, otherwise of those before the block
   bool squeeze_multiple = false;  // to a multiple of 8, otherwise to the nearest number
   bool squeeze_relu = false;      // inside it, otherwise the block's activation
   ActivationKind squeeze_gate = ActivationKind::sigmoid;
+
+  double layer_scale = 0;  // its first value, of uir and mqa; 0: there is none
+  int64_t experts = 1;     // factor of the numbers of weights in ircc
 
   std::span<const int16_t> pruned = {};  // output channels of one convolution after the other (pruned_channels.h), in place of all above
 };

@@ -195,6 +195,24 @@ constexpr const char* kV4Large[] = {"er_r1_k3_s2_e4_c48", "uir_r1_a3_k5_s2_e4_c9
                                     "uir_r4_a5_k5_s2_e4_c512 uir_r1_a5_k0_s1_e4_c512 uir_r1_a5_k3_s1_e4_c512 uir_r2_a5_k0_s1_e4_c512 "
                                     "uir_r1_a5_k3_s1_e4_c512 uir_r1_a5_k5_s1_e4_c512 uir_r3_a5_k0_s1_e4_c512",
                                     "cn_r1_k1_s1_c960"};
+constexpr const char* kV4HybridMedium[] = {
+    "er_r1_k3_s2_e4_c48", "uir_r1_a3_k5_s2_e4_c80 uir_r1_a3_k3_s1_e2_c80",
+    "uir_r1_a3_k5_s2_e6_c160 uir_r1_a0_k0_s1_e2_c160 uir_r1_a3_k3_s1_e4_c160 uir_r1_a3_k5_s1_e4_c160 mqa_r1_k3_h4_s1_v2_d64_c160 "
+    "uir_r1_a3_k3_s1_e4_c160 mqa_r1_k3_h4_s1_v2_d64_c160 uir_r1_a3_k0_s1_e4_c160 mqa_r1_k3_h4_s1_v2_d64_c160 uir_r1_a3_k3_s1_e4_c160 "
+    "mqa_r1_k3_h4_s1_v2_d64_c160 uir_r1_a3_k0_s1_e4_c160",
+    "uir_r1_a5_k5_s2_e6_c256 uir_r1_a5_k5_s1_e4_c256 uir_r2_a3_k5_s1_e4_c256 uir_r1_a0_k0_s1_e2_c256 uir_r1_a3_k5_s1_e2_c256 "
+    "uir_r1_a0_k0_s1_e2_c256 uir_r1_a0_k0_s1_e4_c256 mqa_r1_k3_h4_s1_d64_c256 uir_r1_a3_k0_s1_e4_c256 mqa_r1_k3_h4_s1_d64_c256 "
+    "uir_r1_a5_k5_s1_e4_c256 mqa_r1_k3_h4_s1_d64_c256 uir_r1_a5_k0_s1_e4_c256 mqa_r1_k3_h4_s1_d64_c256 uir_r1_a5_k0_s1_e4_c256",
+    "cn_r1_k1_s1_c960"};
+constexpr const char* kV4HybridLarge[] = {
+    "er_r1_k3_s2_e4_c48", "uir_r1_a3_k5_s2_e4_c96 uir_r1_a3_k3_s1_e4_c96",
+    "uir_r1_a3_k5_s2_e4_c192 uir_r3_a3_k3_s1_e4_c192 uir_r1_a3_k5_s1_e4_c192 uir_r2_a5_k3_s1_e4_c192 mqa_r1_k3_h8_s1_v2_d48_c192 "
+    "uir_r1_a5_k3_s1_e4_c192 mqa_r1_k3_h8_s1_v2_d48_c192 uir_r1_a5_k3_s1_e4_c192 mqa_r1_k3_h8_s1_v2_d48_c192 uir_r1_a5_k3_s1_e4_c192 "
+    "mqa_r1_k3_h8_s1_v2_d48_c192 uir_r1_a3_k0_s1_e4_c192",
+    "uir_r4_a5_k5_s2_e4_c512 uir_r1_a5_k0_s1_e4_c512 uir_r1_a5_k3_s1_e4_c512 uir_r2_a5_k0_s1_e4_c512 uir_r1_a5_k3_s1_e4_c512 "
+    "uir_r1_a5_k5_s1_e4_c512 mqa_r1_k3_h8_s1_d64_c512 uir_r1_a5_k0_s1_e4_c512 mqa_r1_k3_h8_s1_d64_c512 uir_r1_a5_k0_s1_e4_c512 "
+    "mqa_r1_k3_h8_s1_d64_c512 uir_r1_a5_k0_s1_e4_c512 mqa_r1_k3_h8_s1_d64_c512 uir_r1_a5_k0_s1_e4_c512",
+    "cn_r1_k1_s1_c960"};
 constexpr const char* kEdgeTpuM[] = {"cn_r1_k1_s1_c32",
                                      "er_r1_k3_s2_e8_c64 er_r1_k3_s1_e4_gs64_c64",
                                      "er_r1_k3_s2_e8_c80 er_r1_k3_s1_e4_gs64_c80 er_r1_k3_s1_e4_c80 er_r1_k3_s1_e4_gs64_c80",
@@ -275,6 +293,13 @@ MobileNetwork v4(Stages stages, int64_t stem, MobileNetwork::AntiAlias anti_alia
   return {.stages = stages, .stem = stem, .pooled_features = true, .features_norm = true, .anti_alias = anti_alias};
 }
 
+MobileNetwork v4_hybrid(Stages stages, int64_t stem, ActivationKind activation) {
+  MobileNetwork network = v4(stages, stem);
+  network.activation = activation;
+  network.layer_scale = 1e-5;
+  return network;
+}
+
 MobileNetwork v4_narrow(double width) {
   MobileNetwork network = v4(kV4Small, 32);
   network.width = width;
@@ -314,6 +339,17 @@ std::vector<Variant> variants() {
   add("mobilenetv1_100", timm_v1(1));
   add("mobilenetv1_100h", timm_v1(1, 1024));
   add("mobilenetv1_125", timm_v1(1.25));
+  // Google's, as the transformers library has them.
+  add("tf_mobilenetv1_025", tensorflow(timm_v1(0.25)));
+  add("tf_mobilenetv1_050", tensorflow(timm_v1(0.5)));
+  add("tf_mobilenetv1_075", tensorflow(timm_v1(0.75)), 192);
+  add("tf_mobilenetv1_100", tensorflow(timm_v1(1)));
+  add("tf_mobilenetv2_035", tensorflow(timm_v2(0.35)), 96);
+  add("tf_mobilenetv2_050", tensorflow(timm_v2(0.5)));
+  add("tf_mobilenetv2_075", tensorflow(timm_v2(0.75)), 160);
+  add("tf_mobilenetv2_100", tensorflow(timm_v2(1)));
+  add("tf_mobilenetv2_130", tensorflow(timm_v2(1.3)));
+  add("tf_mobilenetv2_140", tensorflow(timm_v2(1.4)));
   add("mobilenetv2_050", timm_v2(0.5));
   add("mobilenetv2_100", timm_v2(1));
   add("mobilenetv2_110d", timm_v2(1.1, 1.2));
@@ -335,6 +371,8 @@ std::vector<Variant> variants() {
   add("mobilenetv4_conv_small", v4(kV4Small, 32));
   add("mobilenetv4_conv_medium", v4(kV4Medium, 32), 256);
   add("mobilenetv4_conv_large", v4(kV4Large, 24), 384);
+  add("mobilenetv4_hybrid_medium", v4_hybrid(kV4HybridMedium, 32, ActivationKind::relu), 256);
+  add("mobilenetv4_hybrid_large", v4_hybrid(kV4HybridLarge, 24, ActivationKind::gelu), 384);
   add("mobilenetv4_conv_blur_medium", v4(kV4Medium, 32, MobileNetwork::AntiAlias::blur));
   add("mobilenetv4_conv_aa_large", v4(kV4Large, 24, MobileNetwork::AntiAlias::average), 448);
   add("mobilenet_edgetpu_v2_m", edge_tpu_m());

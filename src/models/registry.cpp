@@ -80,6 +80,11 @@ void check_options(const Variant& variant, const BuildOptions& options) {
 
 void add(Variant variant) { Registry::instance().add(std::move(variant)); }
 
+bool in_head(const Variant& variant, std::string_view name) {
+  const auto below = [&](const std::string& path) { return !path.empty() && name.starts_with(path + "."); };
+  return below(variant.head) || below(variant.second_head);
+}
+
 std::vector<std::string> names() {
   std::vector<std::string> result;
   for (const Variant* variant : all()) result.push_back(variant->name);
@@ -125,9 +130,10 @@ ModelGraph build(const Variant& variant, const BuildOptions& options) {
                       .options = options.head,
                       .dropout = variant.head_dropout,
                       .as_convolution = variant.head_convolution,
+                      .second = variant.second_head,
                       .weight = variant.head_weight_init,
                       .bias = variant.head_bias_init};
-      const HeadValues values = head(scope[variant.head], features, made);
+      const HeadValues values = head(scope, variant.head, features, made);
       model.head_input = values.input.id();
       model.logits = values.logits.id();
     }

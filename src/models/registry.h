@@ -20,6 +20,7 @@ struct Variant {
   int64_t size_multiple = 1;      // pictures' height and width must be multiples of it (patches)
   int64_t classes = 1000;         // of the published weights; 0: they have no head
   std::string head;               // path of the linear head: "fc", "classifier.1"
+  std::string second_head;        // of a network whose answers are the mean of two heads'; empty: it has one
   bool head_convolution = false;  // the library stores it as a 1x1 convolution
   double head_dropout = 0;
   // To the features; names its taps. `native` is the size that parameters shaped by it belong to.
@@ -30,6 +31,9 @@ struct Variant {
 
 // For the rest of the process; from then on it is found like the others. Throws Error(usage) for a name that there is already.
 void add(Variant variant);
+
+// Whether a parameter or buffer of this name belongs to the head.
+bool in_head(const Variant& variant, std::string_view name);
 
 std::vector<std::string> names();            // sorted
 const Variant* find(std::string_view name);  // null for an unknown name; "timm/NAME" and "torchvision/NAME" say the layout

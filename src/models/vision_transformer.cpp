@@ -217,7 +217,7 @@ struct Vit {
 // In the order of timm's state dictionaries: tokens and positions come first.
 Features timm_vit(const VitKind& kind, const VitRow& row, Scope s, Value image, Size2 native) {
   const Vit vit{kind, row};
-  const int64_t width = row.size.width, prefix = (kind.class_token ? 1 : 0) + kind.registers;
+  const int64_t width = row.size.width, prefix = (kind.class_token ? 1 : 0) + (kind.distilled ? 1 : 0) + kind.registers;
   const PositionGrid grid = position_grid(image, native, row, kind.only_places_embedded ? 0 : prefix);
   std::vector<Value> tokens;
   const auto own_tokens = [&](std::string_view leaf, int64_t count) {
@@ -226,6 +226,7 @@ Features timm_vit(const VitKind& kind, const VitRow& row, Scope s, Value image, 
   own_tokens("cls_token", kind.class_token ? 1 : 0);
   own_tokens("reg_token", kind.registers);
   const Value table = position_table(s, "pos_embed", width, grid, truncated_normal_init(0.02));
+  if (kind.distilled) tokens.push_back(repeat_batch(token_table(s, "dist_token", 1, width, truncated_normal_init(0.02)), image.batch()));
 
   const Scope patch_embed = s["patch_embed"], blocks = s["blocks"];
   Value x = to_tokens(patch_embed, vit.patches(patch_embed["proj"], image));
@@ -241,6 +242,11 @@ Features timm_vit(const VitKind& kind, const VitRow& row, Scope s, Value image, 
   Features features = vit_features(s["norm"], x, grid.to, prefix, kind.pooling);
   if (kind.pooling == VitPooling::attention)
     features.pooled = features.pre_logits = vit.attention_pool(s["attn_pool"], kind.pool_all_tokens ? x : places_of(x, prefix));
+  if (kind.distilled) {
+    const Value first = slice_tokens(x, 0, 1), second = slice_tokens(x, 1, 2);
+    features.head_vectors = {first, second};
+    features.pooled = features.pre_logits = mean_of(first, second);
+  }
   if (kind.last_norm == VitLastNorm::after_pooling) features.pre_logits = vit.norm(s["fc_norm"], features.pooled);
   return features;
 }
@@ -269,6 +275,7 @@ void add_vits(std::vector<Variant>& to, const VitKind& kind, std::span<const Vit
     Variant& variant = to.emplace_back(variant_of(row));
     variant.layout = "timm";
     variant.head = "head";
+    if (kind.distilled) variant.second_head = "head_dist";
     variant.body = [&kind, &row](Scope s, Value image, Size2 native) { return timm_vit(kind, row, s, image, native); };
     variant.head_weight_init = timm_head_init;
   }

@@ -33,6 +33,7 @@ enum class VitLastNorm { before_pooling, after_pooling, none };
 struct VitKind {
   bool class_token = true;
   int64_t registers = 0;              // further tokens that belong to no place (Darcet et al. 2023, arXiv:2309.16588)
+  bool distilled = false;             // a second token that belongs to no place, and a head that reads it (Touvron et al. 2020, section 4)
   bool only_places_embedded = false;  // the position table has no rows for tokens that belong to no place
   bool norm_first = false;            // a norm before the first block; the patches' convolution has no bias then
   VitBlock block = VitBlock::sequential;

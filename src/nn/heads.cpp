@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/slice.h"
+
 namespace fovea {
 namespace {
 
@@ -20,6 +22,15 @@ Value linear_head(Scope s, Value x, const Head& head) {
   return plain_linear(s, dropout(s["dropout"], x, dropout_of(head, head.dropout)), head.classes, head);
 }
 
+// The two vectors side by side are what both read.
+HeadValues two_linear_heads(Scope first, Scope second, const Features& features, const Head& head) {
+  const Value both = concat(features.head_vectors.at(0), features.head_vectors.at(1));
+  const int64_t width = both.channels() / 2;
+  const auto part = [&](Scope s, int64_t begin) { return linear_head(s, s.emit(Slice{1, begin, begin + width}, {both}), head); };
+  const Value logits = part(first, 0);
+  return {both, mean_of(logits, part(second, width))};
+}
+
 Value mlp_head(Scope s, Value x, const Head& head) {
   const Init init = hidden_init(x.channels());
   x = relu(linear(s[0], x, {.out = head.options.hidden, .weight = init, .bias = init, .as_convolution = head.as_convolution}));
@@ -36,11 +47,13 @@ Value concat_pool_head(Scope s, Value x, const Head& head) {
 
 }  // namespace
 
-HeadValues head(Scope s, const Features& features, const Head& head) {
+HeadValues head(Scope network, const std::string& path, const Features& features, const Head& head) {
+  const Scope s = network[path];
   if (head.options.kind == HeadKind::concat_pool) {
     const Value pooled = concat(global_average_pool(features.map), global_max_pool(features.map));
     return {pooled, concat_pool_head(s, pooled, head)};
   }
+  if (head.options.kind == HeadKind::linear && !head.second.empty()) return two_linear_heads(s, network[head.second], features, head);
   const Value x = features.pre_logits;
   return {x, head.options.kind == HeadKind::mlp ? mlp_head(s, x, head) : linear_head(s, x, head)};
 }

@@ -111,13 +111,20 @@ Value linear(Scope s, Value x, const LinearParameters& parameters, int64_t begin
 }
 
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options) {
-  const int64_t channels = x.channels();
+  return batch_norm(s, x, batch_norm_parameters(s, x.channels(), options), options);
+}
+
+BatchNormParameters batch_norm_parameters(Scope s, int64_t channels, const BatchNormOptions& options) {
   const Value gamma = channel_parameter(s, "weight", channels, constant_init(options.first_weight));
   const Value beta = channel_parameter(s, "bias", channels, constant_init(0));
   const Value mean = channel_buffer(s, "running_mean", channels, 0);
   const Value var = channel_buffer(s, "running_var", channels, 1);
   s.buffer("num_batches_tracked", {DType::i64, {}}, {}, constant_init(0));
-  return s.emit(BatchNorm{options.eps, options.momentum}, {x, gamma, beta, mean, var});
+  return {gamma, beta, mean, var};
+}
+
+Value batch_norm(Scope s, Value x, const BatchNormParameters& p, const BatchNormOptions& options) {
+  return s.emit(BatchNorm{options.eps, options.momentum}, {x, p.gamma, p.beta, p.mean, p.var});
 }
 
 Value layer_norm(Scope s, Value x, double eps, double first_weight) {
@@ -207,6 +214,11 @@ Value stochastic_depth(Scope s, Value x, double probability) {
 
 Value activate(ActivationKind kind, Value x) { return apply(Activation{kind}, {x}); }
 Value concat(Value a, Value b, int64_t axis) { return apply(Concat{axis}, {a, b}); }
+Value mean_of(Value a, Value b) {
+  const Value sum = a + b;
+  return emit(BroadcastTo{sum.shape(), 0.5}, std::array{sum}, name_of(sum))[0];
+}
+
 Value slice_tokens(Value x, int64_t begin, int64_t end) { return apply(Slice{2, begin, end}, {x}); }
 Value repeat_batch(Value x, int64_t batch) {
   Shape shape = x.shape();

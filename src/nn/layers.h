@@ -56,6 +56,12 @@ struct BatchNormOptions {
 // weight from `first_weight`, bias 0, running_mean 0, running_var 1, all [C], and the counter num_batches_tracked, which no node of the
 // text reads: lowering increments it where the layer trains.
 Value batch_norm(Scope s, Value x, const BatchNormOptions& options = {});
+// The parameters by themselves: for a place that the library lists before the parameters of the layers in front.
+struct BatchNormParameters {
+  Value gamma, beta, mean, var;
+};
+BatchNormParameters batch_norm_parameters(Scope s, int64_t channels, const BatchNormOptions& options = {});
+Value batch_norm(Scope s, Value x, const BatchNormParameters& parameters, const BatchNormOptions& options = {});
 
 // weight from `first_weight`, bias 0, both [C].
 Value layer_norm(Scope s, Value x, double eps = 1e-6, double first_weight = 1);
@@ -128,6 +134,8 @@ Value global_average_pool(Value x);
 Value global_max_pool(Value x);
 // Along the channels, and along the tokens (axis 2).
 Value concat(Value a, Value b, int64_t axis = 1);
+// Of two vectors [N, C, 1, 1].
+Value mean_of(Value a, Value b);
 // Tokens `begin` to `end` - 1.
 Value slice_tokens(Value x, int64_t begin, int64_t end);
 // One row for each picture of a value [1, C, T, 1].

@@ -13,6 +13,7 @@
 #include "ops/average_pool2d.h"
 #include "ops/blur_pool2d.h"
 #include "ops/conv2d.h"
+#include "ops/cross_attention.h"
 #include "ops/max_pool2d.h"
 #include "ops/view.h"
 
@@ -164,6 +165,8 @@ std::vector<int64_t> strides_from(const Graph& graph, ValueId image) {
   for (const NodeInfo& node : graph.nodes()) {
     int64_t stride = 0;
     for (ValueId input : node.inputs) stride = std::max(stride, strides[input.index]);
+    // What attention gives has its queries' places, whatever the keys' are.
+    if (node.op.as<CrossAttention>() && strides[node.inputs[0].index] > 0) stride = strides[node.inputs[0].index];
     if (const auto* conv = node.op.as<Conv2d>()) stride *= conv->stride.height;
     if (const auto* pool = node.op.as<MaxPool2d>()) stride *= pool->stride.height;
     if (const auto* pool = node.op.as<AveragePool2d>()) stride *= pool->stride.height;

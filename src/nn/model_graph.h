@@ -23,9 +23,10 @@ struct BuildOptions {
 
 // What a network's text gives, before any head.
 struct Features {
-  Value map;         // the last feature map [N, C, H, W]; a transformer's is the grid of its patches
-  Value pooled;      // one vector a picture [N, C, 1, 1]: the mean of the map, or the class token
-  Value pre_logits;  // what the head reads [N, K, 1, 1]: pooled, or what further layers make of it
+  Value map;                             // the last feature map [N, C, H, W]; a transformer's is the grid of its patches
+  Value pooled;                          // one vector a picture [N, C, 1, 1]: the mean of the map, or the class token
+  Value pre_logits;                      // what the head reads [N, K, 1, 1]: pooled, or what further layers make of it
+  std::vector<Value> head_vectors = {};  // of a network with two linear heads what each reads [N, K, 1, 1]; pre_logits is their mean
 };
 // The features of a network that ends with a map: `pooled` is the map's mean, and `pre_logits` is the same.
 Features features_of(Value map);

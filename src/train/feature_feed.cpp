@@ -167,13 +167,10 @@ class FeatureFeed final : public Feed {
   }
 
   void finish() override {
-    engine::StateStore& store = *parts_.network->store();
     if (!standardizes_) return;
-    const auto names = parts_.network->head_states();  // of the first layer, the weight and the bias
-    Tensor weight = store.get(names[0]), bias = store.get(names[1]);
-    standardization_.fold(weight.mutable_values<float>(), bias.mutable_values<float>());
-    store.set(names[0], weight);
-    store.set(names[1], bias);
+    engine::HeadLayer layer = parts_.network->head_layer();
+    standardization_.fold(layer.weight, layer.bias);
+    parts_.network->set_head_layer(layer);
   }
 
   FeedMemory memory() const override { return {train_.bytes() + validation_.bytes(), train_.bytes() + validation_.bytes()}; }

@@ -11,7 +11,7 @@ StepOptions step_options(const Parts& parts, const Phase& phase, const ModelGrap
   options.frozen = frozen;
   options.precision = parts.network->precision();
   options.clip_norm = phase.clip_norm;
-  options.parameter = parameter_groups(model, parts.network->variant().head, {phase.lowest_rate, phase.layer_decay});
+  options.parameter = parameter_groups(model, parts.network->variant(), {phase.lowest_rate, phase.layer_decay});
   return options;
 }
 

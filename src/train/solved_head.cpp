@@ -135,15 +135,7 @@ Evaluation evaluate_head(const engine::Network& network, const ProbeHead& head, 
   return tally.finish();
 }
 
-void put(const ProbeHead& head, engine::Network& network) {
-  const std::vector<std::string> names = network.head_states();
-  engine::StateStore& store = *network.store();
-  Tensor weight = store.get(names[0]), bias = store.get(names[1]);
-  std::ranges::copy(head.weight, weight.mutable_values<float>().begin());
-  std::ranges::copy(head.bias, bias.mutable_values<float>().begin());
-  store.set(names[0], weight);
-  store.set(names[1], bias);
-}
+void put(const ProbeHead& head, engine::Network& network) { network.set_head_layer({head.weight, head.bias}); }
 
 }  // namespace
 

@@ -58,7 +58,9 @@ Tensor adapt_input_channels(const Tensor& weight, int64_t channels) {
 
 Grid square_grid(int64_t positions) {
   const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(positions, 0)))));
-  if (side == 0 || side * side != positions) fail(ErrorKind::mismatch, "{} positions are not those of a square", positions);
+  if (side == 0 || side * side != positions)
+    fail(ErrorKind::mismatch,
+         "{} positions are not those of a square; the img_size of a config.json beside the file can say what they are of", positions);
   return {side, side};
 }
 

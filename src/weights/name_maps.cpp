@@ -186,6 +186,25 @@ blocks blocks.*.*
 **encoder.{top_conv,top_bn}.** -> {conv_head,bn2}.$2
 )";
 
+// Layers numbered through: a depthwise convolution, then a pointwise one.
+constexpr std::string_view kTransformersMobileNetV1 = R"(
+**conv_stem.{convolution,normalization}.** -> {conv_stem,bn1}.$2
+**layer.{0,2,4,6,8,10,12,14,16,18,20,22,24}.convolution.** -> blocks.{0.0,1.0,1.1,2.0,2.1,3.0,3.1,3.2,3.3,3.4,3.5,4.0,4.1}.conv_dw.$2
+**layer.{0,2,4,6,8,10,12,14,16,18,20,22,24}.normalization.** -> blocks.{0.0,1.0,1.1,2.0,2.1,3.0,3.1,3.2,3.3,3.4,3.5,4.0,4.1}.bn1.$2
+**layer.{1,3,5,7,9,11,13,15,17,19,21,23,25}.convolution.** -> blocks.{0.0,1.0,1.1,2.0,2.1,3.0,3.1,3.2,3.3,3.4,3.5,4.0,4.1}.conv_pw.$2
+**layer.{1,3,5,7,9,11,13,15,17,19,21,23,25}.normalization.** -> blocks.{0.0,1.0,1.1,2.0,2.1,3.0,3.1,3.2,3.3,3.4,3.5,4.0,4.1}.bn2.$2
+)";
+
+constexpr std::string_view kTransformersMobileNetV2 = R"(
+**conv_stem.first_conv.{convolution,normalization}.** -> {conv_stem,bn1}.$2
+**conv_stem.conv_3x3.{convolution,normalization}.** -> blocks.0.0.{conv_dw,bn1}.$2
+**conv_stem.reduce_1x1.{convolution,normalization}.** -> blocks.0.0.{conv_pw,bn2}.$2
+**layer.{0..15}.expand_1x1.{convolution,normalization}.** -> blocks.{1.0,1.1,2.0,2.1,2.2,3.0,3.1,3.2,3.3,4.0,4.1,4.2,5.0,5.1,5.2,6.0}.{conv_pw,bn1}.$2
+**layer.{0..15}.conv_3x3.{convolution,normalization}.** -> blocks.{1.0,1.1,2.0,2.1,2.2,3.0,3.1,3.2,3.3,4.0,4.1,4.2,5.0,5.1,5.2,6.0}.{conv_dw,bn2}.$2
+**layer.{0..15}.reduce_1x1.{convolution,normalization}.** -> blocks.{1.0,1.1,2.0,2.1,2.2,3.0,3.1,3.2,3.3,4.0,4.1,4.2,5.0,5.1,5.2,6.0}.{conv_pwl,bn3}.$2
+**conv_1x1.{convolution,normalization}.** -> {conv_head,bn2}.$2
+)";
+
 // EfficientNet as first ported to PyTorch and as the Lite files are saved: all blocks numbered through, batch norms from 0; to timm's
 // stages. A block without expansion has no _bn0 and, at timm, no conv_pwl.
 constexpr std::string_view kEfficientNet = R"(
@@ -238,6 +257,8 @@ const std::vector<NameMap>& name_maps() {
     all.emplace_back("transformers-resnet", kTransformersResNet);
     all.emplace_back("transformers-bit", kTransformersBit);
     all.emplace_back("transformers-efficientnet", kTransformersEfficientNet);
+    all.emplace_back("transformers-mobilenet-v1", kTransformersMobileNetV1);
+    all.emplace_back("transformers-mobilenet-v2", kTransformersMobileNetV2);
     return all;
   }();
   return maps;

@@ -90,8 +90,15 @@ void read_vit(const json& config, HubFolder& folder) {
   read_image_size(config, 224, folder);
 }
 
-void read_deit(const json&, HubFolder&) {
-  fail(ErrorKind::unsupported, "is a DeiT with a distillation token, whose two heads are averaged; fovea has networks of one head");
+// With a distillation token; without one it is a ViT.
+void read_deit(const json& config, HubFolder& folder) {
+  constexpr Transformer kUsual{"", 768, 16, 12, 12};
+  constexpr Transformer kKnown[] = {{"deit_tiny_distilled_patch16_224", 192, 16, 12, 3},
+                                    {"deit_small_distilled_patch16_224", 384, 16, 12, 6},
+                                    {"deit_base_distilled_patch16_224", 768, 16, 12, 12}};
+  require_entry(config, "hidden_act", "gelu");
+  folder.architecture = known_transformer(config, kUsual, kKnown);
+  read_image_size(config, 224, folder);
 }
 
 void read_dinov2(const json& config, HubFolder& folder) {
@@ -244,6 +251,31 @@ void read_efficientnet(const json& config, HubFolder& folder) {
     fail(ErrorKind::unsupported, "width_coefficient is {} and depth_coefficient {}: fovea has no such EfficientNet", width, depth);
 }
 
+// TensorFlow's, whose padding and norms the library keeps. `widths` are the multipliers of the channels that fovea has, in percent.
+std::string mobile_network(const json& config, const char* name, std::initializer_list<int> widths) {
+  require_entry(config, "hidden_act", "relu6");
+  require_entry(config, "min_depth", 8);
+  require_entry(config, "tf_padding", true);
+  require_entry(config, "layer_norm_eps", 0.001);
+  const double wanted = number_or(config, "depth_multiplier", 1);
+  for (const int percent : widths)
+    if (std::abs(100 * wanted - percent) < 1e-9) return fmt::format("{}_{:03}", name, percent);
+  fail(ErrorKind::unsupported, "depth_multiplier is {}; fovea has this network with {} hundredths", wanted, fmt::join(widths, ", "));
+}
+
+void read_mobilenet_v1(const json& config, HubFolder& folder) {
+  folder.architecture = mobile_network(config, "tf_mobilenetv1", {25, 50, 75, 100});
+}
+
+void read_mobilenet_v2(const json& config, HubFolder& folder) {
+  require_entry(config, "depth_divisible_by", 8);
+  require_entry(config, "expand_ratio", 6);
+  require_entry(config, "output_stride", 32);
+  require_entry(config, "first_layer_is_expansion", true);
+  require_entry(config, "finegrained_output", true);
+  folder.architecture = mobile_network(config, "tf_mobilenetv2", {35, 50, 75, 100, 130, 140});
+}
+
 struct ModelType {
   std::string_view name;
   void (*read)(const json& config, HubFolder& folder);
@@ -261,7 +293,9 @@ constexpr ModelType kTypes[] = {{"vit", read_vit},
                                 {"bit", read_bit},
                                 {"convnext", read_convnext},
                                 {"convnextv2", read_convnextv2},
-                                {"efficientnet", read_efficientnet}};
+                                {"efficientnet", read_efficientnet},
+                                {"mobilenet_v1", read_mobilenet_v1},
+                                {"mobilenet_v2", read_mobilenet_v2}};
 
 // ---- how pictures are prepared ----
 
@@ -351,6 +385,7 @@ HubFolder read_transformers_config(const json& config) {
 
 Preprocessing read_transformers_preprocessing(const json& config) {
   Preprocessing result;
+  result.resizer = Resizer::torchvision;
   const std::string type = text_or(config, "image_processor_type", text_or(config, "feature_extractor_type", ""));
   const bool convnext = entry_of(config, "crop_pct") || type.starts_with("ConvNext");
   read_normalization(config, type, result);

@@ -43,10 +43,12 @@ Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
 
 class Layout {
  public:
-  explicit Layout(StateDict file) : file_(std::move(file)) {}
+  explicit Layout(StateDict file) : file_(std::move(file)) {
+    distilled_ = std::ranges::any_of(file_, [](const auto& named) { return named.name.ends_with("embeddings.distillation_token"); });
+  }
 
   StateDict run() {
-    if (std::ranges::none_of(file_, [&](const NamedTensor& named) { return part_of_attention(named.name) || pools(named); }))
+    if (std::ranges::none_of(file_, [&](const NamedTensor& named) { return part_of_attention(named) || pools(named); }))
       return std::move(file_);
     StateDict result;
     result.metadata = file_.metadata;
@@ -63,8 +65,10 @@ class Layout {
     const std::array<std::string_view, 3>* names;
   };
 
-  // Only where all three are there.
-  std::optional<Part> part_of_attention(const std::string& name) const {
+  // Only where all three are there. Convolutions of such names are those of another library's network.
+  std::optional<Part> part_of_attention(const NamedTensor& named) const {
+    const std::string& name = named.name;
+    if (named.tensor.shape().size() > 2) return std::nullopt;
     for (const auto& names : kParts)
       for (size_t i = 0; i < names.size(); ++i) {
         const size_t at = name.rfind(names[i]);
@@ -86,7 +90,7 @@ class Layout {
 
   void add(const NamedTensor& named, StateDict& result) const {
     const std::string& name = named.name;
-    if (const auto part = part_of_attention(name)) {
+    if (const auto part = part_of_attention(named)) {
       if (part->place != 0) return;  // taken with its query
       const auto& names = *part->names;
       result.add(std::string(name).replace(part->at, names[0].size(), ".qkv."),
@@ -101,6 +105,10 @@ class Layout {
       result.add(name, sum(named.tensor, *positions));
     } else if (positions_with_registers(name, "position_embeddings")) {
       result.add(name, without_first(named.tensor));
+    } else if (distilled_ && name.starts_with("classifier.")) {
+      const Tensor zeros(DType::f32, named.tensor.shape());
+      result.add("cls_" + name, sum(named.tensor, named.tensor));
+      result.add("distillation_" + name, zeros);
     } else {
       result.add(name, named.tensor);
     }
@@ -116,9 +124,9 @@ class Layout {
     return usable ? positions : nullptr;
   }
 
-  static Tensor sum(const Tensor& token, const Tensor& positions) {
-    Tensor result(DType::f32, token.shape());
-    const Tensor a = token.to(DType::f32), b = positions.to(DType::f32);
+  static Tensor sum(const Tensor& one, const Tensor& other) {
+    Tensor result(DType::f32, one.shape());
+    const Tensor a = one.to(DType::f32), b = other.to(DType::f32);
     const auto out = result.mutable_values<float>();
     for (size_t i = 0; i < out.size(); ++i) out[i] = a.values<float>()[i] + b.values<float>()[i];
     return result;
@@ -130,6 +138,7 @@ class Layout {
   }
 
   StateDict file_;
+  bool distilled_ = false;
 };
 
 }  // namespace

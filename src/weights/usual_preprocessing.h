@@ -1,4 +1,4 @@
-// How pictures are prepared for networks whose weights fovea does not publish, so that a file of them is used as it was measured.
+// How pictures are prepared for networks that no published weights are listed of, so that a file of them is used as it was measured.
 #pragma once
 
 #include <fovea/preprocess.h>
@@ -8,7 +8,7 @@
 
 namespace fovea::weights {
 
-// That of timm's first weights of the name; nothing for a model that timm does not lay out.
+// As the network's library prepares them; nothing for a model that it says nothing of.
 std::optional<Preprocessing> usual_preprocessing(std::string_view model);
 
 }  // namespace fovea::weights

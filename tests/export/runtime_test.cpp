@@ -185,6 +185,11 @@ TEST_F(OnnxRuntimeSlow, PreparesPicturesAlike) {
         add_preparation(folder, name + "_wide", p, 97, 150);
         add_preparation(folder, name + "_high", p, 211, 83);
         add_preparation(folder, name + "_small", p, 31, 30);
+        if (fit == Fit::pad || fit == Fit::squash) continue;
+        p.resizer = Resizer::torchvision;
+        add_preparation(folder, name + "_floor_wide", p, 97, 150);
+        add_preparation(folder, name + "_floor_small", p, 31, 30);
+        p.resizer = Resizer::pillow;
       }
     }
   }

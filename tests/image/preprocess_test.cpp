@@ -96,12 +96,54 @@ INSTANTIATE_TEST_SUITE_P(Pictures, Answers, testing::ValuesIn(picture_names()), 
   return name;
 });
 
+// What the image processors of the transformers library make of a picture (tests/data/image/generate_tensors.py), to the bit.
+TEST(PreprocessAnswers, OfTensorsAsTorchvisionHasThem) {
+  int checked = 0;
+  const json all = json::parse(std::ifstream(data_folder() / "tensors.json"));
+  for (const auto& [file, answers] : all.items()) {
+    const Image image = read_image((data_folder() / file).string(), Alpha::drop);
+    for (const auto& [name, expected] : answers.items()) {
+      char interpolation[16] = "", kind[16] = "";
+      int first = 0, second = 0;
+      const int read = std::sscanf(name.c_str(), "%15s %15s %d crop %d", interpolation, kind, &first, &second);
+      if (read == 3) ASSERT_EQ(std::sscanf(name.c_str(), "%*s squash %d %d", &first, &second), 2) << name;
+      Preprocessing p;
+      p.resizer = Resizer::torchvision;
+      p.interpolation = parse_interpolation(interpolation);
+      p.fit = read == 4 ? Fit::crop : Fit::squash;
+      p.resize = first;
+      p.height = read == 4 ? second : first;
+      p.width = second;
+      EXPECT_EQ(sha256(fit(image, p).pixels), expected.get<std::string>()) << file << ": " << name;
+      ++checked;
+    }
+  }
+  EXPECT_EQ(checked, 42);
+}
+
 TEST(PreprocessAnswers, CoverEveryPicture) {
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(data_folder() / "images"))
     files += preprocess_answers().contains(entry.path().filename().string());
   EXPECT_EQ(files, 21u);
   EXPECT_EQ(preprocess_answers().size(), files);
+}
+
+// Three columns more than the crop has: torchvision's center_crop begins at the third, that of the transformers library at the second.
+TEST(Preprocess, CropsBeginWhereTheLibrariesHaveIt) {
+  Image image{10, 7, {}};
+  for (uint8_t y = 0; y < 7; ++y)
+    for (uint8_t x = 0; x < 10; ++x) image.pixels.insert(image.pixels.end(), {x, y, 0});
+  Preprocessing p;
+  p.width = p.height = p.resize = 7;
+  EXPECT_EQ(fit(image, p).pixels[0], 2);
+  p.resizer = Resizer::torchvision;
+  EXPECT_EQ(fit(image, p).pixels[0], 1);
+  p.height = 6;
+  EXPECT_EQ(fit(image, p).pixels[1], 0);
+  p.width = p.height = 12;  // black around it: as many columns on both sides, one row less above
+  EXPECT_EQ(placement_of({10, 7}, p).window.left, -1);
+  EXPECT_EQ(placement_of({10, 7}, p).window.top, -2);
 }
 
 TEST(PreprocessText, IsItsOwnInverse) {
@@ -117,6 +159,7 @@ TEST(PreprocessText, IsItsOwnInverse) {
   p.mirrored = true;
   p.decode = Decode::fast;
   p.second_fit = Fit::squash;
+  p.resizer = Resizer::torchvision;
   EXPECT_EQ(to_string(p).substr(0, 16), "fit=pad+squash|r");
   EXPECT_EQ(parse_preprocessing(to_string(p)), p);
   EXPECT_EQ(parse_preprocessing(to_string(Preprocessing{})), Preprocessing{});
@@ -150,6 +193,8 @@ TEST(PreprocessText, ErrorsNameTheStep) {
   EXPECT_EQ(with("0.485,", "nan,"), "preprocessing step \"mean=nan,0.456,0.406\": nan is not finite");
   EXPECT_EQ(with("0.485,", "x,"), "preprocessing step \"mean=x,0.456,0.406\": \"x\" is not a number");
   EXPECT_EQ(message_of(ErrorKind::usage, [] { parse_alpha("black"); }), "alpha \"black\" is none of white, drop");
+  EXPECT_EQ(with("alpha=white", "alpha=white|resizer=own"),
+            "preprocessing step \"resizer=own\": resizer \"own\" is none of pillow, torchvision");
   EXPECT_EQ(message_of(ErrorKind::usage, [] { parse_decode("quick"); }), "decode \"quick\" is none of exact, fast");
 }
 

@@ -15,7 +15,7 @@ TEST(Resize, AWindowIsAPartOfTheWhole) {
         const Image whole = resize(image, w, h, interpolation);
         const Window window{w / 3, h / 4, w - w / 3 - 1, h - h / 4 - 1};
         std::vector<uint8_t> part(static_cast<size_t>(3 * window.width * window.height));
-        resize_window(view(image), {w, h}, window, interpolation, part.data(), 3 * window.width);
+        resize_window(view(image), {w, h}, window, {interpolation}, part.data(), 3 * window.width);
         EXPECT_EQ(part, crop(whole, window.left, window.top, window.width, window.height).pixels)
             << width << "x" << height << " to " << w << "x" << h << " " << to_string(interpolation);
       }
@@ -27,7 +27,7 @@ TEST(Resize, APartOfASourceIsAPictureOfItsOwn) {
   const Image image = pattern(40, 30);
   const Image part_alone = crop(image, 7, 5, 20, 25);  // to the very last row
   std::vector<uint8_t> resized(3 * 13 * 11);
-  resize_window(part(view(image), 7, 5, 20, 25), {13, 11}, {0, 0, 13, 11}, Interpolation::bicubic, resized.data(), 3 * 13);
+  resize_window(part(view(image), 7, 5, 20, 25), {13, 11}, {0, 0, 13, 11}, {Interpolation::bicubic}, resized.data(), 3 * 13);
   EXPECT_EQ(resized, resize(part_alone, 13, 11, Interpolation::bicubic).pixels);
 }
 
@@ -36,7 +36,7 @@ TEST(Resize, VeryLongSides) {
   const Image small = resize(line, 8, 2, Interpolation::bicubic);
   for (int64_t x = 0; x < 8; ++x) {  // a part at a time inside, the same as one column alone
     std::vector<uint8_t> column(3 * 2);
-    resize_window(view(line), {8, 2}, {x, 0, 1, 2}, Interpolation::bicubic, column.data(), 3);
+    resize_window(view(line), {8, 2}, {x, 0, 1, 2}, {Interpolation::bicubic}, column.data(), 3);
     EXPECT_EQ(column, crop(small, x, 0, 1, 2).pixels) << x;
   }
   Preprocessing p;  // the shorter side becomes 256, so the longer would be 768 million pixels

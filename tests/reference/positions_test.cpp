@@ -26,7 +26,9 @@ Description described(const std::string& name, const Json& json) {
 // The distance of each of the case's tensors, by its name.
 std::map<std::string, double> distances(const std::string& name, const Json& pictures, const Target& target) {
   const auto input = pictures.at("input").get<std::vector<int64_t>>();
-  ModelGraph model = models::build(models::get(name), {.batch = input[0], .height = input[2], .width = input[3]});
+  const auto native = pictures.at("native").get<std::vector<int64_t>>();
+  ModelGraph model = models::build(
+      models::get(name), {.batch = input[0], .height = input[2], .width = input[3], .native_height = native[0], .native_width = native[1]});
   std::vector<std::string> outputs{"logits"};
   for (const auto& [stage, unused] : pictures.at("stages").items()) outputs.push_back(stage + ":tokens");
   Graph graph = engine::inference_graph(std::move(model), outputs);
@@ -48,7 +50,7 @@ std::map<std::string, double> distances(const std::string& name, const Json& pic
 
 void expect_agreement(const Target& target, double allowed) {
   const Json answer = Json::parse(read_text(FOVEA_TEST_DATA "/models/positions.json"));
-  ASSERT_EQ(answer.at("cases").size(), 2u);
+  ASSERT_EQ(answer.at("cases").size(), 5u);
   for (const Json& pictures : answer.at("cases"))
     for (const auto& [name, found] : distances(answer.at("model").get<std::string>(), pictures, target))
       EXPECT_LE(found, allowed) << name << " of " << pictures.at("input");

@@ -55,7 +55,8 @@ INSTANTIATE_TEST_SUITE_P(Slow, Float32, testing::ValuesIn(answers_in(FOVEA_TEST_
 INSTANTIATE_TEST_SUITE_P(Slow, Float64,
                          testing::Values("torchvision/resnet18", "timm/resnetv2_50", "torchvision/densenet121", "timm/mobilenetv1_100",
                                          "torchvision/mobilenet_v2", "torchvision/mobilenet_v3_small", "torchvision/efficientnet_b0",
-                                         "timm/convnextv2_nano", "timm/deit_tiny_patch16_224"),
+                                         "timm/convnextv2_nano", "timm/deit_tiny_patch16_224", "timm/test_convnext",
+                                         "timm/gc_efficientnetv2_rw_t", "timm/tf_efficientnet_cc_b0_4e", "timm/mobilenetv4_hybrid_medium"),
                          test_name);
 // One of each family.
 INSTANTIATE_TEST_SUITE_P(Slow, Nodes,

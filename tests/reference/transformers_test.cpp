@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json_value.h"
+#include "models/registry.h"
 #include "reference/answer.h"
 #include "reference/formula.h"
 #include "weights/safetensors.h"
@@ -62,6 +63,27 @@ void expect_answers(bool small) {
 }
 
 TEST(TransformersFolders, AnswerAsTheLibraryDoes) { expect_answers(true); }
+
+// A folder of timm's whose positions are of no square, and of as many places in another shape where the pictures' sides change places.
+TEST(TimmFolders, PositionsOfAnOblongGrid) {
+  const Json answers = Json::parse(read_text(FOVEA_TEST_DATA "/models/positions.json"));
+  const Folder folder;
+  Json one{{"config", {{"architecture", "deit_tiny_patch16_224"}, {"model_args", {{"img_size", {96, 160}}}}}}, {"tensors", Json::object()}};
+  const ModelGraph graph = models::build(models::get("deit_tiny_patch16_224"), {.native_height = 96, .native_width = 160});
+  for (const State& state : graph.graph.states()) one["tensors"][state.name] = state.stored_shape;
+  write_folder(folder.path, one);
+  const Model model = Model::load(folder.path.string());
+  int checked = 0;
+  for (const Json& pictures : answers.at("cases")) {
+    if (pictures.at("native") != Json{96, 160}) continue;
+    const Json& answer = pictures.at("logits");
+    const Description expected{"logits", answer.at("l2").get<double>(), answer.at("projections").get<std::vector<double>>(), {}};
+    const auto input = pictures.at("input").get<std::vector<int64_t>>();
+    EXPECT_LE(distance(expected, model.logits(images(input, 0)).to(DType::f64)), 2e-5) << pictures.at("input");
+    ++checked;
+  }
+  EXPECT_EQ(checked, 3);
+}
 TEST(TransformersFoldersSlow, AnswerAsTheLibraryDoes) { expect_answers(false); }
 
 }  // namespace

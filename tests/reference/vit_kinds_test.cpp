@@ -79,6 +79,7 @@ constexpr Small kSmall[] = {
      {.class_token = false, .registers = 1, .layer_scale = 1e-5, .pooling = kAttention, .pool_all_tokens = true}},
     {small("vit_kind_quick_gelu"), {.norm_first = true, .activation = ActivationKind::quick_gelu, .eps = 1e-5}},
     {small("vit_kind_no_last_norm"), {.registers = 2, .only_places_embedded = true, .last_norm = none}},
+    {small("vit_kind_distilled"), {.distilled = true}},
     {small("vit_kind_embedded_registers"), {.class_token = false, .registers = 4, .pooling = kMean}},
 };
 

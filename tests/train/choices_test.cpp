@@ -156,7 +156,7 @@ TEST(StochasticDepth, EveryBranchHasAMaskOfItsOwn) {
 TEST(LayerDecay, IsTheRateOfAGroupOfTheOneAbove) {
   const models::Variant& variant = models::get("resnet18");
   const ModelGraph model = models::build(variant, {});
-  const auto options = parameter_groups(model, variant.head, {.layer_decay = 0.5});
+  const auto options = parameter_groups(model, variant, {.layer_decay = 0.5});
   const auto of = [&](const char* name) { return options(*model.graph.find_state(name)).rate_scale; };
   EXPECT_DOUBLE_EQ(of("fc.weight"), 1);
   EXPECT_DOUBLE_EQ(of("layer3.0.conv1.weight") / of("layer4.0.conv1.weight"), 0.5);

@@ -50,7 +50,7 @@ TEST(Batches, ARestOfOneJoinsTheBatchBefore) {
 TEST(Groups, RatesFallWithDepthAndOnlyMatricesDecay) {
   const models::Variant& variant = models::get("resnet18");
   const ModelGraph model = models::build(variant, {});
-  const auto options = parameter_groups(model, variant.head, {.lowest = 0.01});
+  const auto options = parameter_groups(model, variant, {.lowest = 0.01});
   const auto of = [&](const char* name) { return options(*model.graph.find_state(name)); };
   EXPECT_DOUBLE_EQ(of("fc.weight").rate_scale, 1.0);
   EXPECT_DOUBLE_EQ(of("conv1.weight").rate_scale, 0.01);

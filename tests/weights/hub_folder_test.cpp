@@ -88,6 +88,12 @@ TEST_F(HubFolders, WhatIsWrongWithThoseOfTimm) {
 TEST_F(HubFolders, OfTheTransformersLibrary) {
   const std::pair<json, const char*> networks[] = {
       {{{"model_type", "vit"}, {"hidden_size", 192}, {"num_attention_heads", 3}, {"intermediate_size", 768}}, "deit_tiny_patch16_224"},
+      {{{"model_type", "deit"}, {"hidden_size", 384}, {"num_attention_heads", 6}, {"intermediate_size", 1536}},
+       "deit_small_distilled_patch16_224"},
+      {{{"model_type", "mobilenet_v1"}}, "tf_mobilenetv1_100"},
+      {{{"model_type", "mobilenet_v1"}, {"depth_multiplier", 0.25}}, "tf_mobilenetv1_025"},
+      {{{"model_type", "mobilenet_v2"}, {"depth_multiplier", 1.4}}, "tf_mobilenetv2_140"},
+      {{{"model_type", "mobilenet_v2"}, {"depth_multiplier", 0.35}}, "tf_mobilenetv2_035"},
       {{{"model_type", "dinov2"}, {"hidden_size", 384}, {"num_attention_heads", 6}}, "vit_small_patch14_dinov2"},
       {{{"model_type", "dinov2_with_registers"}, {"patch_size", 14}}, "vit_base_patch14_reg4_dinov2"},
       {{{"model_type", "clip_vision_model"}}, "vit_base_patch32_clip_quickgelu_224"},
@@ -122,6 +128,10 @@ TEST_F(HubFolders, OfTheTransformersLibrary) {
                   "12 layers of width 100 with 12 heads and patches of 16: fovea has no such network");
   EXPECT_CONTAINS(error({{"model_type", "vit"}, {"hidden_act", "relu"}}),
                   "hidden_act is '\"relu\"'; fovea has this network with \"gelu\" alone");
+  EXPECT_CONTAINS(error({{"model_type", "mobilenet_v2"}, {"depth_multiplier", 0.6}}),
+                  "depth_multiplier is 0.6; fovea has this network with 35, 50, 75, 100, 130, 140 hundredths");
+  EXPECT_CONTAINS(error({{"model_type", "mobilenet_v1"}, {"tf_padding", false}}),
+                  "tf_padding is 'false'; fovea has this network with true alone");
   EXPECT_CONTAINS(error({{"model_type", "convnext"}, {"depths", {1, 1}}}), "stages of [1, 1] layers and of [96, 192, 384, 768] channels");
 }
 
@@ -130,7 +140,7 @@ TEST_F(HubFolders, HowTheTransformersLibraryPreparesPictures) {
     rest["image_processor_type"] = type;
     return rest;
   };
-  constexpr const char* kHalf = "|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5";
+  constexpr const char* kHalf = "|alpha=white|mean=0.5,0.5,0.5|std=0.5,0.5,0.5|resizer=torchvision";
   EXPECT_EQ(prepared(with("ViTImageProcessor", {{"size", 224}, {"resample", 2}})),
             std::string("fit=squash|resize=224|size=224x224|interpolation=bilinear") + kHalf);
   EXPECT_EQ(prepared(with("DeiTFeatureExtractor", {{"size", 256}, {"crop_size", 224}, {"do_center_crop", true}})),
@@ -144,7 +154,7 @@ TEST_F(HubFolders, HowTheTransformersLibraryPreparesPictures) {
   EXPECT_EQ(prepared(with("ConvNextFeatureExtractor", {{"size", 384}})),
             std::string("fit=squash|resize=384|size=384x384|interpolation=bicubic") + kHalf);
   EXPECT_EQ(prepared(with("EfficientNetImageProcessor", {{"size", {{"height", 346}, {"width", 346}}}, {"resample", 0}})),
-            "fit=squash|resize=346|size=346x346|interpolation=nearest|alpha=white|mean=0.5,0.5,0.5|std=0.25,0.25,0.25");
+            "fit=squash|resize=346|size=346x346|interpolation=nearest|alpha=white|mean=0.5,0.5,0.5|std=0.25,0.25,0.25|resizer=torchvision");
   const json vit = {{"model_type", "vit"}, {"hidden_size", 192}, {"num_attention_heads", 3}};
   EXPECT_CONTAINS(error(vit, {{"resample", 1}}),
                   "preprocessor_config.json: resample is 1; fovea has 0 (nearest), 2 (bilinear) and 3 (bicubic)");

@@ -2,6 +2,7 @@
 """Writes variants.csv: what torchvision and timm hold of every network here. Run where both are installed."""
 import csv, re, sys
 import torch, torchvision, timm
+from timm.models import efficientnet
 from torch.utils.flop_counter import FlopCounterMode
 
 BOTH = """resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d resnext101_64x4d wide_resnet50_2 wide_resnet101_2
@@ -13,17 +14,20 @@ NAMES += [f"timm/{p}efficientnet_lite{i}" for p in ("", "tf_") for i in range(5)
 NAMES += ["timm/resnetv2_152", "timm/convnextv2_small"]
 NAMES += [f"{library}/convnext_{size}" for library in ("torchvision", "timm") for size in ("tiny", "small", "base", "large")]
 NAMES += ["torchvision/" + n for n in "vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split()]
-# Those with a head for a distillation token have no place here yet.
-NAMES += ["timm/" + n for module in ("vision_transformer", "deit") for n in timm.list_models(module=module) if "distilled" not in n]
+NAMES += ["timm/" + n for module in ("vision_transformer", "deit") for n in timm.list_models(module=module)]
 # Published, of the modules below, and not here: README.md says why.
-LEFT_OUT = """convnext_zepto_rms convnext_zepto_rms_ols gc_efficientnetv2_rw_t mobilenetv4_hybrid_large mobilenetv4_hybrid_medium
-resnetv2_50d_evos test_convnext test_convnext2 test_efficientnet_evos tf_efficientnet_cc_b0_4e tf_efficientnet_cc_b0_8e
-tf_efficientnet_cc_b1_8e""".split()
+LEFT_OUT = "convnext_zepto_rms convnext_zepto_rms_ols resnetv2_50d_evos test_efficientnet_evos".split()
 # Every architecture for which timm publishes weights, of the modules here.
 MODULES = "resnet resnetv2 vgg densenet mobilenetv3 efficientnet convnext".split()
 PUBLISHED = {name.split(".")[0] for module in MODULES for name in timm.list_models(module=module, pretrained=True)}
 NAMES += sorted({f"timm/{name}" for name in PUBLISHED - set(LEFT_OUT)} - set(NAMES))
 AS_LOADED = {"fbnetc_100": {"bn_eps": 1e-3}}  # what timm does otherwise where it loads weights
+# The transformers library's, which timm builds when it is asked to: the multiplier of the channels by the name.
+TENSORFLOW = {f"tf_mobilenetv{version}_{percent:03}": (version, percent / 100) for version, percents in
+              ((1, (25, 50, 75, 100)), (2, (35, 50, 75, 100, 130, 140))) for percent in percents}
+TENSORFLOW_SIZES = {"tf_mobilenetv1_075": 192, "tf_mobilenetv2_035": 96, "tf_mobilenetv2_075": 160}
+NAMES += ["timm/" + name for name in TENSORFLOW]
+OTHER_NORMS = ("sub_norm", "mlp_scale.norm")  # whose eps is not the network's
 NORMS = torch.nn.BatchNorm2d, torch.nn.LayerNorm, torch.nn.GroupNorm, timm.layers.RmsNorm
 
 
@@ -41,9 +45,15 @@ def weights_of(name):
 def build(spec):
     library, name = spec.split("/")
     with torch.device("meta"):
+        if name in TENSORFLOW:
+            version, multiplier = TENSORFLOW[name]
+            make = (efficientnet._gen_mobilenet_v1, efficientnet._gen_mobilenet_v2)[version - 1]
+            model = make(f"mobilenetv{version}_100", multiplier, pad_type="same", bn_eps=1e-3)
+            return model, TENSORFLOW_SIZES.get(name, 224), "classifier"
         if library == "timm":
             model = timm.create_model(name, pretrained=False, **AS_LOADED.get(name, {}))
-            return model, model.default_cfg["input_size"][1], model.default_cfg["classifier"]
+            head = model.default_cfg["classifier"]
+            return model, model.default_cfg["input_size"][1], head if isinstance(head, str) else head[0]
         # The sizes of the original weights; the later recipes measure some networks at others.
         size = weights_of(name)[0].transforms().crop_size[0]
         model = torchvision.models.get_model(name, weights=None, **({"image_size": size} if name.startswith("vit") else {}))
@@ -52,10 +62,11 @@ def build(spec):
 
 
 def multiply_adds(model, size):
-    """Of convolutions, linear layers and the two products of attention."""
+    """Of convolutions, linear layers and the two products of attention; what adds weights up for a picture is none of these."""
+    mixed = sum(m.weight.numel() for m in model.modules() if isinstance(m, timm.layers.CondConv2d))
     with FlopCounterMode(display=False) as counter:
         model(torch.empty(1, 3, size, size, device="meta"))
-    return counter.get_total_flops() // 2
+    return counter.get_total_flops() // 2 - mixed
 
 
 def feature_width(model, head):
@@ -74,7 +85,7 @@ def row(spec):
     model, size, head = build(spec)
     model.eval()
     state = "".join(f"{k}[{','.join(map(str, v.shape))}]\n" for k, v in model.state_dict().items())
-    norms = {(m.eps, getattr(m, "momentum", "")) for n, m in model.named_modules() if isinstance(m, NORMS) and not n.endswith("sub_norm")}
+    norms = {(m.eps, getattr(m, "momentum", "")) for n, m in model.named_modules() if isinstance(m, NORMS) and not n.endswith(OTHER_NORMS)}
     (eps, momentum), = norms or {("", "")}
     dropout, depth = drop(model)
     library, name = spec.split("/")

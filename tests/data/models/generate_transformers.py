@@ -24,6 +24,10 @@ CASES = [  # what it is built from, the pictures' size, whether the answer is th
     (t.ResNetForImageClassification, t.ResNetConfig(layer_type="basic", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], num_labels=3), 64, "logits"),
     (t.ResNetModel, t.ResNetConfig(), 64, "features"),
     (t.BitForImageClassification, t.BitConfig(num_labels=6), 64, "logits"),
+    (t.DeiTForImageClassificationWithTeacher, t.DeiTConfig(image_size=48, **SMALL), 48, "logits"),
+    (t.DeiTForImageClassification, t.DeiTConfig(image_size=48, **SMALL), 48, "logits"),
+    (t.MobileNetV1ForImageClassification, t.MobileNetV1Config(depth_multiplier=0.25, num_labels=6), 65, "logits"),
+    (t.MobileNetV2ForImageClassification, t.MobileNetV2Config(depth_multiplier=0.35, num_labels=8), 65, "logits"),
     (t.EfficientNetForImageClassification, t.EfficientNetConfig(width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280, num_labels=9), 64, "logits"),
 ]
 

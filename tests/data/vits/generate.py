@@ -7,6 +7,7 @@ from functools import partial
 import timm, torch
 from timm.layers import DiffAttention, LayerNorm, RmsNorm
 from timm.layers.mlp import GluMlp, SwiGLU
+from timm.models import deit
 from timm.models import vision_transformer as vit
 
 HERE = pathlib.Path(__file__).parent
@@ -32,6 +33,7 @@ KINDS = {
     "attention_pool_of_all": dict(class_token=False, global_pool="map", reg_tokens=1, pool_include_prefix=True, init_values=1e-5),
     "quick_gelu": dict(pre_norm=True, norm_layer=partial(LayerNorm, eps=1e-5), act_layer="quick_gelu"),
     "no_last_norm": dict(reg_tokens=2, no_embed_class=True, final_norm=False),
+    "distilled": dict(),
     "embedded_registers": dict(NO_CLASS, fc_norm=False, reg_tokens=4),
 }
 
@@ -44,7 +46,10 @@ def difference_of_attentions(self):
 DiffAttention._compute_lambda = vit.DiffParallelScalingBlock._compute_lambda = difference_of_attentions
 torch.set_num_threads(1)
 for name, fields in KINDS.items():
-    model = vit.VisionTransformer(**SIZE, **fields)
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        continue
+    kind = deit.VisionTransformerDistilled if name == "distilled" else vit.VisionTransformer
+    model = kind(**SIZE, **fields)
     generate.build = lambda spec: (model, generate.TIMM_STAGES)
     answer = generate.reference("timm/vit_kind_" + name, size=32, train_size=32)
     answer["model"] = "vit_kind_" + name
