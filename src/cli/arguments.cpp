@@ -240,9 +240,6 @@ class NarrowHelp : public CLI::Formatter {
       if (!line.empty()) result += at_most_columns(line, kHelpColumn) + "\n";
     return result;
   }
-  std::string make_groups(const CLI::App* app, CLI::AppFormatMode mode) const override {
-    return CLI::detail::find_and_replace(CLI::Formatter::make_groups(app, mode), "\n\n\n", "\n\n");
-  }
   std::string make_footer(const CLI::App* app) const override {
     const std::string text = app->get_footer();
     return text.empty() ? text : filled(text);
