@@ -201,7 +201,9 @@ std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, 
   if (wanted && wanted->name != variant.name)
     fail(ErrorKind::mismatch, "loading {} from {}: the file holds a {}", wanted->name, path, variant.name);
   check_channels(path, file, options);
-  return with_weights(variant, form_of(file), file.preprocessing, file.tensors, path);
+  auto loaded = with_weights(variant, form_of(file), file.preprocessing, file.tensors, path);
+  loaded->shared_network()->set_seen(file.seen);
+  return loaded;
 }
 
 // How the folder prepares pictures; where it does not say, as is usual for the network, at the size of its positions.

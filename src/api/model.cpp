@@ -159,7 +159,12 @@ std::map<std::string, Tensor> Model::state_dict() const {
 void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
   weights::StateDict given;
   for (const auto& [name, tensor] : state) given.add(name, tensor);
-  in_context("loading " + name(), [&] { implementation_->changing().load(given); });
+  in_context("loading " + name(), [&] {
+    engine::Network& network = implementation_->changing();
+    network.load(given);
+    // Nobody knows where these weights come from.
+    if (network.seen()) network.set_seen(std::make_shared<const SeenPictures>(SeenPictures{network.seen()->prints, false}));
+  });
 }
 
 void Model::save(const std::string& path) const {
@@ -173,6 +178,7 @@ void Model::save(const std::string& path) const {
   file.native_height = implementation_->network().form().native.height;
   file.native_width = implementation_->network().form().native.width;
   file.tensors = implementation_->network().state_dict();
+  file.seen = implementation_->network().seen();
   weights::write_model_file(path, file);
 }
 

@@ -233,6 +233,8 @@ std::vector<Row> output_rows() {
       bytes<&T::memory_bytes>("memory", "What the training may take in all, for which steps compute values again: 500M, 1.5G"),
       flag<&T::tensorboard>("tensorboard", "Write event files for TensorBoard into DIR/tensorboard"),
       flag<&T::report, false>("no-report", "Write no report.html"),
+      flag<&T::fingerprints, false>("no-fingerprints",
+                                    "Leave no hashes of the pictures in the model: evaluate cannot tell then which it knows"),
   };
 }
 

@@ -68,6 +68,7 @@ std::shared_ptr<Network> Network::clone() const {
   auto copy = std::make_shared<Network>(*variant_, form_, preprocessing_, std::nullopt);
   copy->load(state_dict());
   copy->set_precision(precision_);
+  copy->set_seen(seen_);
   return copy;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seen_pictures.h"
 #include "engine/packed_weights.h"
 #include "engine/state_store.h"
 #include "models/registry.h"
@@ -46,6 +47,9 @@ class Network {
   int64_t channels() const { return form_.channels; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
+  // Which pictures its weights come from; null: nobody knows.
+  const std::shared_ptr<const SeenPictures>& seen() const { return seen_; }
+  void set_seen(std::shared_ptr<const SeenPictures> seen) { seen_ = std::move(seen); }
   const std::shared_ptr<StateStore>& store() const { return store_; }
   // Shared by all sessions.
   const std::shared_ptr<PackedWeights>& packed_weights() const { return packed_weights_; }
@@ -88,6 +92,7 @@ class Network {
   NetworkForm form_;
   Preprocessing preprocessing_;
   DType precision_ = DType::f32;
+  std::shared_ptr<const SeenPictures> seen_;
   std::shared_ptr<StateStore> store_;
   std::shared_ptr<PackedWeights> packed_weights_ = std::make_shared<PackedWeights>();
 };

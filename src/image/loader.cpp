@@ -65,7 +65,10 @@ std::vector<int64_t> epoch_order(const std::vector<Sample>& samples, uint64_t se
 Loader::Loader(std::vector<Sample> samples, LoaderOptions options)
     : samples_(std::move(samples)),
       options_(std::move(options)),
-      preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache}) {
+      preparer_({.preprocessing = options_.preprocessing,
+                 .augmentation = options_.augmentation,
+                 .second_fit = options_.second_fit,
+                 .cache = options_.cache}) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();
