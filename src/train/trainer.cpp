@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "image/codecs.h"
+#include "train/feature_journal.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
 #include "train/phase_steps.h"
@@ -73,6 +74,7 @@ Trainer::Trainer(RunInput input)
   check_blocks(*network_, plan_);
   state_.record = record_of(*network_, backend_, options_, plan_, data_);
   if (options_.class_weights) class_weights_ = class_weights_of(data_.splits.train);
+  network_->set_seen(seen_with(network_->seen(), data_, options_, origin_.weights != "none"));
 }
 
 TrainResult Trainer::run() {
@@ -453,9 +455,12 @@ std::string Trainer::verdict() const {
 
 TrainResult Trainer::finish() {
   restore_best();
+  if (const std::vector<std::string> changed = changed_files(data_); !changed.empty())
+    note(fmt::format("warning: {} changed or vanished while the training went on, {} the first: what was learnt is of both states",
+                     changed.size() == 1 ? "1 picture" : fmt::format("{} pictures", changed.size()), changed.front()));
   std::optional<Evaluation> test;
   if (!data_.splits.test.samples.empty())
-    test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});
+    test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false, {}, true, data_.looks});
   TrainResult done = result();
   if (test) {
     done.test = test->score;
@@ -476,6 +481,7 @@ TrainResult Trainer::finish() {
     save();
     std::error_code none;
     std::filesystem::remove(file(kFeaturesFile), none);
+    remove_journals(options_.out);
   }
   return done;
 }
@@ -547,6 +553,7 @@ void Trainer::save_model() const {
   model.native_height = network_->form().native.height;
   model.native_width = network_->form().native.width;
   model.tensors = best_;
+  model.seen = network_->seen();
   weights::write_model_file(file(kModel), model);
 }
 
