@@ -45,7 +45,8 @@ struct HeatMap {
 // which the class does not depend, rollout of a network without attention, grad_cam of one without a head.
 FOVEA_API HeatMap heat_map(const Model& model, const Image& picture, const HeatMapOptions& options = {});
 
-// The picture with the heat over it in the colours of viridis (blue: 0, yellow: 1). `heat` is [height, width] of the picture, 0..1; throws
+// The picture with the heat over it in the colours of viridis (yellow: 1), the thinner the less it is: where it is 0 the picture stays as it
+// is. `heat` is [height, width] of the picture, 0..1; throws
 // Error(mismatch) naming both sizes.
 FOVEA_API Image overlay(const Image& picture, const Tensor& heat);
 

@@ -190,6 +190,7 @@ struct TrainRun {
   // Within an epoch the run is saved when so much time has passed since it was saved last: the most that a kill loses.
   double checkpoint_seconds = 60;
   bool report = true;                     // report.html
+  bool fingerprints = true;               // of the pictures in the model, so that `evaluate` knows them again
   bool tensorboard = false;               // event files in `out`/tensorboard
   std::vector<std::string> command = {};  // that repeats the run, for the report
   // One line of news. Without it, lines go to the sink of set_log_sink, where there is one.
@@ -291,6 +292,20 @@ struct EvaluateOptions {
   std::function<bool(int64_t done, int64_t total)> progress = {};  // pictures; called now and then. false: stop there, and count those
 };
 
+// Pictures of an evaluation that the model knows: it was trained on them, or its best epoch was chosen by them. Told by the fingerprints
+// that training leaves in the model file, which are hashes of pixels and of what survives another size or lossy storage.
+struct SeenPicture {
+  std::string file;
+  bool same_pixels = false;  // else rescaled, stored with losses, or mirrored
+};
+struct SeenInTraining {
+  int64_t recorded = 0;               // fingerprints in the model
+  bool all = false;                   // no other picture was trained on: the first weights were random
+  std::vector<SeenPicture> pictures;  // in the order of the evaluation's
+  Score others;                       // of the pictures that are none of these
+  double others_top5 = 0, others_loss = 0;
+};
+
 struct Evaluation {
   Score score;
   double top5 = 0;  // of several labels 0
@@ -300,6 +315,7 @@ struct Evaluation {
   std::vector<double> thresholds;               // of several labels: from which probability on each class was told (Model::thresholds)
   std::vector<Outcome> outcomes;                // in the order of the pictures
   std::vector<BadPicture> left_out;
+  std::optional<SeenInTraining> seen;  // empty: nobody knows which pictures the model was trained on
   std::vector<BadPicture> unused;  // what else lies in the folder, what the CSV file has beside files and labels, and why it is not used
 };
 

@@ -20,7 +20,7 @@ Evaluation evaluate_on(const Model& model, const image::Dataset& dataset, const 
   if (options.progress)
     on_batch = [&](int64_t done, int64_t) { return options.progress(std::min(done * training::kInferenceBatch, total), total); };
   Evaluation result =
-      training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true, options}, on_batch);
+      training::evaluate(network, implementation.session(), {dataset.samples, network.preprocessing(), nullptr, true, options, true}, on_batch);
   for (const image::Unused& one : dataset.unused) result.unused.push_back({one.path, one.reason});
   return result;
 }

@@ -203,6 +203,11 @@ std::string npy_header(DType dtype, const std::vector<int64_t>& shape) {
   return preamble + header;
 }
 
+void write_npy(const Tensor& tensor, AtomicFile& file) {
+  file.write(npy_header(tensor.dtype(), tensor.shape()));
+  file.write(tensor.raw(), tensor.bytes());
+}
+
 }  // namespace
 
 class [[gnu::visibility("hidden")]] FeatureFiles::Implementation {
@@ -257,18 +262,23 @@ class [[gnu::visibility("hidden")]] FeatureFiles::Implementation {
       const std::string header = npy_header(DType::f32, shape());
       features_->write_at(0, header.data(), header.size());
     }
-    features_->commit();
+    // Those of an earlier call stay whole until all of these are on the disk.
     std::vector<std::string> written{path_};
-    if (!table_) {
-      names_->commit();
-      written.push_back(beside(path_, ".csv").string());
-    }
+    std::optional<AtomicFile> components;
+    if (!table_) written.push_back(beside(path_, ".csv").string());
     if (pca) {
       written.push_back(beside(path_, ".pca.npy").string());
-      save_npy(mean_and_components(*pca), written.back());
+      write_npy(mean_and_components(*pca), components.emplace(written.back()));
     }
     written.push_back(beside(path_, ".json").string());
-    write_text(written.back(), json_text(to_json(record, shape()), 2) + "\n");
+    AtomicFile text(written.back());
+    text.write(json_text(to_json(record, shape()), 2) + "\n");
+    std::vector<AtomicFile*> files{&*features_};
+    if (names_) files.push_back(&*names_);
+    if (components) files.push_back(&*components);
+    files.push_back(&text);
+    for (AtomicFile* file : files) file->flush();
+    for (AtomicFile* file : files) file->commit();
     return written;
   }
 
@@ -307,8 +317,7 @@ std::vector<std::string> save_features(const FeatureSet& set, const std::string&
 
 void save_npy(const Tensor& tensor, const std::string& path) {
   AtomicFile file(path);
-  file.write(npy_header(tensor.dtype(), tensor.shape()));
-  file.write(tensor.raw(), tensor.bytes());
+  write_npy(tensor, file);
   file.commit();
 }
 

@@ -203,6 +203,7 @@ std::shared_ptr<Model::Implementation> from_model_file(const std::string& path, 
   check_channels(path, file, options);
   auto loaded = with_weights(variant, form_of(file), file.preprocessing, file.tensors, path);
   loaded->shared_network()->set_thresholds(file.thresholds);
+  loaded->shared_network()->set_seen(file.seen);
   return loaded;
 }
 

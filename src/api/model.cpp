@@ -181,7 +181,12 @@ std::map<std::string, Tensor> Model::state_dict() const {
 void Model::load_state_dict(const std::map<std::string, Tensor>& state) {
   weights::StateDict given;
   for (const auto& [name, tensor] : state) given.add(name, tensor);
-  in_context("loading " + name(), [&] { implementation().changing().load(given); });
+  in_context("loading " + name(), [&] {
+    engine::Network& network = implementation().changing();
+    network.load(given);
+    // Nobody knows where these weights come from.
+    if (network.seen()) network.set_seen(std::make_shared<const SeenPictures>(SeenPictures{network.seen()->prints, false}));
+  });
 }
 
 void Model::save(const std::string& path) const {

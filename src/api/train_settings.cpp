@@ -235,6 +235,8 @@ std::vector<Row> run_rows() {
              FOVEA_FIELD(run.checkpoint_seconds)),
       flag("tensorboard", "Write event files for TensorBoard into DIR/tensorboard", FOVEA_FIELD(run.tensorboard)),
       flag("no-report", "Write no report.html", FOVEA_FIELD(run.report), false),
+      flag("no-fingerprints", "Leave no hashes of the pictures in the model: evaluate cannot tell then which it knows",
+           FOVEA_FIELD(run.fingerprints), false),
   };
 }
 

@@ -135,12 +135,12 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
 
   Evaluation test() {
     if (data().splits.test.samples.empty()) fail(ErrorKind::usage, "there are no test pictures");
-    return evaluate({data().splits.test.samples, network_->preprocessing(), data().cache, false});
+    return evaluate({data().splits.test.samples, network_->preprocessing(), data().cache, false, {}, true, data().looks});
   }
 
   Evaluation evaluate(const Dataset& dataset) {
     const image::Dataset pictures = pictures_of(dataset, network_->classes(), network_->form().head.independent);
-    Evaluation result = evaluate({pictures.samples, network_->preprocessing(), nullptr, true});
+    Evaluation result = evaluate({pictures.samples, network_->preprocessing(), nullptr, true, {}, true});
     for (const image::Unused& one : pictures.unused) result.unused.push_back({one.path, one.reason});
     return result;
   }
@@ -187,6 +187,7 @@ class [[gnu::visibility("hidden")]] Trainer::Implementation {
     if (options_.regularization.dropout) network_->set_dropout(*options_.regularization.dropout);
     training::check_blocks(*network_, plan_);
     if (options_.regularization.class_weights) class_weights_ = training::class_weights_of(data().splits.train);
+    network_->set_seen(training::seen_with(network_->seen(), data(), options_, model_.implementation().loaded.source != "none"));
     session_.emplace(network_, device(), arena_);
     const uint64_t seed = training::phase_seed(options_.run.seed, static_cast<int64_t>(plan_.phases.size()) - 1);
     feed_ = training::feed_by_hand(parts(), phase(), seed);

@@ -230,7 +230,7 @@ void AtomicFile::commit() {
     copy_into_place();
     return close_all();
   }
-  if (fsync(descriptor_) != 0) fail_here("cannot flush");
+  if (!flushed_) flush();
   give_name();
   if (::close(std::exchange(descriptor_, -1)) != 0) fail_here("cannot write");
   if (renameat(folder_, partial_.c_str(), folder_, name_.c_str()) != 0) fail_here("cannot write");
@@ -239,6 +239,11 @@ void AtomicFile::commit() {
   // file system can: then it goes as it went before.
   (void)fsync(folder_);
   close_all();
+}
+
+void AtomicFile::flush() {
+  if (!through_ && fsync(descriptor_) != 0) fail_here("cannot flush");
+  flushed_ = true;
 }
 
 void AtomicFile::give_name() {

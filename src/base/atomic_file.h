@@ -28,6 +28,9 @@ class AtomicFile {
   void write(std::string_view text) { write(text.data(), text.size()); }
   // Writes over what is there already.
   void write_at(uint64_t position, const void* data, size_t bytes);
+  // What was written is on the disk, and nothing is written after it: of several files that belong together all are flushed before the
+  // first is committed.
+  void flush();
   // Makes it permanent; without it the destructor drops what was written.
   void commit();
 
@@ -58,7 +61,7 @@ class AtomicFile {
   std::filesystem::path target_;  // where its links lead
   std::string name_, partial_;    // in the folder; partial_ is empty for a file that has no name yet
   int folder_ = -1, descriptor_ = -1;
-  bool through_ = false, collects_ = false, in_place_ = false;
+  bool through_ = false, collects_ = false, in_place_ = false, flushed_ = false;
   std::string collected_;
 };
 

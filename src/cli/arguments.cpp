@@ -11,7 +11,11 @@
 #include <cstdlib>
 #include <limits>
 #include <numeric>
+#include <span>
+#include <sstream>
 #include <utility>
+
+#include "cli/terminal.h"
 
 namespace fovea::cli {
 
@@ -278,17 +282,18 @@ std::vector<std::string> with_ranges_joined(const std::vector<std::string>& give
   return words;
 }
 
-// CLI11 would say only that a command is missing.
-void check_command(const CLI::App& app, const std::vector<std::string>& words) {
-  if (words.empty() || words[0].starts_with('-')) return;
+// CLI11 would say only that a command is missing. `before`: the commands that lead to this one.
+void check_command(const CLI::App& app, std::span<const std::string> words, const std::string& before = "") {
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (words.empty() || words[0].starts_with('-') || commands.empty()) return;
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name() == words[0]) return;
+  for (const CLI::App* command : commands) {
+    if (command->get_name() == words[0]) return check_command(*command, words.subspan(1), before + words[0] + " ");
     names.push_back(command->get_name());
   }
   const std::string meant = suggestion(words[0], names);
-  throw Error(ErrorKind::usage, "there is no command '" + words[0] + "'" + meant + (meant.empty() ? "; there are " : " There are ") +
-                                    CLI::detail::join(names, ", "));
+  throw Error(ErrorKind::usage, "there is no command '" + before + words[0] + "'" + meant +
+                                    (meant.empty() ? "; there are " : " There are ") + CLI::detail::join(names, ", "));
 }
 
 // "fovea help train" is "fovea train --help".
@@ -352,7 +357,12 @@ int Program::run(const std::vector<std::string>& words) {
   try {
     parse(words);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app_->exit(error);  // --help, --version
+    if (error.get_exit_code() == 0) {  // --help, --version
+      std::ostringstream text;
+      app_->exit(error, text, text);
+      write_output(text.str());
+      return 0;
+    }
     throw Error(ErrorKind::usage, std::string(error.what()) + " (" + full_name(*app_) + " --help tells more)");
   }
   return chosen_();

@@ -2,6 +2,8 @@
 #include <fovea/report.h>
 #include <fovea/train.h>
 
+#include <algorithm>
+
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/options.h"
@@ -13,7 +15,9 @@ namespace {
 constexpr const char* kEvaluateFooter =
     R"(DATA is a folder with one folder a class, named as the model's classes are. Or it is pictures, or - for a list of them on standard input:
 then the name of the folder that a picture lies in is its class. Or a CSV file of files and labels (see fovea train --help). For a model
-of classes that do not exclude each other: mean average precision and F1 in place of top 5 and confusion. Pictures that cannot be read are listed on standard error and left out.
+of classes that do not exclude each other: mean average precision and F1 in place of top 5 and confusion. Pictures that cannot be read are
+listed on standard error and left out. Training leaves hashes of its pictures in the model: pictures that are among them, or nearly so, are
+told, with the figures of the others.
 
 Examples:
   fovea evaluate run/model.safetensors new-pictures
@@ -53,6 +57,31 @@ std::string confusion_table(const Evaluation& evaluation, const std::vector<size
   return table.text();
 }
 
+// What the model knows of these pictures from its training.
+void print_seen(const Evaluation& evaluation) {
+  if (!evaluation.seen) return print("\nwhich pictures the model was trained on is not recorded in it: some of these may be among them\n");
+  const SeenInTraining& seen = *evaluation.seen;
+  const char* before = seen.all ? "" : "; what the weights before that were trained on is not known";
+  const auto known = static_cast<int64_t>(seen.pictures.size());
+  if (known == 0)
+    return print("\nnone of them is among the {} that the model was trained on or chosen by{}\n",
+                 counted(seen.recorded, "picture", "pictures"), before);
+  const auto same = std::ranges::count_if(seen.pictures, &SeenPicture::same_pixels);
+  print("\n{} of {} {} used in the model's training ({} pixel by pixel, {} nearly){}\n", known,
+        counted(evaluation.score.pictures, "picture", "pictures"), known == 1 ? "was" : "were", same, known - same, before);
+  constexpr size_t kNamed = 3;
+  for (size_t i = 0; i < std::min(kNamed, seen.pictures.size()); ++i) print("  {}\n", seen.pictures[i].file);
+  if (seen.pictures.size() > kNamed) print("  and {} more, which --json names\n", seen.pictures.size() - kNamed);
+  if (seen.others.pictures == 0)
+    print("without them no picture is left\n");
+  else if (seen.others.labels)
+    print("without them: mean average precision {} of {}, loss {:.4f}\n", as_percent(seen.others.labels->mean_average_precision),
+          counted(seen.others.pictures, "picture", "pictures"), seen.others_loss);
+  else
+    print("without them: accuracy {} of {}, top 5 {}, loss {:.4f}\n", as_percent(seen.others.accuracy),
+          counted(seen.others.pictures, "picture", "pictures"), as_percent(seen.others_top5), seen.others_loss);
+}
+
 void print_labels(const Evaluation& evaluation) {
   const LabelScores& scores = *evaluation.score.labels;
   print("mean average precision {}, F1 {} (macro) and {} (micro), all labels right {} of {}, loss {:.4f}\n\n",
@@ -89,6 +118,15 @@ void print_text(const Evaluation& evaluation) {
     print("\nconfusion: a row for each true class, a column for each predicted one\n{}", confusion_table(evaluation, shown));
 }
 
+Json seen_json(const SeenInTraining& seen) {
+  Json pictures = Json::array();
+  for (const SeenPicture& one : seen.pictures) pictures.push_back(Json{{"file", one.file}, {"same_pixels", one.same_pixels}});
+  Json others{
+      {"accuracy", seen.others.accuracy}, {"pictures", seen.others.pictures}, {"top5", seen.others_top5}, {"loss", seen.others_loss}};
+  add_label_scores(others, seen.others);
+  return {{"recorded", seen.recorded}, {"all", seen.all}, {"pictures", pictures}, {"others", others}};
+}
+
 Json to_json(const Evaluation& evaluation) {
   Json classes = Json::array();
   for (size_t i = 0; i < evaluation.classes.size(); ++i) {
@@ -110,6 +148,7 @@ Json to_json(const Evaluation& evaluation) {
             {"left_out", left_out_json(evaluation.left_out)},
             {"unused", left_out_json(evaluation.unused)}};
   if (evaluation.score.labels) add_fields(json, *evaluation.score.labels);
+  json.set("seen_in_training", evaluation.seen ? seen_json(*evaluation.seen) : Json());
   return json;
 }
 
@@ -139,10 +178,12 @@ int evaluate(const EvaluateArguments& options) {
         data.folder.empty() ? fmt::format("a list of {}", counted(static_cast<int64_t>(data.files.size()), "file", "files")) : data.folder;
     write_report(model, evaluation, options.report, where, command_line());
   }
-  if (options.json)
+  if (options.json) {
     print_json(to_json(evaluation));
-  else
-    print_text(evaluation);
+    return 0;
+  }
+  print_text(evaluation);
+  print_seen(evaluation);
   return 0;
 }
 
@@ -156,9 +197,9 @@ void add_evaluate(Command& program) {
   add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights", kAnswerFits);
   add_decode(command, options->preprocessing);
   command.option("--report", options->report, "Write a page with classes, confusion, calibration and the worst mistakes").type("FILE");
-  add_json(
-      command, options->json,
-      R"({"accuracy", "pictures", "top5", "loss", "classes": [{"name", "pictures", "correct", "accuracy"}], "confusion", "left_out"})");
+  add_json(command, options->json,
+           R"({"accuracy", "pictures", "top5", "loss", "classes": [{"name", "pictures", "correct", "accuracy"}], "confusion", "left_out",
+"unused", "seen_in_training": {"recorded", "all", "pictures": [{"file", "same_pixels"}], "others": {"accuracy", "pictures", "top5", "loss"}}})");
   command.footer(kEvaluateFooter);
   command.runs([options] { return evaluate(*options); });
 }

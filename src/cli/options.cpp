@@ -163,6 +163,22 @@ void say_limits(const std::string& model, const std::string& tag) {
   if (!weights->classifies) say(fmt::format("{} {}: for features only, a classifier is trained first", weights->model, weights->tag));
 }
 
+namespace {
+
+// MODEL and pictures are easily swapped.
+[[noreturn]] void tell_of_pictures(const std::string& model) {
+  bool picture = true;
+  try {
+    (void)read_image(model);
+  } catch (const Error&) {
+    picture = false;
+  }
+  if (picture) throw Error(ErrorKind::usage, model + ": is a picture, where a model is expected: the model comes first, then the pictures");
+  throw;
+}
+
+}  // namespace
+
 Model load(const ModelOptions& options, uint64_t seed) {
   use_threads(options);
   Progress progress;
@@ -177,7 +193,15 @@ Model load(const ModelOptions& options, uint64_t seed) {
     progress.show("fetching weights", static_cast<double>(done), static_cast<double>(total),
                   total > 0 ? fmt::format("{} of {}", as_megabytes(done), as_megabytes(total)) : as_megabytes(done));
   };
-  Model model = Model::load(options.model, loading);
+  const auto loaded = [&]() -> Model {
+    try {
+      return Model::load(options.model, loading);
+    } catch (const Error&) {
+      if (std::error_code none; std::filesystem::is_regular_file(options.model, none)) tell_of_pictures(options.model);
+      throw;
+    }
+  };
+  Model model = loaded();
   progress.clear();
   if (fetched) say_limits(options.model, options.weights);
   for (const std::string& note : model.loaded().notes) say("fovea: " + note);

@@ -40,7 +40,7 @@ int report(const ReportArguments& options) {
 void add_report(Command& program) {
   Command command = program.command("report", "Write the page of a finished run again");
   const auto options = std::make_shared<ReportArguments>();
-  command.positional("run", options->run, "The run's folder").type("RUN");
+  command.positional("RUN", options->run, "The run's folder");
   add_compute(command, options->model);
   add_json(command, options->json, R"({"report": PATH})");
   command.footer(kReportFooter);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/interrupts.h"
@@ -182,18 +183,39 @@ void print_curve(const RateCurve& curve) {
     print("the loss falls nowhere between these rates (recipe {}, {})\n", curve.recipe, curve.optimizer);
 }
 
-// run, or the first of run-2, run-3, ... that is not there; to go on with, the last one that is.
-std::string usual_folder(const TrainOptions& training) {
-  const auto name = [](int number) { return number == 1 ? std::string("run") : fmt::format("run-{}", number); };
-  const auto taken = [&](int number) {
+// Where a run goes that was given no name: run, or the first of run-2, run-3, ... that is not there, which is made at once, so that no
+// other command takes it. It goes again where nothing was put into it. To go on with: the last one that is there.
+class UsualFolder {
+ public:
+  explicit UsualFolder(const TrainOptions& training) {
     std::error_code none;
-    return std::filesystem::exists(name(number), none) && !std::filesystem::is_empty(name(number), none);
-  };
-  int number = 1;
-  if (training.run.overwrite) return name(number);
-  while (taken(number)) ++number;
-  return name(training.run.resume && number > 1 ? number - 1 : number);
-}
+    if (training.run.overwrite || training.run.resume) {
+      name_ = name(1);
+      for (int number = 2; training.run.resume && !training.run.overwrite && std::filesystem::exists(name(number), none); ++number)
+        if (!std::filesystem::is_empty(name(number), none)) name_ = name(number);
+      return;
+    }
+    for (int number = 1;; ++number) {
+      name_ = name(number);
+      made_ = std::filesystem::create_directory(name_, none);
+      if (made_ || !std::filesystem::exists(name_, none)) return;  // where none can be made, the training says why
+    }
+  }
+  ~UsualFolder() {
+    std::error_code none;
+    if (made_) std::filesystem::remove(name_, none);
+  }
+  UsualFolder(const UsualFolder&) = delete;
+  UsualFolder& operator=(const UsualFolder&) = delete;
+
+  const std::string& name() const { return name_; }
+
+ private:
+  static std::string name(int number) { return number == 1 ? std::string("run") : fmt::format("run-{}", number); }
+
+  std::string name_;
+  bool made_ = false;
+};
 
 int run_rate_search(const TrainArguments& options, const LabelledData& data, const Model& model, TrainOptions training) {
   Progress bar;
@@ -216,7 +238,8 @@ int run_rate_search(const TrainArguments& options, const LabelledData& data, con
 int run_training(const TrainArguments& options) {
   if (options.data.empty()) throw Error(ErrorKind::usage, "DATA is required (fovea train --help tells more)");
   TrainOptions training = train_options(options.training);
-  if (training.run.out.empty()) training.run.out = usual_folder(training);
+  std::optional<UsualFolder> folder;
+  if (training.run.out.empty() && !options.find_rate) training.run.out = folder.emplace(training).name();
   const LabelledData data = labelled_data(options.data);
   // Data without classes is told before weights are read, or fetched.
   if (data.folder.empty())

@@ -70,6 +70,7 @@ std::shared_ptr<Network> Network::clone() const {
   copy->load(state_dict());
   copy->set_precision(precision_);
   copy->thresholds_ = thresholds_;
+  copy->set_seen(seen_);
   return copy;
 }
 
@@ -277,6 +278,7 @@ void Network::save(const std::filesystem::path& path, weights::StateDict tensors
   file.native_height = form_.native.height;
   file.native_width = form_.native.width;
   file.thresholds = std::move(thresholds);
+  file.seen = seen_;
   file.tensors = std::move(tensors);
   weights::write_model_file(path, file);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/seen_pictures.h"
 #include "engine/packed_weights.h"
 #include "engine/state_store.h"
 #include "models/registry.h"
@@ -59,6 +60,9 @@ class Network {
   void set_thresholds(std::vector<double> thresholds);
   const Preprocessing& preprocessing() const { return preprocessing_; }
   void set_preprocessing(const Preprocessing& preprocessing) { preprocessing_ = preprocessing; }
+  // Which pictures its weights come from; null: nobody knows.
+  const std::shared_ptr<const SeenPictures>& seen() const { return seen_; }
+  void set_seen(std::shared_ptr<const SeenPictures> seen) { seen_ = std::move(seen); }
   const std::shared_ptr<StateStore>& store() const { return store_; }
   // Shared by all sessions.
   const std::shared_ptr<PackedWeights>& packed_weights() const { return packed_weights_; }
@@ -110,6 +114,7 @@ class Network {
   Preprocessing preprocessing_;
   std::vector<double> thresholds_;
   DType precision_ = DType::f32;
+  std::shared_ptr<const SeenPictures> seen_;
   std::shared_ptr<StateStore> store_;
   std::shared_ptr<PackedWeights> packed_weights_ = std::make_shared<PackedWeights>();
 };

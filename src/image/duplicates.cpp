@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -17,12 +18,14 @@
 namespace fovea::image {
 namespace {
 
-constexpr int64_t kMap = 32, kFrequencies = 8;
+constexpr int64_t kMap = 32, kFrequencies = 8, kDetailed = 12;
 // Signs of 63 that may differ, the distance of the small pictures in units of their contrast, and of their aspects. On 200 drawings of
 // twelve kinds, their copies at half the size, as JPEG of quality 75 and mirrored: every copy found, no other pair.
 constexpr int kMostSigns = 12;
 constexpr double kMostDistance = 0.25, kMostAspect = 0.06;
 constexpr double kLeastContrast = 4;  // below it there is nothing to compare
+// By the signs alone: of 63 and of 48; and how far apart two mean colours may be, in 32nds.
+constexpr int kMostCoarse = 6, kMostDetail = 8, kMostColour = 2;
 
 uint64_t hash_of(const Image& image) {
   uint64_t hash = mix64(static_cast<uint64_t>(image.width) * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(image.height));
@@ -39,27 +42,40 @@ uint64_t hash_of(const Image& image) {
 }
 
 // Cosine transform of the brightness, its lowest frequencies.
-std::array<double, kFrequencies * kFrequencies> frequencies(const Image& map) {
+std::array<double, kDetailed * kDetailed> frequencies(const Image& map) {
   static const auto cosines = [] {
-    std::array<std::array<double, kMap>, kFrequencies> table{};
-    for (int64_t k = 0; k < kFrequencies; ++k)
+    std::array<std::array<double, kMap>, kDetailed> table{};
+    for (int64_t k = 0; k < kDetailed; ++k)
       for (int64_t x = 0; x < kMap; ++x)
         table[static_cast<size_t>(k)][static_cast<size_t>(x)] =
             std::cos(std::numbers::pi * static_cast<double>(k) * (static_cast<double>(x) + 0.5) / static_cast<double>(kMap));
     return table;
   }();
-  std::array<double, kFrequencies * kFrequencies> result{};
+  std::array<double, kDetailed * kDetailed> result{};
   for (int64_t y = 0; y < kMap; ++y) {
-    std::array<double, kFrequencies> row{};
+    std::array<double, kDetailed> row{};
     for (int64_t x = 0; x < kMap; ++x) {
       const uint8_t* rgb = map.pixels.data() + 3 * (y * kMap + x);
       const double brightness = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
       for (size_t k = 0; k < row.size(); ++k) row[k] += brightness * cosines[k][static_cast<size_t>(x)];
     }
-    for (size_t j = 0; j < kFrequencies; ++j)
-      for (size_t k = 0; k < row.size(); ++k) result[j * kFrequencies + k] += row[k] * cosines[j][static_cast<size_t>(y)];
+    for (size_t j = 0; j < kDetailed; ++j)
+      for (size_t k = 0; k < row.size(); ++k) result[j * kDetailed + k] += row[k] * cosines[j][static_cast<size_t>(y)];
   }
   return result;
+}
+
+constexpr int kDetailSigns = 48;  // the other bits of a detail are the mean colour, 5, 6 and 5 of them
+
+// Rows and columns of the 48 frequencies above the lowest 8 x 8, the lower first.
+std::vector<std::pair<size_t, size_t>> detail_places() {
+  std::vector<std::pair<size_t, size_t>> places;
+  for (size_t j = 0; j < kDetailed; ++j)
+    for (size_t k = 0; k < kDetailed; ++k)
+      if (std::max(j, k) >= kFrequencies) places.emplace_back(j, k);
+  std::ranges::stable_sort(places, {}, [](const auto& place) { return place.first + place.second; });
+  places.resize(kDetailSigns);
+  return places;
 }
 
 // Of two small pictures, one of them mirrored or not, in units of the larger contrast.
@@ -90,12 +106,15 @@ Fingerprint fingerprint(const Image& decoded) {
   result.height = decoded.height;
   const Image map = resize(rgb_of(decoded), kMap, kMap, Interpolation::bilinear);
   const auto transformed = frequencies(map);
-  for (size_t i = 1; i < transformed.size(); ++i) {
-    const uint64_t bit = uint64_t{1} << i;
-    const bool odd = i % kFrequencies % 2 == 1;  // mirrored left to right it changes its sign
-    if (transformed[i] > 0) result.hash |= bit;
-    if ((odd ? -transformed[i] : transformed[i]) > 0) result.mirrored_hash |= bit;
-  }
+  const auto note_sign = [&](size_t j, size_t k, size_t bit, uint64_t& hash, uint64_t& mirrored) {
+    const double value = transformed[j * kDetailed + k];
+    if (value > 0) hash |= uint64_t{1} << bit;
+    if ((k % 2 == 1 ? -value : value) > 0) mirrored |= uint64_t{1} << bit;  // of the mirror image an odd one has the other sign
+  };
+  for (size_t i = 1; i < kFrequencies * kFrequencies; ++i)
+    note_sign(i / kFrequencies, i % kFrequencies, i, result.hash, result.mirrored_hash);
+  static const auto details = detail_places();
+  for (size_t i = 0; i < details.size(); ++i) note_sign(details[i].first, details[i].second, i, result.detail, result.mirrored_detail);
   const Image small = resize(map, Fingerprint::kSide, Fingerprint::kSide, Interpolation::bilinear);
   std::ranges::copy(small.pixels, result.small.begin());
   std::array<double, 3> sums{}, squares{};
@@ -104,6 +123,10 @@ Fingerprint fingerprint(const Image& decoded) {
     squares[i % 3] += static_cast<double>(result.small[i]) * result.small[i];
   }
   constexpr double count = Fingerprint::kSide * Fingerprint::kSide;
+  const auto level = [&](size_t c, double levels) { return static_cast<uint64_t>(sums[c] / count / 256 * levels); };
+  const uint64_t colour = (level(0, 32) << 11 | level(1, 64) << 5 | level(2, 32)) << kDetailSigns;
+  result.detail |= colour;
+  result.mirrored_detail |= colour;
   double variance = 0;
   for (size_t c = 0; c < 3; ++c) variance += squares[c] / count - (sums[c] / count) * (sums[c] / count);
   result.contrast = std::sqrt(std::max(0.0, variance / 3));
@@ -116,6 +139,34 @@ Likeness likeness(const Fingerprint& a, const Fingerprint& b) {
   if (!plain && !mirrored) return Likeness::none;
   if (std::min(a.contrast, b.contrast) < kLeastContrast || std::abs(aspect(a) - aspect(b)) > kMostAspect) return Likeness::none;
   const bool alike = (plain && distance(a, b, false) <= kMostDistance) || (mirrored && distance(a, b, true) <= kMostDistance);
+  return alike ? Likeness::alike : Likeness::none;
+}
+
+PicturePrint print_of(const Fingerprint& picture) {
+  if (picture.contrast < kLeastContrast) return {picture.pixels, 0, 0};
+  return {picture.pixels, picture.hash, picture.detail};
+}
+
+Likeness likeness(const SeenPictures& seen, const Fingerprint& picture) {
+  const auto same = std::ranges::lower_bound(seen.prints, picture.pixels, {}, &PicturePrint::pixels);
+  if (same != seen.prints.end() && same->pixels == picture.pixels) return Likeness::same_pixels;
+  if (picture.contrast < kLeastContrast) return Likeness::none;
+  const auto near_colour = [](uint64_t a, uint64_t b) {
+    const auto level = [](uint64_t detail, int shift, int bits) {
+      return static_cast<int>(detail >> (kDetailSigns + shift) & ((uint64_t{1} << bits) - 1));
+    };
+    return std::abs(level(a, 11, 5) - level(b, 11, 5)) <= kMostColour && std::abs(level(a, 5, 6) - level(b, 5, 6)) <= 2 * kMostColour &&
+           std::abs(level(a, 0, 5) - level(b, 0, 5)) <= kMostColour;
+  };
+  const auto near = [&](const PicturePrint& print, uint64_t coarse, uint64_t detail) {
+    constexpr uint64_t kSigns = (uint64_t{1} << kDetailSigns) - 1;
+    return std::popcount(print.coarse ^ coarse) <= kMostCoarse && std::popcount((print.detail ^ detail) & kSigns) <= kMostDetail &&
+           near_colour(print.detail, detail);
+  };
+  const bool alike = std::ranges::any_of(seen.prints, [&](const PicturePrint& print) {
+    return (print.coarse | print.detail) != 0 &&
+           (near(print, picture.hash, picture.detail) || near(print, picture.mirrored_hash, picture.mirrored_detail));
+  });
   return alike ? Likeness::alike : Likeness::none;
 }
 

@@ -66,7 +66,11 @@ Loader::Loader(std::vector<Sample> samples, LoaderOptions options)
     : samples_(std::move(samples)),
       options_(std::move(options)),
       batches_{static_cast<int64_t>(samples_.size()), options_.batch, options_.merge_last_single},
-      preparer_({options_.preprocessing, options_.augmentation, options_.second_fit, options_.cache, options_.channels}) {
+      preparer_({.preprocessing = options_.preprocessing,
+                 .augmentation = options_.augmentation,
+                 .second_fit = options_.second_fit,
+                 .cache = options_.cache,
+                 .channels = options_.channels}) {
   if (options_.batch < 1 || options_.ahead < 1) fail(ErrorKind::usage, "batches of {}, {} ahead", options_.batch, options_.ahead);
   slots_.resize(static_cast<size_t>(options_.ahead) + 1);
   const int count = options_.workers > 0 ? options_.workers : threads();

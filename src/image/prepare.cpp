@@ -46,7 +46,9 @@ void Preparer::prepare(const Sample& sample, const Draw& draw, const Use& use, s
     normalize(augmentation ? augment(image, *augmentation, options_.preprocessing, draw) : fit(image, p));
   };
   if (!cache_serves_) {
-    if (!decoded || p.decode == Decode::fast) decoded = read_picture(sample, use);
+    const bool first = !decoded;
+    if (first || p.decode == Decode::fast) decoded = read_picture(sample, use);
+    if (first && options_.on_read) options_.on_read(draw.index, *decoded);
     return finish(*decoded);
   }
   const std::shared_ptr<const Image> cached = options_.cache->get(sample, use);

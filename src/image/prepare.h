@@ -1,6 +1,7 @@
 // One picture as a network takes it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,7 +18,9 @@ namespace fovea::image {
 struct PrepareOptions {
   Preprocessing preprocessing;
   std::optional<Augmentation> augmentation = {};
-  bool second_fit = false;                 // also in the preprocessing's second shape, where it has one; not with augmentation
+  bool second_fit = false;  // also in the preprocessing's second shape, where it has one; not with augmentation
+  // Called with each picture that is read, and so is none of the cache's, by its Draw::index; by several threads.
+  std::function<void(int64_t index, const Image& decoded)> on_read = {};
   std::shared_ptr<ImageCache> cache = {};  // used where its pictures serve: decoded alike, and not fitted where crops are random
   int64_t channels = 3;                    // of the network; one of 1 is given pictures of 3 (see with_channels)
 };

@@ -78,7 +78,7 @@ class Looker {
   // A picture that cannot be read is zeros.
   void prepare(int64_t index, std::span<const std::span<float>> out, Seen& seen) const {
     try {
-      preparer_.prepare(pictures_.samples[static_cast<size_t>(index)], {pictures_.seed, pictures_.epoch, index}, out);
+      preparer_.prepare(pictures_.samples[static_cast<size_t>(index)], {pictures_.seed, pictures_.epoch, pictures_.first + index}, out);
       return;
     } catch (const Error& error) {
       seen.failure = std::current_exception();

@@ -24,6 +24,7 @@ struct Pictures {
   image::PrepareOptions prepare;
   uint64_t seed = 0;  // of the augmentation, with the epoch and the picture's number
   int64_t epoch = 0;
+  int64_t first = 0;  // the number of the first of them
 };
 
 // Lends a program, for as long as the body runs. Its outputs are read in this order; [pictures, ...] each.

@@ -78,16 +78,4 @@ std::string as_seconds(double seconds) {
   return fmt::format("{}\u00A0h {}\u00A0min", whole / kHour, whole % kHour / kMinute);
 }
 
-std::string base64(std::span<const std::byte> bytes) {
-  constexpr const char* kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t three = 0;
-    for (size_t i = 0; i < 3; ++i) three = three << 8 | (at + i < bytes.size() ? static_cast<uint32_t>(bytes[at + i]) : 0);
-    for (size_t i = 0; i < 4; ++i) text += at + i > bytes.size() ? '=' : kDigits[three >> (18 - 6 * i) & 63];
-  }
-  return text;
-}
-
 }  // namespace fovea::report

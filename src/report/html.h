@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,8 +22,5 @@ std::string counted(int64_t count, const char* one, const char* many);
 // Three significant figures and a unit: "256 MB", "8.19 s", "2 min 5 s".
 std::string as_bytes(double bytes);
 std::string as_seconds(double seconds);
-
-// RFC 4648.
-std::string base64(std::span<const std::byte> bytes);
 
 }  // namespace fovea::report

@@ -2,10 +2,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <sstream>
 
-#include "report/html.h"
 #include "base/json.h"
+#include "report/html.h"
 #include "report/sections.h"
 
 namespace fovea::report {
@@ -60,23 +62,65 @@ std::string command_of(const json& metrics) {
                      listed ? "<p class=\"note\">with the list of pictures on standard input</p>" : "");
 }
 
-// Phases side by side, a row for each of their settings.
+// What of an augmentation does anything: "crops of 0.35 to 1 of the area, flip 0.5, brightness 0.2" of image::to_string's text; a text that
+// is none of these as it is.
+std::string augmentation_text(const std::string& text) {
+  std::istringstream pieces(text);
+  std::vector<std::string> kept;
+  for (std::string piece; std::getline(pieces, piece, ',');) {
+    std::istringstream words(piece);
+    std::vector<std::string> word{std::istream_iterator<std::string>(words), {}};
+    if (word.empty()) continue;
+    piece = fmt::format("{}", fmt::join(word, " "));
+    if (word[0] == "crop" && word.size() > 5) {
+      if (word[1] == "true") kept.push_back(fmt::format("crops of {} to {} of the area", word[3], word[5]));
+    } else if (word[0] == "policy" && word.size() > 7) {
+      if (word[1] != "none") kept.push_back(fmt::format("{} ({} operations, magnitude {})", word[1], word[3], word[5]));
+    } else if (word[0] == "erasing" && word.size() > 5) {
+      if (word[1] != "0") kept.push_back(fmt::format("erasing {} ({} to {} of the area)", word[1], word[3], word[5]));
+    } else if (word.back() != "0") {
+      kept.push_back(piece);
+    }
+  }
+  return kept.empty() ? "none" : fmt::format("{}", fmt::join(kept, ", "));
+}
+
+// A setting of a phase as it stands in the table; empty: it means nothing there.
+std::string phase_text(const json& phase, const std::string& key) {
+  static const std::set<std::string> of_steps = {
+      "accumulate",       "batch",  "class_weights", "clip_norm", "cutmix",   "ema",       "epochs",   "focal_gamma", "layer_decay",
+      "label_smoothing",  "loss",   "lowest_rate",   "mixup",     "momentum", "optimizer", "patience", "rate",        "schedule",
+      "stochastic_depth", "warmup", "weight_decay"};
+  if (!phase.contains(key) || (phase.value("solved", false) && of_steps.contains(key))) return "";
+  const json& value = phase[key];
+  if (key == "augmentation" && value.is_string()) return augmentation_text(value);
+  if (key == "focal_gamma" && phase.value("loss", "") != "focal") return "";
+  if (value.is_number() && value.get<double>() < 0) return "";   // the network's own
+  if (value.is_number() && value.get<double>() == 0) return "";  // none
+  if (value.is_boolean() && !value.get<bool>()) return "";       // no
+  if (key == "accumulate" && value == 1) return "";
+  return value_text(value);
+}
+
+// Phases side by side, a row for each of their settings that means anything in one of them.
 std::string phases_table(const json& metrics) {
   if (!metrics.contains("phases") || metrics["phases"].empty()) return "";
   const json& phases = metrics["phases"];
   std::vector<std::string> keys;
   for (const json& phase : phases)
     for (const auto& [key, value] : phase.items())
-      if (key != "name" && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+      if (key != "name" && key != "augmented" && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   std::string head, rows;
   for (const json& phase : phases) head += "<th>" + escaped(phase.value("name", "")) + "</th>";
   for (const std::string& key : keys) {
-    rows += "<tr><th scope=\"row\">" + escaped(words_of(key)) + "</th>";
-    for (size_t i = 0; i < phases.size(); ++i)
-      rows += phases[i].contains(key)
-                  ? fmt::format("<td data-of=\"phases.{}.{}\">{}</td>", i, escaped(key), escaped(value_text(phases[i][key])))
-                  : "<td>–</td>";
-    rows += "</tr>";
+    std::string cells;
+    bool any = false;
+    for (size_t i = 0; i < phases.size(); ++i) {
+      const std::string text = phase_text(phases[i], key);
+      any = any || !text.empty();
+      cells += text.empty() ? "<td>–</td>" : fmt::format("<td data-of=\"phases.{}.{}\">{}</td>", i, escaped(key), escaped(text));
+    }
+    if (any) rows += "<tr><th scope=\"row\">" + escaped(words_of(key)) + "</th>" + cells + "</tr>";
   }
   return "<h3>Phases</h3><div class=\"scroll\"><table class=\"plain\"><thead><tr><th></th>" + head + "</tr></thead><tbody>" + rows +
          "</tbody></table></div>";
@@ -87,13 +131,29 @@ std::string freezing(const json& metrics) {
   return "<h3>What freezing saves</h3><p>" + shown_value("freeze_saves", escaped(metrics["freeze_saves"].get<std::string>())) + "</p>";
 }
 
+// "0 hidden 512 dropout -1", as a checkpoint has it, in words.
+std::string head_words(const std::string& text) {
+  std::istringstream words(text);
+  int kind = 0;
+  std::string hidden, dropout, word, more;
+  if (!(words >> kind >> word >> hidden >> word >> dropout) || kind < 0 || kind > 2) return text;
+  constexpr const char* kKinds[] = {"linear", "mlp", "concat_pool"};
+  while (words >> word) more += ", " + word;
+  return kKinds[kind] + (kind == 0 ? "" : fmt::format(", {} hidden", hidden)) + (dropout.starts_with('-') ? "" : ", dropout " + dropout) +
+         more;
+}
+
+// What must be the same for a run to be gone on with, and stands nowhere else.
 std::string record_list(const json& metrics) {
   if (!metrics.contains("record")) return "";
+  static const std::set<std::string> elsewhere = {"model", "recipe", "seed", "threads", "preprocessing"};
   std::vector<std::pair<std::string, std::string>> rows;
   for (const json& entry : metrics["record"]) {
     // The phases have a table.
     if (entry.at(0) == "phase") break;
-    rows.emplace_back(entry.at(0), escaped(value_text(entry.at(1))));
+    const std::string name = entry.at(0);
+    if (elsewhere.contains(name)) continue;
+    rows.emplace_back(name, escaped(name == "head" ? head_words(entry.at(1)) : value_text(entry.at(1))));
   }
   return "<h3>Its record</h3>" + list(rows);
 }

@@ -47,9 +47,18 @@ std::string worst_pair(const Shown& shown) {
   return words;
 }
 
+// The pictures of an evaluation that the model knows from its training; null: nobody knows.
+const json* seen_pictures(const Shown& shown) {
+  const auto seen = shown.evaluation->find("seen_in_training");
+  return seen == shown.evaluation->end() ? nullptr : &*seen;
+}
+
 std::string unseen(const Shown& shown) {
-  if (shown.key == "test")
-    return shown.of_run ? "kept for the test" : "that it was given";  // what it was trained on, an evaluation does not know
+  if (shown.key == "test" && shown.of_run) return "kept for the test";
+  if (shown.key == "test") {
+    const json* seen = seen_pictures(shown);
+    return seen && seen->at("pictures").empty() && seen->at("all").get<bool>() ? "that it never saw in training" : "that it was given";
+  }
   if (shown.key == "validation") return "kept for validation";
   return "of the folds that it was not trained on";
 }
@@ -62,6 +71,11 @@ std::string verdict(const Shown& shown) {
   const char* compared = low > baseline.share        ? "clearly better than"
                          : accuracy > baseline.share ? "not surely better than"
                                                      : "no better than";
+  const json* seen = seen_pictures(shown);
+  if (seen && !seen->at("pictures").empty())  // of new pictures they tell nothing
+    return fmt::format("Right on {} of {} {}, {} of which it knows from its training.", with_commas(correct),
+                       counted(pictures, "picture", "pictures"), unseen(shown),
+                       with_commas(static_cast<int64_t>(seen->at("pictures").size())));
   std::string text = fmt::format(
       "Right on {} of {} {}: of new pictures like these it would get {} right (95\u202F% confidence), {} the {} of always "
       "saying “{}”",
@@ -80,6 +94,43 @@ std::string labels_verdict(const Shown& shown) {
       "confidence).",
       percent(evaluation.at("mean_average_precision")), counted(evaluation.at("pictures"), "picture", "pictures"), unseen(shown),
       with_commas(right), percent_range(evaluation.at("interval").at(0), evaluation.at("interval").at(1)));
+}
+
+// How much of an accuracy is that of pictures which were learnt by heart, as far as anybody knows.
+std::string acquaintance(const Shown& shown) {
+  if (shown.key != "test") return "";
+  const auto paragraph = [](const std::string& text) { return "<p class=\"note\" id=\"seen\">" + text + "</p>"; };
+  const json* seen = seen_pictures(shown);
+  if (!seen)
+    return shown.of_run ? ""
+                        : paragraph("Which pictures the model was trained on is not recorded in it, so some of these may be among them.");
+  const auto known = static_cast<int64_t>(seen->at("pictures").size()),
+             same = static_cast<int64_t>(
+                 std::ranges::count_if(seen->at("pictures"), [](const json&one) { return one.at("same_pixels").get<bool>(); }));
+  const int64_t pictures = shown.evaluation->at("pictures");
+  const std::string others = seen->at("all").get<bool>() ? "" : " What the weights that training began with were trained on is not known.";
+  if (known == 0)
+    return shown.of_run
+               ? ""
+               : paragraph(fmt::format("None of them is among the {} that it was trained on or chosen by, by their fingerprints.{}",
+                                       shown_value(shown.key + ".seen_in_training.recorded", with_commas(seen->at("recorded"))), others));
+  std::string text = fmt::format("{} of {} {} used in its training ({} pixel by pixel, {} nearly), and tell{} nothing of new ones. ",
+                                 with_commas(known), counted(pictures, "picture", "pictures"), known == 1 ? "was" : "were",
+                                 with_commas(same), with_commas(known - same), known == 1 ? "s" : "");
+  const json& rest = seen->at("others");
+  const std::string path = shown.key + ".seen_in_training.others.";
+  if (rest.at("pictures").get<int64_t>() == 0)
+    text += "There are no others.";
+  else if (rest.contains("mean_average_precision"))
+    text += fmt::format("Without them: mean average precision {} over {} pictures.",
+                        shown_value(path + "mean_average_precision", percent(rest.at("mean_average_precision"))),
+                        shown_value(path + "pictures", with_commas(rest.at("pictures"))));
+  else
+    text += fmt::format("Without them: {} right of {} pictures, {} of new ones (95\u202F% confidence).",
+                        shown_value(path + "accuracy", percent(rest.at("accuracy"))),
+                        shown_value(path + "pictures", with_commas(rest.at("pictures"))),
+                        shown_value(path + "interval", percent_range(rest.at("interval").at(0), rest.at("interval").at(1))));
+  return paragraph(text + others);
 }
 
 std::string advice(const json& metrics, const Shown& shown) {
@@ -164,7 +215,7 @@ std::string summary_section(const json& metrics, const Shown& shown) {
   std::string body;
   if (shown.evaluation && shown.evaluation->contains("interval"))
     body += "<p class=\"verdict\" id=\"verdict\">" +
-            (shown.evaluation->contains("mean_average_precision") ? labels_verdict(shown) : verdict(shown)) + "</p>" +
+            (shown.evaluation->contains("mean_average_precision") ? labels_verdict(shown) : verdict(shown)) + "</p>" + acquaintance(shown) +
             advice(metrics, shown);
   body += tiles(metrics, shown);
   if (metrics.contains("reason"))

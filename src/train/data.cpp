@@ -37,6 +37,15 @@ void add_to(uint64_t& hash, const image::Dataset& dataset, const char* part, con
   }
 }
 
+// Of a file: its size and the time of its last change; empty: there is none.
+std::string file_mark(const std::string& path) {
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(path, none);
+  if (none) return {};
+  const auto changed = std::filesystem::last_write_time(path, none);
+  return fmt::format("{} {}", bytes, changed.time_since_epoch().count());
+}
+
 image::Splits only_training(image::Dataset dataset) {
   image::Splits found;
   found.train = std::move(dataset);
@@ -50,6 +59,27 @@ std::string digest_of(const image::Sample& sample) {
   if (!sample.source) return weights::sha256_of_file(sample.path);
   const Image image = image::read_picture(sample, {});
   return fmt::format("{}x{} {}", image.width, image.height, weights::sha256(std::as_bytes(std::span(image.pixels))));
+}
+
+std::vector<std::string> changed_files(const Data& data) {
+  std::vector<std::string> changed;
+  for (const auto& [path, mark] : data.marks)
+    if (file_mark(path) != mark) changed.push_back(path);
+  return changed;
+}
+
+std::shared_ptr<const SeenPictures> seen_with(const std::shared_ptr<const SeenPictures>& before, const Data& data,
+                                              const TrainOptions& options, bool pretrained) {
+  if (!options.fingerprints) return nullptr;
+  SeenPictures seen;
+  if (before) seen = *before;
+  seen.all = before ? before->all : !pretrained;
+  for (const image::Dataset* part : {&data.splits.train, &data.splits.validation})
+    for (const image::Sample& sample : part->samples) seen.prints.push_back(image::print_of(data.looks->pictures.at(sample.path).print));
+  std::ranges::sort(seen.prints);
+  const auto repeated = std::ranges::unique(seen.prints);
+  seen.prints.erase(repeated.begin(), repeated.end());
+  return std::make_shared<const SeenPictures>(std::move(seen));
 }
 
 bool has_soft_targets(const image::Splits& splits) {
@@ -76,6 +106,9 @@ Data read_pictures(image::Splits found, const TrainOptions& options, const Prepr
   check_shares(options);
   Data data;
   data.splits = std::move(found);
+  for (const image::Dataset* part : {&data.splits.train, &data.splits.validation, &data.splits.test})
+    for (const image::Sample& sample : part->samples)
+      if (!sample.source) data.marks.emplace(sample.path, file_mark(sample.path));
   data.cache = std::make_shared<image::ImageCache>(options.data.picture_cache_bytes, preprocessing, !random_crops);
   const auto looks = std::make_shared<const auditing::Looks>(auditing::look(data.splits, data.cache.get(), progress));
   image::require_pictures(data.splits.train, looks->unreadable);

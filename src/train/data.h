@@ -25,7 +25,8 @@ struct Data {
   std::shared_ptr<const auditing::Looks> looks;
   std::map<std::string, int64_t> same_picture;  // by path, of copies of each other: a number of their own
   std::shared_ptr<image::ImageCache> cache;
-  std::string fingerprint;  // of the pictures' names and sizes and where each belongs
+  std::map<std::string, std::string> marks;  // by path, of files: what tells that one was changed since
+  std::string fingerprint;                   // of the pictures' names and sizes and where each belongs
 };
 
 // What a folder, a CSV file or a list of files gives, before any picture is looked at. A list has no validation and test of its own.
@@ -43,6 +44,14 @@ void divide(Data& data, const TrainOptions& options);
 // read_pictures(), then divide().
 Data load_data(image::Splits found, const TrainOptions& options, const Preprocessing& preprocessing, bool random_crops,
                const image::Progress& progress = {});
+
+// Files that are no longer what they were when they were looked at, or are gone.
+std::vector<std::string> changed_files(const Data& data);
+
+// What a network has seen once it was trained on these pictures, or had its best epoch chosen by them, after those that it had seen before
+// (null: nobody knows). `pretrained`: its first weights were not random. Null where the options want no fingerprints.
+std::shared_ptr<const SeenPictures> seen_with(const std::shared_ptr<const SeenPictures>& before, const Data& data,
+                                              const TrainOptions& options, bool pretrained);
 
 // Whether some picture that may train has soft targets.
 bool has_soft_targets(const image::Splits& splits);

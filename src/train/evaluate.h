@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "audit/audit.h"
 #include "look/look.h"
 
 namespace fovea::training {
@@ -19,6 +20,8 @@ struct PictureSource {
   std::shared_ptr<image::ImageCache> cache;
   bool skip_bad = false;  // bad pictures are left out; else the first of them throws
   EvaluateOptions keep = {};
+  bool tells_seen = false;    // Evaluation::seen
+  std::shared_ptr<const auditing::Looks> looks = {};  // of pictures that were looked at already; null: they are as they are read
 };
 
 // The network's answers to every picture, averaged as its preprocessing says.

@@ -91,6 +91,30 @@ Score score_of(const json& text) {
   return score;
 }
 
+namespace {
+
+json seen_json(const SeenInTraining& seen, bool independent) {
+  json others = score_json(seen.others);
+  const auto correct = std::llround(seen.others.accuracy * static_cast<double>(seen.others.pictures));
+  others["interval"] = interval_json(correct, seen.others.pictures);
+  others["loss"] = seen.others_loss;
+  if (!independent) others["top5"] = seen.others_top5;
+  json text{{"recorded", seen.recorded}, {"all", seen.all}, {"pictures", json::array()}, {"others", others}};
+  for (const SeenPicture& picture : seen.pictures)
+    text["pictures"].push_back({{"file", picture.file}, {"same_pixels", picture.same_pixels}});
+  return text;
+}
+
+SeenInTraining seen_of(const json& text) {
+  SeenInTraining seen{text.at("recorded"), text.at("all"), {}, score_of(text.at("others"))};
+  seen.others_loss = text.at("others").at("loss");
+  seen.others_top5 = text.at("others").value("top5", 0.0);
+  for (const json& one : text.at("pictures")) seen.pictures.push_back({one.at("file"), one.at("same_pixels")});
+  return seen;
+}
+
+}  // namespace
+
 json evaluation_json(const Evaluation& evaluation) {
   const bool independent = evaluation.score.labels.has_value();
   json text = score_json(evaluation.score);
@@ -103,6 +127,7 @@ json evaluation_json(const Evaluation& evaluation) {
   text["mistakes"] = worst_mistakes(evaluation.outcomes, evaluation.outcomes.size(), evaluation.thresholds).size();
   for (size_t i : worst_mistakes(evaluation.outcomes, kMostMistakes, evaluation.thresholds))
     text["worst_mistakes"].push_back(mistake_json(evaluation.outcomes[i], evaluation.thresholds));
+  if (evaluation.seen) text["seen_in_training"] = seen_json(*evaluation.seen, independent);
   if (independent) {
     text["thresholds"] = evaluation.thresholds;
     return text;
@@ -124,6 +149,7 @@ Evaluation evaluation_of(const json& text) {
     own.f1 = score.at("f1");
   }
   for (const json& one : text.at("outcomes")) evaluation.outcomes.push_back(outcome_of(one));
+  if (text.contains("seen_in_training")) evaluation.seen = seen_of(text.at("seen_in_training"));
   if (evaluation.score.labels) {
     if (text.contains("thresholds")) evaluation.thresholds = text.at("thresholds").get<std::vector<double>>();
     return evaluation;

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/parallel.h"
+#include "train/feature_journal.h"
 #include "train/feed.h"
 #include "train/logistic_regression.h"
 
@@ -29,6 +31,13 @@ uint64_t origin_of(const engine::Network& network) {
     }
   }
   return hash;
+}
+
+// What features depend on, and whose they are.
+std::string journal_key(uint64_t origin, Fit fit, bool mirrored, std::span<const image::Sample> samples, const Data& data) {
+  uint64_t pictures = 0;
+  for (const image::Sample& sample : samples) pictures = mix64(pictures ^ data.looks->pictures.at(sample.path).print.pixels);
+  return fmt::format("{:016x} {} {} {:016x} {} threads", origin, static_cast<int>(fit), mirrored, pictures, threads());
 }
 
 int64_t batches_of(size_t pictures) { return (static_cast<int64_t>(pictures) + kInferenceBatch - 1) / kInferenceBatch; }
@@ -74,7 +83,7 @@ bool FeatureStore::add(const Parts& parts, Table& table, Fit fit, const std::vec
   preprocessing.second_fit.reset();
   const int64_t views = table.mirrored ? 2 : 1, rows = static_cast<int64_t>(samples.size());
   SpillArray<float> block;
-  const auto take = [&](int64_t index, std::span<float> row) {
+  const auto take = [&](int64_t index, std::span<const float> row) {
     const auto numbers = static_cast<int64_t>(row.size());
     if (index == 0) {
       width_ = numbers / views;
@@ -83,9 +92,20 @@ bool FeatureStore::add(const Parts& parts, Table& table, Fit fit, const std::vec
     std::ranges::copy(row, block.part(index * numbers, numbers).begin());
     if ((index + 1) % kRowsAtOnce == 0 || index + 1 == rows) block.let_go(0, (index + 1) * numbers);
   };
-  const look::Pictures pictures{samples, {.preprocessing = preprocessing, .cache = parts.data.cache}};
-  if (!look::look(pictures, look::program_of(parts.session, preprocessing, "head_input"), parts.network->channels(), table.mirrored, take,
-                  on_batch))
+  FeatureJournal journal(
+      parts.options, fmt::format("{}", blocks_++), [&] { return journal_key(origin_, fit, table.mirrored, samples, parts.data); }, rows);
+  const int64_t known = journal.rows();
+  for (int64_t i = 0; i < known; ++i) take(i, journal.row(i));
+  const auto rest = std::span(samples).subspan(static_cast<size_t>(known));
+  for (int64_t batch = batches_of(rest.size()); batch < batches_of(samples.size()); ++batch)
+    if (on_batch && !on_batch(batch, batch)) return false;
+  const auto take_new = [&](int64_t index, std::span<float> row) {
+    take(known + index, row);
+    journal.add(row);
+  };
+  const look::Pictures pictures{rest, {.preprocessing = preprocessing, .cache = parts.data.cache}};
+  if (!look::look(pictures, look::program_of(parts.session, preprocessing, "head_input"), parts.network->channels(), table.mirrored,
+                  take_new, on_batch))
     return false;
   for (size_t i = 0; i < samples.size(); ++i)
     table.rows.emplace(samples[i].path, block.values().data() + static_cast<int64_t>(i) * views * width_);

@@ -122,8 +122,8 @@ class FeatureStore {
   bool add(const Parts& parts, Table& table, Fit fit, const std::vector<image::Sample>& samples, const OnBatch& on_batch);
 
   uint64_t origin_ = 0;  // of the weights and the preprocessing
-  int64_t width_ = 0;
-  const Spill spill_;
+  int64_t width_ = 0, blocks_ = 0;
+  Spill spill_;
   std::map<Fit, Table> tables_;
 };
 

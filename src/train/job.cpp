@@ -144,6 +144,7 @@ std::shared_ptr<engine::Network> Job::beginning(uint64_t seed) const {
   auto copy = std::make_shared<engine::Network>(network_.variant(), network_.form(), preprocessing_, std::nullopt);
   copy->load(network_.state_dict());
   copy->set_precision(network_.precision());
+  copy->set_seen(network_.seen());
   if (new_head_) copy->replace_head(classes_, head_, seed);
   return copy;
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "image/codecs.h"
+#include "train/feature_journal.h"
 #include "weights/digest.h"
 
 namespace fovea::training {
@@ -77,20 +78,33 @@ bool compute(const Parts& parts, FrozenPrefix& prefix, const KeepRequest& reques
   };
   const int64_t all = request.views * batches(request.train) + batches(request.validation);
   int64_t done = 0;
+  const int64_t views = request.views, train = static_cast<int64_t>(request.train.size());
+  FeatureJournal journal(
+      parts.options, "prefix", [&] { return key_of(parts, prefix, request); }, rows_of(request));
+  const int64_t known = journal.rows();
+  for (int64_t i = 0; i < known; ++i) collector.append(journal.row(i));
   look::Pictures pictures{
       request.train,
       {.preprocessing = parts.network->preprocessing(), .augmentation = request.augmentation, .cache = parts.data.cache},
       request.seed};
-  const auto pass = [&] {
+  // `first`: the row of the pass's first picture.
+  const auto pass = [&](std::span<const image::Sample> samples, int64_t first) {
+    const int64_t skipped = std::clamp<int64_t>(known - first, 0, static_cast<int64_t>(samples.size()));
+    pictures.samples = samples.subspan(static_cast<size_t>(skipped));
+    pictures.first = skipped;
+    done += batches(samples) - batches(pictures.samples);
     return look::look(
-        pictures, prefix.program(), parts.network->channels(), false, [&](int64_t, std::span<float> row) { collector.append(row); },
+        pictures, prefix.program(), parts.network->channels(), false,
+        [&](int64_t, std::span<float> row) {
+          collector.append(row);
+          journal.add(row);
+        },
         [&](int64_t, int64_t) { return !on_batch || on_batch(++done, all); });
   };
-  for (; pictures.epoch < request.views; ++pictures.epoch)  // an epoch's draws are a view's
-    if (!pass()) return false;
-  pictures.samples = request.validation;
+  for (; pictures.epoch < views; ++pictures.epoch)  // an epoch's draws are a view's
+    if (!pass(request.train, pictures.epoch * train)) return false;
   pictures.prepare.augmentation.reset();
-  return pass();
+  return pass(request.validation, views * train);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/feature_journal.h"
 
 namespace fovea::training {
 namespace {
@@ -66,6 +67,7 @@ void remove_run(const fs::path& folder) {
   for (const char* name : {kCheckpointFile, kRunFile, kLockFile, "features.cache", "model.safetensors", "metrics.json", "history.csv",
                            "report.html", "predictions.csv", "out_of_fold.csv", "tensorboard/events.out.tfevents.fovea", "tensorboard"})
     fs::remove(folder / name, none);
+  remove_journals(folder);
   std::vector<fs::path> parts;
   for (fs::directory_iterator entry(folder, none), end; !none && entry != end; entry.increment(none))
     if (is_part(entry->path().filename().string()) && entry->is_directory(none) && !entry->is_symlink(none)) parts.push_back(entry->path());

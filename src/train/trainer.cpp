@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "image/codecs.h"
+#include "train/feature_journal.h"
 #include "train/kept_features.h"
 #include "train/metrics.h"
 #include "train/phase_fields.h"
@@ -75,6 +76,7 @@ Trainer::Trainer(RunInput input)
   network_->set_thresholds({});
   state_.record = record_of(*network_, backend_, options_, plan_, data_);
   if (options_.regularization.class_weights) class_weights_ = class_weights_of(data_.splits.train);
+  network_->set_seen(seen_with(network_->seen(), data_, options_, origin_.weights != "none"));
 }
 
 TrainResult Trainer::run() {
@@ -456,9 +458,12 @@ std::string Trainer::verdict() const {
 
 TrainResult Trainer::finish() {
   hand_over();
+  if (const std::vector<std::string> changed = changed_files(data_); !changed.empty())
+    note(fmt::format("warning: {} changed or vanished while the training went on, {} the first: what was learnt is of both states",
+                     changed.size() == 1 ? "1 picture" : fmt::format("{} pictures", changed.size()), changed.front()));
   std::optional<Evaluation> test;
   if (!data_.splits.test.samples.empty())
-    test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false});
+    test = evaluate(*network_, session_, {data_.splits.test.samples, network_->preprocessing(), data_.cache, false, {}, true, data_.looks});
   TrainResult done = result();
   if (test) {
     done.test = test->score;
@@ -480,6 +485,7 @@ TrainResult Trainer::finish() {
     save();
     std::error_code none;
     std::filesystem::remove(file(kFeaturesFile), none);
+    remove_journals(options_.out);
   }
   return done;
 }

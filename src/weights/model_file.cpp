@@ -1,10 +1,13 @@
 #include "weights/model_file.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <sstream>
 
 #include <fmt/ranges.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -18,7 +21,8 @@ namespace {
 constexpr std::string_view kReserved = "fovea.";
 constexpr const char *kFormat = "fovea.format", *kArchitecture = "fovea.architecture", *kClasses = "fovea.classes",
                      *kPreprocessing = "fovea.preprocessing", *kHead = "fovea.head", *kChannels = "fovea.channels",
-                     *kNative = "fovea.native_size", *kThresholds = "fovea.thresholds";
+                     *kNative = "fovea.native_size", *kThresholds = "fovea.thresholds", *kSeen = "fovea.seen_pictures",
+                     *kSeenAll = "fovea.seen_pictures.all";
 
 std::string classes_text(const std::vector<std::string>& classes) {
   for (const std::string& name : classes) {
@@ -118,6 +122,33 @@ std::vector<int64_t> parse_sizes(const char* key, const std::string& text, size_
   return sizes;
 }
 
+// 24 bytes a picture: the three hashes, each little-endian.
+constexpr size_t kWords = 3;
+constexpr size_t kMostPrints = 2'000'000;  // 64 MB of text; readers of the format stop at 100 MB
+
+std::string seen_text(const SeenPictures& seen) {
+  std::vector<uint64_t> words;
+  words.reserve(kWords * std::min(seen.prints.size(), kMostPrints));
+  for (const PicturePrint& print : std::span(seen.prints).first(std::min(seen.prints.size(), kMostPrints)))
+    words.insert(words.end(), {print.pixels, print.coarse, print.detail});
+  return base64(std::as_bytes(std::span(words)));
+}
+
+SeenPictures parse_seen(const std::string& text, const std::string& all) {
+  const auto bytes = from_base64(text);
+  constexpr size_t kBytes = kWords * sizeof(uint64_t);
+  if (!bytes || bytes->size() % kBytes != 0) fail(ErrorKind::format, "{} holds {} characters that are no fingerprints", kSeen, text.size());
+  if (all != "yes" && all != "no") fail(ErrorKind::format, "{} is {}, yes or no expected", kSeenAll, in_quotes(all));
+  SeenPictures seen{std::vector<PicturePrint>(bytes->size() / kBytes), all == "yes"};
+  for (size_t i = 0; i < seen.prints.size(); ++i) {
+    uint64_t words[kWords];
+    std::memcpy(words, bytes->data() + i * kBytes, kBytes);
+    seen.prints[i] = {words[0], words[1], words[2]};
+  }
+  std::ranges::sort(seen.prints);
+  return seen;
+}
+
 int parse_version(const std::string& text) {
   int version = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
@@ -147,6 +178,10 @@ ModelFile parse(StateDict file) {
     model.native_height = size[0];
     model.native_width = size[1];
   }
+  if (metadata.count(kSeen)) {
+    const std::string prints = take(metadata, kSeen);
+    model.seen = std::make_shared<const SeenPictures>(parse_seen(prints, take(metadata, kSeenAll)));
+  }
   model.extra = std::move(metadata);
   metadata.clear();
   model.tensors = std::move(file);
@@ -169,6 +204,10 @@ void write_model_file(const std::filesystem::path& path, const ModelFile& model)
   if (!model.thresholds.empty()) file.metadata[kThresholds] = fmt::format("{}", fmt::join(model.thresholds, ","));
   if (model.channels != 3) file.metadata[kChannels] = std::to_string(model.channels);
   if (model.native_height > 0) file.metadata[kNative] = fmt::format("{}x{}", model.native_height, model.native_width);
+  if (model.seen) {
+    file.metadata[kSeen] = seen_text(*model.seen);
+    file.metadata[kSeenAll] = model.seen->all && model.seen->prints.size() <= kMostPrints ? "yes" : "no";
+  }
   write_safetensors(path, file);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/named.h"
+#include "base/seen_pictures.h"
 #include "weights/state_dict.h"
 
 namespace fovea::weights {
@@ -30,8 +31,9 @@ struct ModelFile {
   int64_t channels = 3;                         // of the pictures
   int64_t native_height = 0, native_width = 0;  // the size that position embeddings belong to; 0: the architecture's own
   int format_version = kModelFileVersion;
-  std::map<std::string, std::string> extra;  // further metadata, kept as it is; keys do not begin with "fovea."
-  StateDict tensors;                         // under the library's names, num_batches_tracked included
+  std::shared_ptr<const SeenPictures> seen = {};  // null: nobody knows which
+  std::map<std::string, std::string> extra;       // further metadata, kept as it is; keys do not begin with "fovea."
+  StateDict tensors;                              // under the library's names, num_batches_tracked included
 };
 
 // Written beside and renamed. Throws Error(io), or Error(usage) for text that is not UTF-8 or an extra key that begins with "fovea.".

@@ -44,6 +44,43 @@ class Callbacks : public testing::Test {
   std::filesystem::path folder_;
 };
 
+// A kill while a frozen part is computed loses as little as one within an epoch.
+TEST_F(Callbacks, FeaturesThatAreThereAreNotComputedAgain) {
+  TrainOptions prefix = options();
+  prefix.freeze = "stem";
+  prefix.augment = false;
+  prefix.cache = FeatureCache::memory;
+  for (TrainOptions own : {options({}, Recipe::probe), prefix}) {
+    own.checkpoint_seconds = 0;
+    own.out = (folder_ / "whole").string();
+    own.overwrite = true;
+    Model whole = small_colour_model(), model = small_colour_model();
+    train(whole, data_, own);
+
+    own.out = (folder_ / "stopped").string();
+    std::vector<std::string> notes;
+    own.note = [&](const std::string& line) { notes.push_back(line); };
+    own.progress = [](const TrainOptions::Progress& step) { return step.phase != "features" || step.step < 1; };
+    EXPECT_TRUE(train(model, data_, own).interrupted);
+    const auto journals = [&] {
+      int found = 0;
+      for (const char* stopped : {"stopped", "stopped.new"})
+        if (std::filesystem::exists(folder_ / stopped))
+          for (const auto& entry : std::filesystem::directory_iterator(folder_ / stopped))
+            found += entry.path().filename().string().starts_with("features-");
+      return found;
+    };
+    EXPECT_EQ(journals(), 1);
+    Model again = small_colour_model();
+    own.progress = nullptr;
+    own.resume = true;
+    train(again, data_, own);
+    EXPECT_THAT(notes, Contains(StartsWith("the features of 16 of ")));
+    EXPECT_EQ(model_in("stopped"), model_in("whole"));
+    EXPECT_EQ(journals(), 0);
+  }
+}
+
 TEST_F(Callbacks, EveryEpochAndStepIsTold) {
   TrainOptions own = options();
   std::vector<EpochRow> rows;

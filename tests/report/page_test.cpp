@@ -5,6 +5,7 @@
 #include <fovea/error.h>
 #include <fovea/image.h>
 
+#include "base/base64.h"
 #include "base/json_value.h"
 #include "report/charts.h"
 #include "report/html.h"
@@ -39,6 +40,38 @@ json metrics_of(size_t classes) {
     evaluation.outcomes.push_back({fmt::format("{}'.png", i), label, next, 0.5 + 0.001 * static_cast<double>(i), {}, {}, 0.1});
   }
   return {{"test", training::evaluation_json(evaluation)}, {"model", "resnet18"}};
+}
+
+// What a setting means, and none that means nothing to the phase.
+TEST(Page, SettingsAreForReaders) {
+  json metrics = metrics_of(2);
+  const std::string none =
+      "crop false area 0.08 to 1 ratio 0.75 to 1.33, flip 0.5, vertical flip 0, policy none operations 2 magnitude 9 of 31 nearest fill "
+      "0/0/0, brightness 0, contrast 0, saturation 0, hue 0, erasing 0 area 0.02 to 0.33 ratio 0.3 to 3.3";
+  const std::string much =
+      "crop true area 0.35 to 1 ratio 0.75 to 1.33, flip 0.5, vertical flip 0, policy randaugment operations 2 magnitude 9 of 31 nearest "
+      "fill 0/0/0, brightness 0.2, contrast 0, saturation 0, hue 0, erasing 0.1 area 0.02 to 0.33 ratio 0.3 to 3.3";
+  metrics["phases"] = {{{"name", "head"}, {"solved", true}, {"epochs", 1}, {"rate", 0}, {"momentum", 0.9}, {"augmentation", none}},
+                       {{"name", "all"},
+                        {"solved", false},
+                        {"epochs", 6},
+                        {"rate", 0.001},
+                        {"stochastic_depth", -1},
+                        {"momentum", 0.9},
+                        {"mixup", 0},
+                        {"accumulate", 1},
+                        {"augmentation", much}}};
+  metrics["record"] = {{"model", "resnet18"}, {"head", "1 hidden 512 dropout 0.3"}, {"channels", "3"}};
+  const std::string text = page(metrics, {});
+  EXPECT_THAT(text, HasSubstr("<td data-of=\"phases.0.augmentation\">flip 0.5</td>"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "crops of 0.35 to 1 of the area, flip 0.5, randaugment (2 operations, magnitude 9), brightness 0.2, erasing 0.1 (0.02 to 0.33 of "
+          "the area)</td>"));
+  EXPECT_THAT(text, HasSubstr("<th scope=\"row\">epochs</th><td>–</td><td data-of=\"phases.1.epochs\">6</td>"));
+  for (const char* nothing : {"stochastic depth", ">mixup<", ">accumulate<", "1 hidden 512"}) EXPECT_THAT(text, Not(HasSubstr(nothing)));
+  EXPECT_THAT(text, HasSubstr("<dt>head</dt><dd>mlp, 512 hidden, dropout 0.3</dd>"));
 }
 
 TEST(Html, EscapesWhatAPageWouldTakeForItsOwn) {

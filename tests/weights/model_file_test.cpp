@@ -47,6 +47,39 @@ TEST(ModelFile, ComesBackAsItWas) {
   EXPECT_TRUE(again.tensors.metadata.empty());
 }
 
+TEST(ModelFile, KeepsFingerprints) {
+  const TemporaryFolder folder;
+  ModelFile model = example();
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{1000}}) {
+    SeenPictures seen{{}, count == 2};
+    for (size_t i = 0; i < count; ++i) seen.prints.push_back({i, ~uint64_t{0} - i, uint64_t{1} << (i % 64)});
+    model.seen = std::make_shared<const SeenPictures>(seen);
+    write_model_file(folder / "m.safetensors", model);
+    const ModelFile again = read_model_file(folder / "m.safetensors");
+    ASSERT_TRUE(again.seen);
+    EXPECT_EQ(*again.seen, seen);
+    EXPECT_EQ(again.extra, model.extra);
+  }
+}
+
+TEST(ModelFile, FingerprintsThatAreNoneAreNamed) {
+  const TemporaryFolder folder;
+  const auto with = [&](const std::string& prints, const std::string& all) {
+    write_model_file(folder / "m.safetensors", example());
+    StateDict file = read_safetensors(folder / "m.safetensors");
+    file.metadata["fovea.seen_pictures"] = prints;
+    file.metadata["fovea.seen_pictures.all"] = all;
+    write_safetensors(folder / "n.safetensors", file);
+    return message_of([&] { (void)read_model_file(folder / "n.safetensors"); });
+  };
+  const std::string whole(32, 'A');
+  EXPECT_EQ(with(whole, "no"), "");
+  for (const std::string& bad :
+       {whole + "A", whole + "AAAA", std::string(31, 'A') + "=", std::string(31, 'A') + "!", "=" + std::string(31, 'A')})
+    EXPECT_CONTAINS(with(bad, "no"), "fovea.seen_pictures holds " + std::to_string(bad.size()) + " characters that are no fingerprints");
+  EXPECT_CONTAINS(with(whole, "perhaps"), "fovea.seen_pictures.all is 'perhaps', yes or no expected");
+}
+
 TEST(ModelFile, OtherFilesAreNone) {
   const TemporaryFolder folder;
   EXPECT_FALSE(is_model_file(data("mixed.safetensors")));
