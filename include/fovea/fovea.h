@@ -17,6 +17,7 @@
 #include <fovea/predictor.h>
 #include <fovea/preprocess.h>
 #include <fovea/report.h>
+#include <fovea/shards.h>
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>
