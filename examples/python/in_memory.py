@@ -12,7 +12,8 @@ from fovea import maps
 def frame(part: int, shot: int) -> NDArray[numpy.uint8]:
     """What a camera sees of a part: every other one is reddish."""
     random = numpy.random.default_rng([part, shot])
-    return (random.integers(0, 80, (32, 32, 3)) + numpy.array([140 if part % 2 == 0 else 60, 60, 60])).astype(numpy.uint8)
+    pixels: NDArray[numpy.uint8] = (random.integers(0, 80, (32, 32, 3)) + [140 if part % 2 == 0 else 60, 60, 60]).astype(numpy.uint8)
+    return pixels
 
 
 def turned(pixels: Any, random: int) -> Any:

@@ -4,9 +4,11 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 
 #include "arrays.h"
 #include "bindings.h"
@@ -143,7 +145,7 @@ void bind_callbacks(nb::module_& m) {
       .def_rw("metrics", &Callbacks::metrics);
 
   nb::class_<Map>(m, "Map", "A value of a network's graph; valid while the function that got it runs.")
-      .def_prop_ro("shape", [](const Map& x) { return nb::make_tuple(x.batch(), x.channels(), x.height(), x.width()); })
+      .def_prop_ro("shape", [](const Map& x) { return std::tuple(x.batch(), x.channels(), x.height(), x.width()); })
       .def("__add__", [](Map a, Map b) { return a + b; })
       .def("__add__", [](Map a, double b) { return a + b; })
       .def("__radd__", [](Map a, double b) { return a + b; })
