@@ -18,6 +18,7 @@
 #include <fovea/preprocess.h>
 #include <fovea/report.h>
 #include <fovea/result_fields.h>
+#include <fovea/shards.h>
 #include <fovea/tensor.h>
 #include <fovea/threads.h>
 #include <fovea/train.h>

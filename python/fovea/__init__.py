@@ -34,23 +34,33 @@ from .errors import Error
 from . import data, errors
 
 if TYPE_CHECKING:
+    from . import maps
+    from ._dataset import Dataset, DatasetSource
+    from ._shards import Shards, embed_shards
+    from ._trainer import TrainBatch, Trainer
     from ._training import RateSearch, TrainResult, find_classes, find_rate, report, train
 
 # Imported when they are asked for.
-_LATER = {"RateSearch", "TrainResult", "find_classes", "find_rate", "report", "train"}
+_LATER = {name: "_training" for name in ("RateSearch", "TrainResult", "find_classes", "find_rate", "report", "train")}
+_LATER |= {"Shards": "_shards", "embed_shards": "_shards"}
+_LATER |= {"Dataset": "_dataset", "DatasetSource": "_dataset", "TrainBatch": "_trainer", "Trainer": "_trainer"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        from . import _training
+    import importlib
 
-        globals().update({later: getattr(_training, later) for later in _LATER})
-        return globals()[name]
-    raise AttributeError(f"module 'fovea' has no attribute {name!r}")
+    if name == "maps":
+        return importlib.import_module(".maps", __name__)
+    if name not in _LATER:
+        raise AttributeError(f"module 'fovea' has no attribute {name!r}")
+    globals()[name] = getattr(importlib.import_module("." + _LATER[name], __name__), name)
+    return globals()[name]
 
 
 __all__ = [
     "Audit",
+    "Dataset",
+    "DatasetSource",
     "Embeddings",
     "Error",
     "Features",
@@ -61,11 +71,15 @@ __all__ = [
     "Predictor",
     "Preprocessing",
     "RateSearch",
+    "Shards",
+    "TrainBatch",
     "TrainResult",
+    "Trainer",
     "__version__",
     "audit",
     "create_model",
     "data",
+    "embed_shards",
     "errors",
     "find_classes",
     "find_rate",
@@ -75,6 +89,7 @@ __all__ = [
     "list_pictures",
     "list_pretrained",
     "load_features",
+    "maps",
     "picture_formats",
     "prepare",
     "published_weights",

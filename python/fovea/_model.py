@@ -412,7 +412,7 @@ class Model(TimmWords):
         return train(self, data, **settings)
 
     def evaluate(self, data: Any) -> _core.Evaluation:
-        """How it does on labelled pictures: a folder with one folder a class, a CSV file, or a list of files in such folders."""
+        """How it does on labelled pictures: a folder with one folder a class, a CSV file, a list of files in such folders, or a `Dataset`."""
         from ._training import data_of
 
         return _core.evaluate(self._core, data_of(data))

@@ -7,9 +7,10 @@ import inspect
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import _core
+from ._dataset import Dataset
 from ._model import Model
 from ._progress import Bar, Progress, shown
 from .errors import UsageError
@@ -20,17 +21,43 @@ if TYPE_CHECKING:
     from ._settings import TrainSettings
 
 Path = Union[str, "os.PathLike[str]"]
-Data = Union[Path, Sequence[Path]]
+Data = Union[Path, Sequence[Path], Dataset]
 
 
-def data_of(data: Data) -> _core.Data:
-    """A folder or CSV file, or files."""
+def data_of(data: Data) -> Union[str, List[str], _core.Dataset]:
+    """A folder or CSV file, files, or a dataset."""
+    if isinstance(data, Dataset):
+        return data._core
     if isinstance(data, (str, os.PathLike)):
-        return _core.Data(os.fspath(data), [])
+        return os.fspath(data)
     files = [os.fspath(path) for path in data]
     if not files:
         raise UsageError("no picture: an empty list")
-    return _core.Data("", files)
+    return files
+
+
+class Callbacks(TypedDict, total=False):
+    """Functions that a training calls."""
+
+    on_epoch: Optional[Callable[[Dict[str, Any]], Any]]
+    on_step: Optional[Callable[[Dict[str, Any]], Any]]
+    rate_of_step: Optional[Callable[[int, int], float]]
+    augment_picture: Optional[Callable[[Any, int], Any]]
+    loss_callback: Optional[Callable[[Any, Any], Tuple[float, Any]]]
+    loss_of_maps: Optional[Callable[[_core.Map, _core.Map], _core.Map]]
+    metrics: Optional[Mapping[str, Callable[[_core.Evaluation], float]]]
+
+
+def callbacks_of(functions: Callbacks) -> _core.Callbacks:
+    told = _core.Callbacks()
+    for name, function in functions.items():
+        if name == "metrics":
+            told.metrics = dict(functions["metrics"] or {})
+        elif function is not None and not callable(function):
+            raise TypeError(f"{name}={function!r}: a function expected")
+        else:
+            setattr(told, name, function)
+    return told
 
 
 # Keywords by name: the command's options with _ for -, and what is told by "no-..." there turned around.
@@ -95,6 +122,16 @@ def _settings_of(keywords: Mapping[str, Any]) -> Tuple[Dict[str, str], _core.Sha
     return texts, shaping
 
 
+def settings_of(model: Model, settings: Mapping[str, Any]) -> Tuple[Dict[str, str], _core.Shaping]:
+    """The same with what `fovea.create_model` was told for trainings."""
+    keywords = dict(settings)
+    if model.drop_rate is not None:
+        keywords.setdefault("dropout", model.drop_rate)
+    if model.drop_path_rate is not None:
+        keywords.setdefault("stochastic_depth", model.drop_path_rate)
+    return _settings_of(keywords)
+
+
 def _shape(shaping: _core.Shaping, keyword: str, value: Any) -> None:
     if keyword == "size":
         shaping.height, shaping.width = (value, value) if isinstance(value, int) else (int(side) for side in value)
@@ -113,8 +150,8 @@ class TrainResult:
     validation, test : Score
         With ``accuracy`` and ``pictures``.
     history : dict of ndarray
-        A column each: epoch, phase, train_loss, train_accuracy, validation_loss, validation_accuracy, rate, seconds, ... Not a number
-        where there is none.
+        A column each: epoch, phase, train_loss, train_accuracy, validation_loss, validation_accuracy, rate, seconds, ..., and the
+        caller's own metrics. Not a number where there is none.
     recipe, reason : str
         What ran, and why.
     epochs, best_epoch : int
@@ -158,6 +195,8 @@ class TrainResult:
         ):
             values = [getattr(row, name) for row in rows]
             columns[name] = numpy.array([numpy.nan if value is None else value for value in values], numpy.float64)
+        for name in dict.fromkeys(name for row in rows for name in row.metrics):
+            columns[name] = numpy.array([row.metrics.get(name, numpy.nan) for row in rows], numpy.float64)
         return columns
 
     def to_pandas(self) -> Any:
@@ -245,6 +284,13 @@ def train(
     *,
     progress: Union[Callable[[Dict[str, Any]], Any], str, None] = "auto",
     note: Optional[Callable[[str], Any]] = None,
+    on_epoch: Optional[Callable[[Dict[str, Any]], Any]] = None,
+    on_step: Optional[Callable[[Dict[str, Any]], Any]] = None,
+    rate_of_step: Optional[Callable[[int, int], float]] = None,
+    augment_picture: Optional[Callable[[Any, int], Any]] = None,
+    loss_callback: Optional[Callable[[Any, Any], Tuple[float, Any]]] = None,
+    loss_of_maps: Optional[Callable[[_core.Map, _core.Map], _core.Map]] = None,
+    metrics: Optional[Mapping[str, Callable[[_core.Evaluation], float]]] = None,
     **settings: Unpack[TrainSettings],
 ) -> TrainResult:
     """Trains on pictures whose classes are known.
@@ -255,12 +301,26 @@ def train(
         Changed in place; a name or a model file is loaded.
     data : path or sequence of paths
         A folder with one folder a class, or with train/, validation/ and test/ of such folders; a CSV file; or files, whose folders' names
-        are their classes.
+        are their classes; or a `Dataset`.
     progress : "auto", callable or None
         Called on this thread after every step with a dict (phase, epoch, epochs, step, steps, loss, best, rate, ...); one that gives False
         ends the training as the interrupt key does: the step is finished, the run saved. "auto": a line where somebody looks.
     note : callable
         Called with lines of news.
+    on_epoch, on_step : callable
+        Called on this thread after each epoch with a dict of its row of the history, after each step with what `progress` gets. One that
+        gives False ends the run there as if no epochs were left: the best weights are kept and tested.
+    rate_of_step : callable
+        Gives the rate of a step, from 0, of so many, in place of ``lr``, ``schedule`` and ``warmup``.
+    augment_picture : callable
+        Gives what a decoded picture becomes: ``augment_picture(pixels, random)`` with pixels uint8 [height, width, 3] and a number that
+        depends on the seed, the epoch and the picture alone, in place of all that is drawn. Called from several threads.
+    loss_callback : callable
+        ``loss_callback(logits, targets)`` on float32 [N, classes] gives the loss and its gradient by the logits, in place of ``loss``.
+    loss_of_maps : callable
+        The loss composed of `fovea.maps`, which the library differentiates.
+    metrics : mapping of str to callable
+        Numbers of the validation pictures' `Evaluation` after each epoch, by name, in the history.
     **settings
         As the options of ``fovea train``, with _ for -; those that begin with no- turned around (``report=False``).
 
@@ -279,16 +339,21 @@ def train(
     """
     if not isinstance(model, Model):
         model = Model.load(model, seed=int(settings.get("seed") or 0), progress="auto" if progress else None)
-    keywords: Dict[str, Any] = dict(settings)
-    if model.drop_rate is not None:
-        keywords.setdefault("dropout", model.drop_rate)
-    if model.drop_path_rate is not None:
-        keywords.setdefault("stochastic_depth", model.drop_path_rate)
-    texts, shaping = _settings_of(keywords)
+    callbacks: Callbacks = {
+        "on_epoch": on_epoch,
+        "on_step": on_step,
+        "rate_of_step": rate_of_step,
+        "augment_picture": augment_picture,
+        "loss_callback": loss_callback,
+        "loss_of_maps": loss_of_maps,
+        "metrics": metrics,
+    }
+    texts, shaping = settings_of(model, settings)
     told = _Told(progress)
     listens = told if told.bar or told.callback else None
     try:
-        core = _core.train(model._core, data_of(data), texts, shaping, listens, note or (told.note if told.bar else None))
+        said = note or (told.note if told.bar else None)
+        core = _core.train(model._core, data_of(data), texts, shaping, listens, said, callbacks_of(callbacks))
     finally:
         told.end()
     model._headless = False
@@ -329,7 +394,7 @@ def find_rate(
     told = _Told(progress)
     listens = told if told.bar or told.callback else None
     try:
-        return RateSearch(_core.find_rate(model._core, data_of(data), texts, shaping, listens))
+        return RateSearch(_core.find_rate(model._core, data_of(data), texts, shaping, listens, callbacks_of({})))
     finally:
         told.end()
 

@@ -38,7 +38,18 @@ def _pictures(X: Any) -> List[Any]:
     return [str(one) if isinstance(one, numpy.str_) else one for one in pictures]
 
 
-class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class _OfPictures(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose X are pictures."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+class Embedder(TransformerMixin, _OfPictures):  # type: ignore[misc]
     """Features of pictures by a pre-trained network. Learns nothing.
 
     Parameters
@@ -99,13 +110,10 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = True
-        tags.no_validation = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
         return tags
 
 
-class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, _OfPictures):  # type: ignore[misc]
     """A linear classifier on features of a pre-trained network: logistic regression, fitted to convergence.
 
     For training of the network itself, see `fovea.train`.
@@ -169,10 +177,3 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Confidence [pictures, classes]; [pictures] for two classes."""
         check_is_fitted(self)
         return self.head_.decision_function(self.embedder_.transform(X))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.no_validation = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags

@@ -15,7 +15,11 @@ namespace fovea::python {
 
 void bind_pictures(nb::module_& m);
 void bind_model(nb::module_& m);
+void bind_callbacks(nb::module_& m);
+void bind_dataset(nb::module_& m);
 void bind_training(nb::module_& m);
+void bind_trainer(nb::module_& m);
+void bind_shards(nb::module_& m);
 void bind_inspection(nb::module_& m);
 
 // A model that Python holds. fovea leaves it to its caller that nothing reads a model while it changes; here that is an error.
@@ -38,6 +42,15 @@ class Held {
   // Calls body(Model&), alone.
   template <class Body>
   auto change(Body&& body) {
+    require_own();
+    const Use use(users_, true);
+    return outside([&] { return body(model_); });
+  }
+  // Between `lend` and `take_back` nobody changes it but by `change_lent`.
+  void lend() { lent_ = true; }
+  void take_back() { lent_ = false; }
+  template <class Body>
+  auto change_lent(Body&& body) {
     const Use use(users_, true);
     return outside([&] { return body(model_); });
   }
@@ -49,6 +62,7 @@ class Held {
   }
   template <class Body>
   auto change(Listener& listener, Body&& body) {
+    require_own();
     const Use use(users_, true);
     return listener.run([&] { return body(model_); });
   }
@@ -82,7 +96,12 @@ class Held {
     const bool alone_;
   };
 
+  void require_own() const {
+    if (lent_) throw Error(ErrorKind::usage, "the model cannot be changed while there is a Trainer of it");
+  }
+
   Model model_;
+  std::atomic<bool> lent_ = false;
   mutable std::atomic<int> users_ = 0;  // -1: one that changes it
 };
 

@@ -52,5 +52,7 @@ NB_MODULE(_core, m) {
   bind_pictures(m);
   bind_model(m);
   bind_training(m);
+  bind_trainer(m);
+  bind_shards(m);
   bind_inspection(m);
 }

@@ -8,21 +8,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
+#include "options.h"
 
 namespace fovea::python {
-namespace {
-
-// A folder or CSV file, or a list of files.
-struct Data {
-  std::string folder;
-  std::vector<std::string> files;
-};
-
-// What the command's options for preprocessing are; none is what the command does without the option.
-struct Shaping {
-  std::optional<std::string> fit, alpha, decode, range;
-  std::optional<int64_t> page, height, width;
-};
 
 void shape(TrainOptions& options, const Shaping& shaping) {
   options.views.keep_size = shaping.height.has_value();
@@ -48,29 +36,15 @@ void resize(Model& model, const Shaping& shaping) {
   if (preprocessing != model.preprocessing()) model.set_preprocessing(preprocessing);
 }
 
-nb::dict dict_of(const TrainProgress& step) {
-  nb::dict result;
-  result["phase"] = step.phase;
-  result["epoch"] = step.epoch;
-  result["epochs"] = step.epochs;
-  result["step"] = step.step;
-  result["steps"] = step.steps;
-  result["loss"] = step.loss;
-  result["best"] = step.best < 0 ? nb::object(nb::none()) : nb::cast(step.best);
-  result["run"] = step.run;
-  result["runs"] = step.runs;
-  result["validation_loss"] = step.validation_loss < 0 ? nb::object(nb::none()) : nb::cast(step.validation_loss);
-  result["rate"] = step.rate;
-  result["pictures"] = step.pictures;
-  return result;
-}
+namespace {
 
 using Callback = std::optional<nb::callable>;
 
 TrainOptions options_of(const std::map<std::string, std::string>& settings, const Shaping& shaping, const Callback& progress,
-                        const Callback& note, Listener& listener) {
+                        const Callback& note, const Callbacks& callbacks, Listener& listener) {
   TrainOptions options = train_options(settings);
   shape(options, shaping);
+  set_callbacks(options, callbacks);
   options.run.progress = [&](const TrainProgress& step) {
     // A callback that gives False ends the training as the interrupt key does; one that gives nothing does not.
     const auto tell = [&] { return !progress || (*progress)(dict_of(step)).ptr() != Py_False; };
@@ -88,22 +62,21 @@ TrainOptions options_of(const std::map<std::string, std::string>& settings, cons
 }
 
 TrainResult train_model(Held& held, const Data& data, const std::map<std::string, std::string>& settings, const Shaping& shaping,
-                        const Callback& progress, const Callback& note) {
+                        const Callback& progress, const Callback& note, const Callbacks& callbacks) {
   Listener listener;
-  const TrainOptions options = options_of(settings, shaping, progress, note, listener);
+  const TrainOptions options = options_of(settings, shaping, progress, note, callbacks, listener);
   return held.change(listener, [&](Model& model) {
     resize(model, shaping);
-    return data.folder.empty() ? train(model, data.files, options) : train(model, data.folder, options);
+    return with(data, [&](const auto& pictures) { return train(model, pictures, options); });
   });
 }
 
 RateCurve search_rate(const Held& held, const Data& data, const std::map<std::string, std::string>& settings, const Shaping& shaping,
-                      const Callback& progress) {
+                      const Callback& progress, const Callbacks& callbacks) {
   Listener listener;
-  const TrainOptions options = options_of(settings, shaping, progress, std::nullopt, listener);
-  return held.read(listener, [&](const Model& model) {
-    return data.folder.empty() ? find_rate(model, data.files, options) : find_rate(model, data.folder, options);
-  });
+  const TrainOptions options = options_of(settings, shaping, progress, std::nullopt, callbacks, listener);
+  return held.read(
+      listener, [&](const Model& model) { return with(data, [&](const auto& pictures) { return find_rate(model, pictures, options); }); });
 }
 
 void bind_scores(nb::module_& m) {
@@ -160,7 +133,8 @@ void bind_results(nb::module_& m) {
       .def_ro("validation_precision", &EpochRow::validation_precision)
       .def_ro("rate", &EpochRow::rate)
       .def_ro("seconds", &EpochRow::seconds)
-      .def_ro("waited_seconds", &EpochRow::waited_seconds);
+      .def_ro("waited_seconds", &EpochRow::waited_seconds)
+      .def_ro("metrics", &EpochRow::metrics);
   nb::class_<TrainResult>(m, "TrainResult")
       .def_ro("validation", &TrainResult::validation)
       .def_ro("test", &TrainResult::test)
@@ -200,7 +174,6 @@ void bind_settings(nb::module_& m) {
       .def_ro("ranged", &TrainSetting::ranged)
       .def_ro("size", &TrainSetting::size);
   m.def("train_settings", &train_settings);
-  nb::class_<Data>(m, "Data").def(nb::init<std::string, std::vector<std::string>>());
   nb::class_<Shaping>(m, "Shaping")
       .def(nb::init<>())
       .def_rw("fit", &Shaping::fit)
@@ -215,17 +188,24 @@ void bind_settings(nb::module_& m) {
 }  // namespace
 
 void bind_training(nb::module_& m) {
+  bind_callbacks(m);
+  bind_dataset(m);
   bind_scores(m);
   bind_results(m);
   bind_settings(m);
   m.def("train", &train_model, nb::arg("model"), nb::arg("data"), nb::arg("settings"), nb::arg("shaping"), nb::arg("progress").none(),
-        nb::arg("note").none());
-  m.def("find_rate", &search_rate, nb::arg("model"), nb::arg("data"), nb::arg("settings"), nb::arg("shaping"), nb::arg("progress").none());
+        nb::arg("note").none(), nb::arg("callbacks"));
+  m.def("find_rate", &search_rate, nb::arg("model"), nb::arg("data"), nb::arg("settings"), nb::arg("shaping"), nb::arg("progress").none(),
+        nb::arg("callbacks"));
   m.def("evaluate", [](const Held& held, const Data& data) {
-    return held.read([&](const Model& model) { return data.folder.empty() ? evaluate(model, data.files) : evaluate(model, data.folder); });
+    return held.read([&](const Model& model) { return with(data, [&](const auto& pictures) { return evaluate(model, pictures); }); });
   });
   m.def("find_classes", [](const Data& data) {
-    return outside([&] { return data.folder.empty() ? find_classes(data.files) : find_classes(data.folder); });
+    return outside([&] {
+      if (const auto* dataset = std::get_if<Dataset>(&data)) return dataset->classes();
+      if (const auto* files = std::get_if<std::vector<std::string>>(&data)) return find_classes(*files);
+      return find_classes(std::get<std::string>(data));
+    });
   });
   m.def("write_report", [](const std::string& run) { return outside([&] { return write_report(run); }); });
   m.def("write_report_of", [](const Held& held, const Evaluation& evaluation, const std::string& path, const std::string& data) {

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <numeric>
 
+#include "api/feature_files.h"
 #include "base/atomic_file.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -23,42 +25,6 @@ constexpr const char* kFormat = "fovea features 1";
 
 fs::path beside(const std::string& path, const char* extension) { return fs::path(path).replace_extension(extension); }
 
-// RFC 4180.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of("\",\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
-// Reads the first field of every row but the header.
-std::vector<std::string> first_fields(const std::string& csv) {
-  std::vector<std::string> fields;
-  bool quoted = false, first = true;
-  std::string field;
-  for (size_t i = 0; i < csv.size(); ++i) {
-    const char c = csv[i];
-    if (c == '"') {
-      if (quoted && i + 1 < csv.size() && csv[i + 1] == '"') {
-        if (first) field += c;
-        ++i;
-      } else {
-        quoted = !quoted;
-      }
-    } else if (!quoted && c == ',') {
-      first = false;
-    } else if (!quoted && c == '\n') {
-      fields.push_back(std::exchange(field, {}));
-      first = true;
-    } else if (first && (quoted || c != '\r')) {
-      field += c;
-    }
-  }
-  if (!field.empty()) fields.push_back(field);
-  if (!fields.empty()) fields.erase(fields.begin());
-  return fields;
-}
-
 json to_json(const FeatureRecord& record, const std::vector<int64_t>& shape) {
   return {{"format", kFormat},
           {"model", record.model},
@@ -73,32 +39,6 @@ json to_json(const FeatureRecord& record, const std::vector<int64_t>& shape) {
           {"normalized", record.normalized},
           {"folder", record.folder},
           {"shape", shape}};
-}
-
-FeatureRecord read_record(const fs::path& path, std::vector<int64_t>& shape) {
-  const std::string text = read_text(path);
-  return in_context(path.string(), [&] {
-    FeatureRecord record;
-    try {
-      const json root = parse_json(text);
-      if (!root.is_object() || root.value("format", "") != kFormat) fail(ErrorKind::format, "is no record of features ('{}')", kFormat);
-      record.model = root.at("model");
-      record.weights = root.at("weights");
-      record.channels = root.at("channels");
-      record.architecture = root.at("architecture");
-      record.digest = root.at("weights_sha256");
-      record.output = root.at("output");
-      record.preprocessing = parse_preprocessing(root.at("preprocessing"));
-      record.mirrored = root.value("mirrored", false);
-      record.pca = root.at("pca");
-      record.normalized = root.at("normalized");
-      record.folder = root.at("folder");
-      shape = root.at("shape").get<std::vector<int64_t>>();
-    } catch (const json::exception&) {
-      fail(ErrorKind::format, "cannot be read as a record of features: it is no JSON, or an entry is missing or of another kind");
-    }
-    return record;
-  });
 }
 
 // What follows KEY in a .npy header, up to a comma or a brace outside parentheses.
@@ -209,6 +149,59 @@ void write_npy(const Tensor& tensor, AtomicFile& file) {
 }
 
 }  // namespace
+
+std::vector<std::string> first_fields(const std::string& csv) {
+  std::vector<std::string> fields;
+  bool quoted = false, first = true;
+  std::string field;
+  for (size_t i = 0; i < csv.size(); ++i) {
+    const char c = csv[i];
+    if (c == '"') {
+      if (quoted && i + 1 < csv.size() && csv[i + 1] == '"') {
+        if (first) field += c;
+        ++i;
+      } else {
+        quoted = !quoted;
+      }
+    } else if (!quoted && c == ',') {
+      first = false;
+    } else if (!quoted && c == '\n') {
+      fields.push_back(std::exchange(field, {}));
+      first = true;
+    } else if (first && (quoted || c != '\r')) {
+      field += c;
+    }
+  }
+  if (!field.empty()) fields.push_back(field);
+  if (!fields.empty()) fields.erase(fields.begin());
+  return fields;
+}
+
+FeatureRecord read_record(const fs::path& path, std::vector<int64_t>& shape) {
+  const std::string text = read_text(path);
+  return in_context(path.string(), [&] {
+    FeatureRecord record;
+    try {
+      const json root = parse_json(text);
+      if (!root.is_object() || root.value("format", "") != kFormat) fail(ErrorKind::format, "is no record of features ('{}')", kFormat);
+      record.model = root.at("model");
+      record.weights = root.at("weights");
+      record.channels = root.at("channels");
+      record.architecture = root.at("architecture");
+      record.digest = root.at("weights_sha256");
+      record.output = root.at("output");
+      record.preprocessing = parse_preprocessing(root.at("preprocessing"));
+      record.mirrored = root.value("mirrored", false);
+      record.pca = root.at("pca");
+      record.normalized = root.at("normalized");
+      record.folder = root.at("folder");
+      shape = root.at("shape").get<std::vector<int64_t>>();
+    } catch (const json::exception&) {
+      fail(ErrorKind::format, "cannot be read as a record of features: it is no JSON, or an entry is missing or of another kind");
+    }
+    return record;
+  });
+}
 
 class [[gnu::visibility("hidden")]] FeatureFiles::Implementation {
  public:

@@ -2,8 +2,14 @@
 #include <fmt/format.h>
 #include <fovea/features.h>
 #include <fovea/pictures.h>
+#include <fovea/shards.h>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
 #include <optional>
 
 #include "cli/command.h"
@@ -24,20 +30,25 @@ MODEL` lists the taps, with --nodes every layer; pooled (the mean of the last ma
 --pca keeps the N principal components, of maps those of all their numbers; FILE.pca.npy holds the mean and the components. Rows are written as
 they come; with --pca all of them are in memory until the end. --normalize divides by the length (L2), after the PCA where there is one.
 A picture that cannot be read gets one line on standard error and has no row; the exit status is 1 only if none could be read.
+--shards FOLDER is for more pictures than one run or one machine shall do: every --shard-size of them become FOLDER/shard-000000.npy and so on, each
+with its .csv and .json, and with the pictures that could not be read in .errors.csv. A shard that is there is not made again, so the same command
+goes on after a crash. A list on standard input is read as it is needed. With --part 2/8 this process makes every eighth shard from the second on:
+eight of them, on as many machines as share the folder and have the same list, make all.
 
 Examples:
   fovea embed resnet50 photos -o features.npy
   fovea embed resnet50 photos --pca 32 --normalize -o features.csv
   fovea embed resnet50 photos --tap layer3 -o maps.npy
   fovea embed vit_b_16 photos --tap encoder.layers.encoder_layer_5:tokens -o tokens.npy
+  fovea embed resnet50 - --shards features --shard-size 20000 <list.txt
   python3 -c "import numpy; print(numpy.load('features.npy').shape)")HELP";
 
 struct EmbedArguments {
   ModelOptions model;
   PreprocessingOptions preprocessing;
   std::vector<std::string> data;
-  std::string out, tap = "pre_logits";
-  int64_t pca = 0;
+  std::string out, shards, part = "1/1", tap = "pre_logits";
+  int64_t pca = 0, shard_size = ShardOptions{}.size;
   bool mirror = false, normalize = false, json = false;
 };
 
@@ -109,7 +120,75 @@ void print_result(const EmbedArguments& options, const Embedded& done) {
     print("{} keep {} of the variance\n", counted(options.pca, "principal component", "principal components"), as_percent(share));
 }
 
+// "2/8".
+void set_part(ShardOptions& options, const std::string& text) {
+  const char *const end = text.data() + text.size(), *slash = std::find(text.data(), end, '/');
+  const auto [first, bad_first] = std::from_chars(text.data(), slash, options.part);
+  const auto [second, bad_second] = std::from_chars(std::min(slash + 1, end), end, options.parts);
+  if (bad_first != std::errc() || bad_second != std::errc() || first != slash || second != end || options.part < 1 ||
+      options.part > options.parts)
+    throw Error(ErrorKind::usage, "--part " + text + ": I/N with I from 1 to N expected, as in 2/8");
+  --options.part;
+}
+
+// What is given as DATA, one path after the other; a list on standard input is not held.
+std::function<bool(std::string&)> paths_of(const std::vector<std::string>& data) {
+  if (data == std::vector<std::string>{"-"})
+    return [](std::string& file) {
+      while (std::getline(std::cin, file)) {
+        if (!file.empty() && file.back() == '\r') file.pop_back();
+        if (!file.empty()) return true;
+      }
+      return false;
+    };
+  const auto files = std::make_shared<std::vector<std::string>>(picture_files(data));
+  return [files, next = size_t{0}](std::string& file) mutable {
+    if (next == files->size()) return false;
+    file = (*files)[next++];
+    return true;
+  };
+}
+
+int embed_in_shards(const EmbedArguments& options) {
+  if (options.pca > 0) throw Error(ErrorKind::usage, "--pca is of all pictures together, and --shards makes them part by part");
+  ShardOptions shards;
+  shards.size = options.shard_size;
+  set_part(shards, options.part);
+  Model model = load(options.model);
+  apply(model, options.preprocessing);
+  Progress progress;
+  int64_t done_before = 0;
+  shards.progress = [&](int64_t done, int64_t) {
+    progress.show("embedding", static_cast<double>(done_before + done), 0, fmt::format("{} pictures", done_before + done));
+    return true;
+  };
+  shards.on_shard = [&](int64_t, bool made, const std::vector<BadPicture>& left_out) {
+    if (made) done_before += options.shard_size;
+    if (!left_out.empty()) progress.clear();
+    report_left_out(left_out);
+    return true;
+  };
+  const Shards done = embed_shards(model, record_for(options, model), paths_of(options.data), options.shards, shards);
+  progress.clear();
+  if (done.made + done.there == 0 && shards.part == 0) throw Error(ErrorKind::input, "a list without a picture");
+  if (options.json) {
+    print_json(
+        {{"shards", options.shards}, {"made", done.made}, {"there", done.there}, {"pictures", done.pictures}, {"left_out", done.left_out}});
+  } else {
+    result_is_in_files();
+    print("{}: {} made, {} there already; {}, {} could not be read\n", options.shards, counted(done.made, "shard", "shards"), done.there,
+          counted(done.pictures, "picture", "pictures"), done.left_out);
+  }
+  if (done.pictures == 0 && done.left_out > 0)
+    return report_error(fmt::format("none of {} could be read", counted(done.left_out, "file", "files")), 1);
+  return 0;
+}
+
 int embed(const EmbedArguments& options) {
+  if (options.out.empty() == options.shards.empty())
+    throw Error(ErrorKind::usage, options.out.empty() ? "where to? -o FILE.npy, -o FILE.csv or --shards FOLDER expected"
+                                                      : "-o " + options.out + " and --shards " + options.shards + ": one of them expected");
+  if (!options.shards.empty()) return embed_in_shards(options);
   const std::string extension = std::filesystem::path(options.out).extension().string();
   if (extension != ".npy" && extension != ".csv") throw Error(ErrorKind::usage, options.out + ": end it with .npy or .csv");
   const std::vector<std::string> files = picture_files(options.data);
@@ -142,7 +221,14 @@ void add_embed(Command& program) {
   const auto options = std::make_shared<EmbedArguments>();
   add_model(command, options->model);
   add_data(command, options->data);
-  command.option("-o,--out", options->out, "The file to write").required().type("FILE.npy|FILE.csv");
+  command.option("-o,--out", options->out, "The file to write").type("FILE.npy|FILE.csv");
+  command
+      .option("--shards", options->shards, "The folder to write to, in files of --shard-size pictures, of which those that are there stay")
+      .type("DIR");
+  command.option("--shard-size", options->shard_size, "Pictures of a shard").type("N").positive().shows_default().needs("--shards");
+  command.option("--part", options->part, "Which of the shards this process makes: every N-th, from the I-th on")
+      .type("I/N")
+      .needs("--shards");
   command.option("--tap", options->tap, "Whose output: a tap, a layer, pooled, pre_logits or logits").type("NAME").shows_default();
   command.flag("--mirror", options->mirror, "The mean of the vectors of a picture and of its mirror image (twice the time)");
   command.option("--pca", options->pca, "Keep this many principal components of the pictures embedded").type("N").positive();
@@ -150,7 +236,8 @@ void add_embed(Command& program) {
   add_preprocessing(command, options->preprocessing, "what the model has; crop for published weights");
   add_decode(command, options->preprocessing);
   add_json(command, options->json,
-           R"({"features", "files", "written", "pictures", "tap", "shape", "width", "variance", "left_out": [{"file", "reason"}]})");
+           R"({"features", "files", "written", "pictures", "tap", "shape", "width", "variance", "left_out": [{"file", "reason"}]})"
+           R"(, of shards {"shards", "made", "there", "pictures", "left_out"} in numbers)");
   command.footer(kEmbedFooter);
   command.runs([options] { return embed(*options); });
 }

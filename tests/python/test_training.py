@@ -30,7 +30,8 @@ def test_every_option_of_the_command_is_a_keyword():
     told = {option.removeprefix("no-").replace("-", "_") for option in options - others}
     assert len(told) > 40
     assert told <= keywords, told - keywords
-    assert keywords - told == {"model", "data", "progress", "note"}
+    functions = {"on_epoch", "on_step", "rate_of_step", "augment_picture", "loss_callback", "loss_of_maps", "metrics"}
+    assert keywords - told == {"model", "data", "progress", "note"} | functions
 
 
 def test_a_training_gives_objects(own, pictures, tmp_path):
