@@ -11,7 +11,6 @@
 namespace fovea {
 namespace {
 
-using test::numbers;
 
 struct Answers {
   std::vector<double> classes, all_classes;

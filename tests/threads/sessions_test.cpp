@@ -12,7 +12,6 @@ namespace fovea {
 namespace {
 
 using engine::Session;
-using test::numbers;
 
 // Each compiles other outputs, batches and sizes, and asks what it holds, while others pack what they lack.
 void compile_at_once(DType precision) {

@@ -17,7 +17,6 @@
 namespace fovea {
 namespace {
 
-using test::numbers;
 
 // Pictures of three classes, drawn once.
 class PicturesTest : public testing::Test {
