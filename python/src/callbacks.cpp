@@ -31,7 +31,7 @@ Tensor copy_of(std::span<const float> values, int64_t rows, int64_t columns) {
   return copy;
 }
 
-double loss_of(const Kept& function, const TrainOptions::Answers& answers) {
+double loss_of(const Kept& function, const LossAnswers& answers) {
   const nb::gil_scoped_acquire acquire;
   const nb::object result = (*function)(array_of(copy_of(answers.logits, answers.pictures, answers.classes)),
                                         array_of(copy_of(answers.targets, answers.pictures, answers.classes)));
@@ -119,7 +119,7 @@ void set_callbacks(TrainOptions& options, const Callbacks& callbacks) {
       return augmented(function, picture, random);
     };
   if (callbacks.loss_callback)
-    options.regularization.loss_callback = [function = Kept(*callbacks.loss_callback)](const TrainOptions::Answers& answers) {
+    options.regularization.loss_callback = [function = Kept(*callbacks.loss_callback)](const LossAnswers& answers) {
       return loss_of(function, answers);
     };
   if (callbacks.loss_of_maps)
