@@ -123,7 +123,7 @@ Json seen_json(const SeenInTraining& seen) {
   for (const SeenPicture& one : seen.pictures) pictures.push_back(Json{{"file", one.file}, {"same_pixels", one.same_pixels}});
   Json others{
       {"accuracy", seen.others.accuracy}, {"pictures", seen.others.pictures}, {"top5", seen.others_top5}, {"loss", seen.others_loss}};
-  add_label_scores(others, seen.others);
+  if (seen.others.labels) add_fields(others, *seen.others.labels);
   return {{"recorded", seen.recorded}, {"all", seen.all}, {"pictures", pictures}, {"others", others}};
 }
 

@@ -70,7 +70,7 @@ std::vector<std::string> changed_files(const Data& data) {
 
 std::shared_ptr<const SeenPictures> seen_with(const std::shared_ptr<const SeenPictures>& before, const Data& data,
                                               const TrainOptions& options, bool pretrained) {
-  if (!options.fingerprints) return nullptr;
+  if (!options.run.fingerprints) return nullptr;
   SeenPictures seen;
   if (before) seen = *before;
   seen.all = before ? before->all : !pretrained;

@@ -45,14 +45,14 @@ bool write_whole(int descriptor, const void* data, size_t bytes) {
 }  // namespace
 
 FeatureJournal::FeatureJournal(const TrainOptions& options, const std::string& name, std::function<std::string()> key, int64_t rows)
-    : file_(options.out.empty() ? fs::path() : fs::path(options.out) / (kJournalBegin + name + kJournalEnd)),
+    : file_(options.run.out.empty() ? fs::path() : fs::path(options.run.out) / (kJournalBegin + name + kJournalEnd)),
       key_(std::move(key)),
       rows_(rows),
-      every_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(options.checkpoint_seconds, 1e9)))) {
+      every_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(options.run.checkpoint_seconds, 1e9)))) {
   std::error_code none;
   if (!file_.empty() && fs::is_regular_file(file_, none)) read();
-  if (options.note && !found_.empty())
-    options.note(fmt::format("the features of {} of {} pictures are there already", found_.size(), rows));
+  if (options.run.note && !found_.empty())
+    options.run.note(fmt::format("the features of {} of {} pictures are there already", found_.size(), rows));
 }
 
 FeatureJournal::~FeatureJournal() {

@@ -56,9 +56,9 @@ std::vector<Example> drawn(uint64_t seed, int count, const std::string& prefix) 
 TrainOptions quick() {
   TrainOptions options;
   options.recipe = Recipe::full;
-  options.epochs = 1;
-  options.batch = 4;
-  options.test = 0;
+  options.optimizer.epochs = 1;
+  options.optimizer.batch_size = 4;
+  options.data.test = 0;
   return options;
 }
 
@@ -113,7 +113,7 @@ TEST_F(SeenPictures, OfEarlierTrainingsStay) {
 
 TEST_F(SeenPictures, ThoseThatARunTestsAreNoneOfThem) {
   TrainOptions options = quick();
-  options.test = 0.3;
+  options.data.test = 0.3;
   Model model = small_colour_model();
   const TrainResult result = train(model, Dataset::from_memory(learnt_), options);
   const Evaluation all = evaluate(model, Dataset::from_memory(learnt_));
@@ -132,7 +132,7 @@ TEST_F(SeenPictures, StepsByHandLeaveThemToo) {
 TEST_F(SeenPictures, WhatIsNotKnownIsNotClaimed) {
   EXPECT_FALSE(evaluate(small_colour_model(), Dataset::from_memory(learnt_)).seen);
   TrainOptions options = quick();
-  options.fingerprints = false;
+  options.run.fingerprints = false;
   train(model_, Dataset::from_memory(learnt_), options);
   EXPECT_FALSE(evaluate(model_, Dataset::from_memory(learnt_)).seen);
   // Weights from elsewhere may have seen anything.
@@ -178,7 +178,7 @@ TEST_F(SeenPictures, ARunTellsOfCopiesAmongItsTestPictures) {
   copies.push_back({"a copy", learnt_[3].image, kClasses[0]});
   const std::string out = testing::TempDir() + "seen_run_" + std::to_string(getpid());
   TrainOptions options = quick();
-  options.out = out;
+  options.run.out = out;
   Model model = small_colour_model();
   train(model, Dataset::from_memory(learnt_).join(Dataset::from_memory(copies).as(Part::test)), options);
   const nlohmann::json metrics = parse_json(contents_of(fs::path(out) / "metrics.json"));
