@@ -44,7 +44,7 @@ get_python_packages() {
   rm -rf "$work"
   mkdir -p "$(dirname "$work")"
   trap "rm -rf '$work'" EXIT
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --target "$work" "$@"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: ${PIP_NO_BINARY:+--no-binary="$PIP_NO_BINARY"} --target "$work" "$@"
   PYTHONPATH=$work python3 -c "$import"
   echo "$*" >"$work/requirements.txt"
   rm -rf "$target"

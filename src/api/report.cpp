@@ -12,6 +12,7 @@
 #include <set>
 
 #include "api/dataset.h"
+#include "backends/cpu/cpu.h"
 #include "api/device.h"
 #include "api/report.h"
 #include "base/atomic_file.h"

@@ -155,7 +155,9 @@ void Network::restart_head(uint64_t seed) {
 
 HeadLayer Network::head_layer() const {
   const std::vector<std::string> names = head_states();
-  const auto values = [&](size_t i) { return store_->get(names[i]).values<float>(); };
+  std::vector<Tensor> states;
+  for (const std::string& name : names) states.push_back(store_->get(name));
+  const auto values = [&](size_t i) { return states[i].values<float>(); };
   HeadLayer layer{{values(0).begin(), values(0).end()}, {values(1).begin(), values(1).end()}};
   if (!has_two_heads()) return layer;
   const size_t rows = layer.bias.size(), width = layer.weight.size() / rows;

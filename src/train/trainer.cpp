@@ -485,7 +485,7 @@ TrainResult Trainer::finish() {
     save();
     std::error_code none;
     std::filesystem::remove(file(kFeaturesFile), none);
-    remove_journals(options_.out);
+    remove_journals(options_.run.out);
   }
   return done;
 }

@@ -79,7 +79,7 @@ class SeenPictures : public testing::Test {
 TEST_F(SeenPictures, AreNamedAndTheOthersHaveFiguresOfTheirOwn) {
   std::vector<Example> mixed = unknown_;
   mixed.push_back({"the same under another name", learnt_[2].image, kClasses[0]});
-  mixed.push_back({"half as large", image::resize(learnt_[7].image, 20, 20, Interpolation::bilinear), kClasses[1]});
+  mixed.push_back({"half as large", resize(learnt_[7].image, 20, 20, Interpolation::bilinear), kClasses[1]});
   mixed.push_back({"stored with losses", decode_image(encode_jpeg(learnt_[17].image, 60)), kClasses[2]});
   const std::string file = testing::TempDir() + "seen_" + std::to_string(getpid()) + ".safetensors";
   model_.save(file);

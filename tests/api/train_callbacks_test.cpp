@@ -48,19 +48,19 @@ class Callbacks : public testing::Test {
 TEST_F(Callbacks, FeaturesThatAreThereAreNotComputedAgain) {
   TrainOptions prefix = options();
   prefix.freeze = "stem";
-  prefix.augment = false;
-  prefix.cache = FeatureCache::memory;
+  prefix.augmentation.policy = Augment::off;
+  prefix.data.feature_cache = FeatureCache::memory;
   for (TrainOptions own : {options({}, Recipe::probe), prefix}) {
-    own.checkpoint_seconds = 0;
-    own.out = (folder_ / "whole").string();
-    own.overwrite = true;
+    own.run.checkpoint_seconds = 0;
+    own.run.out = (folder_ / "whole").string();
+    own.run.overwrite = true;
     Model whole = small_colour_model(), model = small_colour_model();
     train(whole, data_, own);
 
-    own.out = (folder_ / "stopped").string();
+    own.run.out = (folder_ / "stopped").string();
     std::vector<std::string> notes;
-    own.note = [&](const std::string& line) { notes.push_back(line); };
-    own.progress = [](const TrainOptions::Progress& step) { return step.phase != "features" || step.step < 1; };
+    own.run.note = [&](const std::string& line) { notes.push_back(line); };
+    own.run.progress = [](const TrainProgress& step) { return step.phase != "features" || step.step < 1; };
     EXPECT_TRUE(train(model, data_, own).interrupted);
     const auto journals = [&] {
       int found = 0;
@@ -72,8 +72,8 @@ TEST_F(Callbacks, FeaturesThatAreThereAreNotComputedAgain) {
     };
     EXPECT_EQ(journals(), 1);
     Model again = small_colour_model();
-    own.progress = nullptr;
-    own.resume = true;
+    own.run.progress = nullptr;
+    own.run.resume = true;
     train(again, data_, own);
     EXPECT_THAT(notes, Contains(StartsWith("the features of 16 of ")));
     EXPECT_EQ(model_in("stopped"), model_in("whole"));
