@@ -42,7 +42,8 @@ TEST(Published, EveryRowIsWhatTorchvisionSays) {
     expected.resize = resize;
     expected.height = expected.width = crop;
     expected.interpolation = parse_interpolation(interpolation);
-    expected.mean = three(mean);
+    const auto means = three(mean);
+    expected.mean.assign(means.begin(), means.end());
     expected.std = row.preprocessing.std;  // which the text has with seven digits
     EXPECT_EQ(row.preprocessing, expected) << to_string(row.preprocessing);
     for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(row.preprocessing.std[i], three(std)[i], 1e-9);
