@@ -142,7 +142,7 @@ TEST(WeightsOption, NamesWhatIsWrongWithAFile) {
   expect_one_line(predict("resnet18", folder / "gone.pth"), 1, {"gone.pth"});
   expect_one_line(predict("resnet50", model), 1, {"resnet50", model, "resnet18"});
   expect_one_line(predict("efficientnet_b0", folder / "text.pth"), 1, {"text.pth"});
-  expect_one_line(run_fovea({"predict", picture, picture}), 1, {picture, "not a model file"});
+  expect_one_line(run_fovea({"predict", picture, picture}), 2, {picture, "is a picture, where a model is expected"});
   expect_one_line(run_fovea({"predict", folder / "gone.safetensors", picture}), 1, {"gone.safetensors"});
 }
 
