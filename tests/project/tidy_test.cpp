@@ -78,6 +78,8 @@ TEST(Includes, OfInsidesByTheCommandLineExamplesAndPublicHeadersAreFound) {
               ElementsAre(HasSubstr("examples includes ir")));
   EXPECT_THAT(check_includes({"include/fovea/model.h", "#include \"ir/graph.h\"\n#include <fmt/format.h>\n"}),
               ElementsAre(HasSubstr("public includes ir"), HasSubstr("public includes <fmt/format.h>")));
+  EXPECT_THAT(check_includes({"include/fovea/opencv.h", "#include <opencv2/core.hpp>\n#include <dlpack/dlpack.h>\n"}),
+              ElementsAre(HasSubstr("public includes <dlpack/dlpack.h>")));
 }
 
 TEST(Includes, OfOneDnnOutsideItsBackendUnknownLayersAndParentFoldersAreFound) {
