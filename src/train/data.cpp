@@ -77,8 +77,7 @@ std::shared_ptr<const SeenPictures> seen_with(const std::shared_ptr<const SeenPi
   for (const image::Dataset* part : {&data.splits.train, &data.splits.validation})
     for (const image::Sample& sample : part->samples) seen.prints.push_back(image::print_of(data.looks->pictures.at(sample.path).print));
   std::ranges::sort(seen.prints);
-  const auto repeated = std::ranges::unique(seen.prints);
-  seen.prints.erase(repeated.begin(), repeated.end());
+  seen.prints.erase(std::unique(seen.prints.begin(), seen.prints.end()), seen.prints.end());
   return std::make_shared<const SeenPictures>(std::move(seen));
 }
 
