@@ -37,7 +37,7 @@ inline std::string words(const cv::Mat& mat) {
 }
 
 template <class T>
-std::vector<uint8_t> to_8_bits(const cv::Mat& mat, ValueRange range) {
+inline std::vector<uint8_t> to_8_bits(const cv::Mat& mat, ValueRange range) {
   const int values = mat.cols * mat.channels();
   const auto require_number = [](double value) {
     if (!std::isfinite(value)) throw Error(ErrorKind::input, "a cv::Mat with a value that is no number (NaN or infinity)");

@@ -127,7 +127,7 @@ void set_callbacks(TrainOptions& options, const Callbacks& callbacks) {
       return composed(function, logits, targets);
     };
   for (const auto& [name, metric] : callbacks.metrics)
-    options.metrics[name] = [function = Kept(metric)](const Evaluation& evaluation) {
+    options.run.metrics[name] = [function = Kept(metric)](const Evaluation& evaluation) {
       const nb::gil_scoped_acquire acquire;
       return number_of((*function)(evaluation), "a metric");
     };

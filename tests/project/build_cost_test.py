@@ -10,7 +10,7 @@ build_times = importlib.util.module_from_spec(SPEC)
 LOADER.exec_module(build_times)
 
 # A tenth above what it was when this was written.
-MOST_LINES = 8_500_000
+MOST_LINES = 8_700_000
 MOST_CODE = 8_050_000
 
 

@@ -61,7 +61,9 @@ TEST(Page, SettingsAreForReaders) {
                         {"mixup", 0},
                         {"accumulate", 1},
                         {"augmentation", much}}};
-  metrics["record"] = {{"model", "resnet18"}, {"head", "1 hidden 512 dropout 0.3"}, {"channels", "3"}};
+  metrics["record"] = json::array();  // of pairs, as a run writes it
+  for (const auto& [name, value] : {std::pair("model", "resnet18"), {"head", "1 hidden 512 dropout 0.3"}, {"channels", "3"}})
+    metrics["record"].push_back(json::array({name, value}));
   const std::string text = page(metrics, {});
   EXPECT_THAT(text, HasSubstr("<td data-of=\"phases.0.augmentation\">flip 0.5</td>"));
   EXPECT_THAT(
