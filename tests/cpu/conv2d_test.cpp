@@ -65,6 +65,21 @@ TEST(CpuConv2d, Forward) {
       }
 }
 
+// Patches whose channels do not fill the library's tiles, in numbers of pixels for which it takes other ways.
+TEST(CpuConv2d, PatchesInBf16) {
+  for (const int64_t side : {2, 4})
+    for (const int64_t channels : {16, 24, 48, 80, 96})
+      for (const int64_t batch : {1, 3}) {
+        const Array x = rounded_to_bf16(random_array({batch, channels, 20, 20}, 45));
+        const Array w = rounded_to_bf16(random_array({64, channels, side, side}, 46));
+        CheckOptions options = with_constant(true, 1);
+        options.bf16_inputs = {0};
+        options.tolerance = 4e-3;  // of the results' own rounding
+        check_op(Conv2d{{side, side}, {}, 1}, {x, w}, options);
+        check_op(Conv2d{{2, 2}, {}, 1}, {x, w}, options);
+      }
+}
+
 TEST(CpuConv2d, StridedRows) {
   for (const Conv2dCase& c : kConv2dCases) check_op(c.op, {random_array(c.x, 41), random_array(c.w(), 42)}, with_constant(true, 1, 3));
 }

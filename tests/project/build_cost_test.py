@@ -11,7 +11,7 @@ LOADER.exec_module(build_times)
 
 # A tenth above what it was when this was written.
 MOST_LINES = 8_700_000
-MOST_CODE = 8_050_000
+MOST_CODE = 8_450_000
 
 
 class BuildCostTest(unittest.TestCase):
