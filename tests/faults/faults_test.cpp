@@ -324,7 +324,7 @@ TEST_F(FaultsSlow, PicturesThatVanishOrChange) {
       fs::remove_all(next);
       std::string line = "cd " + quoted(folder_.path().string()) + "; " + quoted(FOVEA_COMMAND);
       for (const std::string& word : training("going", 400, {"--picture-cache", cached, "--no-report"})) line += " " + quoted(word);
-      line += " >log 2>err & p=$!; while ! [ -s going/history.csv ]; do sleep 0.02; done; " + way + "; wait $p";
+      line += " >log 2>err & p=$!; until grep -q '^1,' going/history.csv; do sleep 0.02; done 2>waited; " + way + "; wait $p";
       const int result = std::system(line.c_str());
       const int status = WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
       const std::string log = read_all(folder_.path() / "log"), err = read_all(folder_.path() / "err");
