@@ -31,6 +31,10 @@ FOVEA_API Image decode_image(std::span<const std::byte> bytes, Alpha alpha = Alp
 FOVEA_API Image read_image(const std::string& path, const Preprocessing& preprocessing);
 FOVEA_API Image decode_image(std::span<const std::byte> bytes, const Preprocessing& preprocessing);
 
+// The most pixels that a picture may have, for everything in this process: 178,956,970 unless told otherwise, and never more. What a file
+// says of its size is held against it before anything of that size is there. Throws Error(usage) for fewer than 1.
+FOVEA_API void set_max_pixels(int64_t pixels);
+
 // What this build reads: "JPEG", "PNG", "WebP", "GIF", "BMP", ...
 FOVEA_API std::vector<std::string> picture_formats();
 
