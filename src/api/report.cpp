@@ -12,9 +12,9 @@
 #include <set>
 
 #include "api/dataset.h"
-#include "backends/cpu/cpu.h"
 #include "api/device.h"
 #include "api/report.h"
+#include "backends/cpu/cpu.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file.h"

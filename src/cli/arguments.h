@@ -26,13 +26,13 @@ class Argument {
 
   Argument& type(std::string_view name);  // what the help calls a value
   Argument& required();
-  Argument& shows_default();                       // the help tells the value that the variable has now,
-  Argument& shows_default(std::string_view text);  // or this
-  Argument& positive();                            // a whole number of 1 or more
-  Argument& not_negative();                        // any number of 0 or more
-  Argument& between(int least, int most);
-  Argument& seed();      // a text that holds a whole number of 64 bits                   // both included
-  Argument& in_range();  // as option_range (fovea/train.h) has it for the option's name
+  Argument& shows_default();                                // the help tells the value that the variable has now,
+  Argument& shows_default(std::string_view text);           // or this
+  Argument& positive();                                     // a whole number of 1 or more
+  Argument& not_negative();                                 // any number of 0 or more
+  Argument& between(int least, int most);                   // both included
+  Argument& seed();                                         // a text that holds a whole number of 64 bits
+  Argument& in_range();                                     // as option_range (fovea/train.h) has it for the option's name
   Argument& one_of(const std::vector<std::string>& names);  // which are the type, too
   Argument& bytes();                                        // "500M", "2Gi"
   Argument& each();                                         // given once for each value of a list

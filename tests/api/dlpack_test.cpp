@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "support/errors.h"
+
 namespace fovea {
 namespace {
 
@@ -40,17 +42,6 @@ struct Foreign {
     managed.deleter = [](DLManagedTensor* self) { ++static_cast<Foreign*>(self->manager_ctx)->given_back; };
   }
 };
-
-template <class Body>
-void expect_refusal(ErrorKind kind, const std::string& part, Body&& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error with " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind);
-    EXPECT_THAT(error.what(), HasSubstr(part));
-  }
-}
 
 TEST(DLPack, ATensorIsLentWithoutACopyAndOutlivesItsName) {
   Lent lent;
@@ -136,18 +127,18 @@ TEST(DLPack, NothingAndASingleNumberAreTensorsToo) {
 TEST(DLPack, WhatCannotBeReadIsAnErrorAndStaysTheCallers) {
   Foreign elsewhere({2, 3}, {});
   elsewhere.managed.dl_tensor.device.device_type = kDLCUDA;
-  expect_refusal(ErrorKind::unsupported, "device type 2", [&] { from_dlpack(&elsewhere.managed); });
+  test::expect_error(ErrorKind::unsupported, "device type 2", [&] { from_dlpack(&elsewhere.managed); });
   Foreign odd({2, 3}, {});
   odd.managed.dl_tensor.dtype = {kDLComplex, 64, 1};
-  expect_refusal(ErrorKind::unsupported, "complex64", [&] { from_dlpack(&odd.managed); });
+  test::expect_error(ErrorKind::unsupported, "complex64", [&] { from_dlpack(&odd.managed); });
   odd.managed.dl_tensor.dtype = {kDLFloat, 32, 4};
-  expect_refusal(ErrorKind::unsupported, "float32 x 4", [&] { from_dlpack(&odd.managed); });
+  test::expect_error(ErrorKind::unsupported, "float32 x 4", [&] { from_dlpack(&odd.managed); });
   odd.managed.dl_tensor.dtype = {kDLBool, 8, 1};
-  expect_refusal(ErrorKind::unsupported, "bool8", [&] { from_dlpack(&odd.managed); });
+  test::expect_error(ErrorKind::unsupported, "bool8", [&] { from_dlpack(&odd.managed); });
   EXPECT_EQ(elsewhere.given_back + odd.given_back, 0);
-  expect_refusal(ErrorKind::usage, "null", [] { from_dlpack(nullptr); });
-  expect_refusal(ErrorKind::usage, "without memory", [] { to_dlpack(Tensor()); });
-  expect_refusal(ErrorKind::usage, "without pixels", [] { to_dlpack(Image()); });
+  test::expect_error(ErrorKind::usage, "null", [] { from_dlpack(nullptr); });
+  test::expect_error(ErrorKind::usage, "without memory", [] { to_dlpack(Tensor()); });
+  test::expect_error(ErrorKind::usage, "without pixels", [] { to_dlpack(Image()); });
 }
 
 TEST(DLPack, PicturesAreBytesOfRowsColumnsAndChannels) {
@@ -163,8 +154,8 @@ TEST(DLPack, PicturesAreBytesOfRowsColumnsAndChannels) {
   EXPECT_THAT(image_from_dlpack(to_dlpack(transparent)).pixels, ElementsAre(255, 255, 255));
   EXPECT_THAT(image_from_dlpack(to_dlpack(transparent), Alpha::drop).pixels, ElementsAre(0, 0, 0));
   const Lent floats(to_dlpack(Tensor(DType::f32, {1, 2, 3}))), planes(to_dlpack(Tensor(DType::u8, {3, 4, 5})));
-  expect_refusal(ErrorKind::mismatch, "32 bits", [&] { image_from_dlpack(floats.get()); });
-  expect_refusal(ErrorKind::mismatch, "[3,4,5]", [&] { image_from_dlpack(planes.get()); });
+  test::expect_error(ErrorKind::mismatch, "32 bits", [&] { image_from_dlpack(floats.get()); });
+  test::expect_error(ErrorKind::mismatch, "[3,4,5]", [&] { image_from_dlpack(planes.get()); });
 }
 
 }  // namespace

@@ -6,22 +6,13 @@
 #include <array>
 #include <limits>
 
+#include "support/errors.h"
+
 namespace fovea {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <class Body>
-void expect_error(ErrorKind kind, const std::string& part, Body&& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error with " << part;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind);
-    EXPECT_THAT(error.what(), HasSubstr(part));
-  }
-}
 
 // 2 x 2 pixels of blue, green, red: 1 2 3, 4 5 6 and below 7 8 9, 10 11 12.
 cv::Mat colours() {
@@ -81,22 +72,22 @@ TEST(OpenCV, OtherChannelsAreKeptForNetworksThatTakeThem) {
   const Image image = image_from_mat(bands, {.as_channels = true});
   EXPECT_EQ(image.channels, 5);
   EXPECT_EQ(image.pixels, std::vector<uint8_t>(bands.data, bands.data + 20));
-  expect_error(ErrorKind::unsupported, "CV_8UC5", [&] { image_from_mat(bands); });
+  test::expect_error(ErrorKind::unsupported, "CV_8UC5", [&] { image_from_mat(bands); });
   EXPECT_THAT(image_from_mat(cv::Mat(1, 1, CV_8UC4, cv::Scalar(1, 2, 3, 4)), {.as_channels = true}).pixels, ElementsAre(1, 2, 3, 4));
 }
 
 TEST(OpenCV, WhatIsNoPictureIsAnErrorThatSaysWhy) {
-  expect_error(ErrorKind::usage, "cannot read", [] { image_from_mat(cv::Mat()); });
+  test::expect_error(ErrorKind::usage, "cannot read", [] { image_from_mat(cv::Mat()); });
   const int sizes[] = {2, 2, 2};
-  expect_error(ErrorKind::usage, "3 dimensions", [&] { image_from_mat(cv::Mat(3, sizes, CV_8U)); });
-  expect_error(ErrorKind::unsupported, "CV_32SC1", [] { image_from_mat(cv::Mat(2, 2, CV_32S, cv::Scalar(1))); });
-  expect_error(ErrorKind::unsupported, "CV_8UC2", [] { image_from_mat(cv::Mat(2, 2, CV_8UC2, cv::Scalar(1, 1))); });
+  test::expect_error(ErrorKind::usage, "3 dimensions", [&] { image_from_mat(cv::Mat(3, sizes, CV_8U)); });
+  test::expect_error(ErrorKind::unsupported, "CV_32SC1", [] { image_from_mat(cv::Mat(2, 2, CV_32S, cv::Scalar(1))); });
+  test::expect_error(ErrorKind::unsupported, "CV_8UC2", [] { image_from_mat(cv::Mat(2, 2, CV_8UC2, cv::Scalar(1, 1))); });
   const cv::Mat broken = (cv::Mat_<float>(1, 2) << 0.5f, std::numeric_limits<float>::quiet_NaN());
-  expect_error(ErrorKind::input, "no number", [&] { image_from_mat(broken); });
-  expect_error(ErrorKind::input, "no number", [&] { image_from_mat(broken, {.range = ValueRange{true}}); });
-  expect_error(ErrorKind::usage, "5.0", [] { image_from_mat(colours(), {.range = ValueRange{false, 5, 5}}); });
-  expect_error(ErrorKind::usage, "0 bytes", [] { mat_from_image({}); });
-  expect_error(ErrorKind::usage, "rgb or bgr", [] { mat_from_image({1, 1, {1, 2, 3}}, PixelOrder::rgba); });
+  test::expect_error(ErrorKind::input, "no number", [&] { image_from_mat(broken); });
+  test::expect_error(ErrorKind::input, "no number", [&] { image_from_mat(broken, {.range = ValueRange{true}}); });
+  test::expect_error(ErrorKind::usage, "5.0", [] { image_from_mat(colours(), {.range = ValueRange{false, 5, 5}}); });
+  test::expect_error(ErrorKind::usage, "0 bytes", [] { mat_from_image({}); });
+  test::expect_error(ErrorKind::usage, "rgb or bgr", [] { mat_from_image({1, 1, {1, 2, 3}}, PixelOrder::rgba); });
 }
 
 TEST(OpenCV, APictureGoesThereAndBack) {

@@ -97,15 +97,6 @@ class Watcher(threading.Thread):
     def most(self):
         return max(memory for looks in self.seen.values() for _, memory in looks)
 
-    def growth(self, begun):
-        """By how much a worker's memory grew from when it had computed for `begun` seconds to its end, at most; None: none lived so long."""
-        grown = []
-        for looks in self.seen.values():
-            later = [memory for seconds, memory in looks if seconds > begun]
-            if len(later) > 5:
-                grown.append(max(later) - later[0])
-        return max(grown, default=None)
-
 
 def children_named(words):
     """Processes below this one, and those that engines started apart, whose command line has these words."""
