@@ -16,7 +16,7 @@ class Acquaintances {
       : seen_(source.tells_seen ? network.seen() : nullptr),
         source_(source),
         likeness_(seen_ ? source.samples.size() : 0),
-        others_(network.classes(), network.form().head.independent) {}
+        others_(network.classes(), network.form().head.independent, network.thresholds()) {}
 
   // What is handed over where pictures are read; empty where there is nothing to compare, or it is known already.
   std::function<void(int64_t index, const Image& decoded)> on_read() {

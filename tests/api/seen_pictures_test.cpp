@@ -150,6 +150,25 @@ TEST_F(SeenPictures, WhatIsNotKnownIsNotClaimed) {
   EXPECT_THAT(seen->pictures, SizeIs(18));
 }
 
+// Figures of a part are those of that part alone, thresholds of several labels among them.
+TEST_F(SeenPictures, TheOthersAreToldByTheModelsThresholds) {
+  const auto with_two_labels = [](std::vector<Example> examples) {
+    for (size_t i = 0; i < examples.size(); ++i) examples[i].labels = std::vector<std::string>{kClasses[i % 3], kClasses[(i + 1) % 3]};
+    return examples;
+  };
+  const std::vector<Example> learnt = with_two_labels(learnt_), unknown = with_two_labels(unknown_);
+  Model model = small_colour_model();
+  train(model, Dataset::from_memory(learnt), quick());
+  for (const double threshold : {0.01, 0.99}) {
+    model.set_thresholds({threshold, threshold, threshold});
+    const Evaluation all = evaluate(model, Dataset::from_memory(learnt).join(Dataset::from_memory(unknown)));
+    const Evaluation alone = evaluate(model, Dataset::from_memory(unknown));
+    EXPECT_EQ(all.seen->others.pictures, alone.score.pictures);
+    EXPECT_EQ(all.seen->others.labels->f1_micro, alone.score.labels->f1_micro) << threshold;
+  }
+  EXPECT_EQ(evaluate(model, Dataset::from_memory(unknown)).score.labels->f1_micro, 0);
+}
+
 TEST_F(SeenPictures, PagesSayWhatIsKnown) {
   const std::string page = testing::TempDir() + "seen_" + std::to_string(getpid()) + ".html";
   const auto text_for = [&](const Model& model, const std::vector<Example>& pictures) {
