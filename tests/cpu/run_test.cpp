@@ -23,7 +23,7 @@ namespace {
 std::atomic<bool> counting{false};
 std::atomic<size_t> largest{0}, count{0};
 
-void note(size_t bytes) {
+[[maybe_unused]] void note(size_t bytes) {
   if (!counting) return;
   ++count;
   size_t seen = largest;

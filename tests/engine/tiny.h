@@ -36,9 +36,9 @@ inline ModelGraph tiny_model(const TinyOptions& options = {}) {
   model.map = x.id();
   const auto quarter = [](int64_t, int64_t) { return uniform_init(0.25); };
   const Features features = features_of(x);
-  const HeadValues values =
-      head(s, "fc", features,
-           {.classes = options.classes, .options = {}, .dropout = options.random ? 0.2 : 0.0, .weight = quarter, .bias = quarter});
+  const HeadValues values = head(
+      s, "fc", features,
+      {.classes = options.classes, .options = {}, .dropout = options.random ? 0.2 : 0.0, .second = {}, .weight = quarter, .bias = quarter});
   model.pooled = features.pooled.id();
   model.pre_logits = features.pre_logits.id();
   model.head_input = values.input.id();

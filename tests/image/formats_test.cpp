@@ -298,7 +298,9 @@ class Silence {
   explicit Silence(const std::string& name) : name_(name) { testing::internal::CaptureStderr(); }
   ~Silence() {
     const std::string text = testing::internal::GetCapturedStderr();
-    if (!is_talkative(name_)) EXPECT_EQ(text, "") << name_;
+    if (!is_talkative(name_)) {
+      EXPECT_EQ(text, "") << name_;
+    }
   }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;

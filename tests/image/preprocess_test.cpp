@@ -106,7 +106,9 @@ TEST(PreprocessAnswers, OfTensorsAsTorchvisionHasThem) {
       char interpolation[16] = "", kind[16] = "";
       int first = 0, second = 0;
       const int read = std::sscanf(name.c_str(), "%15s %15s %d crop %d", interpolation, kind, &first, &second);
-      if (read == 3) ASSERT_EQ(std::sscanf(name.c_str(), "%*s squash %d %d", &first, &second), 2) << name;
+      if (read == 3) {
+        ASSERT_EQ(std::sscanf(name.c_str(), "%*s squash %d %d", &first, &second), 2) << name;
+      }
       Preprocessing p;
       p.resizer = Resizer::torchvision;
       p.interpolation = parse_interpolation(interpolation);

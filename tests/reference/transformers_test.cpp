@@ -50,10 +50,14 @@ void expect_answers(bool small) {
     write_folder(folder.path, one);
     const Model model = Model::load(folder.path.string());
     const auto input = one.at("input").get<std::vector<int64_t>>();
-    if (kind.starts_with("ViT") || kind.starts_with("Dino")) EXPECT_EQ(model.preprocessing().height, input[2]) << "the positions' size";
+    if (kind.starts_with("ViT") || kind.starts_with("Dino")) {
+      EXPECT_EQ(model.preprocessing().height, input[2]) << "the positions' size";
+    }
     const Json& answer = one.at("answer");
     const bool logits = one.at("output") == "logits";
-    if (logits) EXPECT_EQ(static_cast<int64_t>(model.classes().size()), answer.at("shape").at(1).get<int64_t>());
+    if (logits) {
+      EXPECT_EQ(static_cast<int64_t>(model.classes().size()), answer.at("shape").at(1).get<int64_t>());
+    }
     const Tensor found = logits ? model.logits(images(input, 0)) : model.embed(images(input, 0));
     const Description expected{
         logits ? "logits" : "features", answer.at("l2").get<double>(), answer.at("projections").get<std::vector<double>>(), {}};

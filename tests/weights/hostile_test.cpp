@@ -45,7 +45,7 @@ Reader reader_for(const std::filesystem::path& file) {
   return [](std::span<const std::byte> b, std::shared_ptr<const void> o) { return read_safetensors(b, std::move(o)); };
 }
 
-int64_t most_memory_kib() {
+[[maybe_unused]] int64_t most_memory_kib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return usage.ru_maxrss;

@@ -105,7 +105,7 @@ TEST_F(HubFetch, IsHeldAgainstTheDigestThatTheHubTells) {
   server_.body = body;
   server_.headers = "ETag: \"not a digest\"\r\nX-Linked-ETag: \"" + digest_of(body) + "\"\r\n";
   EXPECT_EQ(contents_of(*fetch_hub_file(repository_, "good", options_)), body);
-  for (const std::string header : {"X-Linked-ETag: \"" + wrong + "\"\r\n", "ETag: W/\"" + wrong + "\"\r\n", "etag: " + wrong + "\r\n"}) {
+  for (const std::string& header : {"X-Linked-ETag: \"" + wrong + "\"\r\n", "ETag: W/\"" + wrong + "\"\r\n", "etag: " + wrong + "\r\n"}) {
     server_.headers = header;
     ErrorKind kind{};
     const std::string message = message_of([&] { fetch_hub_file(repository_, "bad", options_); }, &kind);
