@@ -16,6 +16,6 @@ PIP_NO_BINARY=pyspark get_python_packages "$target" "What the tests of clusters 
   ray==2.60.0 click==8.5.1 filelock==4.3.1 jsonschema==4.26.0 jsonschema_specifications==2025.9.1 referencing==0.37.0 rpds_py==2026.9.1 attrs==26.1.0 \
   msgpack==1.2.4 packaging==26.4 protobuf==7.36.2 pyyaml==6.0.4 requests==2.34.2 urllib3==2.8.0 idna==3.20 certifi==2026.10.19.post1 charset_normalizer==3.5.3 \
   fsspec==2026.9.0 pyarrow==26.0.1 pyspark==4.3.0 py4j==0.10.9.9 \
-  dask==2026.8.0 distributed==2026.8.0 cloudpickle==3.1.3 toolz==1.2.0 partd==1.4.2 locket==1.0.0 importlib_metadata==10.2.0 zipp==4.1.2 jinja2==3.1.6 \
+  dask==2026.8.0 distributed==2026.8.0 cloudpickle==3.1.3 toolz==1.2.0 partd==1.4.2 locket==1.0.0 importlib_metadata==10.2.0 lazy_importer==0.1.0 zipp==4.1.2 jinja2==3.1.6 \
   markupsafe==3.0.4 psutil==7.2.2 sortedcontainers==2.4.0 tblib==3.2.2 tornado==6.6.1 zict==3.0.0 \
   numpy==2.4.6 pandas==3.1.1 python-dateutil==2.9.0.post0 six==1.17.0 typing_extensions==4.16.0 pillow==13.0.0 pytest==9.2.0 iniconfig==2.3.1 pluggy==1.7.0 pygments==2.21.0
