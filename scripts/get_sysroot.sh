@@ -11,7 +11,12 @@ if [ -e "$target/link/libstdc++.so" ]; then
   say "The sysroot is in $target."
   exit 0
 fi
-command -v debootstrap >/dev/null && command -v dpkg-deb >/dev/null || die "needs debootstrap and dpkg-deb, as on Debian and Ubuntu"
+command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || die "needs apt-get and dpkg-deb, as Debian and Ubuntu have them"
+if ! command -v debootstrap >/dev/null; then
+  say "Installing: debootstrap"
+  as_root apt-get update -q=2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y --no-install-recommends debootstrap >/dev/null
+fi
 
 work=$target.part
 rm -rf "$work"

@@ -80,8 +80,15 @@ def list_models(
 
 
 def list_pretrained(filter: Union[str, Sequence[str]] = "", exclude_filters: Union[str, Sequence[str]] = "") -> List[str]:
-    """Published weights as "NAME.TAG"."""
-    names = {ours: name for name, ours in _names().items()}
+    """Published weights as "NAME.TAG", which `create_model` takes with ``pretrained=True``.
+
+    Examples
+    --------
+    >>> import fovea
+    >>> fovea.list_pretrained("resnet18*")[:2]
+    ['resnet18.a1_in1k', 'resnet18.a2_in1k']
+    """
+    names = {ours: name for name, ours in _plain_names().items()}
     tagged = [f"{names[one.model]}.{one.tag}" for one in _core.published_weights() if one.model in names]
     return _matching(tagged, filter, exclude_filters)
 
@@ -231,8 +238,8 @@ def create_model(
     from ._timm import FeatureList
 
     if model_name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
-        core = _core.load(model_name, "default" if checkpoint_path is None else str(checkpoint_path), seed, dtype, in_chans or 0, None)
-        model = Model(core, model_name)
+        weights = str(checkpoint_path) if checkpoint_path else "default" if pretrained else "none"
+        model = Model(_core.load(model_name, weights, seed, dtype, in_chans or 0, None), model_name, weights)
     else:
         name, _, tag = model_name.partition(".")
         ours = _names().get(name, name)

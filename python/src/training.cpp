@@ -111,6 +111,16 @@ void bind_scores(nb::module_& m) {
       .def_ro("confidence", &Outcome::confidence)
       .def_ro("probabilities", &Outcome::probabilities)
       .def_ro("labels", &Outcome::labels);
+  nb::class_<SeenPicture>(m, "SeenPicture")
+      .def_ro("file", &SeenPicture::file)
+      .def_ro("same_pixels", &SeenPicture::same_pixels, "False: rescaled, stored with losses, or mirrored.");
+  nb::class_<SeenInTraining>(m, "SeenInTraining", "Pictures of an evaluation that the model knows from its training.")
+      .def_ro("recorded", &SeenInTraining::recorded, "How many fingerprints of pictures the model holds.")
+      .def_ro("all", &SeenInTraining::all, "No other picture was trained on: the first weights were random.")
+      .def_ro("pictures", &SeenInTraining::pictures)
+      .def_ro("others", &SeenInTraining::others, "Score of the pictures that are none of these.")
+      .def_ro("others_top5", &SeenInTraining::others_top5)
+      .def_ro("others_loss", &SeenInTraining::others_loss);
 }
 
 void bind_results(nb::module_& m) {
@@ -121,8 +131,10 @@ void bind_results(nb::module_& m) {
       .def_ro("loss", &Evaluation::loss)
       .def_ro("classes", &Evaluation::classes)
       .def_ro("confusion", &Evaluation::confusion)
+      .def_ro("thresholds", &Evaluation::thresholds)
       .def_ro("outcomes", &Evaluation::outcomes)
-      .def_ro("left_out", &Evaluation::left_out);
+      .def_ro("left_out", &Evaluation::left_out)
+      .def_ro("seen", &Evaluation::seen, "None where nobody knows which pictures the model was trained on.");
   nb::class_<EpochRow>(m, "EpochRow")
       .def_ro("epoch", &EpochRow::epoch)
       .def_ro("phase", &EpochRow::phase)

@@ -227,8 +227,8 @@ std::shared_ptr<Model::Implementation> from_hub_folder(const ModelSource& source
   const weights::HubFolder& folder = *source.config;
   if (options.weights == "none") {
     const Preprocessing pictures = preprocessing_of(folder, variant, {0, 0});
-    return without_weights(variant, {folder.classes, {}, channels_of(options), false, native_size(variant, pictures)}, pictures,
-                           options.seed);
+    const auto classes = folder.classes.empty() && folder.class_count > 0 ? classes_for(folder.class_count) : folder.classes;
+    return without_weights(variant, {classes, {}, channels_of(options), false, native_size(variant, pictures)}, pictures, options.seed);
   }
   const bool own = options.weights == "default";
   const auto [path, part_of_file] = weights::weights_file(own ? source.folder : options.weights);

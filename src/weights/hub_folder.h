@@ -17,6 +17,7 @@ namespace fovea::weights {
 struct HubFolder {
   std::string architecture;          // as timm names it, without a tag: "resnet50"
   std::vector<std::string> classes;  // empty: unnamed
+  int64_t class_count = 0;           // of unnamed ones; 0: not told
   std::optional<Preprocessing> preprocessing;
   int64_t native_height = 0, native_width = 0;  // the size that position embeddings belong to; 0: not told
   std::vector<std::string> notes;               // what a user should know of it: one line each

@@ -146,6 +146,7 @@ SeenPictures parse_seen(const std::string& text, const std::string& all) {
     seen.prints[i] = {words[0], words[1], words[2]};
   }
   std::ranges::sort(seen.prints);
+  seen.prints.erase(std::unique(seen.prints.begin(), seen.prints.end()), seen.prints.end());
   return seen;
 }
 

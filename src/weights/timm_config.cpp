@@ -70,13 +70,14 @@ std::vector<std::string> timm_classes(const json& config) {
 }
 
 // What timm's create_model was given beside the name. What is of training alone changes nothing, and the numbers of classes and of channels
-// are those of the weights.
+// are those of the weights. A pool other than the network's own shows in the names of the weights, if it is one of these three.
 void read_model_args(const json& arguments, HubFolder& folder) {
   static const std::set<std::string> ignored = {
       "num_classes",    "in_chans",        "drop_rate",  "drop_path_rate",   "proj_drop_rate",  "pos_drop_rate",  "patch_drop_rate",
       "attn_drop_rate", "drop_block_rate", "pretrained", "dynamic_img_size", "strict_img_size", "dynamic_img_pad"};
   for (const auto& [key, value] : arguments.items()) {
     if (ignored.contains(key) || value.is_null()) continue;
+    if (key == "global_pool" && (value == "avg" || value == "token" || value == "map")) continue;
     if (key != "img_size")
       fail(ErrorKind::unsupported, "model_args has {}: {}, which makes a network that fovea does not build", in_quotes(key),
            in_quotes(json_text(value)));
@@ -102,6 +103,7 @@ HubFolder read_timm_config(const json& config) {
   folder.preprocessing = timm_preprocessing(pretrained ? *pretrained : config);  // timm's first folders have all in one
   folder.classes = timm_classes(config);
   if (folder.classes.empty() && pretrained) folder.classes = timm_classes(*pretrained);
+  folder.class_count = count_or(config, "num_classes", 0);
   return folder;
 }
 

@@ -4,8 +4,10 @@ import importlib.util
 import json
 import pathlib
 
+import numpy
 import pytest
 
+import fovea
 import timm_words
 
 TOLERANCE = 2e-5  # of the norm
@@ -44,3 +46,19 @@ def test_the_words_of_timm_mean_the_same():
     ours = json.loads(json.dumps(timm_words.answers("fovea")))
     found = list(differences(ours, timm_s()))
     assert not found, "\n".join(found)
+
+
+def test_a_folder_as_timm_writes_it(tmp_path):
+    model, x = fovea.create_model("resnet18", num_classes=7, seed=5), numpy.ones((1, 3, 64, 64), numpy.float32)
+    model.save(tmp_path / "model.safetensors")
+    arguments = {"num_classes": 7, "in_chans": 3, "global_pool": "avg"}
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "resnet18", "num_classes": 7, "model_args": arguments}))
+    assert (fovea.create_model(f"local-dir:{tmp_path}", pretrained=True)(x) == model(x)).all()
+    random = fovea.create_model(f"local-dir:{tmp_path}")
+    assert random.num_classes == 7 and (random(x) != model(x)).any()
+
+
+def test_published_weights_have_timm_s_names():
+    names = fovea.list_pretrained()
+    assert "resnet18.a1_in1k" in names and not [name for name in names if "/" in name or "IMAGENET1K" in name]
+    assert set(fovea.list_models("resnet18", pretrained=True)) == set(fovea.list_pretrained("resnet18.*"))

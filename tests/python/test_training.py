@@ -51,6 +51,16 @@ def test_a_training_gives_objects(own, pictures, tmp_path):
     assert evaluation.score.pictures == 16 and len(evaluation.confusion) == 2
 
 
+def test_an_evaluation_tells_which_pictures_the_model_knows(own, pictures):
+    own.train(pictures, **short(epochs=1))
+    known = [file for file in fovea.list_pictures(pictures) if "red" in file]
+    fresh = numpy.random.default_rng(8).integers(0, 256, (3, 40, 40, 3), numpy.uint8)
+    shown = [numpy.asarray(fovea.read_image(file)) for file in known[:2]] + list(fresh)
+    seen = own.evaluate(fovea.Dataset.from_memory(shown, ["red"] * 5, classes=own.classes)).seen
+    assert seen.recorded == 16 and seen.all
+    assert [one.same_pixels for one in seen.pictures] == [True, True] and seen.others.pictures == 3
+
+
 def test_the_same_seed_gives_the_same_bits(pictures):
     answers = []
     for data in (pictures, fovea.list_pictures(pictures)[::-1]):

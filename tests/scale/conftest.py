@@ -5,7 +5,7 @@ import pytest
 import support
 
 PHOTO = pathlib.Path(__file__).parents[1] / "data" / "api" / "rocket.jpg"
-COUNT = 2000
+COUNT, SIZE = 1000, 96  # bench/scale does the same with 20,000
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    return support.make_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+    return support.make_model(tmp_path_factory.mktemp("model") / "model.safetensors", SIZE)
 
 
 @pytest.fixture(scope="session")

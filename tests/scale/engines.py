@@ -93,7 +93,7 @@ def with_spark_map(model, files, watch, batch=64):
     def make(session, frame, model):
         import fovea.spark
 
-        binary = session.read.format("binaryFile").load(files)
+        binary = session.read.format("binaryFile").load(os.path.dirname(files[0]))
         binary = binary.selectExpr("replace(path, 'file:', '') as path", "content").repartition(16)
         return fovea.spark.embed(binary, model, column="content")
 

@@ -8,8 +8,6 @@ import psutil
 
 import fovea
 
-SIZE = 64  # height and width of what the network gets
-
 
 def draw(photo, folder, count, width=160, height=120):
     """JPEGs of crops of one photograph, no two alike; every 401st is cut off in its first bytes, and cannot be read. Gives their paths."""
@@ -31,7 +29,7 @@ def draw(photo, folder, count, width=160, height=120):
     return files
 
 
-def make_model(path, size=SIZE, network="resnet18"):
+def make_model(path, size, network="resnet18"):
     model = fovea.Model.load(network, "none", seed=3)
     form = model.preprocessing
     form.height = form.width = form.resize = size

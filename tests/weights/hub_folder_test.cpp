@@ -53,7 +53,7 @@ TEST_F(HubFolders, OfTimm) {
             "fit=crop|resize=303|size=288x288|interpolation=bicubic|alpha=white|mean=0.5,0.4,0.3|std=0.25,0.25,0.25");
   json config = timm_config();
   config["architecture"] = "vit_base_patch16_224.mae";
-  config["model_args"] = {{"img_size", 384}, {"drop_rate", 0.1}};
+  config["model_args"] = {{"img_size", 384}, {"drop_rate", 0.1}, {"global_pool", "token"}};
   config["label_descriptions"] = {{"n1", "same"}, {"n2", "same"}};
   config["pretrained_cfg"]["crop_mode"] = "squash";
   found = read(config);
@@ -72,6 +72,7 @@ TEST_F(HubFolders, WhatIsWrongWithThoseOfTimm) {
   };
   EXPECT_CONTAINS(with("/model_args/act_layer", "gelu"),
                   "config.json: model_args has 'act_layer': '\"gelu\"', which makes a network that fovea does not build");
+  EXPECT_CONTAINS(with("/model_args/global_pool", "max"), "config.json: model_args has 'global_pool': '\"max\"'");
   EXPECT_CONTAINS(with("/pretrained_cfg/std", json({0, 1, 1})), "config.json: a standard deviation of 0");
   EXPECT_CONTAINS(with("/pretrained_cfg/mean", "red"), "mean is '\"red\"', three numbers expected");
   EXPECT_CONTAINS(with("/pretrained_cfg/input_size", json({3, 0, 5})), "input_size is '[3,0,5]', [channels, height, width] expected");
