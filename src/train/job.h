@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/backend.h"
 #include "engine/memory_account.h"
 #include "engine/network.h"
 #include "train/cross_validation.h"
