@@ -89,7 +89,9 @@ bool read_target(std::string_view target, Request& request) {
   return true;
 }
 
-Response refusal(int status, const std::string& error) { return {status, "application/json", fmt::format("{{\"error\":\"{}\"}}\n", error)}; }
+Response refusal(int status, const std::string& error) {
+  return {status, "application/json", fmt::format("{{\"error\":\"{}\"}}\n", error)};
+}
 
 Response too_many(const std::string& error) {
   Response response = refusal(429, error);
@@ -104,7 +106,7 @@ enum class Stage { waiting, sending, asking, reading };
 class Connection {
  public:
   virtual ~Connection() = default;
-  virtual void close() = 0;  // at once
+  virtual void close() = 0;        // at once
   virtual void refuse_body() = 0;  // answers 429 in place of reading on
   Stage stage() const { return stage_; }
   Clock::time_point since() const { return since_; }

@@ -99,7 +99,8 @@ void read_images(const Served& model, const json& input, const std::string& name
   } else {
     const json* data = member(input, "data");
     if (data == nullptr || !data->is_array()) throw Refused{400, fmt::format("{}: \"data\": a list of numbers expected", name)};
-    if (!data->empty()) throw Refused{400, fmt::format("{}: \"data\": numbers expected, not {}", name, json_line(data->front()).substr(0, 40))};
+    if (!data->empty())
+      throw Refused{400, fmt::format("{}: \"data\": numbers expected, not {}", name, json_line(data->front()).substr(0, 40))};
     if (numbers.size() != count) throw Refused{400, fmt::format("{}: {} numbers, {} expected", name, numbers.size(), count)};
     std::ranges::copy(numbers, values.begin());
   }

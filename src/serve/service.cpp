@@ -37,10 +37,10 @@ Response queue_is_full(int64_t queue) {
 Service::Implementation::Implementation(ServiceOptions given)
     : options_(std::move(given)),
       models_(options_.models),
-      server_(options_.http, {[this](const Request& request) { return admit(request); },
-                              [this](const ExchangePointer& exchange) { handle(exchange); },
-                              [this](const Request& request, const Response& response, int64_t bytes) { answered(request, response, bytes); },
-                              options_.news}),
+      server_(
+          options_.http,
+          {[this](const Request& request) { return admit(request); }, [this](const ExchangePointer& exchange) { handle(exchange); },
+           [this](const Request& request, const Response& response, int64_t bytes) { answered(request, response, bytes); }, options_.news}),
       cores_({options_.max_batch, std::chrono::microseconds(static_cast<int64_t>(options_.max_delay_ms * 1000)), options_.threads,
               options_.queue}) {
   set_max_pixels(options_.max_pixels);

@@ -23,8 +23,8 @@ namespace fovea::serve {
 
 using Clock = std::chrono::steady_clock;
 
-// What is asked of the cores for one picture. Exactly one of `done` and `failed` is called, unless `wanted` says no when its turn comes: then
-// neither is.
+// What is asked of the cores for one picture. Exactly one of `done` and `failed` is called, unless `wanted` says no when its turn comes:
+// then neither is.
 struct Job {
   ServedModel model;
   enum class Kind { classes, vector, alone } kind = Kind::classes;

@@ -90,7 +90,8 @@ TEST_F(ServiceTest, ManyClientsGetTheBitsOfOne) {
 
 TEST_F(ServiceTest, AFormHoldsSeveralPicturesAndNamesThoseThatAreNone) {
   const Server server(options_of({{"small", file_}}));
-  const std::string body = form({{"a.webp", picture(kPictures[0])}, {"notes.txt", "no picture"}, {"b \"2\".jpg", picture(kPictures[2])}}, "xyz");
+  const std::string body =
+      form({{"a.webp", picture(kPictures[0])}, {"notes.txt", "no picture"}, {"b \"2\".jpg", picture(kPictures[2])}}, "xyz");
   const Answer answer = server.post("/predict?top=2", body, {{"Content-Type", "multipart/form-data; boundary=xyz"}});
   ASSERT_EQ(answer.status, 200) << answer.body;
   const json pictures = answer.json()["pictures"];
@@ -119,9 +120,11 @@ TEST_F(ServiceTest, FindsTheMostSimilarPictures) {
   set.record.folder = std::string(FOVEA_TEST_DATA);
   set.files = kPictures;
   set.features = Tensor(DType::f32, {4, model_.feature_width()});
-  for (size_t i = 0; i < 4; ++i)
-    std::ranges::copy(model_.embed(path_of(kPictures[i])).values<float>(),
+  for (size_t i = 0; i < 4; ++i) {
+    const Tensor vector = model_.embed(path_of(kPictures[i]));
+    std::ranges::copy(vector.values<float>(),
                       set.features.mutable_values<float>().begin() + static_cast<std::ptrdiff_t>(i) * model_.feature_width());
+  }
   const std::string features = testing::TempDir() + "/served_features.npy";
   save_features(set, features);
   serve::ServiceOptions options = options_of({{"small", file_}});
@@ -168,8 +171,10 @@ TEST_F(ServiceTest, SpeaksTheInferenceProtocolInBothForms) {
   ASSERT_EQ(binary.body.size() - head, expected.bytes());
   EXPECT_EQ(std::memcmp(binary.body.data() + head, expected.raw(), expected.bytes()), 0);
 
-  const json pictures{{"inputs", {{{"name", "pictures"}, {"datatype", "BYTES"}, {"shape", {1}}, {"data", {base64(serve::as_bytes(picture(kPictures[0])))}}}}},
-                      {"outputs", {{{"name", "probabilities"}, {"parameters", {{"classification", 2}}}}}}};
+  const json pictures{
+      {"inputs",
+       {{{"name", "pictures"}, {"datatype", "BYTES"}, {"shape", {1}}, {"data", {base64(serve::as_bytes(picture(kPictures[0])))}}}}},
+      {"outputs", {{{"name", "probabilities"}, {"parameters", {{"classification", 2}}}}}}};
   const json best = server.post("/v2/models/small/infer", pictures.dump()).json()["outputs"][0];
   const auto classes = model_.predict(path_of(kPictures[0]), 2);
   EXPECT_EQ(best["shape"], json::array({1, 2}));
@@ -197,7 +202,7 @@ TEST_F(ServiceTest, GivesEmbeddingsAsOpenAI) {
 
 TEST_F(ServiceTest, SaysWhatIsWrong) {
   serve::ServiceOptions options = options_of({{"small", file_}});
-  options.http.max_body = 100'000;
+  options.http.max_body = 1'000'000;
   options.max_pixels = 1'000'000;
   const Server server(std::move(options));
   EXPECT_EQ(server.get("/nothing").status, 404);
@@ -212,7 +217,7 @@ TEST_F(ServiceTest, SaysWhatIsWrong) {
   EXPECT_EQ(server.post("/predict?timeout=nan", picture(kPictures[0])).status, 400);
   EXPECT_EQ(server.post("/predict?model=other", picture(kPictures[0])).status, 404);
   EXPECT_EQ(server.post("/predict", picture(kPictures[0]), {{"Content-Encoding", "gzip"}}).status, 415);
-  EXPECT_EQ(server.post("/predict", std::string(100'001, 'a')).status, 413);
+  EXPECT_EQ(server.post("/predict", std::string(1'000'001, 'a')).status, 413);
   EXPECT_EQ(server.post("/predict?timeout=1e-9", picture(kPictures[0])).status, 504);
   EXPECT_EQ(server.post("/neighbors", picture(kPictures[0])).status, 400);
   // A picture of 60000 x 60000 by its header: refused for that, before anything of that size is there.
@@ -271,7 +276,8 @@ TEST_F(ServiceTest, AFullQueueIsToldAndEverybodyElseIsAnswered) {
 TEST_F(ServiceTest, ANewFileIsTakenWithoutALostRequest) {
   const std::string file = model_file("replaced.safetensors", kClasses, 1), other = model_file("other.safetensors", kClasses, 2);
   const Model first = Model::load(file), second = Model::load(other);
-  const double before = first.predict(path_of(kPictures[0]), 1)[0].probability, after = second.predict(path_of(kPictures[0]), 1)[0].probability;
+  const double before = first.predict(path_of(kPictures[0]), 1)[0].probability,
+               after = second.predict(path_of(kPictures[0]), 1)[0].probability;
   ASSERT_NE(before, after);
   Server server(options_of({{"small", file}}));
   std::atomic<bool> ended = false;
@@ -346,9 +352,10 @@ TEST_F(ServiceTest, CountsWhatItDoes) {
     EXPECT_EQ(server.post("/predict?model=small", picture(kPictures[0])).status, 200);
     EXPECT_EQ(server.get("/a\"b").status, 404);
     const std::string text = server.get("/metrics").body;
-    for (const char* line : {"fovea_requests_total{model=\"small\",route=\"/predict\",status=\"200\"} 1", "fovea_compute_seconds_count{model=\"small\"} 1",
-                             "fovea_batch_pictures_bucket{model=\"small\",le=\"1\"} 1", "fovea_decode_seconds_count{model=\"small\"} 1",
-                             "fovea_queue_requests 0", "fovea_model_loaded{model=\"small\"} 1"})
+    for (const char* line :
+         {"fovea_requests_total{model=\"small\",route=\"/predict\",status=\"200\"} 1", "fovea_compute_seconds_count{model=\"small\"} 1",
+          "fovea_batch_pictures_bucket{model=\"small\",le=\"1\"} 1", "fovea_decode_seconds_count{model=\"small\"} 1",
+          "fovea_queue_requests 0", "fovea_model_loaded{model=\"small\"} 1"})
       EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }
   ASSERT_GE(lines.size(), 2u);

@@ -64,6 +64,8 @@ void Connection::close() {
   socket_ = -1;
 }
 
+void Connection::end_sending() { ::shutdown(socket_, SHUT_WR); }
+
 // A server that has answered may have closed the connection by now.
 void Connection::send(const std::string& bytes) {
   for (size_t at = 0; at < bytes.size();) {
@@ -118,7 +120,9 @@ std::string picture(const std::string& name) { return contents_of(std::string(FO
 std::string form(const std::vector<std::pair<std::string, std::string>>& files, const std::string& boundary) {
   std::string body;
   for (const auto& [name, bytes] : files)
-    body += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n", boundary, name) +
+    body += fmt::format(
+                "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+                boundary, name) +
             bytes + "\r\n";
   return body + "--" + boundary + "--\r\n";
 }

@@ -13,7 +13,7 @@
 namespace fovea::test {
 
 struct Answer {
-  int status = 0;  // 0: the connection was closed without one
+  int status = 0;                              // 0: the connection was closed without one
   std::map<std::string, std::string> headers;  // names in small letters
   std::string body;
 
@@ -49,6 +49,7 @@ class Connection {
 
   void send(const std::string& bytes);
   void close();
+  void end_sending();
   Answer read(bool head = false);
 
  private:
