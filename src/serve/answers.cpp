@@ -122,7 +122,7 @@ void Service::Implementation::embed(const VisitPointer& visit, const Names&) {
 
 void Service::Implementation::neighbors(const VisitPointer& visit, const Names&) {
   const ServedModel model = visit->served = asked_model(visit->request());
-  if (!model->features) throw Refused{400, fmt::format("{}: no features were given at the start (--features)", model->name)};
+  if (!model->features) throw Refused{404, fmt::format("{}: no features were given at the start (--features)", model->name)};
   const int64_t top = count_of(visit->request(), "top", 6);
   answer_pictures(visit, "neighbors", [&](Job& job, const auto& put) {
     job.kind = Job::Kind::alone;

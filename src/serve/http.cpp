@@ -33,7 +33,7 @@ using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kHeaderBytes = 8 * 1024, kFirstBytes = 2 * 1024, kBufferBytes = 64 * 1024;
-constexpr size_t kMostConnections = 4096, kMostOfTls = 1000;  // OpenSSL takes some 50 kB a connection
+constexpr size_t kMostConnections = 2048, kMostOfTls = 1000;  // OpenSSL takes some 50 kB a connection
 constexpr seconds kIdle{75}, kHeader{10}, kLinger{2};
 constexpr std::chrono::milliseconds kLook{100};  // between looks at a client that waits for its answer
 // Bodies that are on their way or being answered take no more than this beyond one of the largest size.

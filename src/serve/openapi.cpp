@@ -28,6 +28,11 @@ json parameter(const char* name, const char* in, const char* description, json s
   return {{"name", name}, {"in", in}, {"description", description}, {"required", std::string(in) == "path"}, {"schema", std::move(schema)}};
 }
 
+json required(json parameter) {
+  parameter["required"] = true;
+  return parameter;
+}
+
 // An answer, and the errors that every request may get.
 json answers(json good, const std::vector<int>& errors) {
   json all{{"200", std::move(good)}};
@@ -47,8 +52,7 @@ const std::vector<int> kOfPictures{400, 401, 404, 408, 411, 413, 415, 429, 431, 
 
 json of_pictures(const char* summary, json parameters, json good) {
   parameters.insert(parameters.begin(), parameter("model", "query", "A served model; without it the first", text()));
-  parameters.push_back(parameter("timeout", "query", "Seconds after which no answer is wanted",
-                                 {{"type", "number"}, {"minimum", 0}, {"exclusiveMinimum", true}}));
+  parameters.push_back(parameter("timeout", "query", "Seconds after which no answer is wanted", {{"type", "number"}, {"minimum", 0.001}}));
   return {{"post",
            {{"summary", summary},
             {"parameters", std::move(parameters)},
@@ -97,7 +101,7 @@ json schemas() {
           {"InferResponse", object_of({{"id", text()}, {"model_name", text()}, {"model_version", text()}, {"outputs", list_of(tensor)}},
                                       {"model_name", "outputs"})},
           {"EmbeddingRequest", object_of({{"model", text()},
-                                          {"input", {{"oneOf", {text(), list_of(text())}}}},
+                                          {"input", {{"oneOf", {text(), {{"type", "array"}, {"items", text()}, {"minItems", 1}}}}}},
                                           {"encoding_format", {{"type", "string"}, {"enum", {"float", "base64"}}}}},
                                          {"input"})},
           {"EmbeddingResponse",
@@ -133,7 +137,8 @@ json openapi_document() {
       {"/neighbors/picture",
        get("One of the pictures that /neighbors names, small",
            described("The picture", content("image/jpeg", {{"type", "string"}, {"format", "binary"}})), {400, 401, 404},
-           json::array({parameter("model", "query", "A served model", text()), parameter("row", "query", "Its row", whole())}))},
+           json::array({parameter("model", "query", "A served model", text()),
+                        required(parameter("row", "query", "Its row", {{"type", "integer"}, {"minimum", 0}}))}))},
       {"/models", get("The models that are served", described("Models", any))},
       {"/health", get("Whether the server answers", described("It does", any), {})},
       {"/metrics", get("Counters for Prometheus", described("Metrics", content("text/plain", text())))},

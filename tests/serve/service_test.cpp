@@ -219,7 +219,7 @@ TEST_F(ServiceTest, SaysWhatIsWrong) {
   EXPECT_EQ(server.post("/predict", picture(kPictures[0]), {{"Content-Encoding", "gzip"}}).status, 415);
   EXPECT_EQ(server.post("/predict", std::string(1'000'001, 'a')).status, 413);
   EXPECT_EQ(server.post("/predict?timeout=1e-9", picture(kPictures[0])).status, 504);
-  EXPECT_EQ(server.post("/neighbors", picture(kPictures[0])).status, 400);
+  EXPECT_EQ(server.post("/neighbors", picture(kPictures[0])).status, 404);
   // A picture of 60000 x 60000 by its header: refused for that, before anything of that size is there.
   const std::string huge = std::string("P6 60000 60000 255\n") + std::string(1000, 'a');
   const Answer large = server.post("/predict", huge);
