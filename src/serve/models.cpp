@@ -75,7 +75,7 @@ std::vector<ServedModel> Models::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<ServedModel> result;
   for (const auto& [name, slot] : slots_)
-    if (slot.model) result.push_back(slot.model);
+    if (slot.model) result.insert(name == first_ ? result.begin() : result.end(), slot.model);
   return result;
 }
 

@@ -46,7 +46,7 @@ class Models {
 
   // Null where there is none of that name; of "" the first.
   ServedModel find(const std::string& name) const;
-  std::vector<ServedModel> all() const;
+  std::vector<ServedModel> all() const;  // the first one first, the others by name
 
   struct Entry {
     std::string name, version, state, reason;  // "READY", or "UNAVAILABLE" and why

@@ -83,10 +83,9 @@ h1 { font-size: 1.6rem; margin: 0; letter-spacing: .01em; }
 h3 { font-size: .95rem; margin: 16px 0 6px; }
 #about { color: var(--muted); margin: 0; overflow-wrap: anywhere; }
 select, input[type=password] { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; max-width: 100%; }
-#drop { margin-top: 16px; padding: 26px 20px; text-align: center; background: var(--card); border: 2px dashed var(--line); border-radius: 12px; }
+#drop { margin-top: 16px; padding: 26px 20px 14px; text-align: center; background: var(--card); border: 2px dashed var(--line); border-radius: 12px; }
 #drop.over { border-color: var(--accent); background: var(--soft); }
 #drop p { margin: 0 0 12px; }
-#drop > :last-child, #drop .buttons:last-child { margin-bottom: 0; }
 .buttons { display: flex; flex-wrap: wrap; gap: 10px; margin: 12px 0 0; }
 #drop .buttons { justify-content: center; }
 button { font: inherit; min-height: 40px; padding: 6px 16px; border-radius: 8px; border: 1px solid var(--line); background: var(--soft); color: var(--text); cursor: pointer; }
