@@ -9,13 +9,14 @@ packages=(
   libtiff-dev libheif-dev libopenjp2-7-dev libjxl-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev libminizip-dev libcurl4-openssl-dev nettle-dev
   libeigen3-dev liblbfgs-dev
+  libboost-dev libssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev libopencv-core-dev
 )
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   say "This is no Debian or Ubuntu. fovea needs, under whatever names they have here:"
   say "  a C++20 compiler, CMake 3.22, Ninja, pkg-config, Python 3 with pip,"
-  say "  Highway, libjpeg-turbo, libspng, libwebp, giflib, protozero, {fmt}, CLI11, nlohmann-json, minizip, libcurl, Nettle, Eigen, libLBFGS,"
+  say "  Highway, libjpeg-turbo, libspng, libwebp, giflib, protozero, {fmt}, CLI11, nlohmann-json, minizip, libcurl, Nettle, Eigen, libLBFGS, Boost's headers, OpenSSL,"
   say "  for TIFF, AVIF and HEIC, JPEG 2000 and JPEG XL, each as you please, libtiff, libheif, OpenJPEG and libjxl,"
   say "  GoogleTest, Google Benchmark and, for the test of its adapter, OpenCV's core for the tests, and oneDNN 3 (or scripts/get_onednn.sh)."
   exit 0

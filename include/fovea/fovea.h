@@ -11,6 +11,7 @@
 #include <fovea/heat_map.h>
 #include <fovea/image.h>
 #include <fovea/inspect.h>
+#include <fovea/limits.h>
 #include <fovea/log.h>
 #include <fovea/model.h>
 #include <fovea/pictures.h>

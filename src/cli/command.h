@@ -31,5 +31,6 @@ void add_compare(Command& program);
 void add_models(Command& program);
 void add_weights(Command& program);
 void add_bench(Command& program);
+void add_serve(Command& program);
 
 }  // namespace fovea::cli

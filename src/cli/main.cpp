@@ -53,6 +53,9 @@ int run_command(int argc, char** argv) {
   for (const auto add : {add_train, add_audit, add_augment, add_evaluate, add_report, add_predict, add_embed, add_explain, add_neighbors,
                          add_export, add_summary, add_compare, add_models, add_weights, add_bench})
     add(program.root());
+#ifdef FOVEA_SERVE
+  add_serve(program.root());
+#endif
   if (!resumed.empty()) program.take(resumed);
   const int status = program.run(words);
   tell_wide_greys();

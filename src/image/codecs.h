@@ -28,6 +28,7 @@ constexpr int64_t max_pixels = 178'956'970;
 
 // Throws Error(input) for an empty picture or one over max_pixels; called before anything of that size is allocated.
 void check_size(int64_t width, int64_t height);
+void set_most_pixels(int64_t pixels);  // set_max_pixels
 
 // Says by what the sides of a picture of this size, upright, may be divided: 1, 2, 4 or 8.
 using Reduction = std::function<int(Size)>;

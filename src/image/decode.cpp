@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <fovea/image.h>
+#include <fovea/limits.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -23,10 +25,19 @@
 namespace fovea {
 namespace image {
 
+namespace {
+
+std::atomic<int64_t> most_pixels{max_pixels};
+
+}  // namespace
+
 void check_size(int64_t width, int64_t height) {
+  const int64_t most = most_pixels;
   if (width <= 0 || height <= 0) fail(ErrorKind::input, "{} x {} pixels: nothing to see", width, height);
-  if (width > max_pixels / height) fail(ErrorKind::input, "{} x {} pixels, at most {} in all", width, height, max_pixels);
+  if (width > most / height) fail(ErrorKind::input, "{} x {} pixels, at most {} in all", width, height, most);
 }
+
+void set_most_pixels(int64_t pixels) { most_pixels = std::min(pixels, max_pixels); }
 
 namespace {
 
@@ -182,6 +193,11 @@ Look look_of(const Inspection& seen) {
 }
 
 }  // namespace image
+
+void set_max_pixels(int64_t pixels) {
+  if (pixels < 1) fail(ErrorKind::usage, "set_max_pixels({}): 1 or more expected", pixels);
+  image::set_most_pixels(pixels);
+}
 
 std::vector<std::string> picture_formats() {
   std::vector<std::string> names;

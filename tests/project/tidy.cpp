@@ -40,7 +40,8 @@ const std::map<std::string, std::vector<std::string>>& edges() {
       {"saliency", {"engine", "image"}},
       {"report", {"train", "saliency", "audit"}},
       {"api", {"report", "explain", "export", "backends/reference", "backends/cpu"}},
-      {"cli", {}},
+      {"serve", {}},
+      {"cli", {"serve"}},
   };
   return table;
 }
