@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import math
 import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
@@ -15,10 +16,16 @@ def _natural(name: str) -> List[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name.lower())]
 
 
+@functools.cache
+def _networks() -> Tuple[_core.ModelInfo, ...]:
+    """All networks; asked for once, since their parameters are counted each time."""
+    return tuple(_core.list_models())
+
+
 def _plain_names() -> Dict[str, str]:
     """timm's names, each with fovea's."""
     names: Dict[str, str] = {}
-    for info in _core.list_models():
+    for info in _networks():
         if info.layout == "timm":
             names[info.name.removeprefix("timm/")] = info.name
     return names
@@ -26,7 +33,7 @@ def _plain_names() -> Dict[str, str]:
 
 def _names() -> Dict[str, str]:
     """timm's names, and torchvision's where timm has none of the same."""
-    names = {info.name: info.name for info in _core.list_models()}
+    names = {info.name: info.name for info in _networks()}
     names.update(_plain_names())
     return names
 
@@ -68,7 +75,7 @@ def list_models(
     ['resnet10t', 'resnet14t']
     """
     names = _plain_names()
-    families = {info.name: info.family for info in _core.list_models()}
+    families = {info.name: info.family for info in _networks()}
     modules = [module] if isinstance(module, str) else list(module)
     known = [name for name, ours in names.items() if not any(modules) or families[ours] in modules]
     if not pretrained:
