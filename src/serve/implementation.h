@@ -1,6 +1,7 @@
 // What answers requests: service.cpp says which is answered where, answers.cpp how pictures are.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -35,16 +36,22 @@ class Service::Implementation {
   // A request on its way: it holds a place in the queue, and ends with an answer.
   struct Visit {
     Visit(Implementation& service, ExchangePointer exchange) : service(service), exchange(std::move(exchange)) {}
-    ~Visit() { service.cores_.leave(); }
+    ~Visit() { leave(); }
     const Request& request() const { return exchange->request; }
+    // Gives its place back first, so that whoever has an answer finds it free.
     void answer(Response response) {
       if (served) response.model = served->name;
+      leave();
       exchange->answer(std::move(response));
+    }
+    void leave() {
+      if (!left.exchange(true)) service.cores_.leave();
     }
 
     Implementation& service;
     const ExchangePointer exchange;
     ServedModel served;
+    std::atomic<bool> left = false;
   };
   using VisitPointer = std::shared_ptr<Visit>;
 

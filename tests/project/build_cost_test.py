@@ -9,9 +9,9 @@ SPEC = importlib.util.spec_from_loader("build_times", LOADER)
 build_times = importlib.util.module_from_spec(SPEC)
 LOADER.exec_module(build_times)
 
-# A tenth above what it was when this was written.
-MOST_LINES = 8_700_000
-MOST_CODE = 8_450_000
+# A tenth above what it was when this was written; the server, most of it Boost.Beast, came later and adds 622,120 lines and 2,644,874 bytes.
+MOST_LINES = 9_400_000
+MOST_CODE = 11_350_000
 
 
 class BuildCostTest(unittest.TestCase):

@@ -18,8 +18,8 @@ TEST(Page, AnswersPicturesInABrowser) {
   serve::ServiceOptions options;
   options.models.models = {{"small", model_file("shown.safetensors", {"cup", "cat", "rocket"})}};
   const Server server(std::move(options));
-  const std::string command =
-      fmt::format("timeout 240 python3 -B '{}/tests/serve/page.py' {} '{}/api/chelsea.webp'", FOVEA_SOURCE_DIR, server.port(), FOVEA_TEST_DATA);
+  const std::string command = fmt::format("timeout 240 python3 -B '{}/tests/serve/page.py' {} '{}/api/chelsea.webp'", FOVEA_SOURCE_DIR,
+                                          server.port(), FOVEA_TEST_DATA);
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
 
