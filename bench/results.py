@@ -191,9 +191,10 @@ def headline_table(folder, threads):
 
 
 def machine_title(machine):
-    """Processor and cores of what machine.machine() says."""
-    processor, cores = machine.split("; ")[:2]
-    return re.sub(r"\(R\)|\(TM\)| @.*", "", processor) + ", " + cores
+    """Processor, cores and the widest instructions of what machine.machine() says: processors of one name may have others."""
+    processor, cores, *more = machine.split("; ")
+    instructions = [one for one in more if one.startswith(("AVX", "AMX"))]
+    return ", ".join([re.sub(r"\(R\)|\(TM\)| @.*", "", processor), cores] + instructions[-1:])
 
 
 def machine_folder(machine):

@@ -1,4 +1,7 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <hwy/targets.h>
 
 #include "cpu/op_check.h"
 #include "ops/conv2d.h"
@@ -99,6 +102,18 @@ TEST(CpuConv2d, FusedInEveryForm) {
         }
         check_op(op, inputs, with_constant(kind != ActivationKind::gelu, 1));
       }
+}
+
+// The library's plain product takes memory in every run, and its bits may depend on the number of cores.
+TEST(CpuConv2d, LinearLayersOfConstantWeightsAreNoPlainProducts) {
+  if ((hwy::SupportedTargets() & HWY_AVX2) == 0) GTEST_SKIP() << "without AVX2 the library has nothing else";
+  const Array x = random_array({1, 72, 197, 1}, 61), w = random_array({96, 72, 1, 1}, 62, 0.1), bias = random_array({1, 96, 1, 1}, 63);
+  const Array residual = random_array({1, 96, 197, 1}, 64);
+  const auto kernel = [](const Op& op, const std::vector<Array>& inputs) { return check_op(op, inputs, with_constant(true, 1)).kernel; };
+  const FusedConv2d gelu{{1, 1}, {}, 1, true, false, ActivationKind::gelu}, add{{1, 1}, {}, 1, true, true, ActivationKind::identity};
+  EXPECT_THAT(kernel(Conv2d{{1, 1}, {}, 1}, {x, w}), testing::Not(testing::HasSubstr("gemm:jit")));
+  EXPECT_THAT(kernel(gelu, {x, w, bias}), testing::Not(testing::HasSubstr("gemm:jit")));
+  EXPECT_THAT(kernel(add, {x, w, bias, residual}), testing::Not(testing::HasSubstr("gemm:jit")));
 }
 
 TEST(CpuConv2d, Gradients) {

@@ -90,13 +90,18 @@ class ResultsTest(unittest.TestCase):
             own = results.Results(folder / results.machine_folder(machine) / "train.csv")
             for one in self.train.find():
                 own.put(dict(one, machine=machine))
-        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["other-cpu-16-cores", "some-processor-2-cores"])
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["other-cpu-16-cores", "some-processor-2-cores-avx2"])
         made = results.tables(folder, 2)
         lines = made["train f32"].splitlines()
-        self.assertEqual([line for line in lines if line.endswith(":")], ["Other CPU, 16 cores:", "Some Processor, 2 cores:"])
+        self.assertEqual([line for line in lines if line.endswith(":")], ["Other CPU, 16 cores:", "Some Processor, 2 cores, AVX2:"])
         self.assertEqual(lines.count("| resnet50 | 1000 | **1500** | 1.50 |"), 2)
         self.assertEqual(made["infer1 f32"], "")
         self.assertIn("- Some(R) Processor; 2 cores; AVX2; 8 GiB; Linux 6: fovea 1, pytorch 1\n", made["machines"])
+
+    def test_processors_of_one_name_with_other_instructions_have_folders_of_their_own(self):
+        name = "Some(R) Processor; 2 cores; AVX2; AVX-512; AVX512-BF16"
+        folders = [results.machine_folder(name + more + "; 8 GiB; Linux 6") for more in ("", "; AMX-BF16")]
+        self.assertEqual(folders, ["some-processor-2-cores-avx512-bf16", "some-processor-2-cores-amx-bf16"])
 
     def test_tables_are_put_between_their_markers(self):
         text = "# Title\n<!-- bench one -->\nold\n<!-- /bench one -->\ntext\n<!-- bench two -->\n<!-- /bench two -->\n"

@@ -39,6 +39,14 @@ std::string not_linear(const Request& request, const ConvProblem& problem) {
   return obstacle(problem, request.inputs, request.outputs, true);
 }
 
+// Without AVX-512 the library has one matrix product alone (gemm:jit). It packs both sides in every run, into memory that it takes itself,
+// and what follows is a pass of its own; its convolution does neither where weights are constant.
+Planned product_or_convolution(Planned product, const Request& request, Candidate convolution) {
+  if (!product.kernel || !product.kernel->depends_on_cores() || !request.inputs[1].constant) return product;
+  Planned other = convolution(request);
+  return other.kernel && !other.kernel->depends_on_cores() ? std::move(other) : std::move(product);
+}
+
 Planned plan_matmul_forward(const Request& request, const ConvProblem& problem) {
   if (std::string reason = not_linear(request, problem); !reason.empty()) return refuse("{}", reason);
   const int64_t count = problem.pixels(), in = problem.x.channels(), out = problem.y.channels();
@@ -65,9 +73,12 @@ Planned plan_matmul_forward(const Request& request, const ConvProblem& problem) 
 
 }  // namespace
 
-Planned plan_conv2d_matmul(const Request& request) { return plan_matmul_forward(request, problem_of(*request.op.as<Conv2d>(), request)); }
+Planned plan_conv2d_matmul(const Request& request) {
+  return product_or_convolution(plan_matmul_forward(request, problem_of(*request.op.as<Conv2d>(), request)), request, plan_conv2d_onednn);
+}
 Planned plan_fused_conv2d_matmul(const Request& request) {
-  return plan_matmul_forward(request, problem_of(*request.op.as<FusedConv2d>(), request));
+  return product_or_convolution(plan_matmul_forward(request, problem_of(*request.op.as<FusedConv2d>(), request)), request,
+                                plan_fused_conv2d_onednn);
 }
 
 Planned plan_conv2d_input_grad_matmul(const Request& request) {
