@@ -45,7 +45,6 @@ scripts/get_onnx_tools.sh
 scripts/get_tensorboard.sh
 scripts/get_chromium.sh
 scripts/get_python_tools.sh
-[ -n "$fast" ] || scripts/get_scale_tools.sh --without-spark
 # They are there: a test that needs them fails rather than skips.
 export FOVEA_REQUIRE_WEIGHTS=1 FOVEA_REQUIRE_IMAGENET=1 FOVEA_REQUIRE_ONNX=1 FOVEA_REQUIRE_TENSORBOARD=1 FOVEA_REQUIRE_BROWSER=1
 
