@@ -100,8 +100,8 @@ Response too_many(const std::string& error) {
 }
 
 // What a connection is doing. Where room is needed, those that wait go first, then those that send a body, then those that read an answer:
-// whoever has a whole request here is never sent away for others.
-enum class Stage { waiting, sending, asking, reading };
+// whoever has a whole request here is never sent away for others. What is sent away is ending: nobody is sent away twice.
+enum class Stage { waiting, sending, asking, reading, ending };
 
 class Connection {
  public:
@@ -194,11 +194,14 @@ class Session : public Connection, public std::enable_shared_from_this<Session<S
 
   void close() override {
     if (const auto exchange = asked_.lock()) exchange->set_gone();
+    enter(Stage::ending);
+    release_answer();
     boost::system::error_code ignored;
     lowest().socket().close(ignored);
   }
   void refuse_body() override {
     sent_away_ = true;
+    enter(Stage::ending);
     release_body();
     lowest().cancel();
   }

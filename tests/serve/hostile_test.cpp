@@ -96,12 +96,15 @@ TEST_F(HostileTest, RequestsInOneGoAreAnsweredInOrder) {
   EXPECT_EQ(server.get("/health").status, 200);
 }
 
-// Bodies that arrive at the same time share a limited memory: whoever sends longest is sent away, and the others are answered.
+// Bodies that arrive at the same time share a limited memory: whoever sends longest is sent away, and the next one too where that was not
+// enough, and the others are answered.
 TEST_F(HostileTest, LargeBodiesThatNeverEndMakeRoom) {
   serve::ServiceOptions large = options();
   large.http.max_body = 8'000'000;
   large.http.timeout = 60;
   const Server server(std::move(large));
+  Connection small(server.port());
+  small.send("POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\nabc");
   std::vector<std::unique_ptr<Connection>> others;
   for (int i = 0; i < 12; ++i) {
     others.push_back(std::make_unique<Connection>(server.port()));
@@ -110,6 +113,7 @@ TEST_F(HostileTest, LargeBodiesThatNeverEndMakeRoom) {
   const Answer first = others.front()->read();
   EXPECT_EQ(first.status, 429);
   EXPECT_EQ(first.headers.at("retry-after"), "1");
+  EXPECT_EQ(small.read().status, 429);
   EXPECT_EQ(server.post("/predict", picture("api/chelsea.webp")).status, 200);
 }
 
