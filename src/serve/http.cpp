@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <cctype>
 #include <set>
 #include <utility>
 
@@ -21,6 +20,7 @@
 #endif
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace fovea::serve {
 namespace {
@@ -59,12 +59,6 @@ std::optional<std::string> decoded(std::string_view text, bool query) {
     if (c == '\0') return std::nullopt;
     result.push_back(c);
   }
-  return result;
-}
-
-std::string small_letters(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return std::tolower(c); });
   return result;
 }
 
@@ -274,7 +268,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<S
     keep_alive_ = message.keep_alive();
     int hosts = 0;
     for (const auto& field : message) {
-      const std::string name = small_letters({field.name_string().data(), field.name_string().size()});
+      const std::string name = lower_case({field.name_string().data(), field.name_string().size()});
       const std::string value(field.value());
       hosts += name == "host";
       auto [at, first] = request_.headers.try_emplace(name, value);
@@ -285,7 +279,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<S
     if (message.version() == 11 && hosts != 1) return refusal(400, "one Host header expected");
     const bool coded = request_.headers.contains("transfer-encoding");
     if (coded && request_.headers.contains("content-length")) return refusal(400, "both Content-Length and Transfer-Encoding were given");
-    if (coded && (message.version() == 10 || small_letters(request_.headers["transfer-encoding"]) != "chunked"))
+    if (coded && (message.version() == 10 || lower_case(request_.headers["transfer-encoding"]) != "chunked"))
       return refusal(501, "no Transfer-Encoding but chunked is read");
     return std::nullopt;
   }

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <optional>
 
 #include "base/base64.h"
+#include "base/text.h"
 
 namespace fovea::serve {
 namespace {
@@ -22,10 +22,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // The value of a parameter behind a header's value: of `form-data; name="a"; filename="b"`, "b" of "filename".
@@ -49,7 +45,7 @@ std::optional<std::string> parameter(std::string_view header, std::string_view n
       for (; i < rest.size() && rest[i] != ';'; ++i) value += rest[i];
       value = std::string(trimmed(value));
     }
-    if (same_letters(key, name)) return value;
+    if (lower_case(key) == name) return value;
     header = rest.substr(i);
     at = header.find(';');
   }
@@ -77,7 +73,7 @@ std::vector<Part> form_parts(std::string_view body, const std::string& boundary)
       const size_t to = body.find("\r\n", from);
       const std::string_view header = body.substr(from, to - from);
       const size_t colon = header.find(':');
-      if (colon != std::string_view::npos && same_letters(header.substr(0, colon), "content-disposition")) {
+      if (colon != std::string_view::npos && lower_case(header.substr(0, colon)) == "content-disposition") {
         if (const auto name = parameter(header, "filename")) {
           file = true;
           part.file = *name;
@@ -175,7 +171,7 @@ std::optional<std::chrono::steady_clock::time_point> deadline_of(const Request& 
   return deadline_of(request, value);
 }
 
-bool is_form(const Request& request) { return same_letters(request.header("content-type").substr(0, 19), "multipart/form-data"); }
+bool is_form(const Request& request) { return lower_case(request.header("content-type").substr(0, 19)) == "multipart/form-data"; }
 
 std::vector<Part> pictures_of(const Request& request) {
   if (request.body.empty()) throw Refused{400, "the request has no picture"};

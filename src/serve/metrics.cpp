@@ -1,10 +1,10 @@
 #include "serve/metrics.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+
+#include "base/process_memory.h"
 
 namespace fovea::serve {
 namespace {
@@ -23,13 +23,6 @@ std::string quoted(const std::string& value) {
 }
 
 Histogram of_seconds() { return Histogram({0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}); }
-
-int64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  int64_t all = 0, resident = 0;
-  file >> all >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
 
 std::string head(const char* name, const char* type, const char* help) {
   return fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
